@@ -1,0 +1,1 @@
+"""Typer commands: parse, build adapters, call one service, display its value."""

@@ -1,0 +1,96 @@
+"""What every command shares: the options that each one takes, and the session they make."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+from tdaflink.domain.progress import Reporter
+
+
+class Output(str, Enum):
+    """How data is written to stdout."""
+
+    table = "table"
+    json = "json"
+    yaml = "yaml"
+
+
+EnvOption = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        "--environment",
+        envvar="TDA_ENVIRONMENT",
+        metavar="NAME",
+        help="Environment; default: the one last set up or chosen, else local.",
+        show_envvar=False,
+    ),
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, on stderr.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour (NO_COLOR does the same).")]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "env": (EnvOption, None),
+    "output": (OutputOption, Output.table),
+    "verbose": (VerboseOption, False),
+    "no_color": (NoColorOption, False),
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One call of the command: which environment was asked for, and how to show things."""
+
+    env: str | None
+    output: Output
+    verbose: bool
+    no_color: bool
+
+    def reporter(self) -> Reporter:
+        """Progress on stderr, fitting the terminal."""
+        from tdaflink.display.progress import ConsoleReporter
+
+        return ConsoleReporter()
+
+
+def command(
+    group: typer.Typer, name: str | None = None, **settings: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function whose first parameter is a `Session`; the shared options are added to its own."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[1:]
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for key, (annotation, default) in _SHARED.items()
+        ]
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            session = Session(**{key: values.pop(key) for key in _SHARED})
+            _configure_display(session)
+            function(session, **values)
+
+        del run.__wrapped__  # type: ignore[attr-defined]
+        keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+        run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in keywords}
+        group.command(name, **settings)(run)
+        return function
+
+    return register
+
+
+def _configure_display(session: Session) -> None:
+    from tdaflink.display import console
+
+    console.configure(output=session.output.value, verbose=session.verbose, no_color=session.no_color)

@@ -1,0 +1,1 @@
+"""Commands to come in this change."""

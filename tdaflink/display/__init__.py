@@ -1,0 +1,1 @@
+"""Turns values into tables, barcodes, pictures, JSON and YAML."""

@@ -1,0 +1,60 @@
+"""The two streams and how they are styled: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass
+class _Style:
+    output: str = "table"
+    verbose: bool = False
+    no_color: bool = False
+
+
+_style = _Style()
+
+
+def configure(*, output: str, verbose: bool, no_color: bool) -> None:
+    """Fix, once per call of the command, how everything is shown."""
+    _style.output = output
+    _style.verbose = verbose
+    _style.no_color = no_color or bool(os.environ.get("NO_COLOR"))
+    _console.cache_clear()
+
+
+def output_format() -> str:
+    """`table`, `json` or `yaml`."""
+    return _style.output
+
+
+def verbose() -> bool:
+    """Whether -v was given."""
+    return _style.verbose
+
+
+@cache
+def _console(stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    # Without a terminal there is no width to obey: wrapping would break what is piped onwards.
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 120
+    return Console(stderr=stderr, no_color=_style.no_color, highlight=False, width=width, soft_wrap=False)
+
+
+def out() -> Console:
+    """Data."""
+    return _console(False)
+
+
+def err() -> Console:
+    """Progress, warnings, errors."""
+    return _console(True)

@@ -1,0 +1,1 @@
+"""Values, configuration models and errors; pydantic alone."""

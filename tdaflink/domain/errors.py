@@ -1,0 +1,124 @@
+"""Every error that a user can meet, each with its exit code and words that say what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class TdaflinkError(Exception):
+    """Base of all errors that the command reports.
+
+    `message` says what happened and to which value, `hint` the command or change that mends it,
+    `detail` is longer material (a traceback, the end of a log); `noise` is shown with -v only.
+    """
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, detail: str | None = None, noise: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+        self.noise = noise
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """The stable JSON form: {"error": {"code", "kind", "message", "hint"}}, `detail` where there is one."""
+        error: dict[str, Any] = {
+            "code": self.exit_code,
+            "kind": self.kind,
+            "message": self.message,
+            "hint": self.hint,
+        }
+        if self.detail:
+            error["detail"] = self.detail
+        return {"error": error}
+
+
+class UsageError(TdaflinkError):
+    """The call's words do not fit together."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class ConfigError(TdaflinkError):
+    """A config value is missing, unknown or out of range; the message names field, value and reason."""
+
+    exit_code = 2
+    kind = "invalid_config"
+
+
+class Unreachable(TdaflinkError):
+    """An endpoint did not answer within its deadline."""
+
+    exit_code = 3
+    kind = "unreachable"
+
+
+class NotFound(TdaflinkError):
+    """A job, environment, topic or file that was named does not exist."""
+
+    exit_code = 4
+    kind = "not_found"
+
+
+class JobFailed(TdaflinkError):
+    """A job could not be started, failed, or keeps restarting; `detail` has its Python traceback."""
+
+    exit_code = 5
+    kind = "job_failed"
+
+
+class DeadlinePassed(TdaflinkError):
+    """Something was waited for and did not come in time."""
+
+    exit_code = 6
+    kind = "timed_out"
+
+
+class Unhealthy(TdaflinkError):
+    """An environment or a component of it is not in working order."""
+
+    exit_code = 10
+    kind = "unhealthy"
+
+
+class Interrupted(TdaflinkError):
+    """Ctrl-C; the message says what was left in which state."""
+
+    exit_code = 130
+    kind = "interrupted"
+
+
+class PortTaken(TdaflinkError):
+    """A port that the environment needs is held by another process, which the message names."""
+
+    kind = "port_taken"
+
+
+class BadArtifact(TdaflinkError):
+    """A downloaded file is not the locked one; it was deleted."""
+
+    kind = "bad_artifact"
+
+
+class MissingExtra(TdaflinkError):
+    """A part of tdaflink that this call needs is not installed."""
+
+    kind = "missing_extra"
+
+
+class Refused(TdaflinkError):
+    """The other side answered, and said no."""
+
+    kind = "refused"
+
+
+class Locked(TdaflinkError):
+    """Another tdaflink is at work on the same thing."""
+
+    kind = "locked"

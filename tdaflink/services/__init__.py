@@ -1,0 +1,1 @@
+"""One module per use case: frozen values in, frozen values out."""
