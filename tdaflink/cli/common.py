@@ -80,7 +80,7 @@ def command(
             _configure_display(session)
             function(session, **values)
 
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
         run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in keywords}

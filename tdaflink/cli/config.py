@@ -1,1 +1,89 @@
-"""Commands to come in this change."""
+"""config show, explain, validate, schema, init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+from tdaflink.cli.jobs import ConfigFile, JobName, Parallelism, Settings, SlideInterval, Window, WindowSize
+
+group = typer.Typer(help="The job config: what it is, where each value comes from.", no_args_is_help=True)
+app.add_typer(group, name="config")
+
+
+@command(group, "show")
+def show(
+    session: Session,
+    config: ConfigFile = None,
+    job_name: JobName = None,
+    parallelism: Parallelism = None,
+    window_size: WindowSize = None,
+    slide_interval: SlideInterval = None,
+    window: Window = None,
+    settings: Settings = None,
+) -> None:
+    """Print the resolved config."""
+    from tdaflink.cli.wiring import resolved_config
+    from tdaflink.display.config import show_config
+    from tdaflink.services.configuration import Asked
+
+    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
+    show_config(resolved_config(session, asked)[1])
+
+
+@command(group, "explain")
+def explain(
+    session: Session,
+    config: ConfigFile = None,
+    job_name: JobName = None,
+    parallelism: Parallelism = None,
+    window_size: WindowSize = None,
+    slide_interval: SlideInterval = None,
+    window: Window = None,
+    settings: Settings = None,
+) -> None:
+    """Print each value and the place that decided it."""
+    from tdaflink.cli.wiring import resolved_config
+    from tdaflink.display.config import show_explained
+    from tdaflink.services.configuration import Asked
+
+    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
+    show_explained(resolved_config(session, asked)[1])
+
+
+@command(group, "validate")
+def validate(
+    session: Session,  # noqa: ARG001 - the shared options still apply to how errors are shown
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Job config, JSON or YAML.")],
+) -> None:
+    """Check a config file by itself; exit code 2 names what is wrong with it."""
+    from tdaflink.display.config import show_valid
+    from tdaflink.services.configuration import validate_file
+
+    show_valid(file, validate_file(file))
+
+
+@command(group, "schema")
+def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --output says
+    """Print the JSON Schema of a config, for editors."""
+    from tdaflink.display.config import show_schema
+    from tdaflink.services.configuration import config_schema
+
+    show_schema(config_schema())
+
+
+@command(group, "init")
+def init(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it: .json or .yaml.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write the sample config to a file of your own."""
+    from tdaflink.services.configuration import write_sample
+
+    write_sample(file, force=force)
+    session.reporter().note(f"Wrote {file}. Next: tdaflink config validate {file}")

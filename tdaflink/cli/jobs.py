@@ -1,1 +1,126 @@
-"""Commands to come in this change."""
+"""submit, list, status, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Job config, JSON or YAML.", show_default=False),
+]
+JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Name on the cluster.")]
+Parallelism = Annotated[int | None, typer.Option("--parallelism", metavar="N", help="Parallel subtasks.")]
+WindowSize = Annotated[int | None, typer.Option("--window-size", metavar="N", help="Count window: points.")]
+SlideInterval = Annotated[
+    int | None, typer.Option("--slide-interval", metavar="N", help="Count window: points.")
+]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="W",
+        help="sliding:60s/10s, tumbling:60s, session:5m, count:100/10/60s or none.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key; repeat for more.")
+]
+
+
+@command(app, "submit")
+def submit(
+    session: Session,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script given with --job.")
+    ] = None,
+    job: Annotated[
+        Path | None, typer.Option("--job", metavar="FILE", help="A PyFlink script; default: the shipped job.")
+    ] = None,
+    config: ConfigFile = None,
+    job_name: JobName = None,
+    parallelism: Parallelism = None,
+    window_size: WindowSize = None,
+    slide_interval: SlideInterval = None,
+    window: Window = None,
+    settings: Settings = None,
+    include: Annotated[
+        list[str] | None, typer.Option("--include", metavar="GLOB", help="More files beside --job's script.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option("--from", metavar="none|PATH", help="A savepoint or checkpoint to start from.")
+    ] = "none",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")] = True,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")] = 180.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
+) -> None:
+    """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.ledger import Ledger
+    from tdaflink.cli.wiring import announce, cluster_of, prepared_job
+    from tdaflink.display.jobs import show_plan, show_submission
+    from tdaflink.services import submission
+    from tdaflink.services.configuration import Asked
+    from tdaflink.services.preparation import Wanted
+
+    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
+    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()), start)
+    env, prepared = prepared_job(session, asked, wanted)
+    if dry_run:
+        show_plan(submission.plan(prepared, env))
+        return
+    announce(env)
+    with cluster_of(session) as (_, cluster):
+        ledger = Ledger(EnvironmentStore().folder(env.name))
+        limit = timeout if wait else None
+        show_submission(submission.submit(prepared, env, cluster, ledger, session.reporter(), limit))
+
+
+@command(app, "list")
+def list_jobs(
+    session: Session,
+    ended: Annotated[bool, typer.Option("--all", help="Also jobs that have ended.")] = False,
+) -> None:
+    """List the jobs of the cluster."""
+    from tdaflink.cli.wiring import cluster_of
+    from tdaflink.display.jobs import show_jobs
+
+    with cluster_of(session) as (env, cluster):
+        show_jobs(cluster.jobs(env.name, ended=ended))
+
+
+@command(app, "status")
+def status(
+    session: Session,
+    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.")] = None,
+) -> None:
+    """Show the cluster, or one job: why it fails, what it does, its checkpoints."""
+    from tdaflink.cli.wiring import cluster_of
+    from tdaflink.display.jobs import show_cluster, show_job
+    from tdaflink.services.jobs import cluster_status, job_status
+
+    with cluster_of(session) as (env, cluster):
+        if job is None:
+            show_cluster(cluster_status(cluster, env.name))
+        else:
+            show_job(job_status(cluster, env.name, job))
+
+
+@command(app, "cancel")
+def cancel(
+    session: Session,
+    jobs: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, unique prefixes, or names.")],
+) -> None:
+    """Cancel jobs and wait until they have ended; their checkpoints stay."""
+    from tdaflink.cli.wiring import announce, cluster_of
+    from tdaflink.display.jobs import show_canceled
+    from tdaflink.services.jobs import cancel as cancel_jobs
+
+    with cluster_of(session) as (env, cluster):
+        announce(env)
+        show_canceled(cancel_jobs(cluster, env.name, jobs, session.reporter()))

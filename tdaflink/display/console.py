@@ -44,10 +44,16 @@ def verbose() -> bool:
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1; a reader that has seen enough (`| head`) is dealt with at the edge.
+            self._buffer.clear()
+            raise BrokenPipeError
+
     stream = sys.stderr if stderr else sys.stdout
     # Without a terminal there is no width to obey: wrapping would break what is piped onwards.
     width = None if stream.isatty() or "COLUMNS" in os.environ else 120
-    return Console(stderr=stderr, no_color=_style.no_color, highlight=False, width=width, soft_wrap=False)
+    return Plain(stderr=stderr, no_color=_style.no_color, highlight=False, width=width, soft_wrap=False)
 
 
 def out() -> Console:

@@ -26,7 +26,7 @@ class TdaflinkError(Exception):
         self.noise = noise
 
     def as_dict(self) -> Mapping[str, Any]:
-        """The stable JSON form: {"error": {"code", "kind", "message", "hint"}}, `detail` where there is one."""
+        """The stable JSON form: {"error": {"code", "kind", "message", "hint"}}, and `detail` if any."""
         error: dict[str, Any] = {
             "code": self.exit_code,
             "kind": self.kind,
@@ -122,3 +122,9 @@ class Locked(TdaflinkError):
     """Another tdaflink is at work on the same thing."""
 
     kind = "locked"
+
+
+class StorageFailed(TdaflinkError):
+    """A file could not be written: the disk is full, or the folder is not ours."""
+
+    kind = "storage"

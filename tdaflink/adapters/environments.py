@@ -1,0 +1,169 @@
+"""Saved environments: one folder each under the state folder, and the name of the current one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import ConfigError, Locked, NotFound, UsageError
+
+DEFAULT_NAME = "local"
+LOCK_SECONDS = 300.0
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class EnvironmentStore:
+    """Reads and writes environments; needs nothing but the standard library, so that `list` starts fast."""
+
+    def __init__(self) -> None:
+        self._root = state_folder()
+
+    def resolve(self, name: str | None) -> Environment:
+        """The environment of that name, else the current one, else `local`, as environment variables
+        of this call change it."""
+        environment = self.find(self.chosen_name(name))
+        if environment is None:
+            environment = self._unsaved(name)
+        return replace(environment, endpoints=_overridden(environment.endpoints))
+
+    def chosen_name(self, name: str | None) -> str:
+        """The name that a call means."""
+        return name or self.current() or DEFAULT_NAME
+
+    def find(self, name: str) -> Environment | None:
+        """The environment as it was saved, without this call's environment variables."""
+        path = self.folder(name) / "environment.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return Environment(**{**values, "endpoints": Endpoints(**values["endpoints"])})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path} is not a saved environment: {error}",
+                hint=f"tdaflink teardown --env {name} --purge, then tdaflink setup --env {name}",
+            ) from error
+
+    def save(self, environment: Environment) -> None:
+        """Write the environment; it does not become the current one."""
+        path = self.folder(environment.name) / "environment.json"
+        write_atomically(path, json.dumps(asdict(environment), indent=1) + "\n")
+
+    def forget(self, name: str) -> None:
+        """Take the environment off the list; its data must be gone already."""
+        with writing(self._root):
+            (self.folder(name) / "environment.json").unlink(missing_ok=True)
+            if self.current() == name:
+                (self._root / "current").unlink(missing_ok=True)
+
+    def use(self, name: str) -> None:
+        """Make a saved environment the current one."""
+        if self.find(name) is None:
+            raise _unknown(name, self.names())
+        write_atomically(self._root / "current", name + "\n")
+
+    def current(self) -> str | None:
+        """The environment last set up or chosen."""
+        try:
+            return (self._root / "current").read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+    def names(self) -> list[str]:
+        """All saved environments."""
+        return sorted(path.parent.name for path in self._root.glob("environments/*/environment.json"))
+
+    def folder(self, name: str) -> Path:
+        """The environment's own folder, whether it exists or not."""
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot name an environment",
+                hint="use lower-case letters, digits, - and _, starting with a letter or digit",
+            )
+        return self._root / "environments" / name
+
+    @contextmanager
+    def lock(
+        self, name: str, *, seconds: float = LOCK_SECONDS, waiting: Callable[[str], None] | None = None
+    ) -> Iterator[None]:
+        """Work on the environment alone; `waiting` hears who is at work where another one is."""
+        self.folder(name)
+        with self._locked(f"{name}.lock", f"environment {name}", seconds, waiting):
+            yield
+
+    @contextmanager
+    def lock_ports(self) -> Iterator[None]:
+        """Choose and save a port offset alone, so that two new environments never choose the same."""
+        with self._locked(".ports.lock", "the choice of ports", LOCK_SECONDS, None):
+            yield
+
+    @contextmanager
+    def _locked(
+        self, file: str, what: str, seconds: float, waiting: Callable[[str], None] | None
+    ) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        path = make_folder(self._root / "environments") / file
+        holder = path.with_suffix(".holder")
+        lock = FileLock(path)
+        with writing(path):
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if waiting:
+                    waiting(f"waiting for {_holder(holder)}, which is at work on {what}")
+                try:
+                    lock.acquire(timeout=seconds, poll_interval=0.1)
+                except Timeout:
+                    raise Locked(
+                        f"{_holder(holder)} is still at work on {what} after {seconds:g} s",
+                        hint="wait for it or stop it, then try again",
+                    ) from None
+        try:
+            write_atomically(holder, f"process {os.getpid()} ({' '.join(sys.argv[:8])})")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def _unsaved(self, name: str | None) -> Environment:
+        chosen = self.chosen_name(name)
+        rest_url = os.environ.get("FLINK_REST_URL")
+        if name or not rest_url:
+            raise _unknown(chosen, self.names())
+        # Nothing is saved, but the variables of the seed's scripts name a cluster: that is enough.
+        kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+        return Environment(
+            chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=sys.executable
+        )
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "another tdaflink"
+
+
+def _unknown(name: str, names: list[str]) -> NotFound:
+    known = f"saved: {', '.join(names)}" if names else "none is saved yet"
+    return NotFound(f"no environment named {name!r} ({known})", hint=f"tdaflink setup --env {name}")
+
+
+def _overridden(endpoints: Endpoints) -> Endpoints:
+    variables = {
+        "rest_url": "FLINK_REST_URL",
+        "kafka": "KAFKA_BOOTSTRAP_SERVERS",
+        "kafka_cluster": "KAFKA_BOOTSTRAP_SERVERS_CLUSTER",
+        "schema_registry": "SCHEMA_REGISTRY_URL",
+    }
+    named = {field: os.environ[name] for field, name in variables.items() if os.environ.get(name)}
+    return replace(endpoints, **named)

@@ -1,0 +1,265 @@
+"""Flink's REST interface. Every call goes through one place, which maps httpx's errors once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachable
+from tdaflink.domain.jobs import (
+    TERMINAL_STATES,
+    Checkpoints,
+    Failure,
+    Job,
+    Vertex,
+    python_traceback,
+    root_cause,
+)
+from tdaflink.domain.waiting import poll
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
+READ_SECONDS = 10.0
+RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
+_PARALLEL_CALLS = 8
+
+
+class FlinkRest:
+    """One cluster's JobManager.
+
+    Every method raises `Unreachable` where nothing answers in time, `NotFound` for an id that the cluster
+    does not know, and `Refused` with Flink's own first line for every other no.
+    """
+
+    def __init__(self, rest_url: str) -> None:
+        import httpx
+
+        self.url = rest_url.rstrip("/")
+        # Loading the certificate store takes 20 ms, and plain http has no use for it.
+        verify = self.url.startswith("https:")
+        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+        self._client = httpx.Client(base_url=self.url, timeout=timeout, verify=verify, trust_env=verify)
+
+    def close(self) -> None:
+        self._client.close()
+
+    # -- cluster
+
+    def overview(self) -> Mapping[str, Any]:
+        """Slots, TaskManagers, job counts and Flink's version, as Flink names them."""
+        overview: Mapping[str, Any] = self._get("/overview")
+        return overview
+
+    def jobmanager_config(self) -> Mapping[str, str]:
+        """The JobManager's effective configuration."""
+        return {item["key"]: item["value"] for item in self._get("/jobmanager/config")}
+
+    def jobmanager_log_sizes(self) -> Mapping[str, int]:
+        """Name and size in bytes of each log file of the JobManager."""
+        return {log["name"]: int(log["size"]) for log in self._get("/jobmanager/logs")["logs"]}
+
+    def jobmanager_log(self, name: str, *, skip: int = 0) -> str:
+        """The text of one log file from byte `skip` on."""
+        content: bytes = self._request("GET", f"/jobmanager/logs/{name}").content
+        return content[skip:].decode("utf-8", "replace")
+
+    # -- bundles
+
+    def bundles(self) -> Sequence[str]:
+        """Ids of the uploaded files."""
+        return [entry["id"] for entry in self._get("/jars")["files"]]
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a bundle; returns its path on the JobManager, whose last part is its id."""
+        files = {"jarfile": (name, content, "application/x-java-archive")}
+        return str(self._request("POST", "/jars/upload", files=files, timeout=60.0).json()["filename"])
+
+    def run(self, bundle_id: str, body: Mapping[str, Any]) -> str:
+        """Run a bundle's main(); returns the job id when the cluster has taken the job."""
+        reply = self._request("POST", f"/jars/{bundle_id}/run", json=body, timeout=RUN_SECONDS)
+        return str(reply.json()["jobid"])
+
+    # -- jobs
+
+    def jobs(self, env: str, *, ended: bool) -> list[Job]:
+        """Jobs that the cluster remembers, newest first; without `ended` only those still alive."""
+        found = self._get("/jobs/overview")["jobs"]
+        chosen = [job for job in found if ended or job["state"] not in TERMINAL_STATES]
+        chosen.sort(key=lambda job: -int(job["start-time"]))
+        with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+            parallelism = list(pool.map(self._parallelism, (str(job["jid"]) for job in chosen)))
+        return [_job(job, p, env) for job, p in zip(chosen, parallelism, strict=True)]
+
+    def job_state(self, job_id: str) -> str | None:
+        """The job's state, or None where the cluster does not know it."""
+        try:
+            return str(self._get(f"/jobs/{job_id}/status")["status"])
+        except NotFound:
+            return None
+
+    def vertices(self, job_id: str) -> list[Vertex]:
+        """The job's tasks in topological order."""
+        return [_vertex(vertex) for vertex in self._get(f"/jobs/{job_id}")["vertices"]]
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """What is known of the job's checkpoints."""
+        return _checkpoints(self._get(f"/jobs/{job_id}/checkpoints"))
+
+    def failures(self, job_id: str) -> list[Failure]:
+        """The exceptions that Flink remembers of the job, newest first."""
+        history = self._get(f"/jobs/{job_id}/exceptions").get("exceptionHistory", {}).get("entries", [])
+        return [_failure(entry) for entry in history]
+
+    def job_parameters(self, job_id: str) -> Mapping[str, str]:
+        """The parameters that travel with the job (`pipeline.global-job-parameters`)."""
+        config = self._get(f"/jobs/{job_id}/config").get("execution-config", {})
+        return dict(config.get("user-config", {}))
+
+    def job_metric(self, job_id: str, name: str) -> float | None:
+        """One metric of the job, or None while it has no value."""
+        values = self._get(f"/jobs/{job_id}/metrics", params={"get": name})
+        return _number(values[0]["value"]) if values else None
+
+    def subtasks_with_metric(self, job_id: str, vertex_id: str, suffix: str) -> int:
+        """How many subtasks of a vertex report a metric whose name ends in `.suffix` with a value above 0."""
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/metrics"
+        names = [m["id"] for m in self._get(path) if m["id"].endswith(f".{suffix}")]
+        if not names:
+            return 0
+        values = self._get(path, params={"get": ",".join(names)})
+        return sum(1 for value in values if (_number(value["value"]) or 0) > 0)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask the cluster to cancel a job; `wait_until_ended` tells when it has."""
+        self._request("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
+
+    def wait_until_ended(self, job_id: str, seconds: float) -> str:
+        """The terminal state of the job; `DeadlinePassed` after `seconds`."""
+        for _ in poll(seconds, every=0.1):
+            state = self.job_state(job_id)
+            if state is None or state in TERMINAL_STATES:
+                return state or "CANCELED"
+        raise DeadlinePassed(
+            f"job {job_id} has not ended after {seconds:g} s", hint=f"tdaflink status {job_id}"
+        )
+
+    # -- the one chokepoint
+
+    def _parallelism(self, job_id: str) -> int:
+        try:
+            return max((v.parallelism for v in self.vertices(job_id)), default=0)
+        except NotFound:
+            return 0
+
+    def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        return self._request("GET", path, params=params).json()
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        import httpx
+
+        try:
+            response = self._client.request(method, path, **options)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Unreachable(
+                f"no Flink REST interface answers at {self.url} ({_reason(error)})",
+                hint="tdaflink setup starts the local environment; --env or FLINK_REST_URL name another one",
+            ) from error
+        except httpx.TransportError as error:
+            raise Unreachable(
+                f"Flink at {self.url} did not answer {method} {path} ({_reason(error)})",
+                hint="tdaflink status",
+            ) from error
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{self.url!r} is not an address: {error}", hint="http://host:port") from error
+        if response.status_code == 404:
+            raise NotFound(f"Flink at {self.url} does not know {path}: {_flink_words(response)[0]}")
+        if response.is_error:
+            first, rest = _flink_words(response)
+            raise Refused(f"Flink at {self.url} refused {method} {path}: {first}", noise=rest)
+        return response
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _flink_words(response: httpx.Response) -> tuple[str, str]:
+    """Flink's own words: the line that says most, and all of them."""
+    try:
+        words = "\n".join(str(part) for part in response.json().get("errors", []))
+    except (ValueError, AttributeError):
+        words = response.text
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    caused = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    telling = caused[-1] if caused else (lines[0] if lines else f"status {response.status_code}")
+    return telling, words
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def iso_time(epoch_ms: int) -> str:
+    """Milliseconds since the epoch as ISO-8601 UTC with Z."""
+    moment = datetime.fromtimestamp(epoch_ms / 1000, tz=timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _job(raw: Mapping[str, Any], parallelism: int, env: str) -> Job:
+    return Job(
+        id=raw["jid"],
+        name=raw["name"],
+        state=raw["state"],
+        start_time=iso_time(int(raw["start-time"])),
+        duration_ms=int(raw["duration"]),
+        parallelism=parallelism,
+        tasks_running=int(raw["tasks"]["running"]),
+        tasks_total=int(raw["tasks"]["total"]),
+        env=env,
+    )
+
+
+def _vertex(raw: Mapping[str, Any]) -> Vertex:
+    metrics = raw.get("metrics", {})
+    return Vertex(
+        id=raw["id"],
+        name=raw["name"],
+        parallelism=int(raw["parallelism"]),
+        subtasks={state: int(count) for state, count in raw["tasks"].items() if count},
+        records_in=int(metrics.get("read-records", 0)),
+        records_out=int(metrics.get("write-records", 0)),
+    )
+
+
+def _checkpoints(raw: Mapping[str, Any]) -> Checkpoints:
+    counts = raw.get("counts", {})
+    latest = (raw.get("latest") or {}).get("completed") or {}
+    acknowledged = latest.get("latest_ack_timestamp")
+    return Checkpoints(
+        completed=int(counts.get("completed", 0)),
+        failed=int(counts.get("failed", 0)),
+        in_progress=int(counts.get("in_progress", 0)),
+        latest_id=latest.get("id"),
+        latest_duration_ms=latest.get("end_to_end_duration"),
+        latest_size_bytes=latest.get("checkpointed_size", latest.get("state_size")),
+        latest_age_ms=None if not acknowledged else max(0, int(time.time() * 1000) - int(acknowledged)),
+        latest_path=latest.get("external_path"),
+    )
+
+
+def _failure(raw: Mapping[str, Any]) -> Failure:
+    text = str(raw.get("stacktrace", ""))
+    return Failure(
+        timestamp=iso_time(int(raw["timestamp"])),
+        cause=root_cause(text),
+        traceback=python_traceback(text),
+        text=text,
+    )

@@ -1,0 +1,266 @@
+"""JARs from a Maven repository: the lock's dependencies, and downloads into a cache shared by all environments."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdaflink.adapters.folders import cache_folder, make_folder, write_atomically, writing
+from tdaflink.domain.errors import BadArtifact, MissingExtra, NotFound, Refused, Unreachable
+from tdaflink.domain.jars import Coordinates, LockedJar
+
+if TYPE_CHECKING:
+    import httpx
+
+PARALLEL_DOWNLOADS = 8
+ATTEMPTS = 4
+_CHUNK = 1 << 17
+_LOCK_SECONDS = 600.0
+
+
+def repository_address(mirror: str | None = None) -> str:
+    """The mirror that was named, by option or by TDAFLINK_MAVEN_MIRROR, else the one that jgo knows."""
+    chosen = mirror or os.environ.get("TDAFLINK_MAVEN_MIRROR")
+    if chosen:
+        return chosen.rstrip("/")
+    try:
+        from jgo.constants import MAVEN_CENTRAL_URL
+    except ImportError as error:
+        raise MissingExtra(
+            "fetching JARs needs the Maven client jgo, or a mirror",
+            hint="pip install 'tdaflink[local]', or set TDAFLINK_MAVEN_MIRROR to a repository's address",
+        ) from error
+    return str(MAVEN_CENTRAL_URL).rstrip("/")
+
+
+def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
+    """The roots and all that they need at run time; where two roots disagree on a version, the first wins."""
+    try:
+        from jgo.maven import MavenContext
+    except ImportError as error:
+        raise MissingExtra(
+            "resolving JARs needs the Maven client jgo", hint="pip install 'tdaflink[local]'"
+        ) from error
+    context = MavenContext(repo_cache=make_folder(cache_folder() / "poms"), remote_repos={"main": address})
+    found: dict[tuple[str, str, str], Coordinates] = {}
+    for root in roots:
+        try:
+            wanted = [context.create_dependency(root)]
+            inputs, transitive = context.resolver.resolve(wanted, transitive=True)
+        except Exception as error:  # jgo raises whatever its parser or requests raised
+            raise Refused(f"{address} could not resolve {root}: {error}") from error
+        for item in [*inputs, *transitive]:
+            if item.type == "jar" and item.scope in (None, "", "compile", "runtime"):
+                jar = Coordinates(item.groupId, item.artifactId, item.version, item.classifier or "")
+                found.setdefault((jar.group, jar.artifact, jar.classifier), jar)
+    return list(found.values())
+
+
+class JarCache:
+    """Files by their SHA-256, under the cache folder. Safe with several processes at once."""
+
+    def __init__(self) -> None:
+        self._root = cache_folder() / "jars"
+
+    def path(self, jar: LockedJar) -> Path:
+        """Where the JAR lies once it is cached."""
+        return self._root / jar.sha256 / jar.coordinates.filename
+
+    def has(self, jar: LockedJar, *, thorough: bool = False) -> bool:
+        """Whether the cache has the JAR, byte for byte; a wrong file is deleted.
+
+        A file that was hashed before and has kept its size and time is trusted, unless `thorough`.
+        """
+        path = self.path(jar)
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        seal = f"{stat.st_size} {stat.st_mtime_ns}"
+        if not thorough and stat.st_size == jar.size and self._seal(path) == seal:
+            return True
+        if sha256_of(path) == jar.sha256:
+            write_atomically(path.with_suffix(".seal"), seal)
+            return True
+        path.unlink(missing_ok=True)
+        return False
+
+    def fetch(
+        self,
+        jars: Sequence[LockedJar],
+        address: str,
+        progress: Callable[[float, float], None] = lambda _done, _total: None,
+    ) -> None:
+        """Download the JARs, several at once, going on where an earlier download broke off."""
+        counter = _Counter(sum(jar.size for jar in jars), progress)
+        with _client() as client, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+            stop = threading.Event()
+            tasks = [pool.submit(self._fetch_one, client, jar, address, counter, stop) for jar in jars]
+            try:
+                for task in as_completed(tasks):
+                    task.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def add(self, coordinates: Coordinates, place: str, address: str) -> LockedJar:
+        """Download a JAR that no lock knows yet, and say what it is."""
+        part = make_folder(self._root / "partial") / f"{coordinates.filename}.new"
+        part.unlink(missing_ok=True)
+        with _client() as client:
+            _download(client, f"{address}/{coordinates.path}", part, None, _Counter(0, lambda *_: None))
+        jar = LockedJar(coordinates, part.stat().st_size, sha256_of(part), place)
+        self._keep(jar, part)
+        return jar
+
+    def _fetch_one(
+        self,
+        client: httpx.Client,
+        jar: LockedJar,
+        address: str,
+        counter: _Counter,
+        stop: threading.Event,
+    ) -> None:
+        from filelock import FileLock, Timeout
+
+        if stop.is_set():
+            return
+        partial = make_folder(self._root / "partial")
+        part = partial / f"{jar.sha256}.part"
+        try:
+            with FileLock(partial / f"{jar.sha256}.lock", timeout=_LOCK_SECONDS):
+                if self.has(jar):
+                    counter.add(jar.size)
+                    return
+                self._download_locked(client, jar, f"{address}/{jar.coordinates.path}", part, counter)
+        except Timeout as error:
+            raise Unreachable(f"another process is still fetching {jar.coordinates}") from error
+
+    def _download_locked(
+        self, client: httpx.Client, jar: LockedJar, url: str, part: Path, counter: _Counter
+    ) -> None:
+        resumed = part.exists()
+        _download(client, url, part, jar.size, counter)
+        if resumed and sha256_of(part) != jar.sha256:
+            # What an earlier call left may be another server's wrong bytes: one clean try decides.
+            part.unlink()
+            _download(client, url, part, jar.size, counter)
+        found = sha256_of(part)
+        if found != jar.sha256:
+            part.unlink()
+            raise BadArtifact(
+                f"{jar.coordinates} from {url} is not the locked file: its SHA-256 is {found}, "
+                f"the lock wants {jar.sha256}; it was deleted",
+                hint="check TDAFLINK_MAVEN_MIRROR and --mirror, or fetch through another network",
+            )
+        self._keep(jar, part)
+
+    def _keep(self, jar: LockedJar, part: Path) -> None:
+        path = self.path(jar)
+        make_folder(path.parent)
+        with writing(path):
+            os.replace(part, path)
+            stat = path.stat()
+        write_atomically(path.with_suffix(".seal"), f"{stat.st_size} {stat.st_mtime_ns}")
+
+    @staticmethod
+    def _seal(path: Path) -> str | None:
+        try:
+            return path.with_suffix(".seal").read_text(encoding="utf-8")
+        except OSError:
+            return None
+
+
+class _Counter:
+    """Adds up bytes of all threads."""
+
+    def __init__(self, total: int, progress: Callable[[float, float], None]) -> None:
+        self._total = total
+        self._done = 0
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            self._progress(self._done, self._total)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _client() -> httpx.Client:
+    import httpx
+
+    return httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=True)
+
+
+def _download(client: httpx.Client, url: str, part: Path, size: int | None, counter: _Counter) -> None:
+    """Bring `part` to the whole file; what it holds already is not asked for again."""
+    import httpx
+
+    counter.add(part.stat().st_size if part.exists() else 0)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if _continue(client, url, part, size, counter):
+                return
+            reason = "the connection broke off"
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{url} is not an address: {error}") from error
+    raise Unreachable(
+        f"could not download {url} in {attempt} attempts: {reason}",
+        hint="tdaflink jars fetch goes on where this one stopped; TDAFLINK_MAVEN_MIRROR names a mirror",
+    )
+
+
+def _continue(client: httpx.Client, url: str, part: Path, size: int | None, counter: _Counter) -> bool:
+    """One request for what is missing; whether the file is whole now."""
+    have = part.stat().st_size if part.exists() else 0
+    if size is not None and have == size:
+        return True
+    if size is not None and have > size:
+        part.unlink()
+        counter.add(-have)
+        have = 0
+    headers: Mapping[str, str] = {"Range": f"bytes={have}-"} if have else {}
+    with client.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as response:
+        if response.status_code == 416:
+            part.unlink(missing_ok=True)
+            counter.add(-have)
+            return False
+        _check(response, url)
+        if have and response.status_code != 206:
+            counter.add(-have)
+            have = 0
+        with writing(part), part.open("ab" if have else "wb") as file:
+            for chunk in response.iter_bytes(_CHUNK):
+                file.write(chunk)
+                counter.add(len(chunk))
+                if size is not None and file.tell() > size:
+                    return True  # longer than the locked file: the hash will refuse it
+    return size is None or part.stat().st_size >= size
+
+
+def _check(response: httpx.Response, url: str) -> None:
+    if response.status_code == 404:
+        raise NotFound(f"{url} does not exist", hint="check TDAFLINK_MAVEN_MIRROR and --mirror")
+    if response.status_code >= 500:
+        import httpx
+
+        raise httpx.RemoteProtocolError(f"the server answered {response.status_code}")
+    if response.is_error:
+        raise Refused(f"{url} was refused with status {response.status_code}")

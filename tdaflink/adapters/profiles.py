@@ -1,0 +1,85 @@
+"""Reads the shipped profiles, the topic catalogue, the versions and the JAR lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.domain.jars import JarLock
+from tdaflink.domain.profile import Profile
+from tdaflink.domain.topics import Catalogue
+from tdaflink.domain.versions import Versions
+from tdaflink.resources import profiles_folder
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def profile_names() -> list[str]:
+    """The profiles that are shipped."""
+    return sorted(path.parent.name for path in profiles_folder().glob("*/profile.yaml"))
+
+
+def load_profile(name: str) -> Profile:
+    """A shipped profile, validated."""
+    if name not in profile_names():
+        raise NotFound(f"no profile named {name!r}; shipped: {', '.join(profile_names())}")
+    folder = profile_folder(name)
+    values = _yaml(folder / "profile.yaml")
+    parts = {part: _yaml(folder / f"{part}.yaml") for part in ("flink", "kafka")}
+    return _validated(Profile, {"name": name, **values, **parts}, folder / "profile.yaml")
+
+
+def profile_folder(name: str) -> Path:
+    """Where a profile's files lie."""
+    return profiles_folder() / name
+
+
+def load_catalogue() -> Catalogue:
+    """The topic catalogue."""
+    path = profiles_folder() / "topics.yaml"
+    return _validated(Catalogue, _yaml(path), path)
+
+
+def load_versions() -> Versions:
+    """The versions that belong together."""
+    path = profiles_folder() / "versions.yaml"
+    return _validated(Versions, _yaml(path), path)
+
+
+def lock_path() -> Path:
+    """The JAR lock that is shipped."""
+    return profiles_folder() / "jars.lock.json"
+
+
+def load_lock() -> JarLock:
+    """The shipped JAR lock."""
+    path = lock_path()
+    try:
+        return JarLock.from_json(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError as error:
+        raise ConfigError(f"cannot read the JAR lock {path}: {error.strerror}") from error
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    # libyaml's parser where the wheel has it: setup must answer quickly.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is not a mapping")
+    return values
+
+
+def _validated(model: type[Model], values: dict[str, Any], path: Path) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {where}: {first['msg']} (value {first['input']!r})") from error

@@ -1,0 +1,169 @@
+"""A barcode as lines of text: bars over a common scale, grouped by dimension, the longest ones first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from tdaflink.domain.messages import Bar, by_length
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+COLOURS = ("cyan", "red", "green", "yellow", "magenta")
+_LABEL = 4  # "H0  "
+_NUMBERS = 17  # "  [0.1234, 0.5678)"
+_TICK_CELLS = 10
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """What bars and axes are drawn with."""
+
+    full: str
+    left_half: str
+    right_half: str
+    arrow: str
+    side: str
+    corner: str
+    line: str
+    tick: str
+    infinity: str
+    more: str
+
+
+UNICODE = Glyphs("█", "▌", "▐", "▶", "┃", "┗", "━", "┷", "∞", "…")
+ASCII = Glyphs("=", "=", "=", ">", "|", "+", "-", "+", "inf", "...")
+
+
+def glyphs_for(stream: TextIO) -> Glyphs:
+    """Unicode where the stream's encoding has every sign that it takes, else ASCII."""
+    try:
+        "".join(vars(UNICODE).values()).encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, its drawn part apart, so that it can have its dimension's colour."""
+
+    before: str
+    drawn: str
+    after: str
+    dimension: int | None = None
+
+
+def barcode(
+    bars: Sequence[Bar],
+    *,
+    dimensions: int = 0,
+    end: float | None = None,
+    width: int = 80,
+    longest: int = 5,
+    glyphs: Glyphs = UNICODE,
+) -> list[Line]:
+    """Draw the `longest` bars of each of H0 … and how many there are besides.
+
+    The scale ends at `end`, where the filtration was cut, else a little after the last finite value.
+    """
+    scale = _Scale(_end(bars, end), max(10, width - _LABEL - 1 - _NUMBERS), glyphs)
+    highest = max([bar.dimension for bar in bars] + [dimensions - 1], default=-1)
+    lines: list[Line] = []
+    for dimension in range(highest + 1):
+        own = by_length([bar for bar in bars if bar.dimension == dimension])
+        lines += _group(dimension, own, longest, scale)
+    return [*lines, *_axis(scale)]
+
+
+def barcode_text(lines: Sequence[Line]) -> Text:
+    """The lines in colour."""
+    from rich.text import Text
+
+    text = Text(no_wrap=True, overflow="crop")
+    for index, line in enumerate(lines):
+        style = "" if line.dimension is None else COLOURS[line.dimension % len(COLOURS)]
+        text.append("\n" if index else "").append(line.before).append(line.drawn, style)
+        text.append(line.after, "dim" if line.dimension is None else "")
+    return text
+
+
+def number(value: float, glyphs: Glyphs = UNICODE) -> str:
+    """Three significant digits, as few signs as they take."""
+    return glyphs.infinity if math.isinf(value) else f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Values 0 … end on `cells` character cells, each cut in two halves."""
+
+    end: float
+    cells: int
+    glyphs: Glyphs
+
+    def half(self, value: float) -> int:
+        return min(2 * self.cells, max(0, round(2 * self.cells * value / self.end)))
+
+    def draw(self, bar: Bar) -> str:
+        """The bar; at least half a cell, however short it is."""
+        first = min(self.half(bar.birth), 2 * self.cells - 1)
+        last = 2 * self.cells if bar.infinite else max(first + 1, self.half(bar.death))
+        signs = [self._sign(cell, first, last) for cell in range(self.cells)]
+        if bar.infinite:
+            signs[-1] = self.glyphs.arrow
+        return "".join(signs)
+
+    def _sign(self, cell: int, first: int, last: int) -> str:
+        left, right = first <= 2 * cell < last, first <= 2 * cell + 1 < last
+        if left and right:
+            return self.glyphs.full
+        if left:
+            return self.glyphs.left_half
+        return self.glyphs.right_half if right else " "
+
+
+def _end(bars: Sequence[Bar], end: float | None) -> float:
+    if end is not None and end > 0:
+        return end
+    last = max((v for bar in bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
+    return last * 1.05 if last > 0 else 1.0
+
+
+def _group(dimension: int, bars: Sequence[Bar], longest: int, scale: _Scale) -> list[Line]:
+    glyphs = scale.glyphs
+    label = f"H{dimension}".ljust(_LABEL)
+    if not bars:
+        return [Line(f"{label}{glyphs.side} no bars", "", "")]
+    lines = []
+    for index, bar in enumerate(bars[:longest]):
+        before = (label if index == 0 else " " * _LABEL) + glyphs.side
+        after = f" [{number(bar.birth, glyphs)}, {number(bar.death, glyphs)})"
+        lines.append(Line(before, scale.draw(bar), after, dimension))
+    rest = bars[longest:]
+    if rest:
+        text = f" {glyphs.more} {len(rest)} more, none longer than {number(rest[0].length, glyphs)}"
+        lines.append(Line(" " * _LABEL + glyphs.side, "", text))
+    return lines
+
+
+def _axis(scale: _Scale) -> list[Line]:
+    glyphs = scale.glyphs
+    step = _step(scale.end, max(2, scale.cells // _TICK_CELLS))
+    line, labels = [glyphs.line] * (scale.cells + 1), [" "] * (scale.cells + 12)
+    line[0] = glyphs.corner
+    for index in range(int(scale.end / step + 1e-9) + 1):
+        cell = min(scale.cells, round(scale.cells * index * step / scale.end))
+        line[cell] = glyphs.tick if index else glyphs.corner
+        text = f"{index * step:.6g}"
+        labels[cell : cell + len(text)] = text
+    margin = " " * _LABEL
+    return [Line(margin + "".join(line), "", ""), Line(margin + "".join(labels).rstrip(), "", "")]
+
+
+def _step(end: float, ticks: int) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that cuts the scale into at most so many pieces."""
+    power = 10.0 ** math.floor(math.log10(end / ticks))
+    return next(m * power for m in (1, 2, 5, 10, 20) if end / (m * power) <= ticks)

@@ -1,0 +1,184 @@
+"""A result as a picture: its barcode, and beside it its persistence diagram."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.domain.errors import MissingExtra, StorageFailed, UsageError
+from tdaflink.domain.messages import Bar, Result, by_length
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = (".png", ".svg", ".pdf")
+UNITS = {
+    "vietoris_rips": "edge length",
+    "alpha": "radius",
+    "witness": "relaxation √α²",
+}
+_COLOURS = ("#2a78b5", "#d1495b", "#3a9d5d", "#e08e2b", "#7d5ba6")
+_MARKERS = ("o", "^", "s", "D", "v")
+_INK, _FAINT = "#333333", "#9a9a9a"
+_BARS_PER_DIMENSION = 40
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a name that no picture can be written to, before anything is waited for."""
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(
+            f"--plot {path}: the ending {path.suffix!r} is no picture's", hint=f"one of {', '.join(FORMATS)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--plot {path}: there is no folder {path.absolute().parent}")
+    _matplotlib()
+
+
+def save_picture(result: Result, path: Path) -> None:
+    """Write the picture in the form that the file's ending names."""
+    _matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "font.family": "DejaVu Sans",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": _FAINT,
+        "axes.labelcolor": _INK,
+        "xtick.color": _INK,
+        "ytick.color": _INK,
+        "svg.hashsalt": "tdaflink",
+    }
+    with rc_context(style):
+        figure = Figure(figsize=(11, 5.2), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+        end = _end(result)
+        unit = UNITS.get(result.algorithm, "filtration value")
+        _draw_barcode(left, result, end, unit)
+        _draw_diagram(right, result, end, unit)
+        figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        try:
+            # Without the date the same result is the same file.
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        except OSError as error:
+            raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
+
+
+def _matplotlib() -> None:
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("pictures need matplotlib", hint="pip install 'tdaflink[plot]'") from error
+
+
+def _title(result: Result) -> str:
+    betti = ", ".join(map(str, result.betti))
+    algorithm = result.algorithm.replace("_", " ")
+    return f"{result.job_id}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti}"
+
+
+def _end(result: Result) -> float:
+    if result.cut is not None and result.cut > 0:
+        return result.cut
+    last = max((v for bar in result.bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
+    return last * 1.08 if last > 0 else 1.0
+
+
+def _draw_barcode(axes: Axes, result: Result, end: float, unit: str) -> None:
+    """H0 at the bottom; in each dimension the longest bars, the one born first lowest."""
+    row = 0.0
+    overshoot = end * 1.06
+    for dimension in range(len(result.betti)):
+        own = by_length([bar for bar in result.bars if bar.dimension == dimension])
+        kept = sorted(own[:_BARS_PER_DIMENSION], key=lambda bar: (bar.birth, bar.death))
+        start = row
+        for bar in kept:
+            _draw_bar(axes, bar, row, end, overshoot)
+            row += 1.0
+        _name_group(axes, dimension, len(own), len(kept), (start + row - 1) / 2 if kept else row)
+        row += 2.5
+    _draw_cut(axes.axvline, result)
+    axes.set_xlim(0.0, overshoot * 1.01)
+    axes.set_ylim(-1.5, max(row - 1.5, 1.0))
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(unit)
+    axes.set_title("Barcode", loc="left", fontsize=11, color=_INK)
+
+
+def _draw_bar(axes: Axes, bar: Bar, row: float, end: float, overshoot: float) -> None:
+    colour = _COLOURS[bar.dimension % len(_COLOURS)]
+    if bar.infinite:
+        axes.hlines(row, bar.birth, end, colors=colour, linewidth=2.4)
+        axes.annotate(
+            "",
+            xy=(overshoot, row),
+            xytext=(end, row),
+            arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 2.0, "shrinkA": 0, "shrinkB": 0},
+        )
+    else:
+        axes.hlines(row, bar.birth, bar.death, colors=colour, linewidth=1.6)
+
+
+def _name_group(axes: Axes, dimension: int, total: int, shown: int, row: float) -> None:
+    text = f"$H_{{{dimension}}}$"
+    if total > shown:
+        text += f"\n{shown} of {total}"
+    elif total == 0:
+        text += "\nnone"
+    colour = _COLOURS[dimension % len(_COLOURS)]
+    place: dict[str, Any] = {"xy": (0.0, row), "xycoords": ("axes fraction", "data")}
+    axes.annotate(
+        text, **place, xytext=(-8, 0), textcoords="offset points", ha="right", va="center", color=colour
+    )
+
+
+def _draw_diagram(axes: Axes, result: Result, end: float, unit: str) -> None:
+    """Death over birth; what never dies lies on the line at the top."""
+    top = end * 1.08
+    axes.plot([0, end], [0, end], color=_FAINT, linewidth=1.0, zorder=1)
+    axes.axhline(top, color=_FAINT, linewidth=1.0, zorder=1)
+    for dimension in range(len(result.betti)):
+        own = [bar for bar in result.bars if bar.dimension == dimension]
+        _draw_points(axes, dimension, own, top)
+    _draw_cut(axes.axhline, result)
+    axes.set_xlim(-0.03 * end, end * 1.03)
+    axes.set_ylim(-0.03 * end, end * 1.13)
+    axes.set_aspect("equal", adjustable="box")
+    ticks = [tick for tick in axes.get_yticks() if 0 <= tick <= end]
+    axes.set_yticks([*ticks, top], [*(f"{tick:.6g}" for tick in ticks), "∞"])
+    axes.set_xlabel(f"birth ({unit})")
+    axes.set_ylabel(f"death ({unit})")
+    axes.set_title("Persistence diagram", loc="left", fontsize=11, color=_INK)
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _draw_points(axes: Axes, dimension: int, bars: Sequence[Bar], top: float) -> None:
+    axes.scatter(
+        [bar.birth for bar in bars],
+        [top if bar.infinite else bar.death for bar in bars],
+        s=[54 if bar.infinite else 22 for bar in bars],
+        color=_COLOURS[dimension % len(_COLOURS)],
+        marker=_MARKERS[dimension % len(_MARKERS)],
+        edgecolors="white",
+        linewidths=0.5,
+        label=f"$H_{{{dimension}}}$",
+        zorder=3 + dimension,
+        clip_on=False,
+    )
+
+
+def _draw_cut(line: Any, result: Result) -> None:
+    if result.cut is not None:
+        line(
+            result.cut,
+            color=_INK,
+            linewidth=1.0,
+            linestyle=(0, (4, 3)),
+            zorder=2,
+            label=f"T = {result.cut:g}",
+        )

@@ -1,0 +1,143 @@
+"""The job config: what a user may say about a TDA job, validated.
+
+Every key of the seed's sample config is accepted as it stands, together with the keys of the streaming
+and request routes. Unknown keys are refused with the nearest known name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Topic, milliseconds
+from tdaflink.domain.streams import DistanceToPrevious, Preprocess, Window
+
+Z2 = 2
+LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
+STREAM_KEYS = (
+    "window",
+    "window_size",
+    "slide_interval",
+    "window_timeout",
+    "out_of_orderness",
+    "allowed_lateness",
+    "max_windows_per_message",
+    "max_duration",
+    "state_ttl",
+    "dedup_ids",
+    "overflow",
+    "preprocess",
+    "distance_to_previous",
+    "incremental_memory",
+)
+
+
+class Input(Model):
+    """One topic that the job reads, how it reads it, and where its answers go."""
+
+    route: Literal["requests", "uploads", "streams"]
+    topic: Topic
+    output_topic: Topic
+    window: Window | None = None
+
+
+class JobConfig(Model):
+    """Everything that can be said about a TDA job. The defaults here are the built-in ones."""
+
+    job_name: JobName = Field(default="tda-streaming", description="Name of the job on the cluster.")
+    parallelism: int = Field(default=1, ge=1, le=720, description="Parallel subtasks of the computation.")
+    checkpoint_interval: Annotated[int, BeforeValidator(milliseconds)] = Field(
+        default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
+    )
+
+    input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
+    output_topic: Topic = Field(default="tda_results", description="The topic of results.")
+    inputs: list[Input] | None = Field(default=None, min_length=1, description="Several inputs at once.")
+    errors_topic: Topic = Field(default="tda_errors", description="Where unusable messages are kept.")
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, min_length=1, description="Kafka as the job sees it; an environment knows its own."
+    )
+    kafka_properties: dict[str, str | dict[Literal["$env", "$file"], str]] = Field(
+        default_factory=dict, description="Further Kafka client properties; secrets as references."
+    )
+    schema_registry_url: str | None = Field(default=None, description="A Confluent-compatible registry.")
+    start_from: Literal["committed", "earliest", "latest"] | Annotated[int, Field(ge=0)] = Field(
+        default="committed", description="Where a new job starts to read; an integer is epoch milliseconds."
+    )
+    delivery: Literal["at_least_once", "exactly_once"] = Field(
+        default="at_least_once", description="exactly_once: results show once per checkpoint."
+    )
+    transactional_id_prefix: str | None = Field(default=None, min_length=1)
+    transaction_timeout: Seconds = Field(default=3600.0, gt=0)
+    max_message_bytes: Bytes = Field(
+        default=16 * 2**20, ge=1024, le=2**30, description="Messages in and out."
+    )
+
+    algorithm: str = Field(default="vietoris_rips", min_length=1, description="A message may choose its own.")
+    algorithm_params: dict[str, Any] = Field(default_factory=dict, description="The algorithm's own.")
+    max_dimension: int = Field(default=1, ge=0, le=10, description="Highest homology dimension.")
+    max_persistence: Finite | None = Field(
+        default=None, ge=0, description="T: where the filtration is cut, in the algorithm's unit."
+    )
+    min_persistence: Finite = Field(default=0.0, ge=0, description="Shorter bars are left out.")
+    betti_at: Finite | None = Field(default=None, ge=0, description="Also report the ranks at this value.")
+    homology_coeff_field: int = Field(default=Z2, ge=2, le=LARGEST_FIELD, description="A prime.")
+    engine: Literal["auto", "gudhi"] = "auto"
+    pairs: str = Field(default="all", pattern=r"^(all|none|top:[1-9]\d*)$", description="all, none or top:K.")
+
+    max_points: int = Field(default=5000, ge=1, description="A larger cloud is refused.")
+    max_predicted_bytes: Bytes = Field(default=2**30, ge=2**20, description="A hungrier one too.")
+    compute_timeout: Seconds = Field(default=60.0, gt=0, description="One computation, at the longest.")
+    max_ambient_dimension: int = Field(default=5, ge=1, description="Of clouds for the alpha complex.")
+    max_future: Seconds = Field(default=300.0, ge=0, description="How far ahead a timestamp may be.")
+
+    window: Window | None = Field(default=None, description="Of streams; see also the flat keys.")
+    window_size: int | None = Field(default=None, ge=1, description="Count window: points.")
+    slide_interval: int | None = Field(default=None, ge=1, description="Count window: points.")
+    window_timeout: Seconds | None = Field(default=None, gt=0, description="Count window: seconds.")
+    window_requests: bool = Field(default=False, description="Window the points of one job_id, too.")
+    out_of_orderness: Seconds = Field(default=5.0, ge=0, description="How late a stream's points may be.")
+    allowed_lateness: Seconds = Field(default=0.0, ge=0, description="How long a fired window is kept.")
+    max_windows_per_message: int = Field(default=1000, ge=1, description="More refuse the message.")
+    max_duration: Seconds = Field(default=86_400.0, gt=0, description="A session closes at this length.")
+    state_ttl: Seconds = Field(default=86_400.0, gt=0, description="A silent stream is then forgotten.")
+    dedup_ids: int = Field(default=0, ge=0, description="Message ids of a stream that are remembered.")
+    overflow: Literal["error", "landmarks"] = Field(
+        default="error", description="Of a window above max_points."
+    )
+    preprocess: Preprocess | None = Field(default=None, description="Before the computation.")
+    distance_to_previous: DistanceToPrevious | None = Field(default=None, description="After it.")
+    incremental_memory: Bytes = Field(default=256 * 2**20, ge=0, description="Caches of one worker.")
+
+    @model_validator(mode="after")
+    def _one_form_of_each(self) -> JobConfig:
+        flat = [
+            k for k in ("window_size", "slide_interval", "window_timeout") if getattr(self, k) is not None
+        ]
+        if flat and self.window is not None:
+            raise ValueError(f"window and {', '.join(flat)} are two forms of one thing: keep one")
+        if self.slide_interval is not None and self.slide_interval > (self.window_size or 100):
+            raise ValueError(
+                f"slide_interval {self.slide_interval} is larger than window_size {self.window_size or 100}"
+            )
+        if self.inputs is not None and self.model_fields_set & {"input_topic", "output_topic"}:
+            raise ValueError("inputs and input_topic/output_topic are two forms of one thing: keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _prime_field(self) -> JobConfig:
+        p = self.homology_coeff_field
+        if any(p % k == 0 for k in range(2, int(p**0.5) + 1)):
+            raise ValueError(f"homology_coeff_field {p} is not a prime: use 2, 3, 5, 7, 11, …")
+        return self
+
+    def stream_keys(self) -> list[str]:
+        """The keys that were given and that concern the stream route alone."""
+        return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
+
+    def all_inputs(self) -> list[Input]:
+        """The inputs, whichever way they were given."""
+        return self.inputs or [
+            Input(route="requests", topic=self.input_topic, output_topic=self.output_topic)
+        ]

@@ -1,0 +1,106 @@
+"""The JARs that an environment needs, as the lock file names them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tdaflink.domain.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """group:artifact:version[:classifier] of one JAR."""
+
+    group: str
+    artifact: str
+    version: str
+    classifier: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Coordinates:
+        parts = text.split(":")
+        if len(parts) not in (3, 4) or not all(parts):
+            raise ConfigError(f"JAR coordinates {text!r} are not group:artifact:version[:classifier]")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        parts = [self.group, self.artifact, self.version, self.classifier]
+        return ":".join(part for part in parts if part)
+
+    @property
+    def filename(self) -> str:
+        tail = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{tail}.jar"
+
+    @property
+    def path(self) -> str:
+        """Where the JAR lies in any Maven repository, relative to its address."""
+        return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.filename}"
+
+
+@dataclass(frozen=True)
+class LockedJar:
+    """One JAR of the lock: what it must be, byte for byte, and where it goes in an environment."""
+
+    coordinates: Coordinates
+    size: int
+    sha256: str
+    place: str
+
+
+@dataclass(frozen=True)
+class JarLock:
+    """All JARs, sorted by place and coordinates."""
+
+    jars: tuple[LockedJar, ...]
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> JarLock:
+        try:
+            document = json.loads(text)
+            if document["schema"] != 1:
+                raise ConfigError(f"{source}: schema is {document['schema']!r}, this tdaflink reads 1")
+            return cls(tuple(_locked(entry) for entry in document["jars"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{source} is not a JAR lock: {error!r}", hint="tdaflink jars lock") from error
+
+    def to_json(self) -> str:
+        entries = [
+            {
+                "coordinates": str(jar.coordinates),
+                "size": jar.size,
+                "sha256": jar.sha256,
+                "place": jar.place,
+            }
+            for jar in self.jars
+        ]
+        return json.dumps({"schema": 1, "jars": entries}, indent=1) + "\n"
+
+    def in_place(self, place: str) -> tuple[LockedJar, ...]:
+        return tuple(jar for jar in self.jars if jar.place == place)
+
+    @property
+    def size(self) -> int:
+        return sum(jar.size for jar in self.jars)
+
+
+def sorted_lock(jars: Iterable[LockedJar]) -> JarLock:
+    """A lock in its one order, so that two runs write the same bytes."""
+    return JarLock(tuple(sorted(jars, key=lambda jar: (jar.place, str(jar.coordinates)))))
+
+
+@dataclass(frozen=True)
+class JarStatus:
+    """A locked JAR and whether the cache has it."""
+
+    jar: LockedJar
+    cached: bool
+
+
+def _locked(entry: dict[str, Any]) -> LockedJar:
+    return LockedJar(
+        Coordinates.parse(entry["coordinates"]), int(entry["size"]), entry["sha256"], entry["place"]
+    )

@@ -1,0 +1,191 @@
+"""Values about jobs on a cluster, and how a user may name one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tdaflink.domain.errors import NotFound, UsageError
+
+TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line of `list`. Field names are the stable JSON shape."""
+
+    id: str
+    name: str
+    state: str
+    start_time: str
+    duration_ms: int
+    parallelism: int
+    tasks_running: int
+    tasks_total: int
+    env: str
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL_STATES
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """One task of a job: how many of its subtasks are in which state, and what went through it."""
+
+    id: str
+    name: str
+    parallelism: int
+    subtasks: Mapping[str, int]
+    records_in: int
+    records_out: int
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Counts since the job started, and the newest completed checkpoint."""
+
+    completed: int
+    failed: int
+    in_progress: int
+    latest_id: int | None = None
+    latest_duration_ms: int | None = None
+    latest_size_bytes: int | None = None
+    latest_age_ms: int | None = None
+    latest_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An exception that a job met: the Python traceback where there is one, the whole text always."""
+
+    timestamp: str
+    cause: str
+    traceback: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """Everything that `status ID` shows; `watermark` and `lag` are null where they cannot be known."""
+
+    id: str
+    name: str
+    state: str
+    start_time: str
+    duration_ms: int
+    parallelism: int
+    tasks_running: int
+    tasks_total: int
+    env: str
+    restarts: int | None
+    vertices: Sequence[Vertex]
+    checkpoints: Checkpoints | None
+    exceptions: Sequence[Failure]
+    parameters: Mapping[str, str]
+    watermark: int | None = None
+    lag: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class ClusterStatus:
+    """The cluster at a glance."""
+
+    env: str
+    rest_url: str
+    flink_version: str
+    taskmanagers: int
+    slots_total: int
+    slots_available: int
+    jobs: Sequence[Job]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `submit` returns. Field names are the stable JSON shape."""
+
+    id: str
+    name: str
+    state: str
+    env: str
+    parallelism: int
+    bundle_sha256: str
+    rest_url: str
+
+
+@dataclass(frozen=True)
+class RestCall:
+    """One call that a submission makes."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SubmissionPlan:
+    """What a submission would do: shown by --dry-run, carried out without it."""
+
+    env: str
+    rest_url: str
+    job_name: str
+    parallelism: int
+    bundle_name: str
+    bundle_sha256: str
+    bundle_files: Sequence[str]
+    settings: Mapping[str, Any] | None
+    calls: Sequence[RestCall]
+
+
+def find_job(jobs: Sequence[Job], reference: str) -> Job:
+    """The one job that `reference` means: an id, a job name, or a unique prefix of an id.
+
+    A name prefers the job that has not ended, then the one that started last.
+    """
+    by_name = [job for job in jobs if job.name == reference]
+    alive = [job for job in by_name if not job.ended]
+    if len(alive) > 1:
+        raise _ambiguous(reference, alive)
+    if by_name:
+        return alive[0] if alive else max(by_name, key=lambda job: job.start_time)
+    by_prefix = [job for job in jobs if job.id.startswith(reference.lower())] if reference else []
+    if len(by_prefix) > 1:
+        raise _ambiguous(reference, by_prefix)
+    if not by_prefix:
+        raise NotFound(
+            f"no job on this cluster has the id, id prefix or name {reference!r}", hint="tdaflink list --all"
+        )
+    return by_prefix[0]
+
+
+def _ambiguous(reference: str, jobs: Sequence[Job]) -> UsageError:
+    ids = ", ".join(f"{job.id[:12]} ({job.name}, {job.state})" for job in jobs)
+    return UsageError(f"{reference!r} means more than one job: {ids}", hint="give more of the id")
+
+
+_TRACEBACK = re.compile(
+    r"Traceback \(most recent call last\):\n"
+    r"(?:.*\n)*?"
+    r"(?=\tat |Caused by: |\s*\.\.\. \d+ more|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,|\Z)"
+)
+
+
+def python_traceback(text: str) -> str | None:
+    """The last Python traceback in a Java stack trace or a log, with the exceptions that led to it.
+
+    Flink repeats the innermost cause at the end of each chain, so the last block is the root.
+    """
+    found = _TRACEBACK.findall(text if text.endswith("\n") else text + "\n")
+    return found[-1].rstrip() if found else None
+
+
+def root_cause(text: str) -> str:
+    """One line that names the cause: the last line of the Python traceback, else the deepest Java cause."""
+    traceback = python_traceback(text)
+    if traceback:
+        lines = [line for line in traceback.splitlines() if line and not line.startswith(" ")]
+        return lines[-1]
+    causes = re.findall(r"^Caused by: (.*)$", text, flags=re.MULTILINE)
+    return (causes[-1] if causes else text.strip().split("\n", 1)[0]).strip()

@@ -1,0 +1,122 @@
+"""Settings from several places, merged by precedence; each value remembers where it came from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from tdaflink.domain.config import JobConfig
+from tdaflink.domain.errors import ConfigError
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place that settings come from, such as `file x.json` or `flag --parallelism`."""
+
+    source: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A validated config; `sources` names for each top-level key the layer that decided it."""
+
+    config: JobConfig
+    sources: Mapping[str, str]
+
+    def explained(self) -> list[tuple[str, Any, str]]:
+        """Key, value and source of every setting."""
+        values = self.config.model_dump(mode="json")
+        return [(key, value, self.sources.get(key, DEFAULT)) for key, value in values.items()]
+
+
+def resolve(layers: Sequence[Layer]) -> Resolved:
+    """Merge the layers, lowest precedence first, and validate.
+
+    A mapping-valued key (`algorithm_params`, `kafka_properties`) is merged key by key; everything else is
+    replaced whole. Raises `ConfigError` that names each field, its value, the reason and its source.
+    """
+    merged: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for layer in layers:
+        for key, value in layer.values.items():
+            merged[key] = _merge(merged.get(key), value, key)
+            sources[key] = layer.source
+        for replaced in _other_forms(layer.values):
+            merged.pop(replaced, None)
+            sources.pop(replaced, None)
+    try:
+        return Resolved(JobConfig.model_validate(merged), sources)
+    except ValidationError as error:
+        raise ConfigError(
+            _message(error, sources), hint="tdaflink config explain; tdaflink config schema lists every key"
+        ) from None
+
+
+def _merge(below: Any, value: Any, key: str) -> Any:
+    both = isinstance(below, Mapping) and isinstance(value, Mapping)
+    return {**below, **value} if both and key != "window" else value
+
+
+def _other_forms(values: Mapping[str, Any]) -> list[str]:
+    """Keys of lower layers that a higher layer's other form of the same thing replaces."""
+    flat = ["window_size", "slide_interval", "window_timeout"]
+    if "window" in values:
+        return [key for key in flat if key not in values]
+    if any(key in values for key in flat):
+        return ["window"]
+    if "inputs" in values:
+        return [key for key in ("input_topic", "output_topic") if key not in values]
+    return ["inputs"] if {"input_topic", "output_topic"} & set(values) else []
+
+
+def _message(error: ValidationError, sources: Mapping[str, str]) -> str:
+    lines = list(dict.fromkeys(_line(detail, sources) for detail in error.errors(include_url=False)))
+    if len(lines) == 1:
+        return f"invalid config: {lines[0]}"
+    return "invalid config:\n  " + "\n  ".join(lines)
+
+
+def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
+    path = [str(part) for part in detail["loc"] if not _is_union_tag(part)]
+    field = ".".join(path)
+    source = sources.get(path[0], "") if path else ""
+    where = f" (from {source})" if source else ""
+    if detail["type"] == "extra_forbidden":
+        return f"{field}: unknown key{_did_you_mean(path)}{where}"
+    if detail["type"] == "missing":
+        return f"{field}: missing{where}"
+    reason = str(detail["msg"]).removeprefix("Value error, ")
+    if not field:
+        return reason
+    return f"{field} = {_shown(detail['input'])}: {reason[:1].lower()}{reason[1:]}{where}"
+
+
+def _is_union_tag(part: int | str) -> bool:
+    text = str(part)
+    return (
+        text in {"count", "tumbling", "sliding", "session", "none", "str", "constrained-int"} or "[" in text
+    )
+
+
+def _did_you_mean(path: list[str]) -> str:
+    known = set(JobConfig.model_fields) if len(path) == 1 else _known_below()
+    near = difflib.get_close_matches(path[-1], sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _known_below() -> set[str]:
+    schema = JobConfig.model_json_schema()
+    return {key for model in schema.get("$defs", {}).values() for key in model.get("properties", {})}
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,142 @@
+"""The messages that go to a job and come back: requests, results and error records."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+REQUESTS_TOPIC = "tda_jobs"
+RESULTS_TOPIC = "tda_results"
+ERRORS_TOPIC = "tda_errors"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One point cloud to be analysed; what is None is left to the job's config."""
+
+    job_id: str
+    points: Sequence[Sequence[float]]
+    algorithm: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def message(self) -> dict[str, Any]:
+        """The message as it goes to the requests topic."""
+        message: dict[str, Any] = {"job_id": self.job_id, "timestamp": stamp()}
+        if self.algorithm is not None:
+            message["algorithm"] = self.algorithm
+        message["point_cloud"] = {"points": self.points, "dimension": len(self.points[0])}
+        if self.parameters:
+            message["parameters"] = dict(self.parameters)
+        return message
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """A message as the bytes of a record: JSON in UTF-8 without blanks."""
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def stamp() -> str:
+    """The time now, as messages write it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One interval of a barcode; an infinite one has the death `math.inf`."""
+
+    dimension: int
+    birth: float
+    death: float
+
+    @property
+    def length(self) -> float:
+        return self.death - self.birth
+
+    @property
+    def infinite(self) -> bool:
+        return math.isinf(self.death)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result, as far as people look at it."""
+
+    job_id: str
+    timestamp: str
+    algorithm: str
+    num_points: int
+    seconds: float
+    betti: tuple[int, ...]
+    bars: tuple[Bar, ...]
+    truncated: bool = False
+    cut: float | None = None
+
+    def longest(self, count: int) -> list[Bar]:
+        """The longest bars of all dimensions, longest first."""
+        return by_length(self.bars)[:count]
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """Why one message was not answered with a result."""
+
+    job_id: str | None
+    timestamp: str
+    code: str
+    reason: str
+    source: str
+
+
+def by_length(bars: Sequence[Bar]) -> list[Bar]:
+    """Longest first; of the infinite ones, as of equals, the one born first."""
+    return sorted(bars, key=lambda bar: (-bar.length, bar.birth, bar.dimension))
+
+
+def result_from(message: Mapping[str, Any]) -> Result:
+    """Read a result message; raises ValueError where it is not one."""
+    try:
+        info, found = message["computation_info"], message["tda_results"]
+        betti = {int(d): ranks for d, ranks in found["betti_numbers"].items()}
+        return Result(
+            job_id=str(message.get("job_id") or message.get("stream_id") or "?"),
+            timestamp=str(message["timestamp"]),
+            algorithm=str(message.get("algorithm") or "?"),
+            num_points=int(info["num_points"]),
+            seconds=float(info["computation_time"]),
+            betti=tuple(int(sum(betti.get(d, ()))) for d in range(max(betti, default=-1) + 1)),
+            bars=tuple(
+                Bar(int(pair["dimension"]), float(pair["birth"]), float(pair["death"]))
+                for pair in found["persistence_pairs"]
+            ),
+            truncated=bool(found.get("pairs_truncated") or message.get("pairs_truncated")),
+            cut=_cut(message),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a result message: {error!r}") from error
+
+
+def _cut(message: Mapping[str, Any]) -> float | None:
+    """Where the filtration ended: the threshold that the computation says it used."""
+    info = message["computation_info"]
+    cut = info.get("cut", info.get("max_persistence"))
+    return None if cut is None else float(cut)
+
+
+def error_from(message: Mapping[str, Any]) -> ErrorRecord:
+    """Read an error record; raises ValueError where it is not one."""
+    try:
+        source = message.get("source") or {}
+        place = "/".join(str(source[part]) for part in ("topic", "partition", "offset") if part in source)
+        return ErrorRecord(
+            job_id=message.get("job_id"),
+            timestamp=str(message["timestamp"]),
+            code=str(message["code"]),
+            reason=str(message["reason"]),
+            source=place,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an error record: {error!r}") from error

@@ -1,0 +1,87 @@
+"""The one small file that carries a job to the cluster: byte-reproducible, named by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflink.domain.errors import NotFound, UsageError
+from tdaflink.resources import jobs_folder
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can name: builds must not differ by time
+_MANIFEST = b"Manifest-Version: 1.0\r\nCreated-By: tdaflink\r\n\r\n"
+_LARGEST = 64 * 2**20
+_LEFT_OUT = {"__pycache__", "build", "dist", "node_modules", "venv"}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`module` is the name that PythonDriver runs; `files` are the paths inside."""
+
+    name: str
+    sha256: str
+    module: str
+    files: Sequence[str]
+    content: bytes
+
+
+def shipped_bundle() -> Bundle:
+    """The job that tdaflink ships."""
+    folder = jobs_folder()
+    return _build("main", folder, [folder / "main.py", *_package_files(folder / "tdajob")])
+
+
+def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
+    """A user's PyFlink script with the modules and packages beside it, and what `include` globs name.
+
+    Globs are relative to the script's folder. Raises `NotFound` for a missing script or an empty glob.
+    """
+    if not script.is_file():
+        raise NotFound(f"--job: there is no file {script}", hint="give the path of a Python file")
+    if script.suffix != ".py":
+        raise UsageError(f"--job: {script} is not a Python file (.py)")
+    folder = script.resolve().parent
+    files = {script.resolve(), *folder.glob("*.py")}
+    for package in folder.iterdir():
+        if (package / "__init__.py").is_file() and package.name not in _LEFT_OUT:
+            files.update(_package_files(package))
+    for pattern in include:
+        matched = [path for path in folder.glob(pattern) if path.is_file()]
+        if not matched:
+            raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
+        files.update(matched)
+    return _build(script.stem, folder, files)
+
+
+def _package_files(package: Path) -> list[Path]:
+    return [
+        path for path in package.rglob("*.py") if not _LEFT_OUT & set(path.relative_to(package).parts[:-1])
+    ]
+
+
+def _build(module: str, folder: Path, files: Iterable[Path]) -> Bundle:
+    named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
+    buffer = io.BytesIO()
+    # Stored, not deflated: zlib's output differs between its versions, and the bundle's hash must not.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "META-INF/MANIFEST.MF", _MANIFEST)
+        for name, path in named:
+            _add(archive, name, path.read_bytes())
+            if buffer.tell() > _LARGEST:
+                raise UsageError(
+                    f"the bundle of {folder} passes {_LARGEST // 2**20} MiB at {name}",
+                    hint="keep the script in a folder of its own, and name further files with --include",
+                )
+    content = buffer.getvalue()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Bundle(f"tdaflink-{sha256[:24]}.jar", sha256, module, [name for name, _ in named], content)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, content)

@@ -1,0 +1,113 @@
+"""The job config of one call: defaults, profile, file, environment and flags, by precedence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config, write_text
+from tdaflink.domain.config import JobConfig
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.layers import Layer, Resolved, resolve
+from tdaflink.domain.streams import parse_window
+from tdaflink.resources import jobs_folder
+
+_ADDRESSES = {"kafka_bootstrap_servers": "kafka_cluster", "schema_registry_url": "schema_registry"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the flags of a call say; None and empty mean: not said."""
+
+    file: Path | None = None
+    job_name: str | None = None
+    parallelism: int | None = None
+    window_size: int | None = None
+    slide_interval: int | None = None
+    window: str | None = None
+    settings: Sequence[str] = field(default_factory=tuple)
+
+
+def configure(
+    asked: Asked, env: Environment, profile: Mapping[str, Any], warn: Callable[[str], None]
+) -> Resolved:
+    """Merge and validate; `profile` holds the job settings of the environment's profile.
+
+    An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
+    its addresses are not used. Raises `ConfigError`.
+    """
+    layers = [Layer(f"profile {env.profile}", profile)]
+    if asked.file is not None:
+        values = dict(read_config(asked.file))
+        if env.runtime != "external":
+            _drop_addresses(values, asked.file, env, warn)
+        layers.append(Layer(f"file {asked.file}", values))
+    layers.extend(_flag_layers(asked))
+    return resolve(layers)
+
+
+def _drop_addresses(
+    values: dict[str, Any], file: Path, env: Environment, warn: Callable[[str], None]
+) -> None:
+    for key, endpoint in _ADDRESSES.items():
+        own = getattr(env.endpoints, endpoint)
+        if key in values and values[key] != own:
+            theirs = values.pop(key)
+            warn(
+                f"{file} names {key} {theirs}; the environment {env.name} has its own"
+                f" ({own or 'none'}), which is used. --set {key}=… insists."
+            )
+
+
+def _flag_layers(asked: Asked) -> list[Layer]:
+    flags: dict[str, Any] = {
+        "job_name": asked.job_name,
+        "parallelism": asked.parallelism,
+        "window_size": asked.window_size,
+        "slide_interval": asked.slide_interval,
+    }
+    if asked.window is not None:
+        try:
+            flags["window"] = parse_window(asked.window)
+        except ValueError as error:
+            raise ConfigError(f"--window: {error}") from None
+    given = {key: value for key, value in flags.items() if value is not None}
+    layers = [Layer(f"flag --{key.replace('_', '-')}", {key: value}) for key, value in given.items()]
+    return layers + [_set_layer(text) for text in asked.settings]
+
+
+def _set_layer(text: str) -> Layer:
+    path, sign, value = text.partition("=")
+    keys = path.strip().split(".")
+    if not sign or not all(keys):
+        raise ConfigError(
+            f"--set: {text!r} is not key=value", hint="--set algorithm_params.landmarks=50, for example"
+        )
+    nested: Any = parse_scalar(value)
+    for key in reversed(keys[1:]):
+        nested = {key: nested}
+    return Layer(f"flag --set {path.strip()}", {keys[0]: nested})
+
+
+def validate_file(file: Path) -> Resolved:
+    """Check one file by itself. Raises `ConfigError` that names each field, value and reason."""
+    return resolve([Layer(f"file {file}", read_config(file))])
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of a config file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **JobConfig.model_json_schema()}
+
+
+def write_sample(file: Path, *, force: bool) -> None:
+    """Write the shipped sample config as JSON or YAML, by the file's ending."""
+    if file.suffix.lower() not in {".json", ".yaml", ".yml"}:
+        raise ConfigError(f"{file}: a config file ends in .json, .yaml or .yml")
+    if file.exists() and not force:
+        raise ConfigError(f"{file} exists already", hint="--force replaces it, or name another file")
+    sample = jobs_folder() / "sample-config.json"
+    text = sample.read_text(encoding="utf-8")
+    write_text(file, text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))

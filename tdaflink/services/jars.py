@@ -1,0 +1,68 @@
+"""The locked JARs: list, fetch, lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tdaflink.adapters.maven import JarCache, repository_address, runtime_jars
+from tdaflink.domain.errors import NotFound
+from tdaflink.domain.jars import Coordinates, JarLock, JarStatus, LockedJar, sorted_lock
+from tdaflink.domain.progress import Reporter
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch did."""
+
+    fetched: tuple[str, ...]
+    cached: int
+    bytes: int
+
+
+def list_jars(lock: JarLock, cache: JarCache) -> list[JarStatus]:
+    """Every locked JAR and whether the cache has it."""
+    return [JarStatus(jar, cache.has(jar)) for jar in lock.jars]
+
+
+def fetch_jars(
+    lock: JarLock, cache: JarCache, reporter: Reporter, *, mirror: str | None = None, thorough: bool = False
+) -> Fetched:
+    """Bring every locked JAR into the cache; `thorough` hashes again what is there already."""
+    with reporter.step("JARs") as step:
+        missing = [jar for jar in lock.jars if not cache.has(jar, thorough=thorough)]
+        if not missing:
+            step.unchanged(f"all {len(lock.jars)} in the cache")
+            return Fetched((), len(lock.jars), 0)
+        cache.fetch(missing, repository_address(mirror), step.advance)
+    fetched = tuple(str(jar.coordinates) for jar in missing)
+    return Fetched(fetched, len(lock.jars) - len(missing), sum(jar.size for jar in missing))
+
+
+def require_cached(lock: JarLock, cache: JarCache) -> None:
+    """Refuse to go on where the cache lacks a JAR: downloads were ruled out."""
+    missing = [jar for jar in lock.jars if not cache.has(jar)]
+    if missing:
+        first = missing[0].coordinates
+        raise NotFound(
+            f"{len(missing)} of {len(lock.jars)} JARs are not in the cache (the first is {first})",
+            hint="tdaflink jars fetch, or leave out --skip-jars",
+        )
+
+
+def lock_jars(
+    roots: Mapping[str, Iterable[str]], cache: JarCache, reporter: Reporter, *, mirror: str | None = None
+) -> JarLock:
+    """Resolve the roots anew, download all that they need, and return the lock that says what came."""
+    address = repository_address(mirror)
+    wanted: list[tuple[Coordinates, str]] = []
+    for place, coordinates in roots.items():
+        with reporter.step(f"resolving {place}"):
+            wanted += [(jar, place) for jar in runtime_jars(coordinates, address)]
+    with reporter.step(f"downloading {len(wanted)} JARs") as step, ThreadPoolExecutor(8) as pool:
+        locked: list[LockedJar] = []
+        for jar in pool.map(lambda item: cache.add(item[0], item[1], address), wanted):
+            locked.append(jar)
+            step.advance(len(locked), len(wanted))
+    return sorted_lock(locked)

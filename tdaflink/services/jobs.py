@@ -1,0 +1,85 @@
+"""Listing, looking at and cancelling jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
+from tdaflink.domain.jobs import ClusterStatus, Job, JobStatus, find_job
+from tdaflink.domain.progress import Reporter
+
+CANCEL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Canceled:
+    """What became of one job that was asked to end: its terminal state."""
+
+    id: str
+    name: str
+    state: str
+
+
+def cluster_status(cluster: FlinkRest, env: str) -> ClusterStatus:
+    """The cluster at a glance, with the jobs that have not ended."""
+    overview = cluster.overview()
+    return ClusterStatus(
+        env=env,
+        rest_url=cluster.url,
+        flink_version=str(overview["flink-version"]),
+        taskmanagers=int(overview["taskmanagers"]),
+        slots_total=int(overview["slots-total"]),
+        slots_available=int(overview["slots-available"]),
+        jobs=cluster.jobs(env, ended=False),
+    )
+
+
+def job_status(cluster: FlinkRest, env: str, reference: str) -> JobStatus:
+    """Everything the cluster tells of one job. Raises `NotFound`."""
+    job = find_job(cluster.jobs(env, ended=True), reference)
+    restarts = cluster.job_metric(job.id, "numRestarts")
+    return JobStatus(
+        id=job.id,
+        name=job.name,
+        state=job.state,
+        start_time=job.start_time,
+        duration_ms=job.duration_ms,
+        parallelism=job.parallelism,
+        tasks_running=job.tasks_running,
+        tasks_total=job.tasks_total,
+        env=env,
+        restarts=None if restarts is None else int(restarts),
+        vertices=cluster.vertices(job.id),
+        checkpoints=cluster.checkpoints(job.id),
+        exceptions=cluster.failures(job.id),
+        parameters=cluster.job_parameters(job.id),
+    )
+
+
+def cancel(cluster: FlinkRest, env: str, references: Sequence[str], reporter: Reporter) -> list[Canceled]:
+    """Cancel jobs and wait until each has ended.
+
+    Every reference is looked up before anything is cancelled, so that a wrong one changes nothing.
+    """
+    jobs = cluster.jobs(env, ended=True)
+    chosen = {job.id: job for job in (find_job(jobs, reference) for reference in references)}
+    return [_cancel(cluster, job, reporter) for job in chosen.values()]
+
+
+def _cancel(cluster: FlinkRest, job: Job, reporter: Reporter) -> Canceled:
+    with reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
+        if job.ended:
+            step.unchanged(f"has ended already: {job.state}")
+            return Canceled(job.id, job.name, job.state)
+        # It may end by itself between the listing and the call; then there is nothing left to cancel.
+        with suppress(NotFound, Refused):
+            cluster.cancel(job.id)
+        state = cluster.wait_until_ended(job.id, CANCEL_SECONDS)
+    if state == "FAILED":
+        raise TdaflinkError(
+            f"job {job.id} failed before it could be cancelled", hint=f"tdaflink status {job.id}"
+        )
+    return Canceled(job.id, job.name, state)

@@ -1,0 +1,81 @@
+"""From a validated config to the settings that travel with the job: one JSON object without defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tdaflink.domain.config import JobConfig
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError
+
+SCHEMA = 1
+SERVED_ROUTES = frozenset({"requests"})
+
+
+def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, int]) -> dict[str, Any]:
+    """The resolved settings; `partitions` has the partition count of every input topic."""
+    return {
+        "schema": SCHEMA,
+        "job_name": config.job_name,
+        "environment": env.name,
+        "parallelism": config.parallelism,
+        "inputs": [
+            {
+                "route": source.route,
+                "topic": source.topic,
+                "output_topic": source.output_topic,
+                "source_parallelism": min(partitions[source.topic], config.parallelism),
+            }
+            for source in config.all_inputs()
+        ],
+        "errors_topic": config.errors_topic,
+        "kafka": _kafka(config, env),
+        "query": _query(config),
+        "limits": {
+            "max_points": config.max_points,
+            "max_predicted_bytes": config.max_predicted_bytes,
+            "compute_timeout_s": config.compute_timeout,
+            "max_ambient_dimension": config.max_ambient_dimension,
+            "max_message_bytes": config.max_message_bytes,
+            "max_future_s": config.max_future,
+        },
+    }
+
+
+def check_served(config: JobConfig) -> None:
+    """Refuse what the config model knows and this release's job does not do."""
+    other = [source for source in config.all_inputs() if source.route not in SERVED_ROUTES]
+    if other:
+        raise ConfigError(
+            f"inputs: the job of this release serves requests; {other[0].topic} asks for {other[0].route}"
+        )
+    if config.window_requests:
+        raise ConfigError("window_requests = true: the job of this release answers each request by itself")
+
+
+def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
+    identity = f"tdaflink-{env.name}-{config.job_name}"
+    return {
+        "bootstrap_servers": config.kafka_bootstrap_servers or env.endpoints.kafka_cluster,
+        "group_id": identity,
+        "start_from": config.start_from,
+        "properties": dict(config.kafka_properties),
+        "delivery": config.delivery,
+        "transactional_id_prefix": config.transactional_id_prefix or identity,
+        "transaction_timeout_ms": round(config.transaction_timeout * 1000),
+    }
+
+
+def _query(config: JobConfig) -> dict[str, Any]:
+    return {
+        "algorithm": config.algorithm,
+        "max_dimension": config.max_dimension,
+        "max_persistence": config.max_persistence,
+        "min_persistence": config.min_persistence,
+        "betti_at": config.betti_at,
+        "homology_coeff_field": config.homology_coeff_field,
+        "engine": config.engine,
+        "algorithm_params": dict(config.algorithm_params),
+        "pairs": config.pairs,
+    }

@@ -1,0 +1,185 @@
+"""Read results and error records: what is there, what was asked for, or what comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tdaflink.adapters.kafka import TICK_SECONDS, KafkaClient, Record, Start, Tail
+from tdaflink.domain.errors import DeadlinePassed, JobFailed, UsageError
+from tdaflink.domain.messages import (
+    ERRORS_TOPIC,
+    RESULTS_TOPIC,
+    ErrorRecord,
+    Result,
+    error_from,
+    result_from,
+)
+from tdaflink.domain.progress import Reporter
+
+WAIT_SECONDS = 60.0
+IDLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Which messages are wanted, and until when.
+
+    With `job_ids` or `count` they are waited for; with `follow` all that come are shown; else everything
+    that is in the topic now. `errors` shows error records, too.
+    """
+
+    job_ids: tuple[str, ...] = ()
+    count: int | None = None
+    follow: bool = False
+    timeout: float | None = None
+    errors: bool = False
+    start: Start = "beginning"
+    topic: str = RESULTS_TOPIC
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.count is not None and self.count < 1:
+            raise UsageError(f"--count {self.count}: at least one result", hint="--count 1")
+        if self.timeout is not None and self.timeout <= 0:
+            raise UsageError(f"--timeout {self.timeout:g}: seconds, above 0", hint="--timeout 30")
+        if self.start == "now" and not (self.follow or self.count or self.job_ids):
+            raise UsageError(
+                "--from now without anything to wait for would show nothing",
+                hint="tdaflink results --from now -f, or --count N",
+            )
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.job_ids or self.count)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One message: the bytes as they lie in the topic, and what they say."""
+
+    raw: bytes
+    says: Result | ErrorRecord
+
+
+@dataclass
+class _Progress:
+    """What has come so far, against what is sought."""
+
+    sought: Sought
+    shown: int = 0
+    pending: set[str] = field(default_factory=set)
+    failed: dict[str, ErrorRecord] = field(default_factory=dict)
+
+    def wants(self, record: Record) -> bool:
+        """Whether the record may be of use; records without a key say whose they are inside."""
+        ids = self.sought.job_ids
+        return not ids or record.key is None or record.key.decode("utf-8", "replace") in ids
+
+    def take(self, says: Result | ErrorRecord) -> bool:
+        """Note a message; returns whether it is to be shown."""
+        ids = self.sought.job_ids
+        if ids and says.job_id not in ids:
+            return False
+        if isinstance(says, Result):
+            self.pending.discard(says.job_id)
+            self.failed.pop(says.job_id, None)
+        elif says.job_id in self.pending:
+            self.pending.discard(says.job_id)
+            self.failed[says.job_id] = says
+        show = isinstance(says, Result) or self.sought.errors
+        self.shown += show
+        return show
+
+    def complete(self, caught_up: bool) -> bool:
+        """Whether everything has come that is sought."""
+        if self.sought.count is not None and self.shown >= self.sought.count:
+            return True
+        if self.sought.follow or not caught_up:
+            return False
+        return not self.pending and self.sought.count is None
+
+
+def open_results(client: KafkaClient, sought: Sought) -> Tail:
+    """Open the topics; from here on nothing that comes is missed."""
+    sought.check()
+    topics = [sought.topic, ERRORS_TOPIC] if sought.errors else [sought.topic]
+    return client.tail(topics, sought.start, optional=[] if sought.errors else [ERRORS_TOPIC])
+
+
+def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival]:
+    """The messages as they come, until everything sought has come.
+
+    Raises `DeadlinePassed` where it has not by the deadline, and at the end `JobFailed` where a sought job
+    was answered by an error record alone.
+    """
+    progress = _Progress(sought, pending=set(sought.job_ids))
+    started = last = time.monotonic()
+    timeout = sought.timeout or (WAIT_SECONDS if sought.waits and not sought.follow else None)
+    with tail:
+        while not progress.complete(tail.caught_up):
+            now = time.monotonic()
+            if timeout is not None and now - started >= timeout:
+                _passed(progress, timeout)
+                break
+            if not tail.caught_up and now - last > IDLE_SECONDS:
+                raise DeadlinePassed(f"Kafka gave nothing of {sought.topic} for {IDLE_SECONDS:.0f} s")
+            record = tail.read(TICK_SECONDS)
+            if record is None:
+                continue
+            last = now
+            arrival = _arrival(record, sought, reporter) if progress.wants(record) else None
+            if arrival is not None and progress.take(arrival.says):
+                yield arrival
+    _raise_failures(progress)
+
+
+def _arrival(record: Record, sought: Sought, reporter: Reporter) -> Arrival | None:
+    raw = record.value or b""
+    try:
+        message = _message(raw)
+        says = result_from(message) if record.topic == sought.topic else error_from(message)
+    except ValueError as error:
+        if record.topic == sought.topic or sought.errors:
+            reporter.warn(f"{record.topic}/{record.partition}/{record.offset} was left out: {error}")
+        return None
+    return Arrival(raw, says)
+
+
+def _message(raw: bytes) -> Mapping[str, Any]:
+    message = json.loads(raw)
+    if not isinstance(message, dict):
+        raise ValueError("not a JSON object")
+    return message
+
+
+def _passed(progress: _Progress, timeout: float) -> None:
+    sought = progress.sought
+    hint = "tdaflink list shows whether a job is RUNNING; tdaflink results --errors what was refused"
+    if sought.count is not None:
+        raise DeadlinePassed(
+            f"{progress.shown} of {sought.count} results came within {timeout:g} s", hint=hint
+        )
+    if progress.pending:
+        missing = ", ".join(sorted(progress.pending)[:5])
+        raise DeadlinePassed(f"no result for {missing} within {timeout:g} s", hint=hint)
+    if not sought.follow:
+        raise DeadlinePassed(
+            f"{sought.topic} has more than could be read within {timeout:g} s: {progress.shown} were",
+            hint="--timeout, longer",
+        )
+
+
+def _raise_failures(progress: _Progress) -> None:
+    if not progress.failed:
+        return
+    lines = [f"{job_id}: {record.code}: {record.reason}" for job_id, record in progress.failed.items()]
+    raise JobFailed(
+        f"answered by an error record: {lines[0]}"
+        if len(lines) == 1
+        else "answered by error records:\n  " + "\n  ".join(lines),
+        hint=f"the record: tdaflink results --errors --job-id {next(iter(progress.failed))} -o json",
+    )

@@ -1,0 +1,220 @@
+"""The job config: what is accepted, what is refused and in which words, and who decides a value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tdaflink.adapters.configfiles import read_config
+from tdaflink.domain.config import JobConfig
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.domain.layers import Layer, resolve
+from tdaflink.domain.streams import parse_window
+from tdaflink.resources import jobs_folder
+from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_sample
+from tdaflink.services.jobsettings import check_served, job_settings
+
+SEED = {
+    "job_name": "tda-streaming-production",
+    "parallelism": 8,
+    "checkpoint_interval": 30000,
+    "window_size": 100,
+    "slide_interval": 10,
+    "window_timeout": 60,
+    "max_dimension": 2,
+    "kafka_bootstrap_servers": "kafka1:9092,kafka2:9093,kafka3:9094",
+    "input_topic": "tda_jobs",
+    "output_topic": "tda_results",
+}
+LOCAL = Environment(
+    "local",
+    "local",
+    "process",
+    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
+    "python",
+)
+
+
+def refusal(values: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        resolve([Layer("file x.json", values)])  # type: ignore[arg-type]
+    return caught.value.message
+
+
+def test_the_shipped_sample_is_the_seed_s_text() -> None:
+    assert json.loads((jobs_folder() / "sample-config.json").read_text()) == SEED
+
+
+def test_the_seed_s_config_is_accepted_unchanged() -> None:
+    config = resolve([Layer("file", SEED)]).config
+    assert (config.job_name, config.parallelism, config.max_dimension) == ("tda-streaming-production", 8, 2)
+    assert config.stream_keys() == ["window_size", "slide_interval", "window_timeout"]
+
+
+def test_a_typo_names_the_right_key() -> None:
+    assert refusal({"paralelism": 4}) == (
+        "invalid config: paralelism: unknown key; did you mean parallelism? (from file x.json)"
+    )
+
+
+def test_a_typo_below_a_key_is_found_too() -> None:
+    assert "window.slid: unknown key; did you mean slide?" in refusal(
+        {"window": {"kind": "sliding", "size": "60s", "slid": "7s"}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"parallelism": "4"}, "parallelism = '4': input should be a valid integer"),
+        ({"parallelism": 0}, "parallelism = 0: input should be greater than or equal to 1"),
+        ({"parallelism": True}, "parallelism = True"),
+        ({"max_persistence": float("nan")}, "max_persistence = nan"),
+        ({"homology_coeff_field": 4}, "homology_coeff_field 4 is not a prime"),
+        ({"compute_timeout": "5 parsecs"}, "compute_timeout = '5 parsecs': a duration is"),
+        ({"job_name": "a b"}, "job_name = 'a b'"),
+        ({"pairs": "top:0"}, "pairs = 'top:0'"),
+        ({"window": {"kind": "sliding", "size": "60s", "slide": "7s"}}, "slide 7s does not divide size 60s"),
+        ({"window": {"kind": "count", "size": 5, "slide": 6}}, "slide 6 is larger than size 5"),
+        ({"window_size": 10, "slide_interval": 20}, "slide_interval 20 is larger than window_size 10"),
+        ({"window": {"kind": "none"}, "window_size": 3}, "two forms of one thing"),
+        ({"inputs": [], "input_topic": "t"}, "inputs"),
+        ({"kafka_properties": {"a": 1}}, "kafka_properties.a = 1"),
+    ],
+)
+def test_bad_values_name_field_value_and_reason(values: dict[str, object], words: str) -> None:
+    assert words in refusal(values)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    message = refusal({"parallelism": 0, "max_dimension": -1, "speed": 3})
+    assert message.count("\n  ") == 3
+
+
+def test_precedence_and_sources() -> None:
+    resolved = resolve(
+        [
+            Layer("profile local", {"parallelism": 2, "checkpoint_interval": "10s"}),
+            Layer("file x", {"parallelism": 3, "algorithm_params": {"landmarks": 5, "strong": True}}),
+            Layer("flag --set algorithm_params.landmarks", {"algorithm_params": {"landmarks": 9}}),
+        ]
+    )
+    assert resolved.config.parallelism == 3
+    assert resolved.config.checkpoint_interval == 10_000
+    assert resolved.config.algorithm_params == {"landmarks": 9, "strong": True}
+    sources = {key: source for key, _, source in resolved.explained()}
+    assert sources["parallelism"] == "file x"
+    assert sources["checkpoint_interval"] == "profile local"
+    assert sources["max_dimension"] == "default"
+
+
+def test_a_flag_in_one_form_replaces_a_file_s_other_form() -> None:
+    resolved = resolve(
+        [Layer("file", SEED), Layer("flag --window", {"window": parse_window("sliding:60s/10s")})]
+    )
+    assert resolved.config.window is not None
+    assert resolved.config.window_size is None
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("sliding:60s/10s", {"kind": "sliding", "size": "60s", "slide": "10s"}),
+        ("tumbling:60s", {"kind": "tumbling", "size": "60s"}),
+        ("session:5m", {"kind": "session", "gap": "5m"}),
+        ("count:100/10/60s", {"kind": "count", "size": 100, "slide": 10, "timeout": "60s"}),
+        ("none", {"kind": "none"}),
+    ],
+)
+def test_windows_of_the_flag(text: str, window: dict[str, object]) -> None:
+    assert parse_window(text) == window
+    assert resolve([Layer("flag --window", {"window": window})]).config.window is not None
+
+
+@pytest.mark.parametrize("text", ["slide:60s", "sliding", "none:3", "session:1s/2s", ""])
+def test_what_is_no_window_says_what_is(text: str) -> None:
+    with pytest.raises(ValueError, match="sliding:60s/10s"):
+        parse_window(text)
+
+
+def test_an_environment_s_own_addresses_are_facts(tmp_path: Path) -> None:
+    file = tmp_path / "seed.json"
+    file.write_text(json.dumps(SEED))
+    warnings: list[str] = []
+    config = configure(Asked(file=file), LOCAL, {}, warnings.append).config
+    assert config.kafka_bootstrap_servers is None
+    assert "kafka1:9092" in warnings[0]
+    assert "127.0.0.1:9092" in warnings[0]
+
+
+def test_set_insists_on_an_address() -> None:
+    resolved = configure(Asked(settings=("kafka_bootstrap_servers=other:9092",)), LOCAL, {}, pytest.fail)
+    assert job_settings(resolved.config, LOCAL, {"tda_jobs": 6})["kafka"]["bootstrap_servers"] == "other:9092"
+
+
+def test_set_reads_yaml_values_and_dotted_keys() -> None:
+    asked = Asked(settings=("algorithm_params.landmarks=20", "max_persistence=0.5", "pairs=top:3"))
+    config = configure(asked, LOCAL, {}, pytest.fail).config
+    assert (config.algorithm_params, config.max_persistence, config.pairs) == (
+        {"landmarks": 20},
+        0.5,
+        "top:3",
+    )
+
+
+@pytest.mark.parametrize("text", ["parallelism", "=3", "a..b=1"])
+def test_set_that_is_no_assignment(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not key=value"):
+        configure(Asked(settings=(text,)), LOCAL, {}, pytest.fail)
+
+
+def test_broken_files_name_line_and_column(tmp_path: Path) -> None:
+    broken = tmp_path / "a.json"
+    broken.write_text('{\n  "parallelism": 4,\n}')
+    with pytest.raises(ConfigError, match=r"line 3, column 1: not JSON"):
+        read_config(broken)
+    twice = tmp_path / "b.json"
+    twice.write_text('{"parallelism": 4, "parallelism": 5}')
+    with pytest.raises(ConfigError, match="parallelism is given twice"):
+        read_config(twice)
+    yaml = tmp_path / "c.yaml"
+    yaml.write_text("parallelism: [4\n")
+    with pytest.raises(ConfigError, match="line 2"):
+        read_config(yaml)
+    with pytest.raises(NotFound, match="there is no file"):
+        read_config(tmp_path / "none.json")
+
+
+def test_a_sample_can_be_written_and_is_valid(tmp_path: Path) -> None:
+    for name in ("own.json", "own.yaml"):
+        write_sample(tmp_path / name, force=False)
+        assert validate_file(tmp_path / name).config.job_name == SEED["job_name"]
+    with pytest.raises(ConfigError, match="exists already"):
+        write_sample(tmp_path / "own.json", force=False)
+
+
+def test_the_schema_accepts_the_seed_s_config_and_refuses_typos() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(config_schema())
+    assert validator.is_valid(SEED)
+    assert not validator.is_valid({**SEED, "paralelism": 3})
+
+
+def test_every_key_says_what_it_is_or_explains_itself() -> None:
+    undescribed = {name for name, field in JobConfig.model_fields.items() if not field.description}
+    assert undescribed <= {"transactional_id_prefix", "transaction_timeout", "engine"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"inputs": [{"route": "streams", "topic": "tda_stream_input", "output_topic": "tda_stream_output"}]},
+        {"window_requests": True},
+    ],
+)
+def test_what_this_release_does_not_do_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="the job of this release"):
+        check_served(resolve([Layer("file", values)]).config)

@@ -1,0 +1,84 @@
+"""Naming a job, and finding the cause of a failure in what Flink tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from tdaflink.domain.errors import NotFound, UsageError
+from tdaflink.domain.jobs import Job, find_job, python_traceback, root_cause
+
+JAVA_WITH_PYTHON = """\
+org.apache.flink.runtime.taskmanager.AsynchronousException: Caught exception while processing timer.
+\tat org.apache.flink.streaming.runtime.tasks.StreamTask.handle(StreamTask.java:1)
+Caused by: TimerException{java.lang.RuntimeException: Failed to close remote bundle}
+\t... 9 more
+Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 1: Traceback (most recent call last):
+  File "worker.py", line 3, in run
+    yield
+  File "my_job.py", line 7, in map
+    return 1 / 0
+ZeroDivisionError: division by zero
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "my_job.py", line 9, in map
+    raise ValueError("bad cloud")
+ValueError: bad cloud
+
+\tat java.base/java.util.concurrent.CompletableFuture.reportGet(Unknown Source)
+\t... 7 more
+"""
+
+
+def job(identity: str, name: str, state: str = "RUNNING", start: str = "2024-01-01T00:00:00.000Z") -> Job:
+    return Job(identity, name, state, start, 1, 1, 1, 1, "local")
+
+
+JOBS = [
+    job("aa11", "one"),
+    job("aa22", "two", "FAILED", "2024-01-01T00:00:00.000Z"),
+    job("bb33", "two", "CANCELED", "2024-01-02T00:00:00.000Z"),
+    job("cc44", "three"),
+    job("dd55", "three"),
+]
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [("aa11", "aa11"), ("AA1", "aa11"), ("b", "bb33"), ("one", "aa11"), ("two", "bb33")],
+)
+def test_a_job_is_found_by_id_prefix_or_name(reference: str, found: str) -> None:
+    assert find_job(JOBS, reference).id == found
+
+
+@pytest.mark.parametrize("reference", ["aa", "three"])
+def test_an_ambiguous_reference_lists_what_it_could_mean(reference: str) -> None:
+    with pytest.raises(UsageError, match="means more than one job"):
+        find_job(JOBS, reference)
+
+
+@pytest.mark.parametrize("reference", ["zz", ""])
+def test_an_unknown_reference_is_not_found(reference: str) -> None:
+    with pytest.raises(NotFound, match="no job on this cluster"):
+        find_job(JOBS, reference)
+
+
+def test_the_python_traceback_is_cut_out_whole() -> None:
+    traceback = python_traceback(JAVA_WITH_PYTHON)
+    assert traceback is not None
+    assert traceback.startswith("Traceback (most recent call last):\n")
+    assert "ZeroDivisionError: division by zero" in traceback
+    assert traceback.endswith("ValueError: bad cloud")
+    assert "\tat " not in traceback
+
+
+def test_the_root_cause_is_python_s_last_line() -> None:
+    assert root_cause(JAVA_WITH_PYTHON) == "ValueError: bad cloud"
+
+
+def test_without_python_the_deepest_java_cause_counts() -> None:
+    text = "a.B: outer\n\tat x\nCaused by: c.D: inner\n\tat y\n"
+    assert root_cause(text) == "c.D: inner"
+    assert python_traceback(text) is None
+    assert root_cause("just words") == "just words"
