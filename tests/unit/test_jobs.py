@@ -12,7 +12,7 @@ org.apache.flink.runtime.taskmanager.AsynchronousException: Caught exception whi
 \tat org.apache.flink.streaming.runtime.tasks.StreamTask.handle(StreamTask.java:1)
 Caused by: TimerException{java.lang.RuntimeException: Failed to close remote bundle}
 \t... 9 more
-Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 1: Traceback (most recent call last):
+Caused by: java.lang.RuntimeException: Error from SDK harness for instruction 1: Traceback (most recent call last):
   File "worker.py", line 3, in run
     yield
   File "my_job.py", line 7, in map
