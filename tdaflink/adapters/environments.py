@@ -49,7 +49,7 @@ class EnvironmentStore:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"{path} is not a saved environment: {error}",
-                hint=f"tdaflink teardown --env {name} --purge, then tdaflink setup --env {name}",
+                hint=f"delete that file, then tdaflink setup --env {name}: what runs is recognised again",
             ) from error
 
     def save(self, environment: Environment) -> None:

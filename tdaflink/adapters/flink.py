@@ -9,14 +9,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachable
+from tdaflink.domain.failures import python_traceback, root_cause, signature
 from tdaflink.domain.jobs import (
     TERMINAL_STATES,
     Checkpoints,
     Failure,
     Job,
     Vertex,
-    python_traceback,
-    root_cause,
 )
 from tdaflink.domain.waiting import poll
 
@@ -180,7 +179,7 @@ class FlinkRest:
             raise NotFound(f"Flink at {self.url} does not know {path}: {_flink_words(response)[0]}")
         if response.is_error:
             first, rest = _flink_words(response)
-            raise Refused(f"Flink at {self.url} refused {method} {path}: {first}", noise=rest)
+            raise Refused(f"Flink at {self.url} refused {method} {path}: {first}", reason=first, noise=rest)
         return response
 
 
@@ -260,6 +259,7 @@ def _failure(raw: Mapping[str, Any]) -> Failure:
     return Failure(
         timestamp=iso_time(int(raw["timestamp"])),
         cause=root_cause(text),
+        signature=signature(text),
         traceback=python_traceback(text),
         text=text,
     )

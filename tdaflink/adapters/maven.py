@@ -1,4 +1,4 @@
-"""JARs from a Maven repository: the lock's dependencies, and downloads into a cache shared by all environments."""
+"""JARs from a Maven repository: what a lock must name, and downloads into a cache that all share."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _download(client: httpx.Client, url: str, part: Path, size: int | None, coun
     import httpx
 
     counter.add(part.stat().st_size if part.exists() else 0)
-    for attempt in range(1, ATTEMPTS + 1):
+    for _ in range(ATTEMPTS):
         try:
             if _continue(client, url, part, size, counter):
                 return
@@ -222,7 +222,7 @@ def _download(client: httpx.Client, url: str, part: Path, size: int | None, coun
         except httpx.InvalidURL as error:
             raise Unreachable(f"{url} is not an address: {error}") from error
     raise Unreachable(
-        f"could not download {url} in {attempt} attempts: {reason}",
+        f"could not download {url} in {ATTEMPTS} attempts: {reason}",
         hint="tdaflink jars fetch goes on where this one stopped; TDAFLINK_MAVEN_MIRROR names a mirror",
     )
 

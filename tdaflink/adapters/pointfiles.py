@@ -93,7 +93,9 @@ def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
     delimiter = "\t" if delimiter == "\\t" else delimiter
     if len(delimiter) != 1:
         raise UsageError(f"delimiter {delimiter!r}: it is one character", hint="--delimiter ';'")
-    return lambda line: [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+    return lambda line: [
+        cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    ]
 
 
 def _sniffed_splitter(lines: Sequence[str]) -> Callable[[str], list[str]]:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tdaflink.adapters.folders import write_atomically
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import Profile
-from tdaflink.domain.topics import Catalogue
+from tdaflink.domain.topics import Catalogue, TopicSizing
 from tdaflink.domain.versions import Versions
 from tdaflink.resources import profiles_folder
 
@@ -38,6 +39,11 @@ def profile_folder(name: str) -> Path:
     return profiles_folder() / name
 
 
+def topic_sizing(profile: str) -> TopicSizing:
+    """How a profile scales the catalogue; clusters that somebody else runs get the catalogue as it is."""
+    return load_profile(profile).topics if profile in profile_names() else TopicSizing()
+
+
 def load_catalogue() -> Catalogue:
     """The topic catalogue."""
     path = profiles_folder() / "topics.yaml"
@@ -62,6 +68,11 @@ def load_lock() -> JarLock:
         return JarLock.from_json(path.read_text(encoding="utf-8"), source=str(path))
     except OSError as error:
         raise ConfigError(f"cannot read the JAR lock {path}: {error.strerror}") from error
+
+
+def save_lock(lock: JarLock) -> None:
+    """Write the lock file."""
+    write_atomically(lock_path(), lock.to_json())
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -1,1 +1,127 @@
-"""Commands to come in this change."""
+"""send, results."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+
+class Start(str, Enum):
+    """Where reading starts."""
+
+    beginning = "beginning"
+    now = "now"
+
+
+@command(app, "send")
+def send(
+    session: Session,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[FILE|SHAPE]",
+            help="A csv, npy, json or JSON lines file, - for stdin, or a shape: circle, sphere, torus,"
+            " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",
+        ),
+    ] = "circle",
+    points: Annotated[int | None, typer.Option("--points", metavar="N", help="Of a shape.")] = None,
+    noise: Annotated[
+        float, typer.Option("--noise", metavar="X", help="Of a shape: deviation in every coordinate.")
+    ] = 0.0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Of a shape: the same seed is the same cloud.")
+    ] = 0,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="R", help="Messages per second; default: all at once.")
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count",
+            metavar="N",
+            help="Messages: the seeds S, S+1, …, or the file's in turn. Default: one, or the file's.",
+        ),
+    ] = None,
+    job_id: Annotated[
+        str | None,
+        typer.Option(
+            "--job-id", metavar="ID", help="Of several messages: ID-1, ID-2, … Default: fresh ones."
+        ),
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option("--algorithm", metavar="A", help="vietoris_rips, alpha, witness; default: the job's."),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter: max_persistence=0.6; repeat for more."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="csv|npy|json", help="Of the file; default: by its name."),
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option("--delimiter", metavar="C", help="Of a csv file; default: found out.")
+    ] = None,
+    topic: Annotated[str, typer.Option("--topic", metavar="NAME", help="Where to.")] = "tda_jobs",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages, send nothing.")] = False,
+) -> None:
+    """Send point clouds to be analysed: known shapes, or your own."""
+    from tdaflink.cli.wiring import kafka_of
+    from tdaflink.display.sending import show_messages, show_sent
+    from tdaflink.services import sending
+
+    values = sending.parse_parameters(parameters or ())
+    wanted = sending.Wanted(points, noise, seed, count, job_id, algorithm, values, form, delimiter)
+    outgoing = sending.prepare(source, wanted)
+    if dry_run:
+        show_messages(outgoing.messages)
+        return
+    env, kafka = kafka_of(session)
+    session.reporter().note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
+    sent = sending.send(kafka, topic, outgoing, rate, session.reporter())
+    show_sent(env.name, topic, sent.job_ids, sent.asked, sent.seconds)
+    sent.raise_if_interrupted()
+
+
+@command(app, "results")
+def results(
+    session: Session,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what comes, until Ctrl-C.")] = False,
+    job_id: Annotated[
+        list[str] | None,
+        typer.Option("--job-id", metavar="ID", help="Wait for the results of this job; repeat for more."),
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", help="Wait for so many.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", help="How long to wait; default: 60 s, with -f for ever."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Picture of the newest result: .png, .svg or .pdf."),
+    ] = None,
+    barcodes: Annotated[bool, typer.Option("--barcode", help="Draw each result's barcode.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Show error records, too.")] = False,
+    start: Annotated[Start, typer.Option("--from", help="Where in the topic to start.")] = Start.beginning,
+    topic: Annotated[str, typer.Option("--topic", metavar="NAME", help="Where from.")] = "tda_results",
+) -> None:
+    """Show results: all that are there, or those that are asked for as soon as they come."""
+    from tdaflink.cli.wiring import kafka_of
+    from tdaflink.display.plot import check_picture
+    from tdaflink.display.results import show_arrivals
+    from tdaflink.services.results import Sought, arrivals, open_results
+
+    sought = Sought(tuple(job_id or ()), count, follow, timeout, errors, start.value, topic)
+    if plot is not None:
+        check_picture(plot)
+    _, kafka = kafka_of(session)
+    tail = open_results(kafka, sought)
+    found = arrivals(tail, sought, session.reporter())
+    show_arrivals(found, follow=follow, barcodes=barcodes, picture=plot)

@@ -1,1 +1,110 @@
-"""Commands to come in this change."""
+"""setup, teardown, env."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+from tdaflink.domain.errors import UsageError
+
+env_app = typer.Typer(help="Saved environments.", no_args_is_help=True)
+app.add_typer(env_app, name="env")
+
+
+@command(app, "setup")
+def setup(
+    session: Session,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile to make the environment from; default: the one of its name.")
+    ] = None,
+    port_offset: Annotated[
+        str | None,
+        typer.Option(metavar="N|auto", help="Added to every port; auto finds a free one. Remembered."),
+    ] = None,
+    skip_kafka: Annotated[bool, typer.Option("--skip-kafka", help="Leave the topics alone.")] = False,
+    skip_jars: Annotated[bool, typer.Option("--skip-jars", help="Download nothing; use the cache.")] = False,
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Maven repository to fetch JARs from.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Bring an environment up, or repair it: JARs, Flink, Kafka, topics. A second call changes nothing."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.display.environments import show_plan, show_setup
+    from tdaflink.domain.setup import SetupRequest
+    from tdaflink.services.setup import plan_setup, set_up
+
+    request = SetupRequest(session.env, profile, _offset(port_offset), skip_kafka, skip_jars, mirror)
+    if dry_run:
+        show_plan(plan_setup(request, EnvironmentStore()))
+    else:
+        show_setup(set_up(request, EnvironmentStore(), session.reporter()))
+
+
+@command(app, "teardown")
+def teardown(
+    session: Session,
+    purge: Annotated[bool, typer.Option("--purge", help="Remove topics, checkpoints and logs too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stopped.")] = False,
+) -> None:
+    """Stop what setup started, and nothing else. Data stays, unless --purge."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.display.environments import show_teardown
+    from tdaflink.services.teardown import plan_teardown, saved_environment, tear_down
+
+    store = EnvironmentStore()
+    environment = saved_environment(session.env, store)
+    if dry_run:
+        show_teardown(plan_teardown(environment, store, purge=purge), dry_run=True)
+        return
+    if purge and not yes:
+        confirm(f"Remove all data of {environment.name} in {store.folder(environment.name)}?")
+    show_teardown(tear_down(environment, store, session.reporter(), purge=purge))
+
+
+@command(env_app, "list")
+def env_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
+    """Saved environments; the current one is marked."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.display.environments import show_environments
+    from tdaflink.services.environments import list_environments
+
+    show_environments(list_environments(EnvironmentStore()))
+
+
+@command(env_app, "use")
+def env_use(
+    session: Session,  # noqa: ARG001 - every command takes the shared options
+    name: Annotated[str, typer.Argument(help="A saved environment.")],
+) -> None:
+    """Make an environment the one that commands mean without --env."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.display.environments import show_environments
+    from tdaflink.services.environments import use_environment
+
+    show_environments([use_environment(EnvironmentStore(), name)])
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; without one, or with a no, nothing is done."""
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
+    if not typer.confirm(question, err=True):
+        raise UsageError("nothing was done")
+
+
+def _offset(text: str | None) -> int | Literal["auto"] | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--port-offset {text!r} is neither a number nor auto") from None

@@ -1,1 +1,68 @@
-"""Commands to come in this change."""
+"""jars list, fetch, lock."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+jars_app = typer.Typer(help="The JARs that environments are made of.", no_args_is_help=True)
+app.add_typer(jars_app, name="jars")
+
+Mirror = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Maven repository to use; TDAFLINK_MAVEN_MIRROR does the same."),
+]
+
+
+@command(jars_app, "list")
+def jars_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
+    """The locked JARs, and which of them the cache has."""
+    from tdaflink.adapters.maven import JarCache
+    from tdaflink.adapters.profiles import load_lock
+    from tdaflink.display.jars import show_jars
+    from tdaflink.services.jars import list_jars
+
+    show_jars(list_jars(load_lock(), JarCache()))
+
+
+@command(jars_app, "fetch")
+def jars_fetch(
+    session: Session,
+    mirror: Mirror = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched.")] = False,
+) -> None:
+    """Bring every locked JAR into the cache, and hash again what is there."""
+    from tdaflink.adapters.maven import JarCache
+    from tdaflink.adapters.profiles import load_lock
+    from tdaflink.display.jars import show_fetched
+    from tdaflink.services.jars import fetch_jars, plan_fetch
+
+    if dry_run:
+        show_fetched(plan_fetch(load_lock(), JarCache()), dry_run=True)
+    else:
+        fetched = fetch_jars(load_lock(), JarCache(), session.reporter(), mirror=mirror, thorough=True)
+        show_fetched(fetched)
+
+
+@command(jars_app, "lock")
+def jars_lock(
+    session: Session,
+    mirror: Mirror = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new lock; write nothing.")] = False,
+) -> None:
+    """Resolve versions.yaml anew, and write the lock file with what came."""
+    from tdaflink.adapters.maven import JarCache
+    from tdaflink.adapters.profiles import load_lock, load_versions, lock_path, save_lock
+    from tdaflink.display.jars import show_lock
+    from tdaflink.domain.jars import differences
+    from tdaflink.services.jars import lock_jars
+
+    lock = lock_jars(load_versions().jar_roots, JarCache(), session.reporter(), mirror=mirror)
+    changes = differences(load_lock(), lock)
+    if not dry_run:
+        save_lock(lock)
+    show_lock(changes, lock_path(), dry_run=dry_run)

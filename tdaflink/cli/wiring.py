@@ -10,6 +10,7 @@ from tdaflink.adapters.environments import EnvironmentStore
 
 if TYPE_CHECKING:
     from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.kafka import KafkaClient
     from tdaflink.cli.common import Session
     from tdaflink.domain.environment import Environment
     from tdaflink.domain.layers import Resolved
@@ -31,6 +32,14 @@ def cluster_of(session: Session) -> Iterator[tuple[Environment, FlinkRest]]:
         cluster.close()
 
 
+def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
+    """The environment that the call means, and its Kafka."""
+    from tdaflink.adapters.kafka import KafkaClient
+
+    env = EnvironmentStore().resolve(session.env)
+    return env, KafkaClient(env.endpoints.kafka)
+
+
 def announce(env: Environment) -> None:
     """Say which environment a changing command is about to change."""
     from tdaflink.display.console import err
@@ -44,7 +53,7 @@ def resolved_config(session: Session, asked: Asked) -> tuple[Environment, Resolv
     from tdaflink.services.configuration import configure
 
     env = EnvironmentStore().resolve(session.env)
-    job = load_profile(env.profile).job if env.profile else {}
+    job = load_profile(env.profile).job if env.runtime != "external" else {}
     return env, configure(asked, env, job, session.reporter().warn)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("cyan", "red", "green", "yellow", "magenta")
 _LABEL = 4  # "H0  "
-_NUMBERS = 17  # "  [0.1234, 0.5678)"
+_NUMBERS = 17  # " [0.1234, 0.5678)", and what more some need
 _TICK_CELLS = 10
 
 
@@ -70,12 +70,12 @@ def barcode(
 
     The scale ends at `end`, where the filtration was cut, else a little after the last finite value.
     """
-    scale = _Scale(_end(bars, end), max(10, width - _LABEL - 1 - _NUMBERS), glyphs)
     highest = max([bar.dimension for bar in bars] + [dimensions - 1], default=-1)
-    lines: list[Line] = []
-    for dimension in range(highest + 1):
-        own = by_length([bar for bar in bars if bar.dimension == dimension])
-        lines += _group(dimension, own, longest, scale)
+    groups = [by_length([bar for bar in bars if bar.dimension == d]) for d in range(highest + 1)]
+    numbers = [len(_interval(bar, glyphs)) for own in groups for bar in own[:longest]]
+    cells = max(10, width - _LABEL - 1 - max([_NUMBERS, *numbers]))
+    scale = _Scale(_end(bars, end), cells, glyphs)
+    lines = [line for d, own in enumerate(groups) for line in _group(d, own, longest, scale)]
     return [*lines, *_axis(scale)]
 
 
@@ -140,13 +140,16 @@ def _group(dimension: int, bars: Sequence[Bar], longest: int, scale: _Scale) -> 
     lines = []
     for index, bar in enumerate(bars[:longest]):
         before = (label if index == 0 else " " * _LABEL) + glyphs.side
-        after = f" [{number(bar.birth, glyphs)}, {number(bar.death, glyphs)})"
-        lines.append(Line(before, scale.draw(bar), after, dimension))
+        lines.append(Line(before, scale.draw(bar), _interval(bar, glyphs), dimension))
     rest = bars[longest:]
     if rest:
         text = f" {glyphs.more} {len(rest)} more, none longer than {number(rest[0].length, glyphs)}"
         lines.append(Line(" " * _LABEL + glyphs.side, "", text))
     return lines
+
+
+def _interval(bar: Bar, glyphs: Glyphs) -> str:
+    return f" [{number(bar.birth, glyphs)}, {number(bar.death, glyphs)})"
 
 
 def _axis(scale: _Scale) -> list[Line]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.domain.failures import own_frames
 from tdaflink.domain.jobs import ClusterStatus, Failure, Job, JobStatus, Submission, SubmissionPlan
 
 _STATE_STYLE = {
@@ -150,7 +151,7 @@ def _print_failure(failures: Sequence[Failure], *, ended: bool) -> None:
     newest = failures[0]
     console.out().print(Text.assemble(("Root cause: ", "bold red"), newest.cause), soft_wrap=True)
     if newest.traceback:
-        console.out().print(Text(newest.traceback), soft_wrap=True)
+        console.out().print(Text(own_frames(newest.traceback)), soft_wrap=True)
     if console.verbose():
         console.out().print(Text(newest.text, style="dim"), soft_wrap=True)
     console.out().print(f"[dim]at {newest.timestamp}{'' if ended else ', the job restarted'}[/dim]\n")

@@ -23,6 +23,7 @@ _COLOURS = ("#2a78b5", "#d1495b", "#3a9d5d", "#e08e2b", "#7d5ba6")
 _MARKERS = ("o", "^", "s", "D", "v")
 _INK, _FAINT = "#333333", "#9a9a9a"
 _BARS_PER_DIMENSION = 40
+_VISIBLE = 0.004  # of the scale: a shorter bar would be a speck
 
 
 def check_picture(path: Path) -> None:
@@ -94,7 +95,8 @@ def _draw_barcode(axes: Axes, result: Result, end: float, unit: str) -> None:
     overshoot = end * 1.06
     for dimension in range(len(result.betti)):
         own = by_length([bar for bar in result.bars if bar.dimension == dimension])
-        kept = sorted(own[:_BARS_PER_DIMENSION], key=lambda bar: (bar.birth, bar.death))
+        visible = [bar for bar in own[:_BARS_PER_DIMENSION] if bar.length >= _VISIBLE * end]
+        kept = sorted(visible, key=lambda bar: (bar.birth, bar.death))
         start = row
         for bar in kept:
             _draw_bar(axes, bar, row, end, overshoot)
@@ -149,8 +151,10 @@ def _draw_diagram(axes: Axes, result: Result, end: float, unit: str) -> None:
     axes.set_xlim(-0.03 * end, end * 1.03)
     axes.set_ylim(-0.03 * end, end * 1.13)
     axes.set_aspect("equal", adjustable="box")
-    ticks = [tick for tick in axes.get_yticks() if 0 <= tick <= end]
-    axes.set_yticks([*ticks, top], [*(f"{tick:.6g}" for tick in ticks), "∞"])
+    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= end * 1.001]
+    labels = [f"{tick:.6g}" for tick in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks([*ticks, top], [*labels, "∞"])
     axes.set_xlabel(f"birth ({unit})")
     axes.set_ylabel(f"death ({unit})")
     axes.set_title("Persistence diagram", loc="left", fontsize=11, color=_INK)
@@ -164,8 +168,8 @@ def _draw_points(axes: Axes, dimension: int, bars: Sequence[Bar], top: float) ->
         s=[54 if bar.infinite else 22 for bar in bars],
         color=_COLOURS[dimension % len(_COLOURS)],
         marker=_MARKERS[dimension % len(_MARKERS)],
-        edgecolors="white",
-        linewidths=0.5,
+        linewidths=0,
+        alpha=0.8,
         label=f"$H_{{{dimension}}}$",
         zorder=3 + dimension,
         clip_on=False,

@@ -113,9 +113,13 @@ class MissingExtra(TdaflinkError):
 
 
 class Refused(TdaflinkError):
-    """The other side answered, and said no."""
+    """The other side answered, and said no; `reason` is its own word for it."""
 
     kind = "refused"
+
+    def __init__(self, message: str, *, reason: str = "", **more: str | None) -> None:
+        super().__init__(message, **more)
+        self.reason = reason or message
 
 
 class Locked(TdaflinkError):
@@ -128,3 +132,9 @@ class StorageFailed(TdaflinkError):
     """A file could not be written: the disk is full, or the folder is not ours."""
 
     kind = "storage"
+
+
+class UnexpectedResult(TdaflinkError):
+    """A computation whose outcome is known gave another one."""
+
+    kind = "unexpected_result"

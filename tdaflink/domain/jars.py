@@ -100,6 +100,39 @@ class JarStatus:
     cached: bool
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch did."""
+
+    fetched: tuple[str, ...]
+    cached: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class LockChanges:
+    """How a new lock differs from the old one."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    rehashed: tuple[str, ...]
+    jars: int
+    bytes: int
+
+
+def differences(old: JarLock, new: JarLock) -> LockChanges:
+    """JARs that came, went, or are other bytes under the same coordinates."""
+    before = {str(jar.coordinates): jar for jar in old.jars}
+    after = {str(jar.coordinates): jar for jar in new.jars}
+    return LockChanges(
+        added=tuple(name for name in after if name not in before),
+        removed=tuple(name for name in before if name not in after),
+        rehashed=tuple(n for n, jar in after.items() if n in before and before[n].sha256 != jar.sha256),
+        jars=len(new.jars),
+        bytes=new.size,
+    )
+
+
 def _locked(entry: dict[str, Any]) -> LockedJar:
     return LockedJar(
         Coordinates.parse(entry["coordinates"]), int(entry["size"]), entry["sha256"], entry["place"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,10 +58,14 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception that a job met: the Python traceback where there is one, the whole text always."""
+    """An exception that a job met: the Python traceback where there is one, the whole text always.
+
+    Two failures with one `signature` have the same cause, whichever record set it off.
+    """
 
     timestamp: str
     cause: str
+    signature: str
     traceback: str | None
     text: str
 
@@ -163,29 +166,3 @@ def find_job(jobs: Sequence[Job], reference: str) -> Job:
 def _ambiguous(reference: str, jobs: Sequence[Job]) -> UsageError:
     ids = ", ".join(f"{job.id[:12]} ({job.name}, {job.state})" for job in jobs)
     return UsageError(f"{reference!r} means more than one job: {ids}", hint="give more of the id")
-
-
-_TRACEBACK = re.compile(
-    r"Traceback \(most recent call last\):\n"
-    r"(?:.*\n)*?"
-    r"(?=\tat |Caused by: |\s*\.\.\. \d+ more|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,|\Z)"
-)
-
-
-def python_traceback(text: str) -> str | None:
-    """The last Python traceback in a Java stack trace or a log, with the exceptions that led to it.
-
-    Flink repeats the innermost cause at the end of each chain, so the last block is the root.
-    """
-    found = _TRACEBACK.findall(text if text.endswith("\n") else text + "\n")
-    return found[-1].rstrip() if found else None
-
-
-def root_cause(text: str) -> str:
-    """One line that names the cause: the last line of the Python traceback, else the deepest Java cause."""
-    traceback = python_traceback(text)
-    if traceback:
-        lines = [line for line in traceback.splitlines() if line and not line.startswith(" ")]
-        return lines[-1]
-    causes = re.findall(r"^Caused by: (.*)$", text, flags=re.MULTILINE)
-    return (causes[-1] if causes else text.strip().split("\n", 1)[0]).strip()

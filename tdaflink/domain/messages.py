@@ -63,7 +63,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Result:
-    """One result, as far as people look at it."""
+    """One result, as far as people look at it; `cut` is the T that the filtration ended at, if it did."""
 
     job_id: str
     timestamp: str
@@ -76,8 +76,10 @@ class Result:
     cut: float | None = None
 
     def longest(self, count: int) -> list[Bar]:
-        """The longest bars of all dimensions, longest first."""
-        return by_length(self.bars)[:count]
+        """The longest bars, longest first, without the infinite bar of H0 that every cloud has."""
+        bars = by_length(self.bars)
+        everywhere = next((bar for bar in bars if bar.dimension == 0 and bar.infinite), None)
+        return [bar for bar in bars if bar is not everywhere][:count]
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,14 @@ class ErrorRecord:
     code: str
     reason: str
     source: str
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message that came back: the bytes as they lie in the topic, and what they say."""
+
+    raw: bytes
+    says: Result | ErrorRecord
 
 
 def by_length(bars: Sequence[Bar]) -> list[Bar]:
@@ -112,18 +122,11 @@ def result_from(message: Mapping[str, Any]) -> Result:
                 Bar(int(pair["dimension"]), float(pair["birth"]), float(pair["death"]))
                 for pair in found["persistence_pairs"]
             ),
-            truncated=bool(found.get("pairs_truncated") or message.get("pairs_truncated")),
-            cut=_cut(message),
+            truncated=bool(found.get("pairs_truncated")),
+            cut=None if info.get("max_persistence") is None else float(info["max_persistence"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a result message: {error!r}") from error
-
-
-def _cut(message: Mapping[str, Any]) -> float | None:
-    """Where the filtration ended: the threshold that the computation says it used."""
-    info = message["computation_info"]
-    cut = info.get("cut", info.get("max_persistence"))
-    return None if cut is None else float(cut)
 
 
 def error_from(message: Mapping[str, Any]) -> ErrorRecord:

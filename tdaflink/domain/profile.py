@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,7 @@ class Profile(BaseModel):
     ready_within: float = Field(gt=0)
     stopped_within: float = Field(gt=0)
     environment: dict[str, str] = Field(default_factory=dict)
+    job: dict[str, Any] = Field(default_factory=dict)
     flink: dict[str, Scalar]
     kafka: dict[str, Scalar]
 

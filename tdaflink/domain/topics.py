@@ -51,8 +51,8 @@ class TopicSizing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     partitions_divided_by: int = Field(default=1, ge=1)
-    replication: int = Field(ge=1)
-    min_insync_replicas: int = Field(ge=1)
+    replication: int = Field(default=1, ge=1)
+    min_insync_replicas: int = Field(default=1, ge=1)
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,15 @@ class TopicStatus:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class TopicChanges:
+    """What `create` did, and how catalogue and broker stand now."""
+
+    created: tuple[str, ...]
+    grown: tuple[str, ...]
+    topics: tuple[TopicStatus, ...]
+
+
 def compare(wanted: Iterable[TopicSpec], found: Mapping[str, TopicInfo]) -> list[TopicStatus]:
     """Every topic of either side, the catalogue's first; Kafka's internal ones are left out."""
     catalogue = {spec.name: spec for spec in wanted}
@@ -117,9 +126,7 @@ def _status(spec: TopicSpec, info: TopicInfo | None) -> TopicStatus:
             f"tdaflink topics create {spec.name} --grow adds them (keys then map to other partitions)"
         )
         return TopicStatus(spec.name, "fewer_partitions", spec, info, advice)
-    differing = {
-        key: value for key, value in spec.settings.items() if info.settings.get(key, value) != value
-    }
+    differing = {key: value for key, value in spec.settings.items() if info.settings.get(key, value) != value}
     if differing:
         named = ", ".join(f"{key}={info.settings[key]}, not {value}" for key, value in differing.items())
         return TopicStatus(spec.name, "other_settings", spec, info, named)

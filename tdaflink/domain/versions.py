@@ -15,6 +15,9 @@ class Versions(BaseModel):
     kafka: str
     scala: str
     log4j: str
+    zstd: str
+    lz4: str
+    snappy: str
     java: str
     python: tuple[str, ...]
 
@@ -22,7 +25,13 @@ class Versions(BaseModel):
     def jar_roots(self) -> dict[str, tuple[str, ...]]:
         """Place -> the Maven coordinates whose runtime dependencies go there."""
         return {
-            "flink/lib": (f"org.apache.flink:flink-sql-connector-kafka:{self.flink_kafka_connector}",),
+            # The connector comes without the codecs: a compressed topic would fail its source for ever.
+            "flink/lib": (
+                f"org.apache.flink:flink-sql-connector-kafka:{self.flink_kafka_connector}",
+                f"com.github.luben:zstd-jni:{self.zstd}",
+                f"at.yawk.lz4:lz4-java:{self.lz4}",
+                f"org.xerial.snappy:snappy-java:{self.snappy}",
+            ),
             "kafka/libs": (
                 f"org.apache.kafka:kafka_{self.scala}:{self.kafka}",
                 f"org.apache.logging.log4j:log4j-slf4j-impl:{self.log4j}",

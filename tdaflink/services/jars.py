@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from tdaflink.adapters.maven import JarCache, repository_address, runtime_jars
 from tdaflink.domain.errors import NotFound
-from tdaflink.domain.jars import Coordinates, JarLock, JarStatus, LockedJar, sorted_lock
+from tdaflink.domain.jars import Coordinates, Fetched, JarLock, JarStatus, LockedJar, sorted_lock
 from tdaflink.domain.progress import Reporter
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What a fetch did."""
-
-    fetched: tuple[str, ...]
-    cached: int
-    bytes: int
 
 
 def list_jars(lock: JarLock, cache: JarCache) -> list[JarStatus]:
@@ -38,6 +28,13 @@ def fetch_jars(
         cache.fetch(missing, repository_address(mirror), step.advance)
     fetched = tuple(str(jar.coordinates) for jar in missing)
     return Fetched(fetched, len(lock.jars) - len(missing), sum(jar.size for jar in missing))
+
+
+def plan_fetch(lock: JarLock, cache: JarCache) -> Fetched:
+    """What `fetch_jars` would download."""
+    missing = [jar for jar in lock.jars if not cache.has(jar)]
+    names = tuple(str(jar.coordinates) for jar in missing)
+    return Fetched(names, len(lock.jars) - len(missing), sum(jar.size for jar in missing))
 
 
 def require_cached(lock: JarLock, cache: JarCache) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tdaflink.adapters.kafka import TICK_SECONDS, KafkaClient, Record, Start, Tail
+from tdaflink.adapters.kafka import KafkaClient
+from tdaflink.adapters.kafka_common import TICK_SECONDS
+from tdaflink.adapters.kafka_tail import Record, Start, Tail
 from tdaflink.domain.errors import DeadlinePassed, JobFailed, UsageError
 from tdaflink.domain.messages import (
     ERRORS_TOPIC,
     RESULTS_TOPIC,
+    Arrival,
     ErrorRecord,
     Result,
     error_from,
@@ -22,6 +26,7 @@ from tdaflink.domain.progress import Reporter
 
 WAIT_SECONDS = 60.0
 IDLE_SECONDS = 30.0
+TELL_AFTER_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,6 @@ class Sought:
     @property
     def waits(self) -> bool:
         return bool(self.job_ids or self.count)
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One message: the bytes as they lie in the topic, and what they say."""
-
-    raw: bytes
-    says: Result | ErrorRecord
 
 
 @dataclass
@@ -118,6 +115,7 @@ def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival
     """
     progress = _Progress(sought, pending=set(sought.job_ids))
     started = last = time.monotonic()
+    told = not sought.waits
     timeout = sought.timeout or (WAIT_SECONDS if sought.waits and not sought.follow else None)
     with tail:
         while not progress.complete(tail.caught_up):
@@ -127,6 +125,9 @@ def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival
                 break
             if not tail.caught_up and now - last > IDLE_SECONDS:
                 raise DeadlinePassed(f"Kafka gave nothing of {sought.topic} for {IDLE_SECONDS:.0f} s")
+            if not told and now - started > TELL_AFTER_SECONDS:
+                told = True
+                reporter.note(f"Waiting for {_what(progress)}, {timeout or math.inf:g} s at most …")
             record = tail.read(TICK_SECONDS)
             if record is None:
                 continue
@@ -183,3 +184,10 @@ def _raise_failures(progress: _Progress) -> None:
         else "answered by error records:\n  " + "\n  ".join(lines),
         hint=f"the record: tdaflink results --errors --job-id {next(iter(progress.failed))} -o json",
     )
+
+
+def _what(progress: _Progress) -> str:
+    sought = progress.sought
+    if sought.count is not None:
+        return f"{sought.count - progress.shown} of {sought.count} results"
+    return ", ".join(sorted(progress.pending)[:5])

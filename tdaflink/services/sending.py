@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters import pointfiles
-from tdaflink.adapters.kafka import TICK_SECONDS, KafkaClient, TopicWriter
+from tdaflink.adapters.kafka import KafkaClient, TopicWriter
+from tdaflink.adapters.kafka_common import TICK_SECONDS
 from tdaflink.domain import shapes
-from tdaflink.domain.errors import NotFound, TdaflinkError, UsageError
+from tdaflink.domain.errors import Interrupted, NotFound, TdaflinkError, UsageError
 from tdaflink.domain.messages import Request, encode, stamp
 from tdaflink.domain.progress import Reporter, Step
 
@@ -54,16 +55,16 @@ class Outgoing:
 class Sent:
     """What the brokers have confirmed, in the order of sending."""
 
-    env: str
-    topic: str
     job_ids: Sequence[str]
     asked: int
     seconds: float
-    interrupted: bool = False
 
-    @property
-    def sent(self) -> int:
-        return len(self.job_ids)
+    def raise_if_interrupted(self) -> None:
+        """Raise `Interrupted` where Ctrl-C came before the last message."""
+        if len(self.job_ids) < self.asked:
+            raise Interrupted(
+                f"interrupted: {len(self.job_ids)} of {self.asked} messages were sent, all of them confirmed"
+            )
 
 
 def parse_parameters(assignments: Sequence[str]) -> dict[str, Any]:
@@ -148,9 +149,7 @@ def _job_ids(given: str | None, total: int, stem: str) -> Iterator[str]:
     return iter([given]) if total == 1 else (f"{given}-{number}" for number in counter(1))
 
 
-def send(
-    client: KafkaClient, env: str, topic: str, outgoing: Outgoing, rate: float | None, reporter: Reporter
-) -> Sent:
+def send(client: KafkaClient, topic: str, outgoing: Outgoing, rate: float | None, reporter: Reporter) -> Sent:
     """Send the messages keyed by job id, at most `rate` a second, and wait until each one is confirmed.
 
     Ctrl-C stops the sending, not the confirming: what was handed over is waited for and counted.
@@ -167,8 +166,7 @@ def send(
     except TdaflinkError:
         reporter.warn(f"{writer.confirmed} of {outgoing.total} {noun} were sent and confirmed")
         raise
-    seconds = round(time.monotonic() - started, 3)
-    return Sent(env, topic, job_ids, outgoing.total, seconds, interrupted=len(job_ids) < outgoing.total)
+    return Sent(job_ids, outgoing.total, round(time.monotonic() - started, 3))
 
 
 def _write_all(

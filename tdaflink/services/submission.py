@@ -27,7 +27,8 @@ from tdaflink.domain.errors import (
     Unhealthy,
     Unreachable,
 )
-from tdaflink.domain.jobs import Failure, RestCall, Submission, SubmissionPlan, python_traceback, root_cause
+from tdaflink.domain.failures import own_frames, printed_by_main, python_traceback, root_cause
+from tdaflink.domain.jobs import Failure, RestCall, Submission, SubmissionPlan
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.waiting import poll
 from tdaflink.services.bundles import Bundle
@@ -242,9 +243,13 @@ def _log_sizes(cluster: FlinkRest) -> Mapping[str, int]:
 
 
 def _new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
-    """What the JobManager has written since; the reply to a failed run has no Python in it."""
+    """What the JobManager has logged since; the reply to a failed run has no Python in it.
+
+    Several files may hold the same lines (a console's copy of the log): the first that has Python counts.
+    """
     grown = [name for name, size in _log_sizes(cluster).items() if size > before.get(name, 0)]
-    return "\n".join(cluster.jobmanager_log(name, skip=before.get(name, 0)) for name in sorted(grown))
+    texts = [cluster.jobmanager_log(name, skip=before.get(name, 0)) for name in sorted(grown)]
+    return next((text for text in texts if printed_by_main(text)), "\n".join(texts))
 
 
 def _explained(refusal: Refused, job: Job, output: str) -> Exception:
@@ -254,17 +259,25 @@ def _explained(refusal: Refused, job: Job, output: str) -> Exception:
             hint="restart it: tdaflink teardown, then tdaflink setup (checkpoints are kept)",
             noise=output,
         )
-    traceback = python_traceback(output)
-    if traceback is None and refusal.noise:
-        traceback = python_traceback(refusal.noise)
-    if traceback is None:
-        return JobFailed(f"{job.name} was not taken: {refusal.message}", noise=refusal.noise)
+    printed = printed_by_main(output)
+    noise = "\n".join(filter(None, (printed, refusal.noise)))
+    traceback = python_traceback(printed)
+    if traceback is not None:
+        return JobFailed(
+            f"{job.name} was not started: its main() raised {root_cause(traceback)}",
+            detail=own_frames(traceback),
+            noise=noise,
+            hint="mend the script and submit it again",
+        )
+    if "No jobs included" in refusal.reason:
+        return JobFailed(f"{job.name} was not started: its main() ended without calling env.execute()")
     return JobFailed(
-        f"{job.name} was not started: its main() raised {root_cause(traceback)}",
-        detail=traceback,
-        noise=refusal.noise,
-        hint="mend the script and submit it again",
+        f"{job.name} was not started: {refusal.reason}", detail=_last_lines(printed), noise=noise
     )
+
+
+def _last_lines(text: str) -> str | None:
+    return "\n".join(text.splitlines()[-20:]) or None
 
 
 # -- after
@@ -311,7 +324,7 @@ def _progress(cluster: FlinkRest, job_id: str, expect_ready: bool) -> tuple[int,
 
 
 def _loops(failures: Sequence[Failure]) -> bool:
-    causes = Counter(failure.cause for failure in failures)
+    causes = Counter(failure.signature for failure in failures)
     return any(count >= SAME_CAUSE_RESTARTS for count in causes.values())
 
 
@@ -323,7 +336,7 @@ def _failed(job_id: str, state: str | None, failures: Sequence[Failure]) -> JobF
     what = "keeps restarting" if looping else f"is {state}"
     return JobFailed(
         f"job {job_id} {what}: {newest.cause}",
-        detail=newest.traceback or newest.text.split("\n\tat ", 1)[0],
+        detail=own_frames(newest.traceback) if newest.traceback else None,
         noise=newest.text,
         hint=f"tdaflink cancel {job_id} ends its restarts" if looping else f"tdaflink status {job_id}",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.domain.jobs import Job, find_job, python_traceback, root_cause
+from tdaflink.domain.failures import own_frames, printed_by_main, python_traceback, root_cause, signature
+from tdaflink.domain.jobs import Job, find_job
 
 JAVA_WITH_PYTHON = """\
 org.apache.flink.runtime.taskmanager.AsynchronousException: Caught exception while processing timer.
@@ -82,3 +83,43 @@ def test_without_python_the_deepest_java_cause_counts() -> None:
     assert root_cause(text) == "c.D: inner"
     assert python_traceback(text) is None
     assert root_cause("just words") == "just words"
+
+
+LOG = """\
+2026-11-22 13:30:42,175 INFO  org.apache.flink.client.python.PythonDriver  [] - hello from main
+2026-11-22 13:30:42,175 INFO  org.apache.flink.client.python.PythonDriver  [] - Traceback (most recent call last):
+2026-11-22 13:30:42,180 INFO  org.apache.flink.client.python.PythonDriver  [] -   File "<frozen runpy>", line 8, in _run
+2026-11-22 13:30:42,180 INFO  org.apache.flink.client.python.PythonDriver  [] -   \
+File "/tmp/pyflink/ca/1d/5a_tdaflink-7e38.jar/bad.py", line 1, in <module>
+2026-11-22 13:30:42,180 INFO  org.apache.flink.client.python.PythonDriver  [] -     import missing
+2026-11-22 13:30:42,184 INFO  org.apache.flink.client.python.PythonDriver  [] - ModuleNotFoundError: No module named 'missing'
+2026-11-22 13:30:42,227 INFO  org.apache.flink.client.python.PythonDriver  [] - ----- Python Process Exited -----
+2026-11-22 13:30:42,228 ERROR org.apache.flink.client.python.PythonDriver  [] - Run python process failed
+java.lang.RuntimeException: Python process exits with code: 1
+\tat org.apache.flink.client.python.PythonDriver.main(PythonDriver.java:130)
+"""
+
+
+def test_what_main_printed_is_taken_out_of_the_log() -> None:
+    traceback = python_traceback(printed_by_main(LOG))
+    assert traceback is not None
+    assert own_frames(traceback) == (
+        "Traceback (most recent call last):\n"
+        '  File "bad.py", line 1, in <module>\n'
+        "    import missing\n"
+        "ModuleNotFoundError: No module named 'missing'"
+    )
+
+
+def test_frames_of_the_machinery_are_left_out_as_long_as_others_remain() -> None:
+    mine = '  File "my_job.py", line 7, in map\n    return 1 / 0\nZeroDivisionError: division by zero'
+    theirs = '  File "/x/site-packages/apache_beam/worker.py", line 3, in run\n    yield\n    ^^^^^\n'
+    head = "Traceback (most recent call last):\n"
+    assert own_frames(head + theirs + mine) == head + mine
+    assert own_frames(head + theirs + "OSError: gone") == head + theirs + "OSError: gone"
+
+
+def test_one_cause_has_one_signature_whatever_the_record() -> None:
+    other = JAVA_WITH_PYTHON.replace("bad cloud", "bad cloud 2")
+    assert signature(other) == signature(JAVA_WITH_PYTHON)
+    assert signature(JAVA_WITH_PYTHON.replace("line 9", "line 8")) != signature(JAVA_WITH_PYTHON)

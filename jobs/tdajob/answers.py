@@ -1,0 +1,112 @@
+"""One message in, its one answer out: the job's whole work on a request, without Flink."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tdajob.errors import MessageError, Origin, error_record
+from tdajob.messages import Request, Rules, parse_request
+from tdajob.results import Effort, result_record
+from tdajob.settings import LimitSettings, Settings
+from tdajob.topology import registry
+from tdajob.topology.engine import Engine
+from tdajob.topology.values import ComputationError, Limits
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was computed for a result, as the metrics count it."""
+
+    points: int
+    pairs: int
+    effort: Effort
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A record to send; `done` is None for an error record."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    done: Done | None
+
+
+class Answerer:
+    """Answers requests by results and errors; holds an engine, so it must be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        algorithms = {
+            name: [parameter.name for parameter in registry.get(name).parameters()] for name in registry.names()
+        }
+        self._rules = Rules(settings.query, settings.limits, algorithms)
+        self._errors_topic = settings.errors_topic
+        self._inputs = {one.topic: one for one in settings.inputs}
+        self._engine = Engine(_engine_limits(settings.limits))
+        self._memory = memory_meter()
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def answer(
+        self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int
+    ) -> Answer:
+        """The answer to one message; whatever is wrong with the message, this does not raise."""
+        source = self._inputs[topic]
+        origin = Origin(source.route, topic, partition, offset, timestamp_ms)
+        job_id: str | None = None
+        try:
+            request = parse_request(message, origin, self._rules)
+            job_id = request.job_id
+            return self._result(request, origin, source.output_topic)
+        except MessageError as error:
+            return self._error(message, origin, error.code, error.reason, error.job_id or job_id)
+        except ComputationError as error:
+            return self._error(message, origin, error.code, error.reason, job_id)
+        except Exception as error:
+            # An exception here would restart the job, which would meet the same message again, for ever.
+            _log.exception("cannot answer %s", origin.place)
+            reason = f"{type(error).__name__}: {error}"
+            return self._error(message, origin, "internal_error", reason, job_id)
+
+    def _result(self, request: Request, origin: Origin, topic: str) -> Answer:
+        begin = time.perf_counter()
+        diagram = self._engine.compute(request.points, request.question.query)
+        effort = Effort(time.perf_counter() - begin, self._memory())
+        key, value = result_record(request, origin, diagram, effort, self._rules.limits.max_message_bytes)
+        pairs = sum(len(bars) for bars in diagram.bars)
+        return Answer(topic, key, value, Done(len(request.points), pairs, effort))
+
+    def _error(
+        self, message: bytes | None, origin: Origin, code: str, reason: str, job_id: str | None
+    ) -> Answer:
+        key, value = error_record(message, origin, code, reason, job_id)
+        return Answer(self._errors_topic, key, value, None)
+
+
+def memory_meter() -> Callable[[], int]:
+    """A function that gives this process's resident bytes; where no /proc is, the highest there were."""
+    try:
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    page = os.sysconf("SC_PAGE_SIZE")
+    return lambda: int(os.pread(statm, 128, 0).split()[1]) * page
+
+
+def _engine_limits(limits: LimitSettings) -> Limits:
+    return Limits(
+        max_points=limits.max_points,
+        max_predicted_bytes=limits.max_predicted_bytes,
+        compute_timeout=limits.compute_timeout_s,
+        max_ambient_dimension=limits.max_ambient_dimension,
+    )

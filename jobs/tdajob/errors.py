@@ -1,0 +1,89 @@
+"""What cannot be used: the error a message gets, and the record that tells of it on the errors topic."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
+
+VERSION = 1
+KEPT_BYTES = 64 * 1024
+KEPT_REASON = 2000  # characters; a reason may quote the message
+
+
+class MessageError(Exception):
+    """A message that cannot be used: a stable code, a reason in words, the job it belongs to if known."""
+
+    def __init__(self, code: str, reason: str, job_id: str | None = None) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+        self.job_id = job_id
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a message lies in Kafka, on which route it came, and the time that Kafka gave it."""
+
+    route: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+    def identity(self, key: str) -> str:
+        """The id of the one answer to this message: the same whenever and wherever it is made."""
+        content = orjson.dumps([self.route, key, self.topic, self.partition, self.offset])
+        return hashlib.sha256(content).hexdigest()
+
+    @property
+    def timestamp(self) -> str | None:
+        """Kafka's time as text; None for what a producer may have set but no calendar holds."""
+        if EARLIEST_MS <= self.timestamp_ms <= LATEST_MS:
+            return format_timestamp(self.timestamp_ms)
+        return None
+
+    @property
+    def place(self) -> str:
+        """The key of a record whose job is not known."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+def error_record(
+    original: bytes | None, origin: Origin, code: str, reason: str, job_id: str | None
+) -> tuple[bytes, bytes]:
+    """Key and value of the record on the errors topic, with the first 64 KiB of the original bytes."""
+    key = job_id or origin.place
+    record = {
+        "id": origin.identity(key),
+        "job_id": job_id,
+        "timestamp": format_timestamp(time.time_ns() // 1_000_000),
+        "code": code,
+        "reason": reason[:KEPT_REASON],
+        "route": origin.route,
+        "source": {
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+            "timestamp": origin.timestamp,
+        },
+        "original": _original(original),
+        "version": VERSION,
+    }
+    return key.encode(), orjson.dumps(record)
+
+
+def _original(value: bytes | None) -> dict[str, object] | None:
+    if value is None:
+        return None
+    return {
+        "bytes_base64": base64.b64encode(value[:KEPT_BYTES]).decode("ascii"),
+        "length": len(value),
+        "sha256": hashlib.sha256(value).hexdigest(),
+        "truncated": len(value) > KEPT_BYTES,
+    }

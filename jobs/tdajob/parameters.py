@@ -1,0 +1,130 @@
+"""What a message asks of its points: its own parameters over the config's."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tdajob.errors import MessageError
+from tdajob.settings import QueryDefaults
+from tdajob.topology.values import Query
+
+MAX_FIELD = 46337  # the largest prime whose products the engines can hold
+_PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Question:
+    """The computation that is asked for, and what of its outcome is published.
+
+    `betti_at` asks for the ranks at that value too; `pairs` is all, none or top:K.
+    """
+
+    query: Query
+    betti_at: float | None
+    pairs: str
+
+
+def question(
+    algorithm: Any, parameters: Any, defaults: QueryDefaults, algorithms: Mapping[str, Collection[str]]
+) -> Question:
+    """The question of a message; `algorithms` maps the names of all algorithms to their own parameters."""
+    name = _algorithm(algorithm, defaults.algorithm, algorithms)
+    given = _parameters(parameters, name, algorithms[name])
+    chosen_by_config = name == defaults.algorithm
+    # An engine and an algorithm's own parameters belong to that algorithm alone.
+    own = dict(defaults.algorithm_params) if chosen_by_config else {}
+    own.update({key: value for key, value in given.items() if key not in _READERS})
+    common: dict[str, Any] = {
+        key: _READERS[key](given[key], f"parameters.{key}") if key in given else getattr(defaults, key)
+        for key in _READERS
+    }
+    if not chosen_by_config and "engine" not in given:
+        common["engine"] = "auto"
+    pairs = common.pop("pairs")
+    betti_at = common.pop("betti_at")
+    query = Query(algorithm=name, params=own, **common)
+    return Question(query, betti_at, pairs)
+
+
+def _algorithm(value: Any, default: str, known: Iterable[str]) -> str:
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise MessageError("bad_field", f"algorithm: must be a text, not {value!r:.60}")
+    if value not in known:
+        raise MessageError("unknown_algorithm", f"algorithm: {value[:60]!r} is not known{_nearest(value, known)}")
+    return value
+
+
+def _parameters(value: Any, algorithm: str, own: Collection[str]) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MessageError("bad_field", f"parameters: must be an object, not {value!r:.60}")
+    known = [*_READERS, *own]
+    for key in value:
+        if key not in known:
+            raise MessageError(
+                "unknown_parameter",
+                f"parameters.{key[:60]}: is not a parameter of {algorithm}{_nearest(key, known)}",
+            )
+    return value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    choices = sorted(known)
+    near = difflib.get_close_matches(name[:60], choices, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(choices)}"
+
+
+def _integer(least: int) -> Callable[[Any, str], int]:
+    def read(value: Any, path: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise MessageError("bad_parameter", f"{path}: must be an integer of at least {least}, not {value!r:.60}")
+        return value
+
+    return read
+
+
+def _number(value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise MessageError("bad_parameter", f"{path}: must be a number of at least 0, not {value!r:.60}")
+    return float(value)
+
+
+def _number_or_none(value: Any, path: str) -> float | None:
+    return None if value is None else _number(value, path)
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise MessageError("bad_parameter", f"{path}: must be a text, not {value!r:.60}")
+    return value
+
+
+def _prime(value: Any, path: str) -> int:
+    number = _integer(2)(value, path)
+    if number > MAX_FIELD or any(number % divisor == 0 for divisor in range(2, int(number**0.5) + 1)):
+        raise MessageError("bad_parameter", f"{path}: must be a prime of at most {MAX_FIELD}, not {number}")
+    return number
+
+
+def _pairs(value: Any, path: str) -> str:
+    if not _PAIRS.fullmatch(_text(value, path)):
+        raise MessageError("bad_parameter", f"{path}: must be all, none or top:K, not {value[:60]!r}")
+    return str(value)
+
+
+_READERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "max_dimension": _integer(0),
+    "max_persistence": _number_or_none,
+    "min_persistence": _number,
+    "betti_at": _number_or_none,
+    "homology_coeff_field": _prime,
+    "engine": _text,
+    "pairs": _pairs,
+}

@@ -1,0 +1,164 @@
+"""The dataflow: Kafka sources → one Python operator → one Kafka sink, with SQL tables at both ends.
+
+SQL tables, because only they hand a message's topic, partition, offset and exact bytes to Python, bear a
+message without a value, and write a key of its own with each record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyflink.common import Types
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, TableDescriptor
+
+from tdajob import uids
+from tdajob.operators import AnswerMessages
+from tdajob.settings import Input, Kafka, LimitSettings, Settings
+
+ANSWERS_TABLE = "answers"
+REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
+MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
+
+# A row that carries no message: it makes every compute subtask start its Python worker, and report its
+# metrics, before the first user's message comes.
+_HEARTBEAT_QUERY = (
+    "SELECT CAST(NULL AS BYTES) AS `value`, CAST(NULL AS STRING) AS `topic`, CAST(NULL AS INT) AS `partition`,"
+    " `beat` AS `offset`, CAST(NULL AS TIMESTAMP_LTZ(3)) AS `timestamp` FROM `heartbeat`"
+)
+
+
+def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
+    """Add the whole dataflow to `env`."""
+    env.set_parallelism(settings.parallelism)
+    tables = StreamTableEnvironment.create(env)
+    client = _client_options(settings.kafka)
+    streams = [_messages(tables, one, settings, client) for one in settings.inputs]
+    incoming = _heartbeat(tables).union(*streams)
+    row = Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), _bytes(), _bytes()])
+    answers = incoming.flat_map(AnswerMessages(settings), row).name(uids.COMPUTE).uid(uids.COMPUTE)
+    _publish(env, tables, answers, settings, client)
+
+
+def _messages(
+    tables: StreamTableEnvironment, one: Input, settings: Settings, client: Mapping[str, str]
+) -> DataStream:
+    """The messages of one input, spread evenly over the compute subtasks."""
+    schema = (
+        Schema.new_builder()
+        .column("value", DataTypes.BYTES())
+        .column_by_metadata("topic", DataTypes.STRING(), is_virtual=True)
+        .column_by_metadata("partition", DataTypes.INT(), is_virtual=True)
+        .column_by_metadata("offset", DataTypes.BIGINT(), is_virtual=True)
+        .column_by_metadata("timestamp", DataTypes.TIMESTAMP_LTZ(3), is_virtual=True)
+        .build()
+    )
+    options = {
+        **client,
+        **_start_options(settings.kafka),
+        "topic": one.topic,
+        "properties.group.id": settings.kafka.group_id,
+        "scan.parallelism": str(one.source_parallelism),
+        "format": "raw",
+    }
+    _create(tables, one.route, "kafka", schema, options)
+    table = tables.from_path(one.route)
+    return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route]).rebalance()
+
+
+def _heartbeat(tables: StreamTableEnvironment) -> DataStream:
+    """One row a second to each compute subtask, however many there are after a rescaling."""
+    schema = Schema.new_builder().column("beat", DataTypes.BIGINT()).build()
+    _create(tables, "heartbeat", "datagen", schema, {"rows-per-second": "1", "scan.parallelism": "1"})
+    return _stream(tables, tables.sql_query(_HEARTBEAT_QUERY), 1, uids.HEARTBEAT).broadcast()
+
+
+def _stream(
+    tables: StreamTableEnvironment, table: Table, parallelism: int, names: Mapping[str, str]
+) -> DataStream:
+    stream = tables.to_data_stream(table)
+    # The planner's operators run as parallel as the source: else a shuffle would come between them.
+    uids.settle([stream._j_data_stream.getTransformation()], names, parallelism)
+    return stream
+
+
+def _publish(
+    env: StreamExecutionEnvironment,
+    tables: StreamTableEnvironment,
+    answers: DataStream,
+    settings: Settings,
+    client: Mapping[str, str],
+) -> None:
+    topics = sorted({settings.errors_topic, *(one.output_topic for one in settings.inputs)})
+    schema = (
+        Schema.new_builder()
+        .column_by_metadata("to", DataTypes.STRING().not_null(), "topic")
+        .column("key", DataTypes.BYTES())
+        .column("value", DataTypes.BYTES())
+        .build()
+    )
+    options = {
+        **client,
+        **_sink_options(settings.kafka, settings.limits),
+        "topic": ";".join(topics),
+        "key.format": "raw",
+        "key.fields": "key",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+    _create(tables, ANSWERS_TABLE, "kafka", schema, options)
+    columns = (
+        Schema.new_builder()
+        .column("topic", DataTypes.STRING().not_null())
+        .column("key", DataTypes.BYTES())
+        .column("value", DataTypes.BYTES())
+        .build()
+    )
+    statements = tables.create_statement_set()
+    statements.add_insert(ANSWERS_TABLE, tables.from_data_stream(answers, columns))
+    statements.attach_as_datastream()
+    ends = list(env._j_stream_execution_environment.getTransformations())
+    uids.settle(ends, uids.ANSWERS, settings.parallelism)
+
+
+def _create(
+    tables: StreamTableEnvironment, name: str, connector: str, schema: Schema, options: Mapping[str, str]
+) -> None:
+    descriptor = TableDescriptor.for_connector(connector).schema(schema)
+    for key, value in options.items():
+        descriptor = descriptor.option(key, value)
+    tables.create_temporary_table(name, descriptor.build())
+
+
+def _client_options(kafka: Kafka) -> dict[str, str]:
+    properties = {**kafka.resolved_properties(), "bootstrap.servers": kafka.bootstrap_servers}
+    return {f"properties.{name}": value for name, value in properties.items()}
+
+
+def _start_options(kafka: Kafka) -> dict[str, str]:
+    if isinstance(kafka.start_from, int):
+        return {
+            "scan.startup.mode": "timestamp",
+            "scan.startup.timestamp-millis": str(kafka.start_from),
+        }
+    if kafka.start_from == "committed":
+        return {"scan.startup.mode": "group-offsets", "properties.auto.offset.reset": "earliest"}
+    return {"scan.startup.mode": f"{kafka.start_from}-offset"}
+
+
+def _sink_options(kafka: Kafka, limits: LimitSettings) -> dict[str, str]:
+    options = {
+        "sink.delivery-guarantee": kafka.delivery.replace("_", "-"),
+        "properties.compression.type": "zstd",
+        "properties.max.request.size": str(limits.max_message_bytes + REQUEST_OVERHEAD),
+        "properties.buffer.memory": str(max(2 * limits.max_message_bytes, MIN_PRODUCER_MEMORY)),
+    }
+    if kafka.delivery == "exactly_once":
+        options["sink.transactional-id-prefix"] = kafka.transactional_id_prefix
+        options["properties.transaction.timeout.ms"] = str(kafka.transaction_timeout_ms)
+    return options
+
+
+def _bytes() -> Any:
+    return Types.PRIMITIVE_ARRAY(Types.BYTE())

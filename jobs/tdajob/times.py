@@ -1,0 +1,65 @@
+"""Points in time: RFC 3339 or epoch milliseconds in, ISO-8601 UTC with milliseconds out."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EARLIEST_MS = -62_135_596_800_000  # the first millisecond of year 1
+LATEST_MS = 253_402_300_799_999  # the last millisecond of year 9999
+_MILLISECOND = timedelta(milliseconds=1)
+# ASCII digits only: `\d` would also take digits of other scripts, which RFC 3339 does not know.
+_RFC_3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?"
+)
+
+
+def parse_timestamp(value: object) -> int:
+    """Epoch milliseconds of an RFC 3339 text (without a zone: UTC) or of integer epoch milliseconds.
+
+    Raises ValueError with the reason. Digits below the millisecond are cut off; a leap second (:60) is
+    the first moment of the next minute.
+    """
+    if isinstance(value, str):
+        milliseconds = _parse_text(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        milliseconds = value
+    else:
+        raise ValueError(f"must be RFC 3339 text or integer epoch milliseconds, not {_kind(value)}")
+    if not EARLIEST_MS <= milliseconds <= LATEST_MS:
+        raise ValueError("lies outside the years 1 to 9999")
+    return milliseconds
+
+
+def format_timestamp(milliseconds: int) -> str:
+    """ISO-8601 in UTC with milliseconds and Z, such as 2024-01-01T12:00:05.250Z."""
+    moment = EPOCH + timedelta(milliseconds=milliseconds)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _parse_text(text: str) -> int:
+    found = _RFC_3339.fullmatch(text)
+    if not found:
+        raise ValueError("is not RFC 3339, such as 2024-01-01T12:00:00Z")
+    year, month, day, hour, minute, second = (int(part) for part in found.group(1, 2, 3, 4, 5, 6))
+    fraction, sign, zone_hours, zone_minutes = found.group(7, 8, 9, 10)
+    leap = second == 60
+    moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
+    milliseconds = (moment - EPOCH) // _MILLISECOND
+    milliseconds += 1000 if leap else int(((fraction or "") + "000")[:3])
+    return milliseconds - _zone_offset(sign, zone_hours, zone_minutes)
+
+
+def _zone_offset(sign: str | None, hours: str | None, minutes: str | None) -> int:
+    if sign is None or hours is None or minutes is None:
+        return 0
+    if int(hours) > 23 or int(minutes) > 59:
+        raise ValueError(f"has the impossible zone {sign}{hours}:{minutes}")
+    offset = (int(hours) * 60 + int(minutes)) * 60_000
+    return -offset if sign == "-" else offset
+
+
+def _kind(value: object) -> str:
+    return "null" if value is None else type(value).__name__

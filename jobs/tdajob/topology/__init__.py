@@ -1,0 +1,1 @@
+"""Persistent homology of point clouds: pure numpy, scipy and gudhi, without Flink."""

@@ -1,0 +1,1 @@
+"""One module per built-in algorithm; `registry` imports every module it finds here."""

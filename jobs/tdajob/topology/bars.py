@@ -1,0 +1,34 @@
+"""From an engine's raw intervals to the bars of a diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tdajob.topology.values import FloatArray, Query
+
+
+def finished_bars(raw: Sequence[FloatArray], query: Query, cut: float | None) -> tuple[FloatArray, ...]:
+    """Cut, filter, sort and pad intervals, one (k, 2) array per dimension 0 to `query.max_dimension`.
+
+    `raw[d]` holds births and deaths of H_d in any order; dimensions that an engine left out are
+    empty. Bars born after `cut` are dropped and deaths beyond it become infinite, which is exactly
+    the diagram of the filtration cut there. Bars of length zero are dropped.
+    """
+    wanted = query.max_dimension + 1
+    present = [_finished(intervals, cut, query.min_persistence) for intervals in raw[:wanted]]
+    missing = [np.empty((0, 2)) for _ in range(wanted - len(present))]
+    return (*present, *missing)
+
+
+def _finished(intervals: FloatArray, cut: float | None, min_persistence: float) -> FloatArray:
+    births, deaths = np.asarray(intervals, dtype=np.float64).reshape(-1, 2).T
+    if cut is not None:
+        born = births <= cut
+        births, deaths = births[born], deaths[born]
+        deaths = np.where(deaths > cut, np.inf, deaths)
+    long_enough = (deaths > births) & (deaths - births >= min_persistence)
+    births, deaths = births[long_enough], deaths[long_enough]
+    order = np.lexsort((deaths, births))
+    return np.column_stack((births[order], deaths[order]))

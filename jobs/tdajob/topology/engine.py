@@ -1,0 +1,89 @@
+"""The one entrance to all computations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tdajob.topology import registry, wire
+from tdajob.topology.execution import described, execute, how_to_shrink
+from tdajob.topology.geometry import sorted_points
+from tdajob.topology.isolation import KeptProcess, ProcessEndedError
+from tdajob.topology.parameters import resolved_parameters
+from tdajob.topology.registry import Algorithm
+from tdajob.topology.validation import check_points, check_query
+from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
+
+
+class Engine:
+    """Checks, bounds and runs computations, one at a time; one per Flink subtask.
+
+    What may run away or crash runs in a child process that the engine keeps between computations.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._process = KeptProcess(limits.max_predicted_bytes)
+
+    def compute(self, points: FloatArray, query: Query) -> Diagram:
+        """The diagram of the finite float64 points (n, d), in any order.
+
+        Raises ComputationError with one of the codes bad_shape, empty_cloud, non_finite,
+        too_many_points, bad_parameter, unknown_algorithm, ambient_dimension, predicted_memory,
+        timeout, engine_crashed, out_of_memory. After any of them the engine is ready for the next.
+        """
+        check_points(points, self._limits)
+        check_query(query)
+        algorithm = registry.get(query.algorithm)
+        params = resolved_parameters(query.algorithm, algorithm.parameters(), query.params)
+        query = replace(query, params=params)
+        self._check_cost(algorithm, points, query)
+        points = sorted_points(points)
+        n, dim = points.shape
+        if algorithm.needs_isolation(n, dim, query):
+            return self._isolated(algorithm, points, query)
+        return execute(algorithm, points, query)
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        self._process.close()
+
+    def _check_cost(self, algorithm: Algorithm, points: FloatArray, query: Query) -> None:
+        n, dim = points.shape
+        if algorithm.bounds_ambient_dimension and dim > self._limits.max_ambient_dimension:
+            raise ComputationError(
+                "ambient_dimension",
+                f"{query.algorithm} on {dim} coordinates per point, more than max_ambient_dimension "
+                f"{self._limits.max_ambient_dimension}: use vietoris_rips, or raise max_ambient_dimension",
+            )
+        predicted, allowed = algorithm.predicted_bytes(n, dim, query), self._limits.max_predicted_bytes
+        if predicted > allowed:
+            raise ComputationError(
+                "predicted_memory",
+                f"{described(points, query)} would take about {predicted} bytes, more than "
+                f"max_predicted_bytes {allowed}: {how_to_shrink()}, or raise max_predicted_bytes",
+            )
+
+    def _isolated(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
+        timeout = self._limits.compute_timeout
+        header, payload = wire.packed_request(type(algorithm).__module__, points, query)
+        try:
+            reply, bars = self._process.exchange({**header, "timeout": timeout}, payload, timeout)
+        except TimeoutError:
+            raise ComputationError(
+                "timeout",
+                f"{described(points, query)} did not end within compute_timeout {timeout:g} s: "
+                f"{how_to_shrink()}, or raise compute_timeout",
+            ) from None
+        except ProcessEndedError as error:
+            raise ComputationError(
+                "engine_crashed", f"{described(points, query)}: the child process {error}; {how_to_shrink()}"
+            ) from None
+        if "error" in reply:
+            raise self._failure(reply["error"])
+        return wire.unpacked_diagram(reply, bars)
+
+    def _failure(self, error: dict[str, str]) -> ComputationError:
+        if error["code"] == "out_of_memory":
+            # What such a process still holds would count against the next computation.
+            self._process.close()
+        return ComputationError(error["code"], error["reason"])

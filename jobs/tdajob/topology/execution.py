@@ -1,0 +1,51 @@
+"""Running one algorithm so that whatever goes wrong is a ComputationError."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tdajob.topology.registry import Algorithm
+from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
+
+
+def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
+    """The algorithm's diagram; ComputationError `out_of_memory` or `engine_crashed` where it fails."""
+    try:
+        diagram = algorithm.compute(points, query)
+    except ComputationError:
+        raise
+    except MemoryError:
+        raise ComputationError(
+            "out_of_memory",
+            f"{described(points, query)} ran out of memory: {how_to_shrink()}, or raise max_predicted_bytes",
+        ) from None
+    except Exception as error:
+        raise ComputationError(
+            "engine_crashed", f"{described(points, query)} failed with {type(error).__name__}: {error}"
+        ) from error
+    _check_diagram(diagram, query)
+    return diagram
+
+
+def described(points: FloatArray, query: Query) -> str:
+    """The computation in words that begin a sentence."""
+    return (
+        f"{query.algorithm} on {len(points)} points of {points.shape[1]} coordinates "
+        f"with max_dimension {query.max_dimension}"
+    )
+
+
+def how_to_shrink() -> str:
+    """What makes any computation cheaper."""
+    return "set or lower max_persistence, lower max_dimension, subsample the points"
+
+
+def _check_diagram(diagram: Diagram, query: Query) -> None:
+    """Algorithms of other packages come through here too, and NaN must never reach a message."""
+    complete = len(diagram.bars) == query.max_dimension + 1
+    if not complete or any(bars.shape != (len(bars), 2) or np.isnan(bars).any() for bars in diagram.bars):
+        raise ComputationError(
+            "engine_crashed",
+            f"{query.algorithm} did not give (k, 2) bars without NaN for each dimension up to "
+            f"{query.max_dimension}: this is a fault of the algorithm",
+        )

@@ -1,0 +1,41 @@
+"""Distances between points and choices among them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from tdajob.topology.values import FloatArray
+
+
+def sorted_points(points: FloatArray) -> FloatArray:
+    """The points (n, d) in lexicographic order, so that a result depends on the multiset alone."""
+    # Adding 0.0 turns -0.0 into 0.0: the two compare equal and must not differ later.
+    order = np.lexsort(points.T[::-1])
+    return np.ascontiguousarray(points[order] + 0.0)
+
+
+def pairwise_distances(points: FloatArray) -> FloatArray:
+    """Euclidean distances (n, n) of the points (n, d).
+
+    Each is computed from the differences of coordinates; the expanded square would break ties.
+    """
+    distances: FloatArray = cdist(points, points)
+    return distances
+
+
+def farthest_points(points: FloatArray, count: int) -> tuple[NDArray[np.intp], float]:
+    """Indices of up to `count` landmarks of the points (n, d), and their covering radius.
+
+    Starts at the first point and adds the point farthest from all landmarks (the first one on a
+    tie): Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Returns fewer
+    where there are fewer distinct points. Every point lies within the radius of a landmark.
+    """
+    chosen = [0]
+    nearest = cdist(points[:1], points)[0]
+    while len(chosen) < count and nearest.max() > 0:
+        farthest = int(nearest.argmax())
+        chosen.append(farthest)
+        nearest = np.minimum(nearest, cdist(points[farthest : farthest + 1], points)[0])
+    return np.array(chosen, dtype=np.intp), float(nearest.max())

@@ -1,0 +1,131 @@
+"""The engine's side of its child process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from tdajob.topology import wire
+
+_START_SECONDS = 60.0
+_END_SECONDS = 5.0
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    f"from {__package__}.child import main; main(*map(int, sys.argv[2:]))"
+)
+
+
+class ProcessEndedError(Exception):
+    """The child process ended without an answer; the text says how."""
+
+
+@dataclass(frozen=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    requests: int
+    replies: int
+
+    def end(self) -> None:
+        for fd in (self.requests, self.replies):
+            os.close(fd)
+        self.process.kill()
+        self.process.wait()
+
+    def how_it_ended(self) -> str:
+        try:
+            status = self.process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "closed its pipes"
+        if status < 0:
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"ended with exit code {status}"
+
+
+class KeptProcess:
+    """A child process that is started at the first exchange and kept until it fails or is closed.
+
+    It is a fresh interpreter, not a fork: the parent has threads, and its main module is foreign. Its
+    code comes from the parent's `sys.path`, which may hold zips. Frames travel on pipes of their own,
+    because engines may print.
+    """
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._child: _Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None where none runs."""
+        return None if self._child is None else self._child.process.pid
+
+    def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytes]:
+        """Send a request and return the reply.
+
+        Raises TimeoutError after `timeout` seconds (starting the process not counted) and
+        ProcessEndedError where the process dies. After either the next exchange starts a new one.
+        """
+        if self._child is None or self._child.process.poll() is not None:
+            self.close()
+            self._child = self._started()
+        child, deadline = self._child, time.monotonic() + timeout
+        try:
+            wire.send(child.requests, header, payload, deadline)
+            return wire.receive(child.replies, deadline)
+        except TimeoutError:
+            self.close()
+            raise
+        except (EOFError, BrokenPipeError):
+            how = child.how_it_ended()
+            self.close()
+            raise ProcessEndedError(how) from None
+
+    def close(self) -> None:
+        """Kill the process, if there is one, and wait until it is gone."""
+        if self._child is not None:
+            child, self._child = self._child, None
+            child.end()
+
+    def _started(self) -> _Child:
+        child = self._spawned()
+        try:
+            wire.receive(child.replies, time.monotonic() + _START_SECONDS)
+        except TimeoutError:
+            child.end()
+            raise ProcessEndedError(f"was not ready after {_START_SECONDS:g} s") from None
+        except EOFError:
+            how = child.how_it_ended()
+            child.end()
+            raise ProcessEndedError(f"{how} while it started") from None
+        return child
+
+    def _spawned(self) -> _Child:
+        theirs_in, requests = os.pipe()
+        replies, theirs_out = os.pipe()
+        # A full pipe to a stuck child must not block beyond the deadline.
+        os.set_blocking(requests, False)
+        try:
+            return _Child(self._launched(theirs_in, theirs_out), requests, replies)
+        except OSError as error:
+            os.close(requests)
+            os.close(replies)
+            raise ProcessEndedError(f"cannot be started: {error}") from error
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+
+    def _launched(self, request_fd: int, reply_fd: int) -> subprocess.Popen[bytes]:
+        search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+        numbers = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
+        return subprocess.Popen(
+            [sys.executable, "-c", _BOOTSTRAP, search_path, *map(str, numbers)],
+            pass_fds=(request_fd, reply_fd),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            # One thread each: idle ones only cost start-up time and address space.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )

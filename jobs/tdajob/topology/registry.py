@@ -1,0 +1,90 @@
+"""The algorithms that can be asked for by name."""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import ClassVar, TypeVar
+
+from tdajob.topology import algorithms
+from tdajob.topology.parameters import Parameter, hint
+from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
+
+ENTRY_POINT_GROUP = "tdaflink.algorithms"
+
+
+class Algorithm(ABC):
+    """One way from a point cloud to a persistence diagram.
+
+    A class of another package becomes available by an entry point of the group
+    `tdaflink.algorithms` that names it. Instances hold no state between computations.
+    """
+
+    name: ClassVar[str]
+    bounds_ambient_dimension: ClassVar[bool] = False
+    """Whether `Limits.max_ambient_dimension` applies."""
+
+    def parameters(self) -> Sequence[Parameter]:
+        """The parameters of its own that it accepts."""
+        return ()
+
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- for others to decide by
+        """Whether n points of `dim` coordinates may run away or crash, so that a child process does it."""
+        return True
+
+    @abstractmethod
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:
+        """Memory, in bytes, that n points of `dim` coordinates will certainly take."""
+
+    @abstractmethod
+    def compute(self, points: FloatArray, query: Query) -> Diagram:
+        """The diagram of lexicographically sorted, finite points (n, d), n and d at least 1.
+
+        `query.params` holds every accepted parameter. `tdajob.topology.bars.finished_bars` makes
+        the bars of the result from raw intervals. Raises ComputationError.
+        """
+
+
+AlgorithmClass = TypeVar("AlgorithmClass", bound=type[Algorithm])
+
+_registered: dict[str, Algorithm] = {}
+
+
+def register(algorithm: AlgorithmClass) -> AlgorithmClass:
+    """Class decorator that makes an algorithm available under its name."""
+    _registered[algorithm.name] = algorithm()
+    return algorithm
+
+
+def get(name: str) -> Algorithm:
+    """The algorithm of that name; ComputationError `unknown_algorithm` names the nearest one."""
+    load_built_in()
+    if name not in _registered:
+        # Looking through the installed packages is slow: only names that nobody here has pay for it.
+        _load_entry_points()
+    if name not in _registered:
+        raise ComputationError("unknown_algorithm", f"algorithm is '{name}': {hint(name, _registered)}")
+    return _registered[name]
+
+
+def names() -> list[str]:
+    """The names of all algorithms, those of other packages included."""
+    load_built_in()
+    _load_entry_points()
+    return sorted(_registered)
+
+
+def load_built_in() -> None:
+    """Import the built-in algorithms, which register themselves."""
+    for module in pkgutil.iter_modules(algorithms.__path__, f"{algorithms.__name__}."):
+        import_module(module.name)
+
+
+def _load_entry_points() -> None:
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+        algorithm = entry_point.load()
+        # A package may add algorithms, never replace one.
+        _registered.setdefault(algorithm.name, algorithm())

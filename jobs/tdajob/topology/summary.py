@@ -1,0 +1,86 @@
+"""The numbers that a result message tells about a diagram."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdajob.topology.values import ComputationError, Diagram, FloatArray
+
+
+def betti_numbers(diagram: Diagram) -> dict[str, list[int]]:
+    """Per dimension, as a list of one, how many bars are infinite: the ranks where the filtration ends."""
+    return {str(dimension): [int(np.isinf(bars[:, 1]).sum())] for dimension, bars in enumerate(diagram.bars)}
+
+
+def betti_at(diagram: Diagram, t: float) -> dict[str, list[int]]:
+    """Per dimension, as a list of one, how many bars hold t, that is birth <= t < death.
+
+    Nothing enters a filtration beyond its cut, so from there on the ranks are those at the cut.
+    """
+    return {
+        str(dimension): [int(((bars[:, 0] <= t) & (t < bars[:, 1])).sum())]
+        for dimension, bars in enumerate(diagram.bars)
+    }
+
+
+def homology_groups(diagram: Diagram) -> list[dict[str, int | float]]:
+    """Per dimension the counts of bars and the statistics of the lengths of the finite ones.
+
+    `entropy` is the persistent entropy -sum p ln p, p the length over the sum of lengths, not
+    normalised: Chintakunta et al., "An entropy-based persistence barcode", 2015. The statistics are
+    0.0 where no bar is finite.
+    """
+    return [_homology_group(dimension, bars) for dimension, bars in enumerate(diagram.bars)]
+
+
+def persistence_pairs(diagram: Diagram, pairs: str) -> list[dict[str, int | float | str]]:
+    """Bars as {"dimension", "birth", "death"}, by dimension, birth and death; infinite deaths are "inf".
+
+    `pairs` is "all", "none" or "top:K" for the K longest of all dimensions, of equally long ones the
+    first in that order. ComputationError `bad_parameter` for anything else.
+    """
+    dimensions = np.repeat(np.arange(len(diagram.bars)), [len(bars) for bars in diagram.bars])
+    bars = np.concatenate(diagram.bars)
+    kept = _longest(bars, _wanted(pairs, len(bars)))
+    return [
+        {"dimension": dimension, "birth": birth, "death": "inf" if np.isinf(death) else death}
+        for dimension, (birth, death) in zip(dimensions[kept].tolist(), bars[kept].tolist(), strict=True)
+    ]
+
+
+def _homology_group(dimension: int, bars: FloatArray) -> dict[str, int | float]:
+    finite = bars[np.isfinite(bars[:, 1])]
+    lengths = finite[:, 1] - finite[:, 0]
+    shares = lengths / lengths.sum() if len(lengths) else lengths
+    return {
+        "dimension": dimension,
+        "num_features": len(bars),
+        "num_essential": len(bars) - len(finite),
+        "mean_persistence": float(lengths.mean()) if len(lengths) else 0.0,
+        "max_persistence": float(lengths.max(initial=0.0)),
+        "entropy": _entropy(shares),
+    }
+
+
+def _entropy(shares: FloatArray) -> float:
+    # A share below the smallest float counts as 0, where p ln p has the limit 0; max() turns -0.0 into 0.0.
+    positive = shares[shares > 0]
+    return max(0.0, -float((positive * np.log(positive)).sum()))
+
+
+def _wanted(pairs: str, available: int) -> int:
+    if pairs in ("all", "none"):
+        return available if pairs == "all" else 0
+    if not re.fullmatch(r"top:[0-9]{1,18}", pairs):
+        raise ComputationError(
+            "bad_parameter", f"pairs is {pairs!r}: use all, none or top:K, such as top:100"
+        )
+    return min(available, int(pairs.removeprefix("top:")))
+
+
+def _longest(bars: FloatArray, count: int) -> NDArray[np.intp]:
+    order = np.argsort(-(bars[:, 1] - bars[:, 0]), kind="stable")
+    return np.sort(order[:count])

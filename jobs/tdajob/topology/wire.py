@@ -1,0 +1,91 @@
+"""Messages between the engine and its child process: length-prefixed frames over pipes.
+
+A frame is the length of its header, the length of its payload, the header (JSON) and the payload
+(float64 numbers). JSON keeps every float bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from tdajob.topology.values import Diagram, FloatArray, Query
+
+Header = dict[str, Any]
+
+_LENGTHS = struct.Struct(">QQ")
+_CHUNK = 1 << 20
+
+
+def send(fd: int, header: Mapping[str, object], payload: bytes = b"", deadline: float | None = None) -> None:
+    """Write one frame; TimeoutError after `deadline` (time.monotonic), BrokenPipeError without a reader."""
+    encoded = json.dumps(header).encode()
+    left = memoryview(_LENGTHS.pack(len(encoded), len(payload)) + encoded + payload)
+    while left:
+        _wait(fd, select.POLLOUT, deadline)
+        left = left[os.write(fd, left[:_CHUNK]) :]
+
+
+def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytes]:
+    """Read one frame; TimeoutError after `deadline` (time.monotonic), EOFError without a writer."""
+    header_length, payload_length = _LENGTHS.unpack(_read(fd, _LENGTHS.size, deadline))
+    header: Header = json.loads(_read(fd, header_length, deadline))
+    return header, _read(fd, payload_length, deadline)
+
+
+def packed_request(module: str, points: FloatArray, query: Query) -> tuple[Header, bytes]:
+    """A request to compute `query` with an algorithm that `module` registers, as header and payload."""
+    header = {"module": module, "query": asdict(query), "shape": points.shape}
+    return header, np.ascontiguousarray(points).tobytes()
+
+
+def unpacked_request(header: Header, payload: bytes) -> tuple[str, FloatArray, Query]:
+    """The module, the points and the query of a request."""
+    points = np.frombuffer(payload, dtype=np.float64).reshape(header["shape"])
+    return header["module"], points, Query(**header["query"])
+
+
+def packed_diagram(diagram: Diagram) -> tuple[Header, bytes]:
+    """A diagram as header and payload."""
+    header = {
+        "counts": [len(bars) for bars in diagram.bars],
+        "engine": diagram.engine,
+        "cut": diagram.cut,
+        "error_bound": diagram.error_bound,
+    }
+    return header, np.concatenate(diagram.bars).astype(np.float64).tobytes()
+
+
+def unpacked_diagram(header: Header, payload: bytes) -> Diagram:
+    """The diagram of a reply."""
+    bars = np.frombuffer(payload, dtype=np.float64).reshape(-1, 2)
+    per_dimension = np.split(bars, np.cumsum(header["counts"])[:-1])
+    return Diagram(tuple(per_dimension), header["engine"], header["cut"], header["error_bound"])
+
+
+def _read(fd: int, length: int, deadline: float | None) -> bytes:
+    received = bytearray()
+    while len(received) < length:
+        _wait(fd, select.POLLIN, deadline)
+        chunk = os.read(fd, min(length - len(received), _CHUNK))
+        if not chunk:
+            raise EOFError
+        received += chunk
+    return bytes(received)
+
+
+def _wait(fd: int, event: int, deadline: float | None) -> None:
+    # Not select(): it fails on descriptors above 1023, which a busy worker has.
+    poll = select.poll()
+    poll.register(fd, event)
+    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not poll.poll(left):
+        raise TimeoutError

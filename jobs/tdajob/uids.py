@@ -1,0 +1,72 @@
+"""The names that savepoints know our operators by. State is found again by them: never change one.
+
+The SQL planner makes operators of its own around sources and sinks, and names them by running numbers. What
+is recognised here by its kind gets a fixed uid and the same name; anything else stops the submission, since
+an operator without a uid of ours would lose its state in an upgrade without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+COMPUTE = "compute"
+
+REQUESTS: Mapping[str, str] = MappingProxyType(
+    {"source": "requests-source", "calc": "requests-columns", "to rows": "requests-rows"}
+)
+HEARTBEAT: Mapping[str, str] = MappingProxyType(
+    {"source": "heartbeat-source", "calc": "heartbeat-columns", "to rows": "heartbeat-rows"}
+)
+ANSWERS: Mapping[str, str] = MappingProxyType(
+    {"from rows": "answers-rows", "calc": "answers-columns", "sink": "answers-sink"}
+)
+ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS})
+
+_KINDS = (
+    (r"(Legacy)?SourceTransformation/.*", "source"),
+    (r"SinkTransformation/.*", "sink"),
+    (r"OneInputTransformation/Calc\[.*", "calc"),
+    (r"OneInputTransformation/TableToDataStream", "to rows"),
+    (r"OneInputTransformation/\*anonymous_datastream_source.*", "from rows"),
+)
+# These only say how records travel between operators; they are no operators and have no state.
+_VIRTUAL = ("PartitionTransformation", "UnionTransformation", "SourceTransformationWrapper")
+
+
+class UidError(RuntimeError):
+    """The planner made an operator that the table of uids does not provide for."""
+
+
+def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
+    """Give uid, name and parallelism to the Java transformations `ends` and to those before them.
+
+    It stops at those that have a uid, and raises UidError where `uids` and the operators do not match.
+    """
+    left = dict(uids)
+    waiting = list(ends)
+    seen: set[int] = set()
+    while waiting:
+        transformation = waiting.pop()
+        if transformation.getUid() is not None or transformation.getId() in seen:
+            continue
+        seen.add(transformation.getId())
+        waiting.extend(transformation.getInputs())
+        kind = transformation.getClass().getSimpleName()
+        if kind in _VIRTUAL:
+            continue
+        uid = _taken(left, f"{kind}/{transformation.getName()}")
+        transformation.setUid(uid)
+        transformation.setName(uid)
+        transformation.setParallelism(parallelism)
+    if left:
+        raise UidError(f"the planner did not make the operators {', '.join(left.values())}")
+
+
+def _taken(left: dict[str, str], label: str) -> str:
+    kind = next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, label)), None)
+    if kind is None or kind not in left:
+        raise UidError(f"the planner made the operator {label}, for which there is no uid")
+    return left.pop(kind)

@@ -1,0 +1,152 @@
+"""Topics of a Kafka cluster. Every call has a deadline, and Kafka's errors are mapped here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.domain.errors import NotFound, Refused, Unreachable
+from tdaflink.domain.topics import Partition, TopicInfo, TopicSpec
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+_SECONDS = 10.0
+# A dead address is reported within 3 s.
+_FIRST_ANSWER_SECONDS = 2.5
+
+
+class KafkaAdmin:
+    """Reads and makes topics."""
+
+    def __init__(self, bootstrap: str) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self.bootstrap = bootstrap
+        self._answered = False
+        # The library writes its connection attempts to stderr; what matters of them is raised as an error.
+        quiet = logging.getLogger("tdaflink.kafka")
+        quiet.addHandler(logging.NullHandler())
+        quiet.propagate = False
+        self._client: AdminClient = AdminClient(
+            {"bootstrap.servers": bootstrap, "socket.timeout.ms": 5000, "log.connection.close": False},
+            logger=quiet,
+        )
+
+    def check(self, seconds: float = _FIRST_ANSWER_SECONDS) -> None:
+        """Raise `Unreachable` unless a broker answers a metadata request."""
+        self._metadata(seconds)
+
+    def topics(self) -> dict[str, TopicInfo]:
+        """Name -> every topic, with the settings that were given to it."""
+        metadata = self._metadata()
+        settings = self._settings([name for name in metadata.topics if not name.startswith("__")])
+        return {
+            name: TopicInfo(name, _partitions(topic), settings.get(name, {}))
+            for name, topic in metadata.topics.items()
+        }
+
+    def create(self, topics: Iterable[TopicSpec]) -> list[str]:
+        """Make the topics; returns the names of those that were not there. One that exists is a success."""
+        from confluent_kafka import KafkaError
+        from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
+
+        self._first_answer()
+        new = [
+            NewTopic(
+                topic.name,
+                num_partitions=topic.partitions,
+                replication_factor=topic.replication,
+                config=dict(topic.settings),
+            )
+            for topic in topics
+        ]
+        if not new:
+            return []
+        return self._each(
+            self._client.create_topics(new, operation_timeout=_SECONDS, request_timeout=_SECONDS),
+            "create topic",
+            fine=KafkaError.TOPIC_ALREADY_EXISTS,
+        )
+
+    def grow(self, partitions: Mapping[str, int]) -> None:
+        """Give topics more partitions: name -> the new number."""
+        from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
+
+        self._first_answer()
+        wanted = [NewPartitions(name, number) for name, number in partitions.items()]
+        if wanted:
+            self._each(
+                self._client.create_partitions(wanted, operation_timeout=_SECONDS, request_timeout=_SECONDS),
+                "add partitions to topic",
+            )
+
+    def _each(self, futures: Mapping[str, Any], action: str, *, fine: int | None = None) -> list[str]:
+        from confluent_kafka import KafkaException
+
+        done = []
+        for name, future in futures.items():
+            try:
+                future.result(timeout=_SECONDS + 5)
+                done.append(name)
+            except KafkaException as error:
+                if error.args[0].code() != fine:
+                    raise self._mapped(error, f"{action} {name}") from error
+        return done
+
+    def _settings(self, names: list[str]) -> dict[str, dict[str, str]]:
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]
+            ConfigResource,
+            ConfigSource,
+        )
+
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        if not resources:
+            return {}
+        found = {}
+        for resource, future in self._client.describe_configs(resources, request_timeout=_SECONDS).items():
+            try:
+                entries = future.result(timeout=_SECONDS + 5).values()
+            except KafkaException as error:
+                raise self._mapped(error, f"describe topic {resource.name}") from error
+            own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+            found[resource.name] = {e.name: str(e.value) for e in entries if int(e.source) == own}
+        return found
+
+    def _first_answer(self) -> None:
+        if not self._answered:
+            self._metadata()
+
+    def _metadata(self, seconds: float | None = None) -> Any:
+        from confluent_kafka import KafkaException
+
+        patience = seconds or (_SECONDS if self._answered else _FIRST_ANSWER_SECONDS)
+        try:
+            metadata = self._client.list_topics(timeout=patience)
+        except KafkaException as error:
+            raise self._mapped(error, "list topics") from error
+        self._answered = True
+        return metadata
+
+    def _mapped(self, error: Exception, action: str) -> Unreachable | Refused | NotFound:
+        from confluent_kafka import KafkaError
+
+        cause: KafkaError = error.args[0]
+        unreachable = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
+        if cause.code() in unreachable or cause.code() == KafkaError._RESOLVE:
+            return Unreachable(
+                f"no Kafka broker answers at {self.bootstrap} ({cause.str()})",
+                hint="tdaflink setup repairs the local environment; KAFKA_BOOTSTRAP_SERVERS names another",
+            )
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return NotFound(f"could not {action}: {cause.str()}", hint="tdaflink topics list")
+        return Refused(f"Kafka at {self.bootstrap} refused to {action}: {cause.str()}")
+
+
+def _partitions(topic: Any) -> tuple[Partition, ...]:
+    return tuple(
+        Partition(number, found.leader, tuple(found.replicas), tuple(found.isrs))
+        for number, found in sorted(topic.partitions.items())
+    )

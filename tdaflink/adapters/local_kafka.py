@@ -1,0 +1,146 @@
+"""A Kafka broker, which is its own controller, as a process of this machine."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import subprocess
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.local_java import LocalJava, cluster_environ, digest, link
+from tdaflink.adapters.processes import Launch, ProcessTable, Running
+from tdaflink.adapters.profiles import profile_folder
+from tdaflink.domain.errors import Unhealthy
+from tdaflink.domain.profile import Profile, filled_in
+
+_PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """All that the local broker depends on."""
+
+    folder: Path
+    profile: Profile
+    python: str
+    ports: Mapping[str, int]
+    jars: Sequence[Path]
+    max_message_bytes: int
+
+    @property
+    def properties(self) -> dict[str, str]:
+        values = {**self.ports, "folder": self.folder, "max_message_bytes": self.max_message_bytes}
+        return filled_in(self.profile.kafka, values, source=f"{self.profile.name}/kafka.yaml")
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.ports['kafka']}"
+
+    @property
+    def digest(self) -> str:
+        return digest(sorted(self.properties.items()), [jar.name for jar in self.jars])
+
+
+class KafkaBroker:
+    """The broker."""
+
+    name = "kafka"
+    title = "Kafka broker"
+    needs = ("kafka", "kafka_controller")
+
+    def __init__(self, settings: KafkaSettings, java: LocalJava) -> None:
+        self._settings = settings
+        self._java = java
+        self._home = settings.folder / "kafka"
+        self._logs = settings.folder / "logs" / self.name
+        self.log = self._logs / f"{self.name}.log"
+        self.settings = settings.digest
+
+    def launch(self, processes: ProcessTable) -> Launch:
+        self._write_files()
+        self._format_once()
+        make_folder(self._logs)
+        options = (f"-Xmx{self._settings.profile.kafka_memory}", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
+        command = (
+            *self._java_command(*options, *processes.markers(self.name)),
+            *("kafka.Kafka", str(self._home / "server.properties")),
+        )
+        return Launch(self.name, command, self._environ(), self._logs / f"{self.name}.out", self.settings)
+
+    def problem(self, _running: Running) -> str | None:
+        """What keeps it from being ready; None when it answers with metadata."""
+        if not _listens(self._settings.ports["kafka"]):
+            return f"nothing listens at {self._settings.address}"
+        from tdaflink.adapters.kafka_admin import KafkaAdmin
+        from tdaflink.domain.errors import Unreachable
+
+        try:
+            KafkaAdmin(self._settings.address).check(_PROBE_SECONDS)
+        except Unreachable as error:
+            return error.message
+        return None
+
+    def _write_files(self) -> None:
+        lines = [f"{key}={_escaped(value)}\n" for key, value in self._settings.properties.items()]
+        write_atomically(self._home / "server.properties", "".join(lines))
+        logging = profile_folder(self._settings.profile.name) / "log4j2.properties"
+        write_atomically(self._home / "log4j2.properties", logging.read_text(encoding="utf-8"))
+        library = make_folder(self._home / "libs")
+        wanted = {jar.name for jar in self._settings.jars}
+        for stale in [path for path in library.iterdir() if path.name not in wanted]:
+            stale.unlink()
+        for jar in self._settings.jars:
+            link(jar, library / jar.name)
+
+    def _format_once(self) -> None:
+        if (self._home / "data" / "meta.properties").exists():
+            return
+        command = [
+            *self._java_command("-XX:TieredStopAtLevel=1"),
+            *("kafka.tools.StorageTool", "format", "--ignore-formatted", "--cluster-id", _cluster_id()),
+            *("--config", str(self._home / "server.properties")),
+        ]
+        ran = subprocess.run(
+            command, capture_output=True, text=True, env=self._environ(), timeout=60, check=False
+        )
+        if ran.returncode:
+            raise Unhealthy(
+                f"Kafka could not format its storage in {self._home / 'data'}",
+                detail=(ran.stdout + ran.stderr).strip(),
+            )
+
+    def _java_command(self, *options: str) -> tuple[str, ...]:
+        return (
+            *(str(self._java.java), *options, f"-Dlog.file={self.log}"),
+            f"-Dlog4j2.configurationFile={(self._home / 'log4j2.properties').as_uri()}",
+            *("-classpath", f"{self._home / 'libs'}/*"),
+        )
+
+    def _environ(self) -> dict[str, str]:
+        return cluster_environ(self._settings.python, {"JAVA_HOME": str(self._java.java_home)})
+
+
+def _cluster_id() -> str:
+    """22 characters of base64, as Kafka wants it; a leading dash would be taken for an option."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
+
+
+def _escaped(value: str) -> str:
+    """As Java reads a property: backslashes doubled, everything beyond Latin as \\uXXXX."""
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
+    return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False

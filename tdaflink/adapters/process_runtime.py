@@ -1,0 +1,249 @@
+"""The runtime `process`: a cluster of processes on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from tdaflink.adapters.folders import free_megabytes, make_folder, writing
+from tdaflink.adapters.local_flink import FlinkFiles, FlinkSettings, JobManager, TaskManager, bash_available
+from tdaflink.adapters.local_java import end_of_file, find_local_java
+from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
+from tdaflink.adapters.maven import JarCache
+from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
+from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
+from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health
+from tdaflink.domain.errors import MissingExtra, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.profile import Profile
+from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.waiting import poll
+
+_POLL_SECONDS = 0.1
+# How long a component that was up before may take to answer before it counts as hung.
+_HUNG_SECONDS = 12.0
+
+
+class LocalComponent(Protocol):
+    """One process of the cluster. `needs` names the ports that it listens on."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def needs(self) -> Sequence[str]: ...
+    @property
+    def log(self) -> Path: ...
+    @property
+    def settings(self) -> str: ...
+
+    def launch(self, processes: ProcessTable) -> Launch:
+        """Write what the process reads, and return the command that starts it."""
+
+    def problem(self, running: Running) -> str | None:
+        """What keeps the running process from being ready; None when it is."""
+
+
+class ProcessRuntime:
+    """Kafka, a JobManager and TaskManagers; each is started alone and repaired alone."""
+
+    def __init__(self, environment: Environment, profile: Profile, folder: Path) -> None:
+        self._environment = environment
+        self._profile = profile
+        self._folder = folder
+        self._ports = profile.ports.shifted(environment.port_offset)
+        self._processes = ProcessTable(folder)
+
+    def endpoints(self) -> Endpoints:
+        """Client and cluster see the same loopback addresses."""
+        kafka = f"127.0.0.1:{self._ports['kafka']}"
+        return Endpoints(f"http://127.0.0.1:{self._ports['rest']}", kafka, kafka)
+
+    def preflight(self) -> None:
+        """Missing packages, a full disk, taken ports: what `up` would stumble over."""
+        find_local_java(load_versions().flink)
+        if not bash_available():
+            raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
+        make_folder(self._folder)
+        with writing(self._folder):
+            (self._folder / ".writable").touch()
+        free, wanted = free_megabytes(self._folder), self._profile.min_free_disk_mb
+        if free < wanted:
+            raise StorageFailed(
+                f"{self._folder} has {free} MB free, and the environment needs {wanted} MB",
+                hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
+            )
+        for component in self._components():
+            if self._processes.find(component.name) is None:
+                self._require_ports(component.needs)
+
+    def up(self, reporter: Reporter) -> Changes:
+        """Start what is not running, replace what hangs, wait until everything is ready."""
+        components = self._components()
+        sound = self._sound(components)
+        faulty = [component for component in components if component not in sound]
+        started = self._start(faulty, reporter) if faulty else {}
+        for component in components:
+            with reporter.step(component.title) as step:
+                if component.name in started:
+                    self._wait_until_ready(component, started[component.name], step)
+                else:
+                    step.unchanged("running, unchanged")
+                    self._warn_of_older_settings(component, reporter)
+        return Changes(
+            started=tuple(component.name for component in components if component in faulty),
+            unchanged=tuple(component.name for component in components if component in sound),
+        )
+
+    def down(self, reporter: Reporter) -> Changes:
+        """Stop Flink, then Kafka, and nothing that was not started here."""
+        names = self._names()
+        stopped: list[str] = []
+        flink = [name for name in names if name != "kafka"]
+        for title, group in (("Flink", flink), ("Kafka", ["kafka"])):
+            with reporter.step(f"stopping {title}") as step:
+                alive = self._processes.stop(group, self._profile.stopped_within)
+                if not alive:
+                    step.unchanged("was not running")
+                stopped += alive
+        self._require_all_gone(names)
+        return Changes(stopped=tuple(stopped), unchanged=tuple(n for n in names if n not in stopped))
+
+    def purge(self) -> None:
+        """Remove topics, checkpoints, logs and configuration."""
+        with writing(self._folder):
+            shutil.rmtree(self._folder, ignore_errors=False)
+
+    def components(self) -> list[Component]:
+        """Each component as it is now."""
+        return [self._seen(component) for component in self._components()]
+
+    def _components(self) -> list[LocalComponent]:
+        versions = load_versions()
+        java = find_local_java(versions.flink)
+        cache, lock = JarCache(), load_lock()
+        jars = {place: [cache.path(jar) for jar in lock.in_place(place)] for place in versions.jar_roots}
+        kafka = KafkaSettings(
+            self._folder,
+            self._profile,
+            self._environment.python,
+            self._ports,
+            jars["kafka/libs"],
+            load_catalogue().max_message_bytes,
+        )
+        flink = FlinkFiles(
+            FlinkSettings(
+                self._folder,
+                self._profile,
+                self._environment.python,
+                self._ports,
+                jars["flink/lib"],
+                versions.flink,
+            ),
+            java,
+        )
+        self._flink_files = flink
+        workers = [TaskManager(flink, number) for number in range(1, self._profile.taskmanagers + 1)]
+        return [KafkaBroker(kafka, java), JobManager(flink), *workers]
+
+    def _names(self) -> list[str]:
+        """Names alone, which stopping needs even where Flink's packages are no longer installed."""
+        workers = [f"taskmanager-{number}" for number in range(1, self._profile.taskmanagers + 1)]
+        recorded = [path.stem for path in (self._folder / "run").glob("taskmanager-*.json")]
+        return ["jobmanager", *sorted({*workers, *recorded}), "kafka"]
+
+    def _sound(self, components: Sequence[LocalComponent]) -> list[LocalComponent]:
+        """Those that need nothing; a TaskManager is as good as gone with the JobManager that it knew."""
+        sound: list[LocalComponent] = []
+        for component in components:
+            orphaned = component.name.startswith("taskmanager") and all(c.name != "jobmanager" for c in sound)
+            if not orphaned and self._is_sound(component):
+                sound.append(component)
+        return sound
+
+    def _is_sound(self, component: LocalComponent) -> bool:
+        """Alive and answering; one that was started a moment ago is given the time that it may need."""
+        running = self._processes.find(component.name)
+        if running is None or running.suspended:
+            return False
+        patience = max(_HUNG_SECONDS, self._profile.ready_within - running.age)
+        for _ in poll(patience, every=_POLL_SECONDS):
+            if component.problem(running) is None:
+                return True
+            if self._processes.find(component.name) is None:
+                return False
+        return False
+
+    def _start(self, components: Sequence[LocalComponent], reporter: Reporter) -> dict[str, Running]:
+        names = [component.name for component in components]
+        with reporter.step("starting " + ", ".join(names)):
+            self._processes.stop(names, self._profile.stopped_within)
+            for component in components:
+                self._require_ports(component.needs)
+            if any(name != "kafka" for name in names):
+                self._flink_files.write()
+            with ThreadPoolExecutor(len(components)) as pool:
+                started = list(pool.map(self._start_one, components))
+        return {running.component: running for running in started}
+
+    def _start_one(self, component: LocalComponent) -> Running:
+        return self._processes.start(component.launch(self._processes))
+
+    def _wait_until_ready(self, component: LocalComponent, running: Running, step: Step) -> None:
+        problem: str | None = "it was not asked yet"
+        for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
+            problem = component.problem(running)
+            if problem is None:
+                return
+            step.update(problem)
+            if self._processes.find(component.name) is None:
+                raise self._unhealthy(component, "ended right after its start")
+        raise self._unhealthy(component, f"is not ready after {self._profile.ready_within:g} s: {problem}")
+
+    def _unhealthy(self, component: LocalComponent, what: str) -> Unhealthy:
+        out = component.log.with_suffix(".out")
+        parts = [f"--- end of {path}\n{text}" for path in (component.log, out) if (text := end_of_file(path))]
+        return Unhealthy(
+            f"{component.title} {what}",
+            detail="\n".join(parts),
+            hint=f"see {component.log}; tdaflink setup --env {self._environment.name} tries again",
+        )
+
+    def _require_ports(self, purposes: Sequence[str]) -> None:
+        for purpose in purposes:
+            port = self._ports[purpose]
+            if not port_is_free(port):
+                raise PortTaken(
+                    f"port {port} ({purpose}) is held by {port_holder(port)}",
+                    hint=f"tdaflink setup --env {self._environment.name} --port-offset auto; "
+                    "or stop that process",
+                )
+
+    def _require_all_gone(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + self._profile.stopped_within
+        while time.monotonic() < deadline:
+            if not self._processes.has_leftovers(names):
+                return
+            time.sleep(_POLL_SECONDS)
+        raise Unhealthy(f"some processes of {self._environment.name} do not end even when killed")
+
+    def _warn_of_older_settings(self, component: LocalComponent, reporter: Reporter) -> None:
+        running = self._processes.find(component.name)
+        if running and running.settings and running.settings != component.settings:
+            reporter.warn(
+                f"{component.title} runs with older settings; "
+                f"tdaflink teardown --env {self._environment.name} and setup bring the new ones in"
+            )
+
+    def _seen(self, component: LocalComponent) -> Component:
+        running = self._processes.find(component.name)
+        if running is None:
+            return Component(component.name, "dead", "not running", log=component.log)
+        problem = component.problem(running)
+        young = running.age < self._profile.ready_within
+        health: Health = "healthy" if problem is None else ("starting" if young else "unhealthy")
+        return Component(component.name, health, problem or "", running.pid, component.log)

@@ -1,0 +1,270 @@
+"""Processes of an environment: started detached, recorded, recognised again, and no others ever touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from tdaflink.adapters.folders import make_folder, write_atomically, writing
+
+# Both lie in each process's own command or environment, so that it is recognised without any record.
+_FOLDER_VARIABLE = "TDAFLINK_PROCESS_OF"
+_COMPONENT_VARIABLE = "TDAFLINK_PROCESS_COMPONENT"
+# The start time that the system reports moves a little when its clock is set.
+_START_TIME_SLACK = 2.0
+_GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start a component. `settings` is a digest of all that its behaviour depends on."""
+
+    component: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    out: Path
+    settings: str
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A component's process, seen alive. `tag` is what it was started as, for whom it reports to."""
+
+    component: str
+    pid: int
+    create_time: float
+    settings: str = ""
+    tag: str = ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return max(0.0, time.time() - self.create_time)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it was stopped by a signal and does nothing."""
+        try:
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.Error:
+            return False
+
+
+class ProcessTable:
+    """The processes of one environment's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._records = folder / "run"
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def markers(self, component: str) -> tuple[str, ...]:
+        """JVM options that name environment and component in the command itself."""
+        return (f"-Dtdaflink.environment={self._folder}", f"-Dtdaflink.component={component}")
+
+    def start(self, launch: Launch) -> Running:
+        """Start a component in a session of its own, so that it outlives the terminal."""
+        make_folder(launch.out.parent)
+        environ = {
+            **launch.environ,
+            _FOLDER_VARIABLE: str(self._folder),
+            _COMPONENT_VARIABLE: launch.component,
+        }
+        with writing(launch.out), launch.out.open("wb") as out:
+            process = subprocess.Popen(
+                launch.command,
+                cwd=self._folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._children.append(process)
+        try:
+            created = psutil.Process(process.pid).create_time()
+        except psutil.NoSuchProcess:
+            created = time.time()
+        running = Running(launch.component, process.pid, created, launch.settings, launch.tag)
+        write_atomically(self._record(launch.component), json.dumps(asdict(running)) + "\n")
+        return running
+
+    def find(self, component: str) -> Running | None:
+        """The component's living process, also one whose start could not be recorded."""
+        recorded = self._recorded(component)
+        if recorded is not None and self._is_ours(recorded):
+            return recorded
+        markers = self.markers(component)
+        for process in _own_processes():
+            try:
+                command = process.cmdline()
+                if all(marker in command for marker in markers) and _alive(process):
+                    return _adopted(component, process, recorded)
+            except psutil.Error:
+                continue
+        return None
+
+    def stop(self, components: Sequence[str], seconds: float) -> list[str]:
+        """Stop these components and all that they started; returns those that were alive."""
+        alive = [name for name in components if (found := self.find(name)) and _signal(found.pid)]
+        self._wait_until_gone(components, seconds * 0.7)
+        leftovers = self._members(components)
+        _signal_all(leftovers, signal.SIGTERM)
+        _wait_all(leftovers, seconds * 0.3, self._reap)
+        leftovers = self._members(components)
+        _signal_all(leftovers, signal.SIGKILL)
+        _wait_all(leftovers, 10.0, self._reap)
+        for name in components:
+            self._record(name).unlink(missing_ok=True)
+        return alive
+
+    def has_leftovers(self, components: Sequence[str]) -> bool:
+        """Whether anything that these components started is still there."""
+        return bool(self._members(components))
+
+    def _wait_until_gone(self, components: Sequence[str], seconds: float) -> None:
+        mains = [psutil.Process(found.pid) for name in components if (found := self._living(name))]
+        _wait_all(mains, seconds, self._reap)
+
+    def _living(self, component: str) -> Running | None:
+        found = self.find(component)
+        return found if found and psutil.pid_exists(found.pid) else None
+
+    def _members(self, components: Iterable[str]) -> list[psutil.Process]:
+        """Every process whose environment says that it comes from one of these components."""
+        names = set(components)
+        members = []
+        for process in _own_processes():
+            try:
+                environ = process.environ()
+                if (
+                    environ.get(_FOLDER_VARIABLE) == str(self._folder)
+                    and environ.get(_COMPONENT_VARIABLE) in names
+                    and _alive(process)
+                ):
+                    members.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return members
+
+    def _is_ours(self, recorded: Running) -> bool:
+        """A process id may belong to another program by now: start time and command must agree too."""
+        try:
+            process = psutil.Process(recorded.pid)
+            started = abs(process.create_time() - recorded.create_time) < _START_TIME_SLACK
+            command = process.cmdline()
+            ours = all(marker in command for marker in self.markers(recorded.component))
+            return started and ours and _alive(process)
+        except psutil.Error:
+            return False
+
+    def _recorded(self, component: str) -> Running | None:
+        self._reap()
+        try:
+            return Running(**json.loads(self._record(component).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _record(self, component: str) -> Path:
+        return self._records / f"{component}.json"
+
+    def _reap(self) -> None:
+        self._children = [child for child in self._children if child.poll() is None]
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of the loopback interface."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def port_holder(port: int) -> str:
+    """The process that listens on a port, in words."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listens and listens.port == port and connection.pid:
+                return _described(connection.pid)
+    except psutil.Error:
+        pass
+    return "a process that this user may not see"
+
+
+def _described(pid: int) -> str:
+    try:
+        process = psutil.Process(pid)
+        environ = process.environ()
+        if folder := environ.get(_FOLDER_VARIABLE):
+            component = environ.get(_COMPONENT_VARIABLE)
+            return f"process {pid}: {component} of the environment {Path(folder).name!r}"
+    except (psutil.Error, OSError):
+        pass
+    try:
+        command = " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        command = "?"
+    return f"process {pid}: {command if len(command) <= 120 else command[:117] + '...'}"
+
+
+def _own_processes() -> Iterable[psutil.Process]:
+    me = os.getpid()
+    return (process for process in psutil.process_iter() if process.pid != me)
+
+
+def _adopted(component: str, process: psutil.Process, recorded: Running | None) -> Running:
+    found = Running(component, process.pid, process.create_time())
+    return replace(found, settings=recorded.settings, tag=recorded.tag) if recorded else found
+
+
+def _alive(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def _signal(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        process.terminate()
+        if process.status() == psutil.STATUS_STOPPED:
+            process.resume()  # a suspended process obeys only once it runs again
+    except psutil.Error:
+        return False
+    return True
+
+
+def _signal_all(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.Error:
+            continue
+
+
+def _wait_all(processes: Sequence[psutil.Process], seconds: float, reap: Callable[[], None]) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        reap()
+        if not any(_still_there(process) for process in processes):
+            return
+        time.sleep(0.05)
+
+
+def _still_there(process: psutil.Process) -> bool:
+    try:
+        return _alive(process)
+    except _GONE:
+        return False

@@ -1,0 +1,98 @@
+"""The demo's answers as they come, and its last page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.display.results import betti_text, result_barcode
+from tdaflink.domain.demo import DemoAnswer
+
+_BARS = 3
+_UNITS = {"vietoris_rips": "edge length", "alpha": "radius"}
+
+
+def show_answer(answer: DemoAnswer) -> None:
+    """One barcode, with what it says in words."""
+    if console.output_format() != "table":
+        return
+    from rich.text import Text
+
+    out, cloud, result = console.out(), answer.cloud, answer.result
+    out.print()
+    out.print(
+        Text.assemble(
+            (cloud.shape.name.capitalize(), "bold"),
+            f"  {cloud.algorithm}, {result.num_points} points, T = {cloud.cut:g} ({_UNITS[cloud.algorithm]}),"
+            f" {result.seconds:.2f} s:  Betti numbers ",
+            (betti_text(result.betti), "bold green" if answer.as_expected else "bold red"),
+        ),
+        soft_wrap=True,
+    )
+    out.print(result_barcode(result, longest=_BARS))
+
+
+def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
+    """The table of all results, and where to go from here."""
+    rows = [
+        {
+            "shape": answer.cloud.shape.name,
+            "algorithm": answer.cloud.algorithm,
+            "points": answer.result.num_points,
+            "t": answer.cloud.cut,
+            "betti_numbers": answer.result.betti,
+            "expected": answer.cloud.shape.betti,
+            "seconds": answer.result.seconds,
+            "job_id": answer.result.job_id,
+        }
+        for answer in answers
+    ]
+    if show_data(rows):
+        return
+    _show_table(answers)
+    _show_next(kept)
+
+
+def _show_table(answers: Sequence[DemoAnswer]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("SHAPE", "ALGORITHM", "POINTS", "T", "BETTI NUMBERS", "EXPECTED", "SECONDS"):
+        table.add_column(name, justify="right" if name in ("POINTS", "T", "SECONDS") else "left")
+    for answer in answers:
+        cloud, result = answer.cloud, answer.result
+        table.add_row(
+            cloud.shape.name,
+            cloud.algorithm,
+            str(result.num_points),
+            f"{cloud.cut:g}",
+            f"[green]{betti_text(result.betti)}[/green]",
+            betti_text(cloud.shape.betti),
+            f"{result.seconds:.2f}",
+        )
+    console.out().print()
+    console.out().print(table)
+    console.out().print()
+
+
+def _show_next(kept: bool) -> None:
+    err = console.err()
+    if kept:
+        steps = [
+            ("tdaflink send torus --algorithm alpha --set max_dimension=2 --set max_persistence=0.75", ""),
+            ("tdaflink results -f --barcode", "watch results come"),
+            ("tdaflink status tda-demo", "how the job is"),
+            ("tdaflink teardown", "stop it all"),
+        ]
+    else:
+        steps = [
+            ("tdaflink demo --keep", "the same, left running"),
+            ("tdaflink setup", "a cluster that stays"),
+            ("tdaflink submit", "the job on it"),
+            ("tdaflink send my-points.csv", "a cloud of your own"),
+            ("tdaflink results --barcode", "what it looks like"),
+        ]
+    err.print("Try next:")
+    for call, why in steps:
+        err.print(f"  [bold]{call}[/bold]" + (f"  [dim]{why}[/dim]" if why else ""), soft_wrap=True)

@@ -1,0 +1,86 @@
+"""What setup and teardown did, and the saved environments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
+
+
+def show_setup(result: SetupResult) -> None:
+    """Where the environment answers, what was done, and what to do next."""
+    if not show_data(result):
+        _show_pairs(
+            f"{result.environment} is up{'' if result.changed else '; nothing changed'}",
+            {
+                "Flink": f"{result.rest_url} (open it in a browser)",
+                "Kafka": result.kafka,
+                "Started": ", ".join(result.started),
+                "Topics created": ", ".join(result.topics_created),
+                "JARs fetched": str(len(result.jars_fetched) or ""),
+                "Took": f"{result.seconds:.1f} s",
+            },
+        )
+    err = console.err()
+    err.print("Next: tdaflink submit starts the analysis; tdaflink send circle, then tdaflink results")
+
+
+def show_plan(plan: SetupPlan) -> None:
+    """What setup would do."""
+    if show_data(plan):
+        return
+    _show_pairs(
+        f"setup of {plan.environment} would",
+        {
+            "use": f"profile {plan.profile}, Flink at {plan.rest_url}, Kafka at {plan.kafka}",
+            "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
+            "start": ", ".join(plan.start) or "nothing",
+            "leave as is": ", ".join(plan.unchanged),
+            "fetch": _some(plan.jars, "JARs"),
+            "create": ", ".join(plan.topics),
+        },
+    )
+
+
+def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
+    """What was stopped, and where the data is."""
+    if show_data(result):
+        return
+    would = "teardown would" if dry_run else "teardown"
+    data = f"removed, {result.folder}" if result.purged else f"kept in {result.folder}"
+    _show_pairs(
+        f"{would} of {result.environment}",
+        {"stopped": ", ".join(result.stopped) or "nothing: it was not running", "data": data},
+    )
+
+
+def show_environments(rows: Sequence[EnvironmentRow]) -> None:
+    """The saved environments as a table."""
+    if show_data(rows):
+        return
+    from rich.table import Table
+
+    table = Table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA", box=None, pad_edge=False)
+    for row in rows:
+        mark = "*" if row.current else ""
+        table.add_row(mark, row.name, row.profile, row.runtime, row.rest_url, row.kafka)
+    console.out().print(table)
+
+
+def _show_pairs(title: str, pairs: dict[str, str]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in pairs.items():
+        if value:
+            table.add_row(f"  {name}", Text(value, overflow="fold"))
+    out = console.out()
+    out.print(Text(title, style="bold"))
+    out.print(table)
+
+
+def _some(items: Sequence[str], what: str) -> str:
+    return f"{len(items)} {what}" if items else ""

@@ -1,0 +1,185 @@
+"""Results and error records: as a table, as barcodes, as lines of JSON, as a picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdaflink.display import console
+from tdaflink.display.barcode import barcode, barcode_text, glyphs_for, number
+from tdaflink.domain.messages import Arrival, ErrorRecord, Result
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_BARS_IN_A_ROW = 3
+_COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
+_ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
+_RIGHT = frozenset({"POINTS", "T", "SECONDS"})
+_NARROWEST, _WIDEST = 40, 100
+
+
+def show_arrivals(
+    arrivals: Iterable[Arrival], *, follow: bool = False, barcodes: bool = False, picture: Path | None = None
+) -> None:
+    """Show messages as they come; a table that is not followed is drawn when all have come."""
+    newest: Result | None = None
+    shown: list[Arrival] = []
+    one_by_one = follow or barcodes
+    try:
+        for arrival in arrivals:
+            says = arrival.says
+            if isinstance(says, Result) and (newest is None or says.timestamp >= newest.timestamp):
+                newest = says
+            if console.output_format() != "table":
+                _write_data(arrival.raw)
+                continue
+            if one_by_one:
+                _show_one(arrival, header=not shown, barcodes=barcodes)
+                shown.clear()  # an endless stream is not kept
+            shown.append(arrival)
+    finally:
+        if not one_by_one and shown:
+            _show_tables([arrival.says for arrival in shown])
+    if newest is None and not shown and console.output_format() == "table":
+        console.err().print("No results. tdaflink send circle makes one, where a job is RUNNING.")
+    if picture is not None:
+        _save(newest, picture)
+
+
+def betti_text(betti: Sequence[int]) -> str:
+    """Betti numbers from H0 up, such as `1, 2, 1`."""
+    return ", ".join(map(str, betti))
+
+
+def result_barcode(result: Result, *, longest: int = 5, width: int | None = None) -> Text:
+    """The barcode of a result, as wide as the terminal lets it be."""
+    out = console.out()
+    lines = barcode(
+        result.bars,
+        dimensions=len(result.betti),
+        end=result.cut,
+        width=width or max(_NARROWEST, min(out.width, _WIDEST)),
+        longest=longest,
+        glyphs=glyphs_for(sys.stdout),
+    )
+    return barcode_text(lines)
+
+
+def _write_data(raw: bytes) -> None:
+    """One message, as it lies in the topic; on one line even if its writer used several."""
+    if console.output_format() == "yaml":
+        import yaml
+
+        raw = yaml.safe_dump(
+            json.loads(raw), explicit_start=True, sort_keys=False, allow_unicode=True
+        ).encode()
+    elif b"\n" in raw or b"\r" in raw:
+        raw = json.dumps(json.loads(raw)).encode()
+    sys.stdout.buffer.write(raw if raw.endswith(b"\n") else raw + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
+    results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
+    errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
+    if results:
+        table = _table(_COLUMNS, "LONGEST BARS", fixed=False)
+        for result in results:
+            table.add_row(*_row(result))
+        console.out().print(table)
+    if errors:
+        table = _table(_ERROR_COLUMNS, "REASON", fixed=False)
+        for error in errors:
+            table.add_row(*_error_row(error))
+        console.out().print(table)
+
+
+def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
+    from rich.text import Text
+
+    out, says = console.out(), arrival.says
+    if isinstance(says, ErrorRecord):
+        job = says.job_id or says.source
+        out.print(Text.assemble((f"{job}  {says.code}", "red"), f"  {says.reason}"), soft_wrap=True)
+    elif barcodes:
+        out.print(_heading(says), soft_wrap=True)
+        out.print(result_barcode(says))
+        out.print()
+    else:
+        table = _table(_COLUMNS, "LONGEST BARS", fixed=True, header=header)
+        table.add_row(*_row(says))
+        out.print(table)
+
+
+def _heading(result: Result) -> Text:
+    from rich.text import Text
+
+    cut = "" if result.cut is None else f" at T = {result.cut:g}"
+    return Text.assemble(
+        (result.job_id, "bold"),
+        f"  {result.algorithm}, {result.num_points} points, {result.seconds:.3f} s,  Betti numbers ",
+        (betti_text(result.betti), "bold"),
+        cut,
+    )
+
+
+def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header: bool = True) -> Table:
+    """Columns fit their content, or are of fixed width where rows are drawn one by one."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
+    for name, width in columns:
+        justify = "right" if name in _RIGHT else "left"
+        table.add_column(
+            name,
+            justify=justify,  # type: ignore[arg-type]
+            min_width=width if fixed else None,
+            max_width=width if fixed else None,
+            overflow="fold",
+        )
+    table.add_column(last, overflow="fold")
+    return table
+
+
+def _row(result: Result) -> list[Text]:
+    from rich.text import Text
+
+    glyphs = glyphs_for(sys.stdout)
+    bars = "  ".join(
+        # Without a blank inside, so that a narrow column breaks between bars.
+        f"H{bar.dimension}[{number(bar.birth, glyphs)},{number(bar.death, glyphs)})"
+        for bar in result.longest(_BARS_IN_A_ROW)
+    )
+    cut = "" if result.cut is None else f"{result.cut:g}"
+    betti = betti_text(result.betti)
+    cells = (
+        result.job_id,
+        result.algorithm,
+        str(result.num_points),
+        cut,
+        betti,
+        f"{result.seconds:.3f}",
+        bars,
+    )
+    return [Text(cell) for cell in cells]
+
+
+def _error_row(error: ErrorRecord) -> list[Text]:
+    from rich.text import Text
+
+    return [Text(error.job_id or ""), Text(error.code, "red"), Text(error.source), Text(error.reason)]
+
+
+def _save(result: Result | None, picture: Path) -> None:
+    from tdaflink.display.plot import save_picture
+
+    if result is None:
+        console.err().print(f"No result, so no picture: {picture} was not written.", markup=False)
+        return
+    save_picture(result, picture)
+    console.err().print(f"{picture} shows {result.job_id}.", markup=False, soft_wrap=True)

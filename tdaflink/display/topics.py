@@ -1,0 +1,97 @@
+"""Topics as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.topics import TopicChanges, TopicStatus
+
+_WORDS = {
+    "ok": "ok",
+    "missing": "missing",
+    "fewer_partitions": "too few partitions",
+    "more_partitions": "ok (more partitions)",
+    "other_settings": "other settings",
+    "not_in_catalogue": "not in the catalogue",
+}
+
+
+def show_topics(rows: Sequence[TopicStatus]) -> None:
+    """Catalogue and broker side by side; what to do stands below."""
+    if show_data([_plain(row) for row in rows]):
+        return
+    from rich.table import Table
+
+    table = Table("TOPIC", box=None, pad_edge=False)
+    for title in ("PARTITIONS", "WANTED", "REPLICAS", "WANTED"):
+        table.add_column(title, justify="right")
+    table.add_column("STATE")
+    for row in rows:
+        found = (str(len(row.found.partitions)), str(row.found.replication)) if row.found else ("-", "-")
+        wanted = (str(row.wanted.partitions), str(row.wanted.replication)) if row.wanted else ("-", "-")
+        table.add_row(row.name, found[0], wanted[0], found[1], wanted[1], _WORDS[row.state])
+    console.out().print(table)
+    for row in rows:
+        if row.advice:
+            console.err().print(f"{row.name}: {row.advice}", soft_wrap=True)
+
+
+def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
+    """What was created, and how every topic stands."""
+    plain = {
+        "created": changes.created,
+        "grown": changes.grown,
+        "topics": [_plain(row) for row in changes.topics],
+    }
+    if show_data(plain):
+        return
+    verb = "would create" if dry_run else "created"
+    console.out().print(f"{verb}: {', '.join(changes.created) or 'nothing'}", soft_wrap=True)
+    if changes.grown:
+        more = "would add" if dry_run else "added"
+        console.out().print(f"{more} partitions to: {', '.join(changes.grown)}", soft_wrap=True)
+
+
+def show_topic(row: TopicStatus) -> None:
+    """One topic with each of its partitions and settings."""
+    if show_data(_described(row)):
+        return
+    from rich.table import Table
+
+    out = console.out()
+    about = f": {row.wanted.about}" if row.wanted else ""
+    out.print(f"{row.name}{about}", style="bold")
+    out.print(f"state: {_WORDS[row.state]}{'; ' + row.advice if row.advice else ''}", soft_wrap=True)
+    if row.found:
+        table = Table("PARTITION", "LEADER", "REPLICAS", "IN SYNC", box=None, pad_edge=False)
+        for partition in row.found.partitions:
+            replicas, in_sync = (" ".join(map(str, ids)) for ids in (partition.replicas, partition.in_sync))
+            table.add_row(str(partition.number), str(partition.leader), replicas, in_sync)
+        out.print(table)
+    settings = row.found.settings if row.found else (row.wanted.settings if row.wanted else {})
+    for key, value in sorted(settings.items()):
+        out.print(f"{key} = {value}", soft_wrap=True)
+
+
+def _plain(row: TopicStatus) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "state": row.state,
+        "partitions": len(row.found.partitions) if row.found else None,
+        "partitions_wanted": row.wanted.partitions if row.wanted else None,
+        "replication": row.found.replication if row.found else None,
+        "replication_wanted": row.wanted.replication if row.wanted else None,
+        "advice": row.advice or None,
+    }
+
+
+def _described(row: TopicStatus) -> dict[str, object]:
+    return {
+        **_plain(row),
+        "about": row.wanted.about if row.wanted else None,
+        "settings": dict(row.found.settings) if row.found else None,
+        "settings_wanted": dict(row.wanted.settings) if row.wanted else None,
+        "leaders": {p.number: p.leader for p in row.found.partitions} if row.found else None,
+    }

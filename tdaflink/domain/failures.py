@@ -1,0 +1,67 @@
+"""Finding the Python cause of a failure in what Flink tells: Java stack traces and the JobManager's log."""
+
+from __future__ import annotations
+
+import re
+
+_TRACEBACK = re.compile(
+    r"Traceback \(most recent call last\):\n"
+    r"(?:.*\n)*?"
+    r"(?=\tat |Caused by: |\s*\.\.\. \d+ more|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,|\Z)"
+)
+# PythonDriver logs what main() prints, each line with the prefix of a log line.
+_PRINTED = re.compile(r"^\d{4}-.*\bPythonDriver\b[^-\n]* - (.*)$", re.MULTILINE)
+_DRIVER_WORDS = {"Run python process failed"}
+_FRAME = "  File "
+_MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
+# Where the bundle was unpacked or mounted: of no use to the reader, who knows the file by its name.
+_BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+\.(?:jar|zip)/")
+
+
+def python_traceback(text: str) -> str | None:
+    """The last Python traceback in a text, with the exceptions that led to it.
+
+    Flink repeats the innermost cause at the end of each chain, so the last block is the root.
+    """
+    found = _TRACEBACK.findall(text if text.endswith("\n") else text + "\n")
+    return _BUNDLE_PATH.sub("", found[-1].rstrip()) if found else None
+
+
+def own_frames(traceback: str) -> str:
+    """A traceback without the frames of PyFlink, Beam and runpy, as far as others are left."""
+    kept: list[str] = []
+    hidden = False
+    for line in traceback.splitlines():
+        if line.startswith(_FRAME):
+            hidden = bool(_MACHINERY.match(line))
+        elif not line.startswith("    "):
+            hidden = False
+        if not hidden:
+            kept.append(line)
+    return "\n".join(kept) if any(line.startswith(_FRAME) for line in kept) else traceback
+
+
+def printed_by_main(log: str) -> str:
+    """What a job's main() wrote, out of the JobManager's log."""
+    lines = [
+        line for line in _PRINTED.findall(log) if line not in _DRIVER_WORDS and "Python Process " not in line
+    ]
+    return _BUNDLE_PATH.sub("", "\n".join(lines))
+
+
+def root_cause(text: str) -> str:
+    """The cause in one line: the last exception of the Python traceback, else the deepest Java cause."""
+    traceback = python_traceback(text)
+    if traceback:
+        lines = [line for line in traceback.splitlines() if line and not line.startswith(" ")]
+        return next((line for line in reversed(lines) if not line.startswith("Traceback (")), lines[-1])
+    causes = re.findall(r"^Caused by: (.*)$", text, flags=re.MULTILINE)
+    return (causes[-1] if causes else text.strip().split("\n", 1)[0]).strip()
+
+
+def signature(text: str) -> str:
+    """What failures of one cause share: type and place of the exception, without the record in its words."""
+    kind = root_cause(text).split(":", 1)[0]
+    traceback = python_traceback(text)
+    frames = [line for line in (traceback or "").splitlines() if line.startswith(_FRAME)]
+    return "\n".join([kind, *frames])

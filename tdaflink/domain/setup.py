@@ -1,0 +1,77 @@
+"""What is asked of setup and teardown, and what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tdaflink.domain.environment import Component
+
+
+@dataclass(frozen=True)
+class SetupRequest:
+    """What was asked for. `port_offset` None means: the remembered one, else 0."""
+
+    env: str | None = None
+    profile: str | None = None
+    port_offset: int | Literal["auto"] | None = None
+    skip_kafka: bool = False
+    skip_jars: bool = False
+    mirror: str | None = None
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """What is up now, and what had to be done for it."""
+
+    environment: str
+    profile: str
+    rest_url: str
+    kafka: str
+    changed: bool
+    started: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    jars_fetched: tuple[str, ...]
+    topics_created: tuple[str, ...]
+    components: tuple[Component, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SetupPlan:
+    """What a setup would do."""
+
+    environment: str
+    profile: str
+    rest_url: str
+    kafka: str
+    ports: Mapping[str, int]
+    start: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    jars: tuple[str, ...]
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TeardownResult:
+    """What was stopped (or would be), and whether the data is gone too."""
+
+    environment: str
+    stopped: tuple[str, ...]
+    purged: bool
+    folder: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EnvironmentRow:
+    """One line of `env list`."""
+
+    name: str
+    current: bool
+    profile: str
+    runtime: str
+    rest_url: str
+    kafka: str
+    port_offset: int

@@ -1,0 +1,150 @@
+"""The whole story: bring a cluster up, submit the job, send known shapes, read what comes back, clean up."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.kafka import KafkaClient
+from tdaflink.adapters.ledger import Ledger
+from tdaflink.adapters.profiles import load_profile
+from tdaflink.domain.demo import CLOUDS, SEED, DemoAnswer, DemoCloud
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import TdaflinkError, UnexpectedResult
+from tdaflink.domain.messages import REQUESTS_TOPIC, Request, Result
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.setup import SetupRequest
+from tdaflink.domain.shapes import sample
+from tdaflink.services import jobs, submission
+from tdaflink.services.configuration import Asked, configure
+from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.results import Sought, arrivals, open_results
+from tdaflink.services.sending import Outgoing, send
+from tdaflink.services.setup import plan_setup, set_up
+from tdaflink.services.teardown import tear_down
+
+JOB_NAME = "tda-demo"
+PARALLELISM = 2
+RUNNING_SECONDS = 180.0
+RESULTS_SECONDS = 180.0
+
+Show = Callable[[DemoAnswer], None]
+
+
+def run(
+    request: SetupRequest, store: EnvironmentStore, reporter: Reporter, show: Show, *, keep: bool
+) -> Sequence[DemoAnswer]:
+    """Run the demo; `show` gets each answer as it comes.
+
+    What was started for it is stopped at the end, also after an error, unless `keep`. Raises
+    `UnexpectedResult` where Betti numbers are not those of the shapes.
+    """
+    with (
+        _cluster(request, store, reporter, keep=keep) as (env, passing),
+        # What ends with its cluster need not be cancelled.
+        _job(env, store, reporter, keep=keep or passing),
+    ):
+        answers = list(_answers(KafkaClient(env.endpoints.kafka), reporter, show))
+    wrong = [answer for answer in answers if not answer.as_expected]
+    if wrong:
+        first = wrong[0]
+        raise UnexpectedResult(
+            f"{len(wrong)} of {len(answers)} results differ from the known topology: {first.cloud.shape.name}"
+            f" by {first.cloud.algorithm} gave {first.result.betti}, expected {first.cloud.shape.betti}",
+            hint="tdaflink demo --keep, then tdaflink results --barcode",
+        )
+    return answers
+
+
+@contextmanager
+def _cluster(
+    request: SetupRequest, store: EnvironmentStore, reporter: Reporter, *, keep: bool
+) -> Iterator[tuple[Environment, bool]]:
+    """An environment that is up, and whether it goes down again: one of which nothing ran before does."""
+    passing = not keep and not plan_setup(request, store).unchanged
+
+    def clean() -> None:
+        started = store.find(store.chosen_name(request.env))
+        if passing and started is not None:
+            tear_down(started, store, reporter, purge=False)
+
+    with _afterwards(clean, reporter):
+        set_up(request, store, reporter)
+        yield store.resolve(request.env), passing
+
+
+@contextmanager
+def _job(env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool) -> Iterator[None]:
+    """The shipped job, running; one that a kept demo left is used again."""
+    cluster = FlinkRest(env.endpoints.rest_url)
+    with closing(cluster):
+        alive = [job for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
+        if any(job.state == "RUNNING" for job in alive):
+            reporter.note(f"{JOB_NAME} is running already")
+            yield
+            return
+
+        def clean() -> None:
+            # By name: a job that does not come up has no submission to tell its id.
+            left = [job.id for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
+            if left and not keep:
+                jobs.cancel(cluster, env.name, left, reporter)
+
+        with _afterwards(clean, reporter):
+            _submit(cluster, env, store, reporter)
+            yield
+
+
+def _submit(cluster: FlinkRest, env: Environment, store: EnvironmentStore, reporter: Reporter) -> None:
+    asked = Asked(job_name=JOB_NAME, parallelism=PARALLELISM, settings=(f"start_from={_now_ms()}",))
+    config = configure(asked, env, load_profile(env.profile).job, reporter.warn)
+    partitions = KafkaClient(env.endpoints.kafka).partition_counts
+    job = shipped_job(config, env, Wanted(), partitions, reporter.warn)
+    ledger = Ledger(store.folder(env.name))
+    submission.submit(job, env, cluster, ledger, reporter, RUNNING_SECONDS)
+
+
+@contextmanager
+def _afterwards(clean: Callable[[], object], reporter: Reporter) -> Iterator[None]:
+    """Clean up whatever happens; where that fails too, what happened first is what is reported."""
+    try:
+        yield
+    except BaseException:
+        try:
+            clean()
+        except TdaflinkError as error:
+            reporter.warn(error.message)
+        raise
+    clean()
+
+
+def _now_ms() -> int:
+    """Where the demo's job starts to read: what others asked for before is not its business."""
+    return int(time.time() * 1000)
+
+
+def _answers(kafka: KafkaClient, reporter: Reporter, show: Show) -> Iterator[DemoAnswer]:
+    run_id = uuid.uuid4().hex[:6]
+    clouds = {f"demo-{run_id}-{c.shape.name}-{c.algorithm}": c for c in CLOUDS}
+    sought = Sought(job_ids=tuple(clouds), start="now", timeout=RESULTS_SECONDS)
+    with open_results(kafka, sought) as tail:
+        messages = (_request(job_id, cloud).message() for job_id, cloud in clouds.items())
+        send(kafka, REQUESTS_TOPIC, Outgoing("demo", len(clouds), messages), None, reporter)
+        for arrival in arrivals(tail, sought, reporter):
+            if isinstance(arrival.says, Result) and arrival.says.job_id in clouds:
+                answer = DemoAnswer(clouds.pop(arrival.says.job_id), arrival.says)
+                show(answer)
+                yield answer
+
+
+def _request(job_id: str, cloud: DemoCloud) -> Request:
+    parameters = {
+        "max_dimension": cloud.max_dimension,
+        "max_persistence": cloud.cut,
+        "homology_coeff_field": 2,
+    }
+    return Request(job_id, sample(cloud.shape, noise=cloud.noise, seed=SEED), cloud.algorithm, parameters)

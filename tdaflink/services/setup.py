@@ -1,0 +1,173 @@
+"""Bringing an environment up: its ports, JARs, processes and topics, in this order, all of it idempotent."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+
+from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
+from tdaflink.adapters.kafka_admin import KafkaAdmin
+from tdaflink.adapters.maven import JarCache
+from tdaflink.adapters.processes import port_is_free
+from tdaflink.adapters.profiles import load_catalogue, load_lock, load_profile, profile_names
+from tdaflink.adapters.runtimes import runtime_for
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
+from tdaflink.domain.jars import JarLock
+from tdaflink.domain.profile import Profile
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
+from tdaflink.domain.topics import TopicSpec
+from tdaflink.services.jars import fetch_jars, require_cached
+from tdaflink.services.topics import create_topics, plan_topics
+
+_OFFSET_STEP = 100
+_OFFSETS = 200
+
+
+def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -> SetupResult:
+    """Bring the environment up, or repair it, or find that nothing is to be done."""
+    began = time.monotonic()
+    name = store.chosen_name(request.env)
+    with store.lock(name, waiting=reporter.note):
+        environment, profile = _reserve(request, name, store)
+        runtime = runtime_for(environment, store)
+        reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
+        runtime.preflight()
+        # Saved before anything starts: whatever happens now, teardown knows what to look for.
+        store.save(environment)
+        fetched = _jars(request, load_lock(), JarCache(), reporter)
+        changes = runtime.up(reporter)
+        created: tuple[str, ...] = ()
+        if not request.skip_kafka:
+            catalogue = load_catalogue().sized(profile.topics)
+            created = create_topics(KafkaAdmin(environment.endpoints.kafka), catalogue, reporter).created
+        if name != "prod":
+            store.use(name)
+    return SetupResult(
+        environment=name,
+        profile=profile.name,
+        rest_url=environment.endpoints.rest_url,
+        kafka=environment.endpoints.kafka,
+        changed=bool(changes.started or fetched or created),
+        started=changes.started,
+        unchanged=changes.unchanged,
+        jars_fetched=fetched,
+        topics_created=created,
+        components=tuple(runtime.components()),
+        seconds=round(time.monotonic() - began, 2),
+    )
+
+
+def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
+    """What `set_up` would do now; nothing is written or started."""
+    name = store.chosen_name(request.env)
+    profile = load_profile(_profile_name(request, name, store.find(name)))
+    environment = _environment(request, name, store, profile)
+    components = runtime_for(environment, store).components()
+    healthy = tuple(c.name for c in components if c.health == "healthy")
+    cache, lock = JarCache(), load_lock()
+    catalogue = () if request.skip_kafka else load_catalogue().sized(profile.topics)
+    return SetupPlan(
+        environment=name,
+        profile=profile.name,
+        rest_url=environment.endpoints.rest_url,
+        kafka=environment.endpoints.kafka,
+        ports=profile.ports.shifted(environment.port_offset),
+        start=tuple(c.name for c in components if c.name not in healthy),
+        unchanged=healthy,
+        jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
+        topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
+    )
+
+
+def _reserve(request: SetupRequest, name: str, store: EnvironmentStore) -> tuple[Environment, Profile]:
+    """The environment as it will be; an offset that was chosen here is taken from the others at once."""
+    with store.lock_ports():
+        profile = load_profile(_profile_name(request, name, store.find(name)))
+        environment = _environment(request, name, store, profile)
+        if request.port_offset == "auto":
+            store.save(environment)
+    return environment, profile
+
+
+def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
+    if saved and request.profile and saved.profile != request.profile:
+        raise UsageError(
+            f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
+            hint=f"tdaflink teardown --env {name} --purge, or choose another name",
+        )
+    chosen = request.profile or (saved.profile if saved else name)
+    if chosen not in profile_names() and not request.profile:
+        raise NotFound(
+            f"{name!r} is neither a saved environment nor a profile ({', '.join(profile_names())})",
+            hint=f"tdaflink setup --env {name} --profile {DEFAULT_NAME} makes an environment of that name",
+        )
+    return chosen
+
+
+def _environment(request: SetupRequest, name: str, store: EnvironmentStore, profile: Profile) -> Environment:
+    saved = store.find(name)
+    if saved and saved.runtime != profile.runtime:
+        runtime_for(saved, store)
+    draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), sys.executable)
+    offset = _offset(request, draft, store, profile, known=saved is not None)
+    if saved and (offset, sys.executable) == (saved.port_offset, saved.python):
+        return saved
+    if saved and _runs(saved, store):
+        if offset != saved.port_offset:
+            raise Refused(
+                f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
+                hint=f"tdaflink teardown --env {name} first; its data stays",
+            )
+        return saved
+    moved = replace(draft, port_offset=offset, python=sys.executable)
+    return replace(moved, endpoints=runtime_for(moved, store).endpoints())
+
+
+def _offset(
+    request: SetupRequest, draft: Environment, store: EnvironmentStore, profile: Profile, *, known: bool
+) -> int:
+    if request.port_offset is None:
+        return draft.port_offset
+    if request.port_offset != "auto":
+        return request.port_offset
+    others = [store.find(name) for name in store.names() if name != draft.name]
+    reserved = {port for other in others if other for port in _ports(other)}
+    if known and (_runs(draft, store) or _usable(profile, draft.port_offset, reserved)):
+        return draft.port_offset
+    for offset in range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP):
+        if _usable(profile, offset, reserved):
+            return offset
+    raise Unhealthy("no port offset has all its ports free", hint="tdaflink setup --port-offset N")
+
+
+def _ports(environment: Environment) -> set[int]:
+    if environment.profile not in profile_names():
+        return set()
+    return set(load_profile(environment.profile).ports.shifted(environment.port_offset).values())
+
+
+def _usable(profile: Profile, offset: int, reserved: set[int]) -> bool:
+    ports = profile.ports.shifted(offset).values()
+    return reserved.isdisjoint(ports) and all(port_is_free(port) for port in ports)
+
+
+def _runs(environment: Environment, store: EnvironmentStore) -> bool:
+    return any(c.health != "dead" for c in runtime_for(environment, store).components())
+
+
+def _jars(request: SetupRequest, lock: JarLock, cache: JarCache, reporter: Reporter) -> tuple[str, ...]:
+    if request.skip_jars:
+        require_cached(lock, cache)
+        return ()
+    return fetch_jars(lock, cache, reporter, mirror=request.mirror).fetched
+
+
+def _missing_topics(
+    environment: Environment, catalogue: tuple[TopicSpec, ...], *, broker_up: bool
+) -> tuple[str, ...]:
+    if broker_up and catalogue:
+        return plan_topics(KafkaAdmin(environment.endpoints.kafka), catalogue).created
+    return tuple(spec.name for spec in catalogue)

@@ -1,0 +1,49 @@
+"""Taking an environment down: what setup started stops, nothing else does."""
+
+from __future__ import annotations
+
+import time
+
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.runtimes import runtime_for
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import NotFound
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.setup import TeardownResult
+
+
+def saved_environment(name: str | None, store: EnvironmentStore) -> Environment:
+    """The environment that a teardown means, as it was saved."""
+    environment = store.find(store.chosen_name(name))
+    if environment is None:
+        saved = ", ".join(store.names()) or "none"
+        raise NotFound(
+            f"no environment named {store.chosen_name(name)!r} was set up (saved: {saved})",
+            hint="tdaflink env list",
+        )
+    return environment
+
+
+def tear_down(
+    environment: Environment, store: EnvironmentStore, reporter: Reporter, *, purge: bool
+) -> TeardownResult:
+    """Stop the environment; with `purge` remove its data and forget it."""
+    began = time.monotonic()
+    name = environment.name
+    with store.lock(name, waiting=reporter.note):
+        runtime = runtime_for(environment, store)
+        reporter.note(f"environment {name}, Flink at {environment.endpoints.rest_url}")
+        stopped = runtime.down(reporter).stopped
+        if purge:
+            with reporter.step("removing its data"):
+                store.forget(name)
+                runtime.purge()
+    seconds = round(time.monotonic() - began, 2)
+    return TeardownResult(name, stopped, purge, str(store.folder(name)), seconds)
+
+
+def plan_teardown(environment: Environment, store: EnvironmentStore, *, purge: bool) -> TeardownResult:
+    """What `tear_down` would stop and remove."""
+    components = runtime_for(environment, store).components()
+    alive = tuple(component.name for component in components if component.health != "dead")
+    return TeardownResult(environment.name, alive, purge, str(store.folder(environment.name)), 0.0)

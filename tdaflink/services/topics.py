@@ -1,0 +1,68 @@
+"""The topic catalogue against what a broker has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.adapters.kafka_admin import KafkaAdmin
+from tdaflink.domain.errors import NotFound
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.topics import TopicChanges, TopicSpec, TopicStatus, compare
+
+
+def list_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec]) -> list[TopicStatus]:
+    """Catalogue and broker side by side."""
+    return compare(catalogue, admin.topics())
+
+
+def create_topics(
+    admin: KafkaAdmin, catalogue: Sequence[TopicSpec], reporter: Reporter, *, grow: bool = False
+) -> TopicChanges:
+    """Make what is missing; with `grow`, add the partitions that are missing too."""
+    with reporter.step("Kafka topics") as step:
+        before = compare(catalogue, admin.topics())
+        created = admin.create(row.wanted for row in before if row.state == "missing" and row.wanted)
+        short = {
+            row.name: row.wanted.partitions
+            for row in before
+            if row.state == "fewer_partitions" and row.wanted
+        }
+        if grow:
+            admin.grow(short)
+        grown = tuple(short) if grow else ()
+        if not created and not grown:
+            step.unchanged(f"all {len(catalogue)} there, unchanged")
+            after = before
+        else:
+            after = compare(catalogue, admin.topics())
+    for row in after:
+        if row.state in ("fewer_partitions", "other_settings"):
+            reporter.warn(f"topic {row.name}: {row.advice}")
+    return TopicChanges(tuple(created), grown, tuple(after))
+
+
+def plan_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec], *, grow: bool = False) -> TopicChanges:
+    """What `create_topics` would do."""
+    rows = compare(catalogue, admin.topics())
+    created = tuple(row.name for row in rows if row.state == "missing")
+    grown = tuple(row.name for row in rows if grow and row.state == "fewer_partitions")
+    return TopicChanges(created, grown, tuple(rows))
+
+
+def choose_topics(catalogue: Sequence[TopicSpec], names: Sequence[str]) -> tuple[TopicSpec, ...]:
+    """The catalogue's topics of these names, or all where none is named."""
+    known = {spec.name: spec for spec in catalogue}
+    for name in names:
+        if name not in known:
+            raise NotFound(f"no topic {name!r} in the catalogue", hint=f"one of {', '.join(known)}")
+    return tuple(known[name] for name in names) if names else tuple(catalogue)
+
+
+def describe_topic(admin: KafkaAdmin, catalogue: Sequence[TopicSpec], name: str) -> TopicStatus:
+    """One topic in full, of the catalogue, of the broker, or of both."""
+    for row in compare(catalogue, admin.topics()):
+        if row.name == name:
+            return row
+    raise NotFound(
+        f"no topic {name!r}, neither in the catalogue nor at {admin.bootstrap}", hint="tdaflink topics list"
+    )

