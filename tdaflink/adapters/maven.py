@@ -99,13 +99,12 @@ class JarCache:
         """Download the JARs, several at once, going on where an earlier download broke off."""
         counter = _Counter(sum(jar.size for jar in jars), progress)
         with _client() as client, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-            stop = threading.Event()
-            tasks = [pool.submit(self._fetch_one, client, jar, address, counter, stop) for jar in jars]
+            tasks = [pool.submit(self._fetch_one, client, jar, address, counter) for jar in jars]
             try:
                 for task in as_completed(tasks):
                     task.result()
             except BaseException:
-                stop.set()
+                counter.stop()
                 pool.shutdown(cancel_futures=True)
                 raise
 
@@ -125,12 +124,9 @@ class JarCache:
         jar: LockedJar,
         address: str,
         counter: _Counter,
-        stop: threading.Event,
     ) -> None:
         from filelock import FileLock, Timeout
 
-        if stop.is_set():
-            return
         partial = make_folder(self._root / "partial")
         part = partial / f"{jar.sha256}.part"
         try:
@@ -177,17 +173,27 @@ class JarCache:
             return None
 
 
+class _Stopped(Exception):
+    """Another download failed, or the user interrupted: this one need not go on."""
+
+
 class _Counter:
-    """Adds up bytes of all threads."""
+    """Adds up bytes of all threads, and is where they hear that they shall stop."""
 
     def __init__(self, total: int, progress: Callable[[float, float], None]) -> None:
         self._total = total
         self._done = 0
         self._progress = progress
         self._lock = threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
 
     def add(self, count: int) -> None:
         with self._lock:
+            if self._stopped:
+                raise _Stopped
             self._done += count
             self._progress(self._done, self._total)
 

@@ -26,6 +26,9 @@ _POLL_SECONDS = 0.1
 # How long a component that was up before may take to answer before it counts as hung.
 _HUNG_SECONDS = 12.0
 
+# What is to be replaced has had its chance to end well.
+_REPLACED_SECONDS = 8.0
+
 
 class LocalComponent(Protocol):
     """One process of the cluster. `needs` names the ports that it listens on."""
@@ -69,8 +72,6 @@ class ProcessRuntime:
         if not bash_available():
             raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
         make_folder(self._folder)
-        with writing(self._folder):
-            (self._folder / ".writable").touch()
         free, wanted = free_megabytes(self._folder), self._profile.min_free_disk_mb
         if free < wanted:
             raise StorageFailed(
@@ -115,8 +116,9 @@ class ProcessRuntime:
 
     def purge(self) -> None:
         """Remove topics, checkpoints, logs and configuration."""
-        with writing(self._folder):
-            shutil.rmtree(self._folder, ignore_errors=False)
+        if self._folder.exists():
+            with writing(self._folder):
+                shutil.rmtree(self._folder)
 
     def components(self) -> list[Component]:
         """Each component as it is now."""
@@ -181,7 +183,7 @@ class ProcessRuntime:
     def _start(self, components: Sequence[LocalComponent], reporter: Reporter) -> dict[str, Running]:
         names = [component.name for component in components]
         with reporter.step("starting " + ", ".join(names)):
-            self._processes.stop(names, self._profile.stopped_within)
+            self._processes.stop(names, min(_REPLACED_SECONDS, self._profile.stopped_within))
             for component in components:
                 self._require_ports(component.needs)
             if any(name != "kafka" for name in names):

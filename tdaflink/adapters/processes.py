@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
+from tdaflink.domain.errors import Unhealthy
 
 # Both lie in each process's own command or environment, so that it is recognised without any record.
 _FOLDER_VARIABLE = "TDAFLINK_PROCESS_OF"
@@ -80,16 +82,10 @@ class ProcessTable:
             _FOLDER_VARIABLE: str(self._folder),
             _COMPONENT_VARIABLE: launch.component,
         }
-        with writing(launch.out), launch.out.open("wb") as out:
-            process = subprocess.Popen(
-                launch.command,
-                cwd=self._folder,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        with writing(launch.out):
+            out = launch.out.open("wb")
+        with out:
+            process = self._detached(launch, environ, out)
         self._children.append(process)
         try:
             created = psutil.Process(process.pid).create_time()
@@ -98,6 +94,25 @@ class ProcessTable:
         running = Running(launch.component, process.pid, created, launch.settings, launch.tag)
         write_atomically(self._record(launch.component), json.dumps(asdict(running)) + "\n")
         return running
+
+    def _detached(
+        self, launch: Launch, environ: Mapping[str, str], out: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                launch.command,
+                cwd=self._folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unhealthy(
+                f"could not start {launch.component}: {launch.command[0]}: {error.strerror}",
+                hint="pip install --force-reinstall 'tdaflink[local]'",
+            ) from error
 
     def find(self, component: str) -> Running | None:
         """The component's living process, also one whose start could not be recorded."""

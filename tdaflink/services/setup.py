@@ -12,8 +12,8 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.processes import port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_profile, profile_names
 from tdaflink.adapters.runtimes import runtime_for
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
+from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
+from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, UsageError
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter
@@ -36,14 +36,15 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         runtime.preflight()
         # Saved before anything starts: whatever happens now, teardown knows what to look for.
-        store.save(environment)
+        if store.find(name) != environment:
+            store.save(environment)
         fetched = _jars(request, load_lock(), JarCache(), reporter)
-        changes = runtime.up(reporter)
+        changes = _up(runtime, name, reporter)
         created: tuple[str, ...] = ()
         if not request.skip_kafka:
             catalogue = load_catalogue().sized(profile.topics)
             created = create_topics(KafkaAdmin(environment.endpoints.kafka), catalogue, reporter).created
-        if name != "prod":
+        if name not in ("prod", store.current()):
             store.use(name)
     return SetupResult(
         environment=name,
@@ -80,6 +81,16 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
     )
+
+
+def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
+    try:
+        return runtime.up(reporter)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; what was started of {name} keeps running",
+            hint=f"tdaflink setup --env {name} goes on, tdaflink teardown --env {name} stops it",
+        ) from None
 
 
 def _reserve(request: SetupRequest, name: str, store: EnvironmentStore) -> tuple[Environment, Profile]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
-
 from conftest import Cluster
 
 pytestmark = pytest.mark.cluster

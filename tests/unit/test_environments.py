@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from conftest import Ran, Runner
+
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.processes import Launch, ProcessTable
 from tdaflink.domain.environment import Endpoints, Environment
@@ -88,9 +88,9 @@ def test_a_name_that_is_no_folder_name_is_refused(store: EnvironmentStore, name:
 
 def test_who_waits_for_a_lock_is_told_who_holds_it(store: EnvironmentStore) -> None:
     heard: list[str] = []
-    with store.lock("local"), pytest.raises(Locked) as caught:
-        with store.lock("local", seconds=0.2, waiting=heard.append):
-            pass
+    waiter = store.lock("local", seconds=0.2, waiting=heard.append)
+    with store.lock("local"), pytest.raises(Locked) as caught, waiter:
+        pass
     assert f"process {os.getpid()}" in caught.value.message
     assert len(heard) == 1
     with store.lock("local", seconds=0.2):

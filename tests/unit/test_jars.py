@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
 from conftest import Runner, command_environ
+
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.domain.errors import BadArtifact, NotFound, Unreachable
 from tdaflink.domain.jars import Coordinates, JarLock, LockedJar
@@ -42,7 +42,7 @@ def repository() -> Iterator[Repository]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class's name
+        def do_GET(self) -> None:
             asked = self.headers.get("Range")
             served.asked.append(asked)
             content = served.files.get(self.path.lstrip("/"))
@@ -185,7 +185,7 @@ def test_without_a_network_the_cache_is_enough_and_a_gap_is_named(
 def test_a_jar_that_the_mirror_lacks_and_a_mirror_that_is_dead(
     cache: JarCache, repository: Repository, free_address: str
 ) -> None:
-    with pytest.raises(NotFound, match="thing-1.0.jar does not exist"):
+    with pytest.raises(NotFound, match=r"thing-1\.0\.jar does not exist"):
         fetch(cache, repository, locked())
     repository.address = free_address
     with pytest.raises(Unreachable, match="could not download"):

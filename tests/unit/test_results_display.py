@@ -82,6 +82,11 @@ def test_the_table_is_in_the_order_of_time(screen: Callable[[], str]) -> None:
     assert (
         screen()
         == """\
+JOB      ALGORITHM  POINTS     T  BETTI    SECONDS  LONGEST BARS
+torus-1  alpha         500  0.75  1, 2, 1    0.250  H1[0.163,∞)  H1[0.167,∞)  H2[0.475,∞)
+late     alpha         500  0.75  1, 2, 1    0.250  H1[0.163,∞)  H1[0.167,∞)  H2[0.475,∞)
+JOB  CODE      MESSAGE        REASON
+     bad_json  tda_jobs/2/41  byte 7: expected a value
 """
     )
 
@@ -91,6 +96,14 @@ def test_followed_rows_stand_in_one_column_each(screen: Callable[[], str]) -> No
     assert (
         screen()
         == """\
+JOB                     ALGORITHM      POINTS       T  BETTI     SECONDS  LONGEST BARS
+a                       alpha             500    0.75  1, 2, 1     0.250  H1[0.163,∞)
+                                                                          H1[0.167,∞)
+                                                                          H2[0.475,∞)
+a-much-longer-name      alpha             500    0.75  1, 2, 1     0.250  H1[0.163,∞)
+                                                                          H1[0.167,∞)
+                                                                          H2[0.475,∞)
+tda_jobs/2/41  bad_json  byte 7: expected a value
 """
     )
 
@@ -100,6 +113,15 @@ def test_barcodes(screen: Callable[[], str]) -> None:
     assert (
         screen()
         == """\
+torus-1  alpha, 500 points, 0.250 s,  Betti numbers 1, 2, 1 at T = 0.75
+H0  ┃███████████████████████████████████████████████████████████████████▶ [0, ∞)
+    ┃██████████████████                                                   [0, 0.2)
+H1  ┃               ████████████████████████████████████████████████████▶ [0.163, ∞)
+    ┃               ████████████████████████████████████████████████████▶ [0.167, ∞)
+H2  ┃                                           ████████████████████████▶ [0.475, ∞)
+    ┗━━━━━━━━━━━━━━━━━┷━━━━━━━━━━━━━━━━━┷━━━━━━━━━━━━━━━━━┷━━━━━━━━━━━━━━
+    0                 0.2               0.4               0.6
+
 """
     )
 

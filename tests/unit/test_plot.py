@@ -1,0 +1,78 @@
+"""Pictures say what the result says."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tdaflink.display.plot import check_picture, save_picture
+from tdaflink.domain.errors import UsageError
+from tdaflink.domain.messages import Bar, Result
+
+TORUS = Result(
+    job_id="torus-1",
+    timestamp="2024-01-01T12:00:05.000Z",
+    algorithm="alpha",
+    num_points=1000,
+    seconds=0.3,
+    betti=(1, 2, 1),
+    bars=(
+        Bar(0, 0.0, math.inf),
+        *(Bar(0, 0.0, 0.001 * k) for k in range(1, 200)),
+        Bar(1, 0.163, math.inf),
+        Bar(1, 0.167, math.inf),
+        Bar(1, 0.17, 0.44),
+        Bar(2, 0.475, math.inf),
+    ),
+    cut=0.75,
+)
+
+
+def words(svg: Path) -> str:
+    """The texts of a picture; matplotlib draws letters as paths and keeps the text as a comment beside them."""
+    return "\n".join(re.findall(r"<!-- (.*?) -->", svg.read_text(encoding="utf-8"), re.DOTALL))
+
+
+def test_a_picture_is_labelled(tmp_path: Path) -> None:
+    save_picture(TORUS, tmp_path / "torus.svg")
+    text = words(tmp_path / "torus.svg")
+    assert "torus-1  ·  alpha, 1000 points  ·  Betti numbers 1, 2, 1" in text
+    for label in ("Barcode", "Persistence diagram", "radius", "birth (radius)", "death (radius)", "∞"):
+        assert label in text.splitlines()
+    assert "T = 0.75" in text
+    assert "40 of 200" in text
+
+
+def test_rips_is_drawn_in_edge_lengths_and_without_a_cut_no_line_is_drawn(tmp_path: Path) -> None:
+    bars = (Bar(0, 0.0, math.inf), Bar(0, 0.0, 1.0))
+    rips = Result("r", TORUS.timestamp, "vietoris_rips", 2, 0.1, (1, 0), bars)
+    save_picture(rips, tmp_path / "rips.svg")
+    text = words(tmp_path / "rips.svg")
+    assert "birth (edge length)" in text
+    assert "T =" not in text
+
+
+@pytest.mark.parametrize("name", ["one.png", "one.svg", "one.pdf", "ONE.PNG"])
+def test_a_cloud_of_one_point_has_a_picture_in_every_form(tmp_path: Path, name: str) -> None:
+    lone = Result("one", TORUS.timestamp, "alpha", 1, 0.0, (1, 0), (Bar(0, 0.0, math.inf),))
+    save_picture(lone, tmp_path / name)
+    start = (tmp_path / name).read_bytes()[:8]
+    assert start.startswith((b"\x89PNG", b"<?xml", b"%PDF"))
+
+
+def test_the_same_result_is_the_same_file(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        save_picture(TORUS, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own file
+
+
+def test_a_name_that_no_picture_can_have_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'\.bmp'"):
+        check_picture(tmp_path / "torus.bmp")
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_picture(tmp_path / "nowhere" / "torus.png")
