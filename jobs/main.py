@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from pyflink.datastream import StreamExecutionEnvironment
-
 from tdajob import pipeline, settings
 
 
@@ -33,9 +32,9 @@ def refuse_local(env: StreamExecutionEnvironment) -> None:
     kind = env._j_stream_execution_environment.getClass().getSimpleName()
     if kind == "LocalStreamEnvironment":
         sys.exit(
-            "tdajob: the execution environment is local (a MiniCluster), not the cluster's: submit this job with"
-            " `tdaflink submit`. If that is what you did, the JobManager's Python gateway is wedged; restart"
-            " the JobManager."
+            "tdajob: the execution environment is local (a MiniCluster), not the cluster's: submit this job"
+            " with `tdaflink submit`. If that is what you did, the JobManager's Python gateway is wedged:"
+            " restart the JobManager."
         )
 
 

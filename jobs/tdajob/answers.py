@@ -7,15 +7,18 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from tdajob.errors import MessageError, Origin, error_record
 from tdajob.messages import Request, Rules, parse_request
+from tdajob.parameters import question
 from tdajob.results import Effort, result_record
-from tdajob.settings import LimitSettings, Settings
+from tdajob.settings import LimitSettings, QueryDefaults, Settings
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
+from tdajob.topology.parameters import resolved_parameters
+from tdajob.topology.validation import check_query
 from tdajob.topology.values import ComputationError, Limits
 
 _log = logging.getLogger(__name__)
@@ -45,8 +48,10 @@ class Answerer:
 
     def __init__(self, settings: Settings) -> None:
         algorithms = {
-            name: [parameter.name for parameter in registry.get(name).parameters()] for name in registry.names()
+            name: [parameter.name for parameter in registry.get(name).parameters()]
+            for name in registry.names()
         }
+        _check_defaults(settings.query, algorithms)
         self._rules = Rules(settings.query, settings.limits, algorithms)
         self._errors_topic = settings.errors_topic
         self._inputs = {one.topic: one for one in settings.inputs}
@@ -90,6 +95,14 @@ class Answerer:
     ) -> Answer:
         key, value = error_record(message, origin, code, reason, job_id)
         return Answer(self._errors_topic, key, value, None)
+
+
+def _check_defaults(query: QueryDefaults, algorithms: Mapping[str, Collection[str]]) -> None:
+    """Refuse at the start a config by which no message could be answered."""
+    accepted = registry.get(query.algorithm).parameters()
+    asked = question(None, None, query, algorithms).query
+    check_query(asked)
+    resolved_parameters(query.algorithm, accepted, query.algorithm_params)
 
 
 def memory_meter() -> Callable[[], int]:

@@ -1,4 +1,4 @@
-"""The one Python operator: a message in, its one answer out. The work is in `answers`; this is Flink's side."""
+"""The one Python operator, Flink's side of it: a message in, its one answer out. `answers` does the work."""
 
 from __future__ import annotations
 

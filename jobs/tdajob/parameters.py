@@ -12,7 +12,6 @@ from tdajob.errors import MessageError
 from tdajob.settings import QueryDefaults
 from tdajob.topology.values import Query
 
-MAX_FIELD = 46337  # the largest prime whose products the engines can hold
 _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
 
 
@@ -56,7 +55,9 @@ def _algorithm(value: Any, default: str, known: Iterable[str]) -> str:
     if not isinstance(value, str):
         raise MessageError("bad_field", f"algorithm: must be a text, not {value!r:.60}")
     if value not in known:
-        raise MessageError("unknown_algorithm", f"algorithm: {value[:60]!r} is not known{_nearest(value, known)}")
+        raise MessageError(
+            "unknown_algorithm", f"algorithm: {value[:60]!r} is not known{_nearest(value, known)}"
+        )
     return value
 
 
@@ -84,7 +85,9 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 def _integer(least: int) -> Callable[[Any, str], int]:
     def read(value: Any, path: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise MessageError("bad_parameter", f"{path}: must be an integer of at least {least}, not {value!r:.60}")
+            raise MessageError(
+                "bad_parameter", f"{path}: must be an integer of at least {least}, not {value!r:.60}"
+            )
         return value
 
     return read
@@ -106,13 +109,6 @@ def _text(value: Any, path: str) -> str:
     return value
 
 
-def _prime(value: Any, path: str) -> int:
-    number = _integer(2)(value, path)
-    if number > MAX_FIELD or any(number % divisor == 0 for divisor in range(2, int(number**0.5) + 1)):
-        raise MessageError("bad_parameter", f"{path}: must be a prime of at most {MAX_FIELD}, not {number}")
-    return number
-
-
 def _pairs(value: Any, path: str) -> str:
     if not _PAIRS.fullmatch(_text(value, path)):
         raise MessageError("bad_parameter", f"{path}: must be all, none or top:K, not {value[:60]!r}")
@@ -124,7 +120,7 @@ _READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "max_persistence": _number_or_none,
     "min_persistence": _number,
     "betti_at": _number_or_none,
-    "homology_coeff_field": _prime,
+    "homology_coeff_field": _integer(2),
     "engine": _text,
     "pairs": _pairs,
 }

@@ -24,8 +24,9 @@ MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
 # A row that carries no message: it makes every compute subtask start its Python worker, and report its
 # metrics, before the first user's message comes.
 _HEARTBEAT_QUERY = (
-    "SELECT CAST(NULL AS BYTES) AS `value`, CAST(NULL AS STRING) AS `topic`, CAST(NULL AS INT) AS `partition`,"
-    " `beat` AS `offset`, CAST(NULL AS TIMESTAMP_LTZ(3)) AS `timestamp` FROM `heartbeat`"
+    "SELECT CAST(NULL AS BYTES) AS `value`, CAST(NULL AS STRING) AS `topic`,"
+    " CAST(NULL AS INT) AS `partition`, `beat` AS `offset`,"
+    " CAST(NULL AS TIMESTAMP_LTZ(3)) AS `timestamp` FROM heartbeat"
 )
 
 

@@ -110,4 +110,4 @@ def _by_length(pairs: list[dict[str, Any]]) -> list[int]:
 def _check_finite(diagram: Diagram) -> None:
     for bars in diagram.bars:
         if len(bars) and not (np.isfinite(bars[:, 0]).all() and not np.isnan(bars[:, 1]).any()):
-            raise MessageError("not_finite", "the persistence diagram holds values beyond float64")
+            raise MessageError("non_finite", "the persistence diagram holds values beyond float64")

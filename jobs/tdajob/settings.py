@@ -95,9 +95,9 @@ def load(text: str) -> Settings:
         parallelism=root.integer("parallelism", least=1),
         inputs=_inputs(root),
         errors_topic=root.text("errors_topic"),
-        kafka=_kafka(root.object("kafka")),
-        query=_query(root.object("query")),
-        limits=_limits(root.object("limits")),
+        kafka=_kafka(root.inner("kafka")),
+        query=_query(root.inner("query")),
+        limits=_limits(root.inner("limits")),
     )
     root.finish()
     return settings
@@ -105,7 +105,7 @@ def load(text: str) -> Settings:
 
 def _inputs(root: _Reader) -> tuple[Input, ...]:
     inputs = []
-    for reader in root.objects("inputs"):
+    for reader in root.inners("inputs"):
         inputs.append(
             Input(
                 route=reader.choice("route", ROUTES),
@@ -131,7 +131,7 @@ def _kafka(reader: _Reader) -> Kafka:
         bootstrap_servers=reader.text("bootstrap_servers"),
         group_id=reader.text("group_id"),
         start_from=start,
-        properties=reader.mapping("properties"),
+        properties=reader.free("properties"),
         delivery=reader.choice("delivery", DELIVERIES),
         transactional_id_prefix=reader.text("transactional_id_prefix"),
         transaction_timeout_ms=reader.integer("transaction_timeout_ms", least=1),
@@ -151,7 +151,7 @@ def _query(reader: _Reader) -> QueryDefaults:
         betti_at=reader.number_or_none("betti_at"),
         homology_coeff_field=reader.integer("homology_coeff_field", least=2),
         engine=reader.text("engine"),
-        algorithm_params=reader.mapping("algorithm_params"),
+        algorithm_params=reader.free("algorithm_params"),
         pairs=reader.text("pairs"),
     )
     reader.finish()
@@ -214,16 +214,16 @@ class _Reader:
     def number_or_none(self, key: str) -> float | None:
         return None if self.take(key) is None else self.number(key)
 
-    def mapping(self, key: str) -> dict[str, Any]:
+    def free(self, key: str) -> dict[str, Any]:
         value = self.take(key)
         if not isinstance(value, dict):
             raise self._wrong(key, "an object", value)
         return value
 
-    def object(self, key: str) -> _Reader:
+    def inner(self, key: str) -> _Reader:
         return _Reader(self.take(key), self._at(key))
 
-    def objects(self, key: str) -> list[_Reader]:
+    def inners(self, key: str) -> list[_Reader]:
         value = self.take(key)
         if not isinstance(value, list) or not value:
             raise self._wrong(key, "a list of at least one object", value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 import orjson
@@ -90,14 +91,13 @@ def _survey(node: Any, skip: object, depth: int) -> tuple[int, bool]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise MessageError("duplicate_key", f"has the key {twice[:100]!r} more than once in one object")
     return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise MessageError("not_finite", f"holds {name}, which is neither JSON nor a number to compute with")
+    raise MessageError("non_finite", f"holds {name}, which is neither JSON nor a number to compute with")
 
 
 def _exact_integer(digits: str) -> int:
@@ -110,5 +110,5 @@ def _exact_integer(digits: str) -> int:
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise MessageError("not_finite", f"holds {digits[:40]}, beyond the range of float64")
+        raise MessageError("non_finite", f"holds {digits[:40]}, beyond the range of float64")
     return value

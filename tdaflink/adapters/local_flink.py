@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -40,10 +42,14 @@ class FlinkSettings:
     @property
     def config(self) -> dict[str, str]:
         """Flink's configuration for this environment."""
-        values = {**self.ports, "folder": self.folder, "folder_uri": f"file://{self.folder}"}
-        return filled_in(
-            self.profile.flink, {**values, "python": self.python}, source=f"{self.profile.name}/flink.yaml"
-        )
+        values = {
+            **self.ports,
+            "folder": self.folder,
+            "folder_uri": f"file://{self.folder}",
+            "tmp": temporary_folder(self.folder),
+            "python": self.python,
+        }
+        return filled_in(self.profile.flink, values, source=f"{self.profile.name}/flink.yaml")
 
     @property
     def rest_url(self) -> str:
@@ -64,8 +70,8 @@ class FlinkFiles:
 
     def write(self) -> None:
         """The config and lib folders as they should be now."""
-        for name in ("conf", "tmp", "uploads"):
-            make_folder(self._home / name)
+        for folder in (self._home / "conf", self._home / "uploads", temporary_folder(self.settings.folder)):
+            make_folder(folder)
         config = yaml.safe_dump(self.settings.config, sort_keys=False, width=1_000_000)
         write_atomically(self._home / "conf" / "config.yaml", config)
         logging = profile_folder(self.settings.profile.name) / "log4j2.properties"
@@ -202,6 +208,17 @@ class TaskManager:
         # Before the first heartbeat this is the epoch, not a time since.
         silent = min(age, time.time() - worker["timeSinceLastHeartbeat"] / 1000)
         return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
+
+
+def temporary_folder(folder: Path) -> Path:
+    """Where Flink puts its temporary files: inside the environment's folder.
+
+    PyFlink's start script does not quote this path, so one with spaces is replaced by one of the system's.
+    """
+    inside = folder / "flink" / "tmp"
+    if not any(character.isspace() for character in str(inside)):
+        return inside
+    return Path(tempfile.gettempdir()) / f"tdaflink-{os.getuid()}-{digest(str(folder))}"
 
 
 def bash_available() -> bool:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 from tdaflink.adapters.folders import free_megabytes, make_folder, writing
-from tdaflink.adapters.local_flink import FlinkFiles, FlinkSettings, JobManager, TaskManager, bash_available
+from tdaflink.adapters.local_flink import (
+    FlinkFiles,
+    FlinkSettings,
+    JobManager,
+    TaskManager,
+    bash_available,
+    temporary_folder,
+)
 from tdaflink.adapters.local_java import end_of_file, find_local_java
 from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
 from tdaflink.adapters.maven import JarCache
@@ -116,9 +123,10 @@ class ProcessRuntime:
 
     def purge(self) -> None:
         """Remove topics, checkpoints, logs and configuration."""
-        if self._folder.exists():
-            with writing(self._folder):
-                shutil.rmtree(self._folder)
+        for folder in (temporary_folder(self._folder), self._folder):
+            if folder.exists():
+                with writing(folder):
+                    shutil.rmtree(folder)
 
     def components(self) -> list[Component]:
         """Each component as it is now."""

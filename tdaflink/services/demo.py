@@ -49,6 +49,7 @@ def run(
         _job(env, store, reporter, keep=keep or passing),
     ):
         answers = list(_answers(KafkaClient(env.endpoints.kafka), reporter, show))
+    answers.sort(key=lambda answer: CLOUDS.index(answer.cloud))
     wrong = [answer for answer in answers if not answer.as_expected]
     if wrong:
         first = wrong[0]

@@ -26,7 +26,7 @@ class Expected:
 
 def mixed_requests(count: int, seed: int = 0) -> list[Expected]:
     """`count` messages in random order, about half of them good, each bad kind at least once if they fit."""
-    random_state = random.Random(seed)  # noqa: S311 (test data, not secrets)
+    random_state = random.Random(seed)
     kinds = list(BAD)
     chosen = []
     for index in range(count):
@@ -92,11 +92,19 @@ BAD: dict[str, tuple[str, Callable[[str], bytes | None], bool]] = {
     "not UTF-8": ("not_utf8", lambda job_id: b'{"job_id": "\xff' + job_id.encode() + b'"}', False),
     "broken JSON": ("bad_json", _text('{"job_id": "JOB", "point_cloud": {'), False),
     "a list": ("not_an_object", _text('["JOB"]'), False),
-    "NaN": ("not_finite", _text('{"job_id": "JOB", "point_cloud": {"points": [[NaN, 1]]}}'), False),
-    "Infinity": ("not_finite", _text('{"job_id": "JOB", "point_cloud": {"points": [[-Infinity, 1]]}}'), False),
-    "1e400": ("not_finite", _text('{"job_id": "JOB", "point_cloud": {"points": [[1e400, 1]]}}'), False),
-    "too far": ("not_finite", _message([[1e200, 0], [0, 0]]), True),
-    "duplicate key": ("duplicate_key", _text('{"job_id": "JOB", "point_cloud": {"points": [[1]], "points": [[2]]}}'), True),
+    "NaN": ("non_finite", _text('{"job_id": "JOB", "point_cloud": {"points": [[NaN, 1]]}}'), False),
+    "Infinity": (
+        "non_finite",
+        _text('{"job_id": "JOB", "point_cloud": {"points": [[-Infinity, 1]]}}'),
+        False,
+    ),
+    "1e400": ("non_finite", _text('{"job_id": "JOB", "point_cloud": {"points": [[1e400, 1]]}}'), False),
+    "too far": ("non_finite", _message([[1e200, 0], [0, 0]]), True),
+    "duplicate key": (
+        "duplicate_key",
+        _text('{"job_id": "JOB", "point_cloud": {"points": [[1]], "points": [[2]]}}'),
+        True,
+    ),
     "long integer": ("integer_too_large", _message([[2**53 + 1, 0], [0.5, 0]]), True),
     "deep": ("too_deep", _message(extra=json.loads("[" * 40 + "]" * 40)), True),
     "very deep": ("too_deep", _text('{"job_id": "JOB", "x": ' + "[" * 5000 + "]" * 5000 + "}"), False),

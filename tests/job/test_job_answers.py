@@ -18,7 +18,7 @@ from tdajob.answers import Answer, Answerer, Done
 from tdajob.errors import KEPT_BYTES, Origin
 from tdajob.messages import Rules, parse_request
 from tdajob.results import Effort, result_record
-from tdajob.topology.values import Diagram
+from tdajob.topology.values import ComputationError, Diagram
 
 KAFKA_TIME = 1_704_110_500_000
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
@@ -161,7 +161,7 @@ def test_a_result_over_the_limit_keeps_its_longest_pairs() -> None:
     found = strict(answer.value)["tda_results"]
     assert len(answer.value) <= limit
     assert found["pairs_truncated"] is True
-    assert [group["num_features"] for group in found["homology_groups"]][0] == 60
+    assert found["homology_groups"][0]["num_features"] == 60
     kept = [pair["death"] for pair in found["persistence_pairs"]]
     assert 10 < len(kept) < 60
     assert "inf" in kept
@@ -215,3 +215,19 @@ def test_a_result_that_cannot_fit_is_an_error() -> None:
 def test_the_metrics_count_results_only(answerer: Answerer) -> None:
     assert isinstance(ask(answerer, request("a", SQUARE)).done, Done)
     assert ask(answerer, b"").done is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"query__algorithm": "vietoris_ripz"}, "vietoris_rips"),
+        ({"query__algorithm_params": {"landmark": 3}}, "landmark"),
+        ({"query__engine": "steam"}, "steam"),
+        ({"query__homology_coeff_field": 4}, "homology_coeff_field"),
+    ],
+)
+def test_a_config_that_can_answer_nothing_stops_the_job_at_its_start(
+    changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ComputationError, match=reason):
+        Answerer(settings.load(settings_text(**changes)))

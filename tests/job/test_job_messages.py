@@ -55,7 +55,10 @@ def test_the_seeds_own_message() -> None:
     assert found.question.query.max_persistence == 1.0
 
 
-@pytest.mark.parametrize("name", [name for name, bad in BAD.items() if bad[0] != "too_many_points"])
+BY_ITS_TEXT_ALONE = BAD.keys() - {"too far", "no prime", "too many points"}
+
+
+@pytest.mark.parametrize("name", sorted(BY_ITS_TEXT_ALONE))
 def test_each_bad_message_gets_its_code(name: str) -> None:
     code, make, known = BAD[name]
     with pytest.raises(MessageError) as caught:
@@ -91,14 +94,13 @@ def test_each_bad_message_gets_its_code(name: str) -> None:
         (request("a", [[1]], algorithm="witnes"), "unknown_algorithm", "did you mean witness"),
         (request("a", [[1]], parameters=[]), "bad_field", "parameters: must be an object"),
         (request("a", [[1]], parameters={"max_dim": 1}), "unknown_parameter", "did you mean max_dimension"),
-        (request("a", [[1]], algorithm="alpha", parameters={"landmarks": 1}), "unknown_parameter", "of alpha"),
+        (request("a", [[1]], algorithm="alpha", parameters={"landmarks": 1}), "unknown_parameter", "alpha"),
         (request("a", [[1]], parameters={"max_dimension": 1.5}), "bad_parameter", "max_dimension"),
         (request("a", [[1]], parameters={"max_persistence": "1"}), "bad_parameter", "max_persistence"),
         (request("a", [[1]], parameters={"max_persistence": True}), "bad_parameter", "max_persistence"),
         (request("a", [[1]], parameters={"min_persistence": None}), "bad_parameter", "min_persistence"),
         (request("a", [[1]], parameters={"pairs": "most"}), "bad_parameter", "all, none or top:K"),
         (request("a", [[1]], parameters={"pairs": 3}), "bad_parameter", "pairs: must be a text"),
-        (request("a", [[1]], parameters={"homology_coeff_field": 46349}), "bad_parameter", "prime of at most"),
         (request("a", [[1]], extra={"deep": [2**60]}), "integer_too_large", "beyond 2"),
         (request("a", [[2**70, 0.5]]), "integer_too_large", "beyond 2"),
     ],
@@ -117,14 +119,16 @@ def test_long_integers_are_refused_anywhere(digits: str) -> None:
         f'{{"job_id": "a", "point_cloud": {{"points": [[{digits}, 0.5]]}}}}',
         f'{{"job_id": "a", "point_cloud": {{"points": [[1]]}}, "note": {digits}}}',
     ):
-        assert refused(text.encode()).code in ("integer_too_large", "not_finite")
+        assert refused(text.encode()).code in ("integer_too_large", "non_finite")
 
 
 def test_large_floats_and_the_largest_exact_integer_are_fine() -> None:
     assert read(request("a", [[1e100, 2**53], [-1e20, -(2**53)]])).points[0, 1] == 2**53
 
 
-@pytest.mark.parametrize("dropped", ['"a:b": 1', '"a": {"b": "c:d:e"}', '"timestamp": "2024-01-01T12:00:00Z"', '"a": []'])
+@pytest.mark.parametrize(
+    "dropped", ['"a:b": 1', '"a": {"b": "c:d:e"}', '"timestamp": "2024-01-01T12:00:00Z"', '"a": []']
+)
 def test_duplicate_keys_are_found_wherever_they_are(dropped: str) -> None:
     cloud = '"point_cloud": {"points": [[1, 2]]}'
     for text in (f"{{{dropped}, {dropped}, {cloud}}}", f'{{"deep": [{{{dropped}, {dropped}}}], {cloud}}}'):
@@ -216,7 +220,11 @@ def test_the_array_is_exact() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -224,7 +232,12 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_whatever_is_sent_is_a_request_or_an_error(value: Any) -> None:
-    for message in (value, request("a", value), request("a", [[1]], parameters=value), request("a", [[1]], x=value)):
+    for message in (
+        value,
+        request("a", value),
+        request("a", [[1]], parameters=value),
+        request("a", [[1]], x=value),
+    ):
         try:
             found = read(message)
         except MessageError:

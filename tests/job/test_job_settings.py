@@ -54,7 +54,10 @@ def test_every_key_is_needed(path: str) -> None:
         ({"job_name": ""}, "job_name: must be a text"),
         ({"query__min_persistence": -1}, r"query\.min_persistence: must be a finite number"),
         ({"query__betti_at": "1"}, r"query\.betti_at: must be a finite number"),
-        ({"kafka__start_from": "yesterday"}, r"kafka\.start_from: must be one of committed, earliest, latest"),
+        (
+            {"kafka__start_from": "yesterday"},
+            r"kafka\.start_from: must be one of committed, earliest, latest",
+        ),
         ({"kafka__start_from": True}, r"kafka\.start_from"),
         ({"kafka__delivery": "none"}, r"kafka\.delivery: must be one of at_least_once, exactly_once"),
         ({"kafka__properties": {"a": 1}}, r"kafka\.properties\.a: must be a text"),

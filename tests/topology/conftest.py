@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from topology_cases import LIMITS
-
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
+from topology_cases import LIMITS
 
 MakeEngine = Callable[..., Engine]
 

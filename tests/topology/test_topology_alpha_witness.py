@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tdajob.topology.geometry import farthest_points, sorted_points
+from tdajob.topology.values import FloatArray
 from topology_cases import (
     SQUARE,
     Simplex,
@@ -17,9 +19,6 @@ from topology_cases import (
     sorted_bars,
     uniform,
 )
-
-from tdajob.topology.geometry import farthest_points, sorted_points
-from tdajob.topology.values import FloatArray
 
 
 def close(ours: FloatArray, defined: FloatArray) -> None:

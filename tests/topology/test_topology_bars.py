@@ -7,11 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from topology_cases import SQUARE, circle, computed, integer_grid, query
-
 from tdajob.topology.bars import finished_bars
 from tdajob.topology.summary import betti_at, betti_numbers, homology_groups, persistence_pairs
 from tdajob.topology.values import ComputationError, Diagram
+from topology_cases import SQUARE, circle, computed, integer_grid, query
 
 INF = math.inf
 DIAGRAM = Diagram(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -15,10 +16,9 @@ import numpy as np
 import psutil
 import pytest
 from conftest import MakeEngine
-from topology_cases import SQUARE, bits, computed, query, sphere, uniform
-
 from tdajob.topology.engine import Engine
 from tdajob.topology.values import ComputationError
+from topology_cases import SQUARE, bits, computed, query, sphere, uniform
 
 JOBS = Path(__file__).parents[2] / "jobs"
 IN_CHILD = query(max_dimension=2)
@@ -110,7 +110,7 @@ def test_a_child_that_died_idle_harms_nobody(make_engine: MakeEngine) -> None:
 
 
 def test_memory_is_bounded_and_the_next_works(make_engine: MakeEngine) -> None:
-    """400 points make 2 GB of simplices, of which a cut far out leaves the prediction nothing to see."""
+    """With a cut, even one far out, the prediction cannot know the gigabyte of simplices."""
     engine = make_engine(max_predicted_bytes=64 << 20)
     error = failure(engine, uniform(250, 0), query(engine="gudhi", cut=5.0))
     assert error.code == "out_of_memory"
@@ -222,7 +222,7 @@ def test_it_runs_from_a_zip(tmp_path: Path) -> None:
         "running = engine.Engine(LIMITS)\n"
         "diagram = running.compute(SQUARE, query(max_dimension=2))\n"
         "running.close()\n"
-        "print(engine.__file__, diagram.bars[1].tolist())\n"
+        "print(engine.__file__, *diagram.bars[1][0].tolist())\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
@@ -233,10 +233,7 @@ def test_it_runs_from_a_zip(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    expected = f"{bundle}/tdajob/topology/engine.py [[1.0, {np.sqrt(2)!r}]]\n".replace("np.float64", "")
-    assert done.stdout.replace("(", "").replace(")", "") == expected.replace("(", "").replace(")", ""), (
-        done.stderr
-    )
+    assert done.stdout == f"{bundle}/tdajob/topology/engine.py 1.0 {math.sqrt(2)}\n", done.stderr
 
 
 def test_the_child_imports_little() -> None:
@@ -244,7 +241,7 @@ def test_the_child_imports_little() -> None:
         f"import sys; sys.path.insert(0, {str(JOBS)!r})\n"
         "from tdajob.topology import child, registry\n"
         "registry.load_built_in()\n"
-        "heavy = {'scipy.stats', 'scipy.optimize', 'sklearn', 'matplotlib', 'pyflink', 'importlib.metadata'}\n"
+        "heavy = {'scipy.stats', 'scipy.optimize', 'sklearn', 'matplotlib', 'pyflink'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

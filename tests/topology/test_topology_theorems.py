@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
-from topology_cases import SQUARE, circle, computed, infinite_bars, longest, query, sphere, torus
-
 from tdajob.topology.values import FloatArray, Query
+from topology_cases import SQUARE, circle, computed, infinite_bars, longest, query, sphere, torus
 
 RIPS = query(max_dimension=2)
 ALPHA = query("alpha", max_dimension=2)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
-
 from tdajob.topology import registry
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.parameters import resolved_parameters

@@ -1,4 +1,6 @@
-"""An algorithm of another package that misbehaves as it is told; the tests install it beside its entry point."""
+"""An algorithm of another package that misbehaves as it is told; tests install it with an entry point."""
+
+# ruff: noqa: ARG002 -- the signatures are those of the base class
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ import os
 import time
 
 import numpy as np
-
 from tdajob.topology.bars import finished_bars
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm

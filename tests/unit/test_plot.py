@@ -33,7 +33,7 @@ TORUS = Result(
 
 
 def words(svg: Path) -> str:
-    """The texts of a picture; matplotlib draws letters as paths and keeps the text as a comment beside them."""
+    """The texts of a picture: matplotlib draws letters as paths, with the text as a comment."""
     return "\n".join(re.findall(r"<!-- (.*?) -->", svg.read_text(encoding="utf-8"), re.DOTALL))
 
 

@@ -53,7 +53,7 @@ def test_the_lock_survives_being_written_and_read() -> None:
 def test_every_profile_is_valid_and_its_places_can_be_filled(name: str) -> None:
     profile = profiles.load_profile(name)
     ports = profile.ports.shifted(100)
-    values = {**ports, "folder": "/f", "folder_uri": "file:///f", "python": "/p"}
+    values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "python": "/p"}
     flink = filled_in(profile.flink, values, source=name)
     assert flink["rest.port"] == str(profile.ports.rest + 100)
     assert flink["execution.checkpointing.dir"] == "file:///f/checkpoints"

@@ -90,7 +90,7 @@ def test_stdin_is_a_file_too(run_tdaflink: Run) -> None:
         (["tours"], 4, "tours is neither a file nor a shape", "did you mean torus?"),
         (["circle", "--points", "0"], 2, "0 points", "--points 500"),
         (["circle", "--count", "0"], 2, "--count 0", "--count 1"),
-        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: not of the form", "max_persistence=0.6"),
+        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: not of the form", "=0.6"),
     ],
 )  # fmt: skip
 def test_wrong_words(run_tdaflink: Run, words: list[str], code: int, error: str, hint: str) -> None:
@@ -113,13 +113,15 @@ def test_a_dead_broker_is_reported_within_three_seconds(
 ) -> None:
     save_environment(tmp_path, kafka="127.0.0.1:9")
     started = time.monotonic()
+    run_tdaflink("send", "circle", "--dry-run")
+    begun = time.monotonic()
     done = run_tdaflink(*words, "-o", "json")
-    taken = time.monotonic() - started
+    taken = time.monotonic() - begun
     assert done.code == 3
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert error["message"] == "no Kafka broker answers at 127.0.0.1:9"
     assert "tdaflink setup" in error["hint"]
-    assert taken < 3.0 + 1.5  # and the start of Python on a busy machine
+    assert taken < 3.0 + (begun - started)  # what the start of the command takes on this machine
 
 
 @pytest.mark.parametrize(
