@@ -88,7 +88,7 @@ class FlinkFiles:
         logs = make_folder(self.settings.folder / "logs" / component)
         options, dynamic = self._resource_parameters(kind)
         command = (
-            *(str(self.java.java), *options, *self.settings.config["env.java.opts.all"].split()),
+            *(str(self.java.java), *options, *self._java_options(kind)),
             *processes.markers(component),
             f"-Dlog.file={logs / f'{component}.log'}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
@@ -111,6 +111,10 @@ class FlinkFiles:
         # As Flink's scripts have it: sorted, with flink-dist last.
         jars = sorted(self._home.glob("lib/*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar))
         return ":".join(str(jar) for jar in jars)
+
+    def _java_options(self, kind: str) -> list[str]:
+        names = ("all", "jobmanager" if kind == "JM" else "taskmanager")
+        return " ".join(self.settings.config.get(f"env.java.opts.{name}", "") for name in names).split()
 
     def _folders(self) -> dict[str, str]:
         """What Flink's own scripts export for the program."""

@@ -42,7 +42,8 @@ class KafkaSettings:
 
     @property
     def digest(self) -> str:
-        return digest(sorted(self.properties.items()), [jar.name for jar in self.jars])
+        options = self.profile.kafka_java_options
+        return digest(sorted(self.properties.items()), options, [jar.name for jar in self.jars])
 
 
 class KafkaBroker:
@@ -64,9 +65,9 @@ class KafkaBroker:
         self._write_files()
         self._format_once()
         make_folder(self._logs)
-        options = (f"-Xmx{self._settings.profile.kafka_memory}", "-Xms128m", "-XX:+ExitOnOutOfMemoryError")
+        options = (*self._settings.profile.kafka_java_options, *processes.markers(self.name))
         command = (
-            *self._java_command(*options, *processes.markers(self.name)),
+            *self._java_command(*options),
             *("kafka.Kafka", str(self._home / "server.properties")),
         )
         return Launch(self.name, command, self._environ(), self._logs / f"{self.name}.out", self.settings)

@@ -44,7 +44,7 @@ class Profile(BaseModel):
     ports: Ports
     taskmanagers: int = Field(ge=1)
     topics: TopicSizing
-    kafka_memory: str = Field(pattern=r"^\d+[mg]$")
+    kafka_java_options: tuple[str, ...]
     min_free_disk_mb: int = Field(ge=0)
     ready_within: float = Field(gt=0)
     stopped_within: float = Field(gt=0)

@@ -27,6 +27,7 @@ from tdaflink.domain.progress import Reporter
 WAIT_SECONDS = 60.0
 IDLE_SECONDS = 30.0
 TELL_AFTER_SECONDS = 3.0
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -190,4 +191,6 @@ def _what(progress: _Progress) -> str:
     sought = progress.sought
     if sought.count is not None:
         return f"{sought.count - progress.shown} of {sought.count} results"
-    return ", ".join(sorted(progress.pending)[:5])
+    if len(progress.pending) > _NAMED:
+        return f"the results of {len(progress.pending)} jobs"
+    return "the result of " + ", ".join(sorted(progress.pending))

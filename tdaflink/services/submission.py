@@ -38,7 +38,7 @@ LOCK_SECONDS = 300.0
 STABLE_SECONDS = 5.0  # RUNNING means: and no restart for so long
 SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
 READY_METRIC = "tda_ready"  # the shipped job's operators report it once their open() has passed
-_LOCAL_ENVIRONMENT = "tdaflink: not a cluster environment"  # what main() says when its gateway was mixed up
+_LOCAL_ENVIRONMENT = "the execution environment is local"  # main() says so where gateways were mixed up
 _WEDGED = "setGatewayServer"
 _RUN_ATTEMPTS = 3
 

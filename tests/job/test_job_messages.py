@@ -262,12 +262,15 @@ def test_proper_json_passes_the_strict_reader(value: Any) -> None:
         assert error.code in ("too_deep", "bad_json")  # noqa: PT017
 
 
-def test_reading_is_fast() -> None:
+def test_strict_reading_costs_no_more_than_the_careless_kind() -> None:
     raw = orjson.dumps(request("a", circle(200, random.Random(1))))
     known = rules()
-    durations = []
-    for _ in range(200):
+    strict, careless = [], []
+    for _ in range(200):  # in turns, so that a busy machine slows down both
         begin = time.perf_counter()
         parse_request(raw, ORIGIN, known)
-        durations.append(time.perf_counter() - begin)
-    assert min(durations) < 150e-6, f"{min(durations) * 1e6:.0f} µs for 200 points"
+        middle = time.perf_counter()
+        np.asarray(json.loads(raw)["point_cloud"]["points"])
+        strict.append(middle - begin)
+        careless.append(time.perf_counter() - middle)
+    assert min(strict) < 1.5 * min(careless)

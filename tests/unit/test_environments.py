@@ -104,7 +104,7 @@ def test_env_list_and_use(run_tdaflink: Runner, store: EnvironmentStore) -> None
     assert [row["name"] for row in used] == ["second"]
     rows = run_tdaflink("env", "list", "-o", "json").json()
     assert [(row["name"], row["current"]) for row in rows] == [("local", False), ("second", True)]
-    table = run_tdaflink("env", "list").stdout.splitlines()
+    table = run_tdaflink("env", "list", environ={"FLINK_REST_URL": "http://other:1"}).stdout.splitlines()
     assert table[0].split() == ["ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA"]
     assert table[2].split() == ["*", "second", "local", "process", "http://127.0.0.1:8182", "127.0.0.1:9092"]
     assert run_tdaflink("env", "use", "third").code == 4

@@ -69,9 +69,17 @@ class VietorisRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The Rips diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = pairwise_distances(points)
+        distances = pairwise_distances(_scattered(points))
         engine, raw = _intervals(distances, query)
         return Diagram(finished_bars(raw, query, query.max_persistence), engine, query.max_persistence, 0.0)
+
+
+def _scattered(points: FloatArray) -> FloatArray:
+    """The points in one fixed order that has nothing to do with where they are.
+
+    Sorted points make the edge collapse two to four times slower; the bars do not depend on the order.
+    """
+    return points[np.random.default_rng(0).permutation(len(points))]
 
 
 def _is_fast(query: Query) -> bool:

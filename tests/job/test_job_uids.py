@@ -1,0 +1,25 @@
+"""Savepoints find state again by these names: this list may grow, but no line of it may change."""
+
+from __future__ import annotations
+
+from tdajob import uids
+
+RELEASED = {
+    "requests-source",
+    "requests-columns",
+    "requests-rows",
+    "heartbeat-source",
+    "heartbeat-columns",
+    "heartbeat-rows",
+    "compute",
+    "answers-rows",
+    "answers-columns",
+    "answers-sink",
+}
+
+
+def test_every_released_uid_is_still_there() -> None:
+    tables = [uids.HEARTBEAT, uids.ANSWERS, *uids.ROUTES.values()]
+    now = [uids.COMPUTE, *(uid for table in tables for uid in table.values())]
+    assert len(set(now)) == len(now), "no two operators share a uid"
+    assert set(now) >= RELEASED
