@@ -1,130 +1,25 @@
-"""What tests share: the command as a subprocess, and one real local cluster for the whole run."""
+"""What tests share: the command in a folder of its own, and one real local cluster for the whole run."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
-
-_ROOT = Path(__file__).resolve().parent.parent
-# What the caller's shell says about environments must not reach the tests.
-_NOT_INHERITED = {
-    "TDA_ENVIRONMENT",
-    "FLINK_REST_URL",
-    "KAFKA_BOOTSTRAP_SERVERS",
-    "KAFKA_BOOTSTRAP_SERVERS_CLUSTER",
-    "SCHEMA_REGISTRY_URL",
-    "COLUMNS",
-}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A finished call of the command."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    def json(self) -> Any:
-        """Its data; the call must have succeeded."""
-        assert self.code == 0, f"exit code {self.code}\n{self.stdout}\n{self.stderr}"
-        return json.loads(self.stdout)
-
-
-def command_line(*args: str) -> list[str]:
-    """The installed command; in a checkout that is not installed, the package."""
-    installed = Path(sys.executable).parent / "tdaflink"
-    start = [str(installed)] if installed.exists() else [sys.executable, "-m", "tdaflink"]
-    return [*start, *args]
-
-
-def command_environ(state: Path, **additions: str) -> dict[str, str]:
-    """The environment of a call that keeps its state in `state`."""
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    if not (Path(sys.executable).parent / "tdaflink").exists():
-        kept["PYTHONPATH"] = str(_ROOT)
-    return {**kept, "TDAFLINK_STATE_DIR": str(state), "NO_COLOR": "1", **additions}
-
-
-Runner = Callable[..., Ran]
-
-
-def _runner(state: Path) -> Runner:
-    def run(
-        *args: str, timeout: float = 60, stdin: str | None = None, environ: dict[str, str] | None = None
-    ) -> Ran:
-        done = subprocess.run(
-            command_line(*args),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            input=stdin or "",
-            env=command_environ(state, **(environ or {})),
-            cwd=state,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    return run
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The local environment that the whole test run shares."""
-
-    name: str
-    rest_url: str
-    kafka: str
-    state: Path
-    run: Runner
-
-    @property
-    def folder(self) -> Path:
-        return self.state / "environments" / self.name
-
-    def processes(self) -> dict[str, psutil.Process]:
-        """Component -> its process, told by its command line, not by tdaflink's records."""
-        return {
-            argument.split("=", 1)[1]: process
-            for process in processes_of(self.folder)
-            for argument in process.cmdline()
-            if argument.startswith("-Dtdaflink.component=")
-        }
-
-
-def processes_of(folder: Path) -> list[psutil.Process]:
-    """Every process that an environment's folder has started, Python workers included."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get("TDAFLINK_PROCESS_OF") == str(folder)
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
+from harness import Cluster, Runner, processes_of, runner
 
 
 @pytest.fixture
 def run_tdaflink(tmp_path: Path) -> Runner:
     """The command with a state folder of its own, in which nothing is set up."""
-    return _runner(tmp_path)
+    return runner(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A real Flink and Kafka, set up once by the command and torn down at the end, whatever happened."""
     state = tmp_path_factory.mktemp("state")
-    run = _runner(state)
+    run = runner(state)
     folder = state / "environments" / "local"
     try:
         up = run("setup", "--env", "local", "--port-offset", "auto", "-o", "json", timeout=420).json()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Cluster
+from harness import Cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Cluster, Ran
+from harness import Cluster, Ran
 
 from tdaflink.domain.waiting import poll
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from conftest import Cluster, command_environ, command_line
+from harness import Cluster, command_environ, command_line
 
 pytestmark = pytest.mark.cluster
 

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
-from conftest import Cluster, command_environ, command_line, processes_of
+from harness import Cluster, command_environ, command_line, processes_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.breaks_cluster, pytest.mark.timeout(420)]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
-from conftest import Cluster
+from harness import Cluster
 
 pytestmark = pytest.mark.cluster
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
-from topology_cases import LIMITS
-
-MakeEngine = Callable[..., Engine]
+from topology_cases import LIMITS, MakeEngine
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import MakeEngine
 from tdajob.topology.engine import Engine
 from tdajob.topology.values import ComputationError
-from topology_cases import SQUARE, bits, computed, query, sphere, uniform
+from topology_cases import SQUARE, MakeEngine, bits, computed, query, sphere, uniform
 
 JOBS = Path(__file__).parents[2] / "jobs"
 IN_CHILD = query(max_dimension=2)

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import MakeEngine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
 from tdajob.topology.values import ComputationError, FloatArray, Query
-from topology_cases import LIMITS, SQUARE, bits, computed, query, uniform
+from topology_cases import LIMITS, SQUARE, MakeEngine, bits, computed, query, uniform
 
 
 def refusal(engine: Engine, points: Any, asked: Query) -> ComputationError:

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 from tdajob.topology import registry
+from tdajob.topology.engine import Engine
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.values import Diagram, FloatArray, Limits, Query
@@ -15,6 +16,7 @@ LIMITS = Limits(max_points=5000, max_predicted_bytes=2 << 30, compute_timeout=60
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 Simplex = tuple[int, ...]
+MakeEngine = Callable[..., Engine]
 
 
 def query(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Ran, Runner
+from harness import Ran, Runner
 
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.processes import Launch, ProcessTable

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import Runner, command_environ
+from harness import Runner, command_environ
 
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.domain.errors import BadArtifact, NotFound, Unreachable
