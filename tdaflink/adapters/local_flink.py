@@ -200,10 +200,13 @@ class TaskManager:
         reply = _get(f"{self._files.settings.rest_url}/taskmanagers")
         if reply is None:
             return "the JobManager does not answer"
-        for worker in reply.get("taskmanagers", []):
-            if worker["id"] == running.tag:
-                return self._registered_problem(worker, running.age)
-        return "it is not registered with the JobManager"
+        registered = {worker["id"]: worker for worker in reply.get("taskmanagers", [])}
+        if running.tag not in registered:
+            return "it is not registered with the JobManager"
+        if any(tag.startswith(f"{self.name}-") for tag in registered if tag != running.tag):
+            # A job that is given slots of the dead one would wait for them in vain.
+            return "the JobManager has not yet noticed the end of the one before it"
+        return self._registered_problem(registered[running.tag], running.age)
 
     def _registered_problem(self, worker: Mapping[str, Any], age: float) -> str | None:
         slots = self._files.settings.profile.slots

@@ -154,7 +154,7 @@ def test_a_script_that_raises_shows_its_own_traceback(cluster: Cluster, scripts:
 def test_a_restart_loop_is_reported_as_a_failure_with_its_cause(cluster: Cluster, scripts: Path) -> None:
     done = cluster.run("submit", "--job", str(scripts / "raises_on_records.py"), timeout=240)
     assert done.code == 5
-    assert 'File "raises_on_records.py", line 9, in digest' in done.stderr
+    assert 'File "raises_on_records.py", line 10, in digest' in done.stderr
     assert "keeps restarting: ValueError: cannot digest" in flat(done.stderr)
     assert "site-packages/apache_beam" not in done.stderr
     status = cluster.run("status", "indigestion")
