@@ -73,7 +73,7 @@ class Answerer:
             job_id = request.job_id
             return self._result(request, origin, source.output_topic)
         except MessageError as error:
-            return self._error(message, origin, error.code, error.reason, error.job_id or job_id)
+            return self._error(message, origin, error.code, error.reason, error.key or job_id)
         except ComputationError as error:
             return self._error(message, origin, error.code, error.reason, job_id)
         except Exception as error:

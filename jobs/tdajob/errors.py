@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import orjson
 
@@ -14,16 +16,19 @@ from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
 VERSION = 1
 KEPT_BYTES = 64 * 1024
 KEPT_REASON = 2000  # characters; a reason may quote the message
+STREAMS = "streams"
+NOTHING_MORE: Mapping[str, object] = MappingProxyType({})
 
 
 class MessageError(Exception):
-    """A message that cannot be used: a stable code, a reason in words, the job it belongs to if known."""
+    """A message that cannot be used: a stable code, a reason in words, and `key`, the job or stream it
+    belongs to, if known."""
 
-    def __init__(self, code: str, reason: str, job_id: str | None = None) -> None:
+    def __init__(self, code: str, reason: str, key: str | None = None) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
-        self.job_id = job_id
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,23 @@ class Origin:
 
 
 def error_record(
-    original: bytes | None, origin: Origin, code: str, reason: str, job_id: str | None
+    original: bytes | None,
+    origin: Origin,
+    code: str,
+    reason: str,
+    key: str | None,
+    more: Mapping[str, object] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
-    """Key and value of the record on the errors topic, with the first 64 KiB of the original bytes."""
-    key = job_id or origin.place
+    """Key and value of the record on the errors topic, with the first 64 KiB of the original bytes.
+
+    `key` is the job or the stream that the message belongs to, if known; `more` are further fields.
+    """
+    known, key = key, key or origin.place
+    streamed = origin.route == STREAMS
     record = {
         "id": origin.identity(key),
-        "job_id": job_id,
+        "job_id": None if streamed else known,
+        "stream_id": known if streamed else None,
         "timestamp": format_timestamp(time.time_ns() // 1_000_000),
         "code": code,
         "reason": reason[:KEPT_REASON],
@@ -73,6 +88,7 @@ def error_record(
             "timestamp": origin.timestamp,
         },
         "original": _original(original),
+        **more,
         "version": VERSION,
     }
     return key.encode(), orjson.dumps(record)

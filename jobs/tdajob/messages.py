@@ -45,18 +45,18 @@ def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     raw = unframed(value, rules.limits.max_message_bytes)
     document = strictjson.loads(raw)
     if not isinstance(document, dict):
-        raise MessageError("not_an_object", f"must be a JSON object, not {_kind(document)}")
-    job_id = _job_id(document)
+        raise MessageError("not_an_object", f"must be a JSON object, not {kind_of(document)}")
+    job_id = identifier(document, "job_id")
     try:
-        cloud = _object(document, "point_cloud")
-        points = _points(raw, document, cloud.get("points"))
-        _check_dimension(cloud.get("dimension"), points)
-        timestamp, own = _timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
+        cloud = object_of(document, "point_cloud")
+        points = read_points(raw, document, cloud.get("points"), "point_cloud.points")
+        check_dimension(cloud.get("dimension"), points, "point_cloud.dimension")
+        timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
         asked = question(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
     except MessageError as error:
-        error.job_id = job_id
+        error.key = job_id
         raise
     return Request(job_id, points, asked, timestamp, own)
 
@@ -74,12 +74,12 @@ def unframed(value: bytes | None, max_bytes: int) -> bytes:
     return raw
 
 
-def _points(raw: bytes, document: Any, points: Any) -> NDArray[np.float64]:
-    """The points of a cloud, with the whole document checked on the way."""
+def read_points(raw: bytes, document: Any, points: Any, path: str) -> NDArray[np.float64]:
+    """The points (n, d) that stand at `path`, with the whole document checked on the way."""
     array = _fast_array(raw, points)
     strictjson.check(raw, document, skip=None if array is None else points)
     if array is None:
-        array = _careful_array(points)
+        array = _careful_array(points, path)
     if float(np.abs(array).max()) >= strictjson.MAX_INTEGER:
         strictjson.recheck(raw)
     return array
@@ -101,20 +101,20 @@ def _fast_array(raw: bytes, points: Any) -> NDArray[np.float64] | None:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _careful_array(points: Any) -> NDArray[np.float64]:
+def _careful_array(points: Any, path: str) -> NDArray[np.float64]:
     if points is None:
-        raise MessageError("missing_field", "point_cloud.points: is missing")
+        raise MessageError("missing_field", f"{path}: is missing")
     if not isinstance(points, list):
-        raise MessageError("bad_points", f"point_cloud.points: must be a list, not {_kind(points)}")
+        raise MessageError("bad_points", f"{path}: must be a list, not {kind_of(points)}")
     if not points:
-        raise MessageError("empty_cloud", "point_cloud.points: holds no point")
+        raise MessageError("empty_cloud", f"{path}: holds no point")
     rows: list[list[float]] = []
     for index, point in enumerate(points):
-        row = _coordinates(point, f"point_cloud.points[{index}]")
+        row = _coordinates(point, f"{path}[{index}]")
         if rows and len(row) != len(rows[0]):
             raise MessageError(
                 "ragged_points",
-                f"point_cloud.points[{index}]: has {len(row)} coordinates, the first has {len(rows[0])}",
+                f"{path}[{index}]: has {len(row)} coordinates, the first has {len(rows[0])}",
             )
         rows.append(row)
     return np.array(rows, dtype=np.float64)
@@ -123,53 +123,57 @@ def _careful_array(points: Any) -> NDArray[np.float64]:
 def _coordinates(point: Any, path: str) -> list[Any]:
     if isinstance(point, dict):
         if point.get("timestamp") is not None:
-            _read_time(point["timestamp"], f"{path}.timestamp")
+            read_time(point["timestamp"], f"{path}.timestamp")
         point, path = point.get("coordinates"), f"{path}.coordinates"
     if not isinstance(point, list):
-        raise MessageError("bad_points", f"{path}: must be a list of coordinates, not {_kind(point)}")
+        raise MessageError("bad_points", f"{path}: must be a list of coordinates, not {kind_of(point)}")
     if not point:
         raise MessageError("bad_points", f"{path}: has no coordinates")
     for axis, number in enumerate(point):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise MessageError("bad_number", f"{path}[{axis}]: must be a number, not {_kind(number)}")
+            raise MessageError("bad_number", f"{path}[{axis}]: must be a number, not {kind_of(number)}")
     return point
 
 
-def _job_id(document: Mapping[str, Any]) -> str:
-    job_id = document.get("job_id")
-    if job_id is None:
-        raise MessageError("missing_field", "job_id: is missing")
-    if not isinstance(job_id, str):
-        raise MessageError("bad_job_id", f"job_id: must be a text, not {_kind(job_id)}")
-    if not job_id.strip():
-        raise MessageError("bad_job_id", "job_id: is blank")
-    if len(job_id) > MAX_JOB_ID:
-        raise MessageError("bad_job_id", f"job_id: has {len(job_id)} characters, more than {MAX_JOB_ID}")
-    return job_id
+def identifier(document: Mapping[str, Any], field: str) -> str:
+    """The text that answers are keyed by."""
+    value = document.get(field)
+    if value is None:
+        raise MessageError("missing_field", f"{field}: is missing")
+    if not isinstance(value, str):
+        raise MessageError(f"bad_{field}", f"{field}: must be a text, not {kind_of(value)}")
+    if not value.strip():
+        raise MessageError(f"bad_{field}", f"{field}: is blank")
+    if len(value) > MAX_JOB_ID:
+        raise MessageError(f"bad_{field}", f"{field}: has {len(value)} characters, more than {MAX_JOB_ID}")
+    return value
 
 
-def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def object_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object in a field."""
     value = document.get(key)
     if value is None:
         raise MessageError("missing_field", f"{key}: is missing")
     if not isinstance(value, dict):
-        raise MessageError("bad_field", f"{key}: must be an object, not {_kind(value)}")
+        raise MessageError("bad_field", f"{key}: must be an object, not {kind_of(value)}")
     return value
 
 
-def _check_dimension(stated: Any, points: NDArray[np.float64]) -> None:
+def check_dimension(stated: Any, points: NDArray[np.float64], path: str) -> None:
+    """Refuse a stated dimension that the points do not have."""
     if stated is None:
         return
     if isinstance(stated, bool) or not isinstance(stated, int):
-        raise MessageError("bad_number", f"point_cloud.dimension: must be an integer, not {_kind(stated)}")
+        raise MessageError("bad_number", f"{path}: must be an integer, not {kind_of(stated)}")
     if stated != points.shape[1]:
         raise MessageError(
             "wrong_dimension",
-            f"point_cloud.dimension: says {stated}, but the points have {points.shape[1]} coordinates",
+            f"{path}: says {stated}, but the points have {points.shape[1]} coordinates",
         )
 
 
-def _timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int, bool]:
+def read_timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int, bool]:
+    """A message's time in epoch milliseconds, and whether it is its own; without one Kafka's stands in."""
     if value is None:
         if not EARLIEST_MS <= origin.timestamp_ms <= LATEST_MS:
             raise MessageError(
@@ -177,18 +181,24 @@ def _timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int, bo
                 f"timestamp: is missing, and Kafka's own, {origin.timestamp_ms} ms, is no date",
             )
         return origin.timestamp_ms, False
-    moment = _read_time(value, "timestamp")
+    moment = read_time(value, "timestamp")
+    check_future(moment, origin, max_future_s, "timestamp")
+    return moment, True
+
+
+def check_future(moment: int, origin: Origin, max_future_s: float, path: str) -> None:
+    """Refuse a time far ahead of Kafka's; never of the worker's clock, so that a replay decides the same."""
     ahead = moment - origin.timestamp_ms
     if ahead > max_future_s * 1000:
         raise MessageError(
             "future_timestamp",
-            f"timestamp: lies {ahead / 1000:.0f} s ahead of Kafka's time of the message"
+            f"{path}: lies {ahead / 1000:.0f} s ahead of Kafka's time of the message"
             f" ({origin.timestamp}); {max_future_s:.0f} s are allowed",
         )
-    return moment, True
 
 
-def _read_time(value: Any, path: str) -> int:
+def read_time(value: Any, path: str) -> int:
+    """A time as epoch milliseconds."""
     try:
         return parse_timestamp(value)
     except ValueError as error:
@@ -196,7 +206,8 @@ def _read_time(value: Any, path: str) -> int:
         raise MessageError("bad_timestamp", f"{path}: {error}{shown}") from None
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """What JSON calls a value, with its article."""
     names = {
         bool: "a boolean",
         str: "a text",

@@ -64,7 +64,7 @@ def test_each_bad_message_gets_its_code(name: str) -> None:
     with pytest.raises(MessageError) as caught:
         parse_request(make("the-job"), ORIGIN, rules())
     assert caught.value.code == code
-    assert caught.value.job_id == ("the-job" if known else None)
+    assert caught.value.key == ("the-job" if known else None)
 
 
 @pytest.mark.parametrize(
