@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from tdajob.errors import MessageError, Origin, error_record
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import question
-from tdajob.results import Effort, result_record
+from tdajob.results import Effort, Subject, result_record
 from tdajob.settings import LimitSettings, QueryDefaults, Settings
+from tdajob.times import format_timestamp
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
 from tdajob.topology.parameters import resolved_parameters
@@ -86,7 +87,8 @@ class Answerer:
         begin = time.perf_counter()
         diagram = self._engine.compute(request.points, request.question.query)
         effort = Effort(time.perf_counter() - begin, self._memory())
-        key, value = result_record(request, origin, diagram, effort, self._rules.limits.max_message_bytes)
+        limit = self._rules.limits.max_message_bytes
+        key, value = result_record(_subject(request, origin), request.question, diagram, effort, limit)
         pairs = sum(len(bars) for bars in diagram.bars)
         return Answer(topic, key, value, Done(len(request.points), pairs, effort))
 
@@ -95,6 +97,15 @@ class Answerer:
     ) -> Answer:
         key, value = error_record(message, origin, code, reason, job_id)
         return Answer(self._errors_topic, key, value, None)
+
+
+def _subject(request: Request, origin: Origin) -> Subject:
+    told = {
+        "timestamp": format_timestamp(request.timestamp_ms),
+        "timestamp_source": "message" if request.own_timestamp else "kafka",
+    }
+    identity = origin.identity(request.job_id)
+    return Subject(identity, request.job_id, False, len(request.points), told, None)
 
 
 def _check_defaults(query: QueryDefaults, algorithms: Mapping[str, Collection[str]]) -> None:

@@ -1,9 +1,10 @@
-"""The answer to a request: the seed's result message, never larger than Kafka takes."""
+"""The answer to a request or a window: the seed's result message, never larger than Kafka takes."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from tdajob.errors import VERSION, MessageError, Origin
-from tdajob.messages import Request
+from tdajob.errors import NOTHING_MORE, VERSION, MessageError
+from tdajob.parameters import Question
 from tdajob.times import format_timestamp
 from tdajob.topology import summary
 from tdajob.topology.values import Diagram
@@ -28,47 +29,67 @@ class Effort:
     memory_bytes: int
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What a result is about. `id` tells it from every other one; `key` is the job's or the stream's."""
+
+    id: str
+    key: str
+    streamed: bool
+    num_points: int
+    input: Mapping[str, Any] | None
+    window: Mapping[str, Any] | None
+
+
 def result_record(
-    request: Request, origin: Origin, diagram: Diagram, effort: Effort, max_bytes: int
+    subject: Subject,
+    question: Question,
+    diagram: Diagram,
+    effort: Effort,
+    max_bytes: int,
+    more: Mapping[str, Any] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
-    """Key and value of a result; pairs that do not fit into `max_bytes` are left out, the shortest first."""
+    """Key and value of a result; pairs that do not fit into `max_bytes` are left out, the shortest first.
+
+    `more` are further entries of `tda_results`.
+    """
     _check_finite(diagram)
-    key = request.job_id.encode()
-    pairs = summary.persistence_pairs(diagram, request.question.pairs)
-    body = _body(request, origin, diagram, effort)
+    key = subject.key.encode()
+    pairs = summary.persistence_pairs(diagram, question.pairs)
+    body = _body(subject, question, diagram, effort, more)
     room = max_bytes - len(key) - RECORD_OVERHEAD
     value = _encode(body, pairs, truncated=False)
     if len(value) > room:
-        value = _trimmed(body, pairs, room, request.job_id)
+        value = _trimmed(body, pairs, room, subject.key)
     return key, value
 
 
-def _body(request: Request, origin: Origin, diagram: Diagram, effort: Effort) -> dict[str, Any]:
-    asked = request.question.query
+def _body(
+    subject: Subject, question: Question, diagram: Diagram, effort: Effort, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    asked = question.query
     found: dict[str, Any] = {
         "betti_numbers": summary.betti_numbers(diagram),
         "persistence_pairs": [],
         "homology_groups": summary.homology_groups(diagram),
         "pairs_truncated": False,
+        **more,
     }
-    if request.question.betti_at is not None:
+    if question.betti_at is not None:
         found["betti_at"] = {
-            "t": request.question.betti_at,
-            "betti_numbers": summary.betti_at(diagram, request.question.betti_at),
+            "t": question.betti_at,
+            "betti_numbers": summary.betti_at(diagram, question.betti_at),
         }
     return {
-        "id": origin.identity(request.job_id),
-        "job_id": request.job_id,
-        "stream_id": None,
+        "id": subject.id,
+        "job_id": None if subject.streamed else subject.key,
+        "stream_id": subject.key if subject.streamed else None,
         "timestamp": format_timestamp(time.time_ns() // 1_000_000),
         "algorithm": asked.algorithm,
-        "input": {
-            "timestamp": format_timestamp(request.timestamp_ms),
-            "timestamp_source": "message" if request.own_timestamp else "kafka",
-        },
-        "window": None,
+        "input": subject.input,
+        "window": subject.window,
         "computation_info": {
-            "num_points": len(request.points),
+            "num_points": subject.num_points,
             "computation_time": round(effort.seconds, 6),
             "success": True,
             "memory_usage": effort.memory_bytes,
@@ -88,12 +109,12 @@ def _encode(body: dict[str, Any], pairs: list[dict[str, Any]], *, truncated: boo
     return orjson.dumps({**body, "tda_results": found})
 
 
-def _trimmed(body: dict[str, Any], pairs: list[dict[str, Any]], room: int, job_id: str) -> bytes:
+def _trimmed(body: dict[str, Any], pairs: list[dict[str, Any]], room: int, key: str) -> bytes:
     """The result with as many of the longest pairs as `room` bytes hold."""
     bare = len(_encode(body, [], truncated=True))
     if bare > room:
         raise MessageError(
-            "result_too_large", f"the result has {bare} bytes without any pair; {room} can be sent", job_id
+            "result_too_large", f"the result has {bare} bytes without any pair; {room} can be sent", key
         )
     order = _by_length(pairs)
     sizes = accumulate(len(orjson.dumps(pairs[index])) + 1 for index in order)

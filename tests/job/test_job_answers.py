@@ -17,7 +17,7 @@ from tdajob import settings
 from tdajob.answers import Answer, Answerer, Done
 from tdajob.errors import KEPT_BYTES, Origin
 from tdajob.messages import Rules, parse_request
-from tdajob.results import Effort, result_record
+from tdajob.results import Effort, Subject, result_record
 from tdajob.topology.values import ComputationError, Diagram
 
 KAFKA_TIME = 1_704_110_500_000
@@ -174,7 +174,10 @@ def made_result(diagram: Diagram, max_bytes: int, **parameters: Any) -> Any:
     origin = Origin("requests", "tda_jobs", 0, 0, KAFKA_TIME)
     raw = json.dumps(request("a", SQUARE, parameters=parameters)).encode()
     asked = parse_request(raw, origin, Rules(chosen.query, chosen.limits, {"vietoris_rips": []}))
-    return strict(result_record(asked, origin, diagram, Effort(0.1, 1), max_bytes)[1])["tda_results"]
+    subject = Subject("id", asked.job_id, False, len(asked.points), None, None)
+    return strict(result_record(subject, asked.question, diagram, Effort(0.1, 1), max_bytes)[1])[
+        "tda_results"
+    ]
 
 
 def diagram_of(lengths: list[float]) -> Diagram:
