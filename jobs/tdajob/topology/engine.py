@@ -51,6 +51,7 @@ class Engine:
                 "send points, or use vietoris_rips",
             )
         query = replace(query, params={**query.params, "metric": metrics.PRECOMPUTED})
+        algorithm.check(distances, query)
         return self._diagram(algorithm, distances, query)
 
     def close(self) -> None:

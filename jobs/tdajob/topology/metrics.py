@@ -37,6 +37,7 @@ PARAMETERS = (
         "the sphere's radius for haversine, in the unit that distances shall have; 1 gives radians",
     ),
 )
+NAMES = tuple(parameter.name for parameter in PARAMETERS)
 
 Parameters = Mapping[str, object]
 
@@ -60,6 +61,8 @@ def distances_between(points: FloatArray, params: Parameters) -> FloatArray:
 def check_metric(points: FloatArray, params: Parameters) -> None:
     """Raise ComputationError unless the points (n, d) and the parameters suit the metric."""
     metric, period, dim = params["metric"], params["period"], points.shape[1]
+    if metric == PRECOMPUTED:
+        return
     if metric != "periodic" and period is not None:
         raise _bad(f"period is {period!r} with metric {metric}: use metric periodic, or leave it out")
     if metric == "periodic" and (not isinstance(period, list) or len(period) != dim):
@@ -110,11 +113,15 @@ def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG
 
 def _haversine(points: FloatArray, params: Parameters) -> FloatArray:
     """The great-circle distance, by the haversines of the angle and of what it lacks to half a circle."""
-    latitude, longitude = np.radians(points).T
-    both = np.cos(latitude)[:, None] * np.cos(latitude)
-    apart = np.square(np.sin((longitude[:, None] - longitude) / 2))
-    near = np.square(np.sin((latitude[:, None] - latitude) / 2)) + both * apart
-    far = np.square(np.sin((latitude[:, None] + latitude) / 2)) + both * (1 - apart)
+    latitude, longitude = points.T
+    flat = np.cos(np.radians(latitude))
+    both = flat[:, None] * flat
+    # Degrees are subtracted before they become radians, which rounds what places near each other share.
+    turn = np.radians(longitude[:, None] - longitude) / 2
+    climb = np.radians(latitude[:, None] - latitude) / 2
+    both_climbs = np.radians(latitude[:, None] + latitude) / 2
+    near = np.square(np.sin(climb)) + both * np.square(np.sin(turn))
+    far = np.square(np.sin(both_climbs)) + both * np.square(np.cos(turn))
     angles: FloatArray = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
     return angles * float(str(params["sphere_radius"]))
 
