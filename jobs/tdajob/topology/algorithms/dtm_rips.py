@@ -60,7 +60,7 @@ class DtmRips(Algorithm):
             distances, _neighbors(len(points), query), float(str(query.params["order"]))
         )
         births = 2 * loneliness
-        entries = distances + loneliness[:, None] + loneliness
+        entries = distances + (loneliness[:, None] + loneliness)
         # Rounding, or distances without a triangle inequality, must not let an edge in before its ends.
         entries = np.maximum(entries, np.maximum(births[:, None], births))
         cut = query.max_persistence
