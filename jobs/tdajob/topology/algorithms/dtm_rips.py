@@ -55,7 +55,7 @@ class DtmRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = metrics.distances_between(points, query.params)
+        distances = metrics.scattered_distances(points, query.params)
         loneliness = distance_to_measure(
             distances, _neighbors(len(points), query), float(str(query.params["order"]))
         )
