@@ -1,17 +1,24 @@
-"""The one Python operator, Flink's side of it: a message in, its one answer out. `answers` does the work."""
+"""The Python operators, Flink's side of them; `answers`, `streams` and `readers` do the work.
+
+Each row in is (value, topic, partition, offset, timestamp) of a record, or a heartbeat without a topic; each row out
+is (topic, key, value) of an answer. What goes from the readers to the streams is (key, content).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyflink.common import Row
-from pyflink.datastream import FlatMapFunction, RuntimeContext
+from pyflink.common import Row, Types
+from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from tdajob.settings import Settings
 
 if TYPE_CHECKING:
     from tdajob.answers import Answer, Answerer, Done
+    from tdajob.streams import StreamAnswerer
 
 
 class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
@@ -42,6 +49,96 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+
+
+class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
+    """Reads each message of one windowed input, and sends it on to its stream."""
+
+    def __init__(self, settings: Settings, number: int, beats: Sequence[str]) -> None:
+        """`number` is the input's; `beats` are keys of which each subtask of the streams has one."""
+        self._settings = settings
+        self._number = number
+        self._beats = beats
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.readers import StreamReader
+
+        self._reader = StreamReader(self._settings, self._number)
+        self._beating = runtime_context.get_index_of_this_subtask() == 0
+
+    def flat_map(self, value: Row) -> Iterable[Row]:
+        message, topic, partition, offset, timestamp = value
+        if topic is None:
+            return [Row(key, b"") for key in self._beats] if self._beating else []
+        milliseconds = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
+        return [Row(*self._reader.read(message, partition, offset, milliseconds))]
+
+
+class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
+    """Windows each stream's points and answers each window."""
+
+    _answerer: StreamAnswerer
+    _meters: Meters
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.streams import StreamAnswerer
+
+        self._answerer = StreamAnswerer(self._settings)
+        self._meters = Meters(runtime_context.get_metrics_group())
+        descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
+        self._store = KeyedStore(runtime_context.get_map_state(descriptor))
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
+        key, content = value
+        if not content:
+            return
+        for answer in self._answerer.message(key, content, self._store, now_ms()):
+            self._meters.count(answer)
+            yield Row(answer.topic, answer.key, answer.value)
+        self._arm(key, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
+        key = ctx.get_current_key()
+        for answer in self._answerer.tick(key, self._store, max(timestamp, now_ms())):
+            self._meters.count(answer)
+            yield Row(answer.topic, answer.key, answer.value)
+        self._arm(key, ctx)
+
+    def close(self) -> None:
+        if hasattr(self, "_answerer"):
+            self._answerer.close()
+
+    def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
+        moment = self._answerer.timer_to_set(key)
+        if moment is not None:
+            ctx.timer_service().register_processing_time_timer(moment)
+
+
+class KeyedStore:
+    """The pieces of the current stream, in Flink's keyed state."""
+
+    def __init__(self, state: MapState) -> None:
+        self._state = state
+
+    def pieces(self) -> Mapping[int, bytes]:
+        return {int(number): bytes(content) for number, content in self._state.items()}
+
+    def put(self, number: int, content: bytes) -> None:
+        self._state.put(number, content)
+
+    def drop(self, number: int) -> None:
+        self._state.remove(number)
+
+    def clear(self) -> None:
+        self._state.clear()
+
+
+def now_ms() -> int:
+    """The processing time that timers go by, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 class Meters:
