@@ -54,7 +54,7 @@ class ComparisonSettings:
 
 
 @dataclass(frozen=True)
-class Feature:
+class _OnRange:
     """A vector made of the bars of one dimension, on a range that is the same for all windows."""
 
     kind: ClassVar[str]
@@ -64,34 +64,34 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Landscape(Feature):
+class Landscape(_OnRange):
     kind = "landscape"
     resolution: int
     layers: int
 
 
 @dataclass(frozen=True)
-class Silhouette(Feature):
+class Silhouette(_OnRange):
     kind = "silhouette"
     resolution: int
     power: float
 
 
 @dataclass(frozen=True)
-class BettiCurve(Feature):
+class BettiCurve(_OnRange):
     kind = "betti_curve"
     resolution: int
 
 
 @dataclass(frozen=True)
-class Entropy(Feature):
+class Entropy(_OnRange):
     kind = "entropy"
     resolution: int
     normalized: bool
 
 
 @dataclass(frozen=True)
-class PersistenceImage(Feature):
+class PersistenceImage(_OnRange):
     """`range` is that of births; `resolution` counts the samples along births and along lengths."""
 
     kind = "persistence_image"
@@ -99,6 +99,9 @@ class PersistenceImage(Feature):
     resolution: tuple[int, int]
     bandwidth: float
     power: float
+
+
+Feature = Landscape | Silhouette | BettiCurve | Entropy | PersistenceImage
 
 
 @dataclass(frozen=True)
