@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Topic, milliseconds
 from tdaflink.domain.streams import DistanceToPrevious, Preprocess, Window
 
@@ -29,6 +30,7 @@ STREAM_KEYS = (
     "overflow",
     "preprocess",
     "distance_to_previous",
+    "events_topic",
     "incremental_memory",
 )
 
@@ -108,6 +110,10 @@ class JobConfig(Model):
     )
     preprocess: Preprocess | None = Field(default=None, description="Before the computation.")
     distance_to_previous: DistanceToPrevious | None = Field(default=None, description="After it.")
+    events_topic: Topic = Field(default="tda_events", description="Where alerts go.")
+    features: list[Feature] = Field(
+        default_factory=list, max_length=16, description="Vectors that each result carries."
+    )
     incremental_memory: Bytes = Field(default=256 * 2**20, ge=0, description="Caches of one worker.")
 
     @model_validator(mode="after")
@@ -130,6 +136,49 @@ class JobConfig(Model):
         p = self.homology_coeff_field
         if any(p % k == 0 for k in range(2, int(p**0.5) + 1)):
             raise ValueError(f"homology_coeff_field {p} is not a prime: use 2, 3, 5, 7, 11, …")
+        return self
+
+    @model_validator(mode="after")
+    def _dimensions_are_computed(self) -> JobConfig:
+        compared = (self.distance_to_previous and self.distance_to_previous.dimensions) or []
+        asked = {
+            "distance_to_previous.dimensions": compared,
+            "features": [f.dimension for f in self.features],
+        }
+        for key, dimensions in asked.items():
+            if max(dimensions, default=0) > self.max_dimension:
+                raise ValueError(
+                    f"{key} asks for dimension {max(dimensions)}, but max_dimension is {self.max_dimension}:"
+                    " raise max_dimension, or ask for a lower one"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _features_fit_into_a_message(self) -> JobConfig:
+        needed = bytes_of(self.features)
+        if needed > self.max_message_bytes // 2:
+            raise ValueError(
+                f"features take up to {needed} bytes, more than half of max_message_bytes"
+                f" {self.max_message_bytes}: lower resolution or layers, or raise max_message_bytes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _algorithm_bears_the_preprocessing(self) -> JobConfig:
+        asked = self.preprocess
+        if asked is None:
+            return self
+        if asked.subsample is not None and self.algorithm == "witness":
+            raise ValueError(
+                "preprocess.subsample with algorithm witness: no bound of its error is known; use"
+                " algorithm_params.landmarks, or vietoris_rips or alpha"
+            )
+        made = asked.embed.dimension if asked.embed is not None else 0
+        if self.algorithm == "alpha" and made > self.max_ambient_dimension:
+            raise ValueError(
+                f"preprocess.embed.dimension {made} with algorithm alpha is more than max_ambient_dimension"
+                f" {self.max_ambient_dimension}: use vietoris_rips, or lower the one or raise the other"
+            )
         return self
 
     def stream_keys(self) -> list[str]:
