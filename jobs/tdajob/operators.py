@@ -1,23 +1,24 @@
 """The Python operators, Flink's side of them; `answers`, `streams` and `readers` do the work.
 
-Each row in is (value, topic, partition, offset, timestamp) of a record, or a heartbeat without a topic; each row out
-is (topic, key, value) of an answer. What goes from the readers to the streams is (key, content).
+Each row in is (value, topic, partition, offset, timestamp) of a record, or a heartbeat without a topic; each
+row out is (topic, key, value) of an answer. What goes from the readers to the streams is (key, content).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
+from tdajob.meters import Meters
 from tdajob.settings import Settings
 
 if TYPE_CHECKING:
-    from tdajob.answers import Answer, Answerer, Done
+    from tdajob.answers import Answerer
     from tdajob.streams import StreamAnswerer
 
 
@@ -25,7 +26,6 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
     """Answers each message by one row (topic, key, value), and a heartbeat by none."""
 
     _answerer: Answerer
-    _meters: Meters
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -78,7 +78,6 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
     """Windows each stream's points and answers each window."""
 
     _answerer: StreamAnswerer
-    _meters: Meters
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -88,6 +87,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
 
         self._answerer = StreamAnswerer(self._settings)
         self._meters = Meters(runtime_context.get_metrics_group())
+        self._meters.show(self._answerer.stats)
         descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
 
@@ -139,38 +139,3 @@ class KeyedStore:
 def now_ms() -> int:
     """The processing time that timers go by, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-class Meters:
-    """The job's metrics, all integers, since Flink keeps no others of Python's.
-
-    `tda_ready` is 1 as soon as the operator is open. The gauges of a computation are registered by the first
-    one: before it there is no value to show, and 0 would be a lie.
-    """
-
-    def __init__(self, group: Any) -> None:
-        self._group = group
-        self._last: Done | None = None
-        self._answered = group.counter("tda_requests_answered")
-        self._refused = group.counter("tda_errors")
-        self._points = group.counter("tda_points_processed")
-        self._pairs = group.counter("tda_persistence_pairs")
-        group.gauge("tda_ready", lambda: 1)
-
-    def count(self, answer: Answer) -> None:
-        if answer.done is None:
-            self._refused.inc()
-            return
-        if self._last is None:
-            self._group.gauge("tda_computation_time_us", self._computation_time)
-            self._group.gauge("tda_memory_usage_bytes", self._memory_usage)
-        self._last = answer.done
-        self._answered.inc()
-        self._points.inc(answer.done.points)
-        self._pairs.inc(answer.done.pairs)
-
-    def _computation_time(self) -> int:
-        return round(self._last.effort.seconds * 1_000_000) if self._last else 0
-
-    def _memory_usage(self) -> int:
-        return self._last.effort.memory_bytes if self._last else 0

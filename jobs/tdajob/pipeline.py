@@ -69,7 +69,7 @@ def _windowed(beats: DataStream, messages: Sequence[DataStream], settings: Setti
 
 
 def _by_stream(read: DataStream) -> KeyedStream:
-    """Rows (key, content) by their key; PyFlink's own `key_by` puts a Python operator without a uid between."""
+    """Rows (key, content) by their key. PyFlink's own `key_by` adds a Python operator without a uid."""
     selector = get_gateway().jvm.KeyByKeySelector()
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
     return KeyedStream(read._j_data_stream.keyBy(selector, key_type), _bytes().get_java_type_info(), read)
@@ -140,7 +140,7 @@ def _publish(
     client: Mapping[str, str],
 ) -> None:
     topics = sorted(
-        {settings.errors_topic, settings.events_topic, *(one.output_topic for one in settings.inputs)}
+        {settings.errors_topic, settings.stream.events_topic, *(one.output_topic for one in settings.inputs)}
     )
     schema = (
         Schema.new_builder()

@@ -33,8 +33,10 @@ class Preprocessor:
     def __init__(self, settings: PreprocessSettings, algorithm: str, min_persistence: float) -> None:
         """Raises ComputationError `bad_parameter` where no bound of the landmarks' error is known."""
         self._settings = settings
+        self._algorithm = algorithm
         self._min_persistence = min_persistence
-        self._factor = _hausdorff_factor(algorithm) if settings.landmarks is not None else 0.0
+        if settings.landmarks is not None:
+            _hausdorff_factor(algorithm)
 
     @property
     def per_window(self) -> bool:
@@ -58,13 +60,20 @@ class Preprocessor:
             return Prepared(points, 0.0, 0.0)
         points = sorted_points(points)
         chosen, radius = farthest_points(points, self._settings.landmarks)
-        return Prepared(points[chosen], radius, self._error_bound(radius))
+        bound = hausdorff_bound(self._algorithm, self._min_persistence, radius)
+        return Prepared(points[chosen], radius, bound)
 
-    def _error_bound(self, radius: float) -> float:
-        if radius == 0:
-            return 0.0
-        # A bar that is just long enough to be published may have a partner that is just too short.
-        return self._factor * radius + self._min_persistence / 2
+
+def hausdorff_bound(algorithm: str, min_persistence: float, radius: float) -> float:
+    """By how much a diagram may change where points within `radius` of others are left out.
+
+    A bound of the bottleneck distance, in the unit of the bars; ComputationError `bad_parameter` for an
+    algorithm that has none.
+    """
+    if radius == 0:
+        return 0.0
+    # A bar that is just long enough to be published may have a partner that is just too short.
+    return _hausdorff_factor(algorithm) * radius + min_persistence / 2
 
 
 def scaled(points: FloatArray, scale: ScaleSettings) -> FloatArray:

@@ -11,9 +11,12 @@ from typing import Any
 
 from tdajob.reading import Reader
 from tdajob.reading import SettingsError as SettingsError  # main() and others know it from here
+from tdajob.streamsettings import StreamSettings, read_stream_settings
+from tdajob.windows.spec import WindowSettings
+from tdajob.windowsettings import read_window, read_window_bounds
 
 SCHEMA = 1
-ROUTES = ("requests",)
+ROUTES = ("requests", "streams")
 DELIVERIES = ("at_least_once", "exactly_once")
 STARTS = ("committed", "earliest", "latest")
 
@@ -24,6 +27,8 @@ class Input:
     topic: str
     output_topic: str
     source_parallelism: int
+    window: WindowSettings | None
+    """How its points are windowed; None where each message is answered by itself."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class Settings:
     kafka: Kafka
     query: QueryDefaults
     limits: LimitSettings
+    stream: StreamSettings
+    incremental_bytes: int
 
 
 def load(text: str) -> Settings:
@@ -87,32 +94,41 @@ def load(text: str) -> Settings:
     root = Reader(document, "")
     if root.integer("schema") != SCHEMA:
         raise SettingsError(f"schema: this job reads version {SCHEMA}, not {document['schema']}")
+    limits = _limits(root.inner("limits"))
+    bounds = read_window_bounds(root.inner("windows"))
     settings = Settings(
         job_name=root.text("job_name"),
         environment=root.text("environment"),
         parallelism=root.integer("parallelism", least=1),
-        inputs=_inputs(root),
+        inputs=_inputs(root, bounds, limits.max_points),
         errors_topic=root.text("errors_topic"),
         kafka=_kafka(root.inner("kafka")),
         query=_query(root.inner("query")),
-        limits=_limits(root.inner("limits")),
+        limits=limits,
+        stream=read_stream_settings(root),
+        incremental_bytes=root.integer("incremental_bytes"),
     )
     root.finish()
     return settings
 
 
-def _inputs(root: Reader) -> tuple[Input, ...]:
+def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Input, ...]:
     inputs = []
     for reader in root.inners("inputs"):
+        window = reader.inner_or_none("window")
         inputs.append(
             Input(
                 route=reader.choice("route", ROUTES),
                 topic=reader.text("topic"),
                 output_topic=reader.text("output_topic"),
                 source_parallelism=reader.integer("source_parallelism", least=1),
+                window=None if window is None else read_window(window, bounds, max_points),
             )
         )
         reader.finish()
+    for one in inputs:
+        if one.route == "streams" and one.window is None:
+            raise SettingsError(f"inputs: {one.topic} is a stream and has no window")
     for name in ("route", "topic"):
         if len({getattr(one, name) for one in inputs}) < len(inputs):
             raise SettingsError(f"inputs: two of them have the same {name}")

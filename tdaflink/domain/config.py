@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Topic, milliseconds
-from tdaflink.domain.streams import DistanceToPrevious, Preprocess, Window
+from tdaflink.domain.streams import CountWindow, DistanceToPrevious, Preprocess, Window
 
 Z2 = 2
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
@@ -35,10 +35,13 @@ STREAM_KEYS = (
 )
 
 
+Route = Literal["requests", "uploads", "streams"]
+
+
 class Input(Model):
     """One topic that the job reads, how it reads it, and where its answers go."""
 
-    route: Literal["requests", "uploads", "streams"]
+    route: Route
     topic: Topic
     output_topic: Topic
     window: Window | None = None
@@ -186,7 +189,41 @@ class JobConfig(Model):
         return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
 
     def all_inputs(self) -> list[Input]:
-        """The inputs, whichever way they were given."""
-        return self.inputs or [
-            Input(route="requests", topic=self.input_topic, output_topic=self.output_topic)
-        ]
+        """The inputs, whichever way they were given; without a word about them, one of each route."""
+        if self.inputs is not None:
+            return self.inputs
+        if not self.model_fields_set & {"input_topic", "output_topic"}:
+            return [_input_of(topic) for topic in DEFAULT_OUTPUTS]
+        named = _input_of(self.input_topic)
+        if "output_topic" not in self.model_fields_set:
+            return [named]
+        return [named.model_copy(update={"output_topic": self.output_topic})]
+
+    def window_of(self, source: Input) -> Window | None:
+        """How an input's points are windowed; None where each message is answered by itself."""
+        if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
+            return None
+        return source.window or self.window or self._flat_window()
+
+    def _flat_window(self) -> CountWindow:
+        """The seed's keys, and its numbers where nothing is said."""
+        size = 100 if self.window_size is None else self.window_size
+        slide = self.slide_interval
+        if slide is None and self.window_size is None:
+            slide = 10
+        timeout = 60.0 if self.window_timeout is None else self.window_timeout
+        return CountWindow(kind="count", size=size, slide=slide, timeout=timeout)
+
+
+DEFAULT_OUTPUTS = {
+    "tda_jobs": "tda_results",
+    "tda_uploads": "tda_results",
+    "tda_stream_input": "tda_stream_output",
+}
+
+
+def _input_of(topic: str) -> Input:
+    """An input that is known by its topic alone; a topic of one's own is one of requests."""
+    routes: dict[str, Route] = {"tda_uploads": "uploads", "tda_stream_input": "streams"}
+    output = DEFAULT_OUTPUTS.get(topic, "tda_results")
+    return Input(route=routes.get(topic, "requests"), topic=topic, output_topic=output)

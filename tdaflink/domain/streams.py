@@ -30,8 +30,9 @@ class TumblingWindow(Model):
     """Windows of event time, one after the other."""
 
     kind: Literal["tumbling"]
-    size: Seconds = Field(gt=0)
-    offset: Seconds = 0.0
+    size: Seconds = Field(ge=0.001)
+    offset: Seconds = Field(default=0.0, ge=0)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
 
 class SlidingWindow(Model):
@@ -39,8 +40,9 @@ class SlidingWindow(Model):
 
     kind: Literal["sliding"]
     size: Seconds = Field(gt=0)
-    slide: Seconds = Field(gt=0)
-    offset: Seconds = 0.0
+    slide: Seconds = Field(ge=0.001)
+    offset: Seconds = Field(default=0.0, ge=0)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
     @model_validator(mode="after")
     def _slide_divides_size(self) -> SlidingWindow:
@@ -54,7 +56,8 @@ class SessionWindow(Model):
     """Points with no gap longer than `gap` between them."""
 
     kind: Literal["session"]
-    gap: Seconds = Field(gt=0)
+    gap: Seconds = Field(ge=0.001)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
 
 class NoWindow(Model):

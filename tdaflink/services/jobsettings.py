@@ -8,9 +8,11 @@ from typing import Any
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
+from tdaflink.services.streamsettings import stream_settings
+from tdaflink.services.windowsettings import window_bounds, window_settings
 
 SCHEMA = 1
-SERVED_ROUTES = frozenset({"requests"})
+SERVED_ROUTES = frozenset({"requests", "streams"})
 
 
 def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, int]) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
                 "topic": source.topic,
                 "output_topic": source.output_topic,
                 "source_parallelism": min(partitions[source.topic], config.parallelism),
+                "window": window_settings(config, source),
             }
             for source in config.all_inputs()
         ],
@@ -40,6 +43,9 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
             "max_message_bytes": config.max_message_bytes,
             "max_future_s": config.max_future,
         },
+        "windows": window_bounds(config),
+        "incremental_bytes": config.incremental_memory,
+        **stream_settings(config),
     }
 
 
@@ -50,8 +56,6 @@ def check_served(config: JobConfig) -> None:
         raise ConfigError(
             f"inputs: the job of this release serves requests; {other[0].topic} asks for {other[0].route}"
         )
-    if config.window_requests:
-        raise ConfigError("window_requests = true: the job of this release answers each request by itself")
 
 
 def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
