@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,3 +267,14 @@ def test_the_job_refuses_what_the_command_would_not_ship(
     node[path[-1]] = value
     with pytest.raises(SettingsError, match=words):
         read_stream_settings(Reader(document, ""))
+
+
+def test_the_documented_config_is_a_valid_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "before-and-after.md").read_text(encoding="utf-8")
+    document = json.loads(re.findall(r"```json\n(\{.*?)```", text, re.DOTALL)[0])
+    settings = understood(document)
+    assert settings.preprocess == PreprocessSettings(
+        EmbedSettings(5, 3, 1, 10_000), ScaleSettings("zscore", (), ()), 200
+    )
+    assert settings.comparison == ComparisonSettings("wasserstein", 2.0, (1,), 0.5, 1000)
+    assert settings.features == (Landscape(1, (0.0, 2.0), "clamp", 50, 3),)
