@@ -1,4 +1,4 @@
-"""The job's metrics. All are integers, since Flink keeps no others of Python's: microseconds, bytes, counts."""
+"""The job's metrics: integers alone, since Flink keeps no others of Python's; microseconds, bytes, counts."""
 
 from __future__ import annotations
 

@@ -84,6 +84,13 @@ class Reader:
             raise self._wrong(key, f"a list of {count or 'some'} integers of at least {least}", value)
         return tuple(value)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Any number of texts."""
+        value = self.take(key)
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self._wrong(key, "a list of texts", value)
+        return tuple(value)
+
     def free(self, key: str) -> dict[str, Any]:
         value = self.take(key)
         if not isinstance(value, dict):

@@ -83,6 +83,8 @@ class Settings:
     limits: LimitSettings
     stream: StreamSettings
     incremental_bytes: int
+    plugins: tuple[str, ...]
+    """Modules of the bundle that register algorithms."""
 
 
 def load(text: str) -> Settings:
@@ -107,6 +109,7 @@ def load(text: str) -> Settings:
         limits=limits,
         stream=read_stream_settings(root),
         incremental_bytes=root.integer("incremental_bytes"),
+        plugins=root.texts("plugins"),
     )
     root.finish()
     return settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tdaflink.domain.config import JobConfig
@@ -15,8 +15,13 @@ SCHEMA = 1
 SERVED_ROUTES = frozenset({"requests", "streams"})
 
 
-def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, int]) -> dict[str, Any]:
-    """The resolved settings; `partitions` has the partition count of every input topic."""
+def job_settings(
+    config: JobConfig, env: Environment, partitions: Mapping[str, int], plugins: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The resolved settings; `partitions` has the partition count of every input topic.
+
+    `plugins` are modules of the bundle that register algorithms.
+    """
     return {
         "schema": SCHEMA,
         "job_name": config.job_name,
@@ -44,6 +49,7 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
             "max_future_s": config.max_future,
         },
         "windows": window_bounds(config),
+        "plugins": list(plugins),
         "incremental_bytes": config.incremental_memory,
         **stream_settings(config),
     }

@@ -60,6 +60,7 @@ def settings_document(**changes: Any) -> dict[str, Any]:
             "dedup_ids": 0,
             "overflow": "error",
         },
+        "plugins": [],
         "incremental_bytes": 256 * 2**20,
         "preprocess": {
             "embed": None,

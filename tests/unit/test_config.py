@@ -152,7 +152,9 @@ def test_an_environment_s_own_addresses_are_facts(tmp_path: Path) -> None:
 
 def test_set_insists_on_an_address() -> None:
     resolved = configure(Asked(settings=("kafka_bootstrap_servers=other:9092",)), LOCAL, {}, pytest.fail)
-    assert job_settings(resolved.config, LOCAL, {"tda_jobs": 6})["kafka"]["bootstrap_servers"] == "other:9092"
+    partitions = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
+    settings = job_settings(resolved.config, LOCAL, partitions)
+    assert settings["kafka"]["bootstrap_servers"] == "other:9092"
 
 
 def test_set_reads_yaml_values_and_dotted_keys() -> None:
