@@ -91,10 +91,10 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
 
-    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
-        key, content = value
+    def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         if not content:
             return
+        key = ctx.get_current_key()
         for answer in self._answerer.message(key, content, self._store, now_ms()):
             self._meters.count(answer)
             yield Row(answer.topic, answer.key, answer.value)

@@ -18,7 +18,8 @@ from tdajob.errors import MessageError, Origin, error_record
 from tdajob.settings import Input, Settings
 from tdajob.topology.values import FloatArray
 from tdajob.windowanswers import WindowAnswerer
-from tdajob.windows import Arrival, Outcome, StreamWindow, new_window, restored
+from tdajob.windows.opening import new_window, restored
+from tdajob.windows.values import Arrival, Outcome, StreamWindow
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +185,6 @@ class StreamAnswerer:
         if outcome.expired:
             store.clear()
             self._let_go(key)
-            self._windows.forget(key)
             self._counts["expired_streams"] += 1
 
     def timer_to_set(self, key: str) -> int | None:
@@ -195,7 +195,7 @@ class StreamAnswerer:
     def stats(self) -> dict[str, int]:
         """Counts since the start and sizes now, for the metrics."""
         sizes = {"streams_in_memory": len(self._streams), "window_cache_bytes": self._bytes}
-        return {**self._counts, **sizes, **self._windows.stats()}
+        return {**self._counts, **sizes}
 
     def _stream(self, key: str, route: str, store: Store) -> _Stream:
         stream = self._streams.get(key)

@@ -19,9 +19,8 @@ from tdajob.settings import Input, Settings
 from tdajob.statebytes import StateError
 from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
 from tdajob.topology.engine import Engine
-from tdajob.topology.incremental import IncrementalCaches, applicable
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
-from tdajob.windows import Firing, WindowInfo, identity
+from tdajob.windows.values import Firing, WindowInfo, identity
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +42,6 @@ class WindowAnswerer:
         compared = settings.stream.comparison
         self._comparer = None if compared is None else Comparer(compared, query, settings.stream.preprocess)
         self._engine = Engine(engine_limits(settings.limits))
-        self._caches = IncrementalCaches(settings.incremental_bytes, self._engine)
         self._memory = memory_meter()
 
     def close(self) -> None:
@@ -52,14 +50,6 @@ class WindowAnswerer:
     def check_coordinates(self, points: FloatArray) -> None:
         """Raise MessageError `wrong_dimension` for points that the config's scale does not fit."""
         self._preprocessor.check_coordinates(points)
-
-    def forget(self, key: str) -> None:
-        """Drop what is kept of a stream that is forgotten."""
-        self._caches.forget(key)
-
-    def stats(self) -> dict[str, int]:
-        """Counts and sizes of the incremental computation."""
-        return {f"incremental_{name}": value for name, value in self._caches.stats().items()}
 
     def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
         """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
@@ -114,9 +104,6 @@ class WindowAnswerer:
     def _diagram(self, key: str, firing: Firing) -> Diagram:
         query = self._question.query
         prepared = self._preprocessor.prepare(firing.coordinates)
-        whole = not self._preprocessor.per_window and firing.window.covering_radius == 0.0
-        if whole and applicable(query, len(prepared.points), prepared.points.shape[1]):
-            return self._caches.diagram(key, firing.sequences, prepared.points, query)
         diagram = self._engine.compute(prepared.points, query)
         left_out = firing.window.covering_radius
         bound = hausdorff_bound(query.algorithm, query.min_persistence, left_out)
