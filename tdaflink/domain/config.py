@@ -56,6 +56,10 @@ class JobConfig(Model):
         default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
     )
 
+    flink: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Further Flink settings of the job, such as python.execution-mode."
+    )
+
     input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
     output_topic: Topic = Field(default="tda_results", description="The topic of results.")
     inputs: list[Input] | None = Field(default=None, min_length=1, description="Several inputs at once.")

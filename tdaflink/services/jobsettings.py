@@ -7,12 +7,10 @@ from typing import Any
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import ConfigError
 from tdaflink.services.streamsettings import stream_settings
 from tdaflink.services.windowsettings import window_bounds, window_settings
 
 SCHEMA = 1
-SERVED_ROUTES = frozenset({"requests", "streams"})
 
 
 def job_settings(
@@ -53,15 +51,6 @@ def job_settings(
         "incremental_bytes": config.incremental_memory,
         **stream_settings(config),
     }
-
-
-def check_served(config: JobConfig) -> None:
-    """Refuse what the config model knows and this release's job does not do."""
-    other = [source for source in config.all_inputs() if source.route not in SERVED_ROUTES]
-    if other:
-        raise ConfigError(
-            f"inputs: the job of this release serves requests; {other[0].topic} asks for {other[0].route}"
-        )
 
 
 def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:

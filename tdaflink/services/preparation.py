@@ -10,8 +10,8 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.layers import Resolved
 from tdaflink.services.bundles import included_files, script_bundle, shipped_bundle
-from tdaflink.services.jobsettings import check_served, job_settings
-from tdaflink.services.submission import Job, shipped_job_config
+from tdaflink.services.jobsettings import job_settings
+from tdaflink.services.submission import Job, further_flink_config, shipped_job_config
 
 PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
 
@@ -37,7 +37,6 @@ def shipped_job(
     if wanted.arguments:
         raise UsageError("the shipped job takes no arguments", hint="--job FILE takes them")
     config = resolved.config
-    check_served(config)
     if config.stream_keys() and not any(config.window_of(source) for source in config.all_inputs()):
         warn(
             f"{', '.join(config.stream_keys())}: valid, and about the stream route alone;"
@@ -72,7 +71,7 @@ def script_job(resolved: Resolved, wanted: Wanted) -> Job:
     if wanted.script is None:
         raise UsageError("a script job needs a script", hint="--job FILE")
     config, given = resolved.config, resolved.sources
-    flink_config: dict[str, str] = {}
+    flink_config = further_flink_config(config)
     if "job_name" in given:
         flink_config["pipeline.name"] = config.job_name
     if "checkpoint_interval" in given:
