@@ -17,6 +17,7 @@ DEFAULT = "default"
 _WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
 _FEATURES = {"landscape", "silhouette", "betti_curve", "entropy", "persistence_image"}
 _UNION_TAGS = _WINDOWS | _FEATURES | {"str", "constrained-int"}
+_SECRETS = ("secret_key",)  # their values are not shown, where they are given in plain text by mistake
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Resolved:
 def resolve(layers: Sequence[Layer]) -> Resolved:
     """Merge the layers, lowest precedence first, and validate.
 
-    A mapping-valued key (`algorithm_params`, `kafka_properties`) is merged key by key; everything else is
-    replaced whole. Raises `ConfigError` that names each field, its value, the reason and its source.
+    A mapping-valued key (`algorithm_params`, `uploads`) is merged key by key; everything else is replaced
+    whole. Raises `ConfigError` that names each field, its value, the reason and its source.
     """
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -65,7 +66,14 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
 
 def _merge(below: Any, value: Any, key: str) -> Any:
     both = isinstance(below, Mapping) and isinstance(value, Mapping)
-    return {**below, **value} if both and key != "window" else value
+    if not both or key == "window" or _is_reference(value):
+        return value
+    return {**below, **{name: _merge(below.get(name), inner, name) for name, inner in value.items()}}
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    """Whether it is a secret's whereabouts, such as {"$env": NAME}, which is one value."""
+    return any(name.startswith("$") for name in value)
 
 
 def _other_forms(values: Mapping[str, Any]) -> list[str]:
@@ -99,7 +107,8 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     reason = str(detail["msg"]).removeprefix("Value error, ")
     if not field:
         return reason
-    return f"{field} = {_shown(detail['input'])}: {reason[:1].lower()}{reason[1:]}{where}"
+    value = "…" if path[-1] in _SECRETS else _shown(detail["input"])
+    return f"{field} = {value}: {reason[:1].lower()}{reason[1:]}{where}"
 
 
 def _is_union_tag(part: int | str) -> bool:
