@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
-ROUTES = ("requests",)
+ROUTES = ("requests", "uploads")
 DELIVERIES = ("at_least_once", "exactly_once")
 STARTS = ("committed", "earliest", "latest")
 
@@ -69,6 +69,39 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class S3Settings:
+    """Where objects are read, and with which keys: texts, references to secrets, or None for what the
+    worker finds by itself."""
+
+    endpoint: str | None
+    region: str
+    access_key: Any
+    secret_key: Any
+
+    def resolved(self) -> dict[str, str | None]:
+        """All of it, with references to secrets replaced by the secrets."""
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {
+            "endpoint": self.endpoint,
+            "region": self.region,
+            **{
+                name: None if value is None else _resolve(value, f"uploads.s3.{name}")
+                for name, value in keys.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class UploadSettings:
+    """`roots` are the folders, as URIs, below which uploads may lie; without one every upload is refused."""
+
+    roots: tuple[str, ...]
+    max_bytes: int
+    timeout_s: float
+    s3: S3Settings
+
+
+@dataclass(frozen=True)
 class Settings:
     job_name: str
     environment: str
@@ -78,6 +111,7 @@ class Settings:
     kafka: Kafka
     query: QueryDefaults
     limits: LimitSettings
+    uploads: UploadSettings
 
 
 def load(text: str) -> Settings:
@@ -98,6 +132,7 @@ def load(text: str) -> Settings:
         kafka=_kafka(root.inner("kafka")),
         query=_query(root.inner("query")),
         limits=_limits(root.inner("limits")),
+        uploads=_uploads(root.inner("uploads")),
     )
     root.finish()
     return settings
@@ -171,6 +206,33 @@ def _limits(reader: _Reader) -> LimitSettings:
     return limits
 
 
+def _uploads(reader: _Reader) -> UploadSettings:
+    uploads = UploadSettings(
+        roots=reader.texts("roots"),
+        max_bytes=reader.integer("max_bytes", least=1),
+        timeout_s=reader.number("timeout_s"),
+        s3=_s3(reader.inner("s3")),
+    )
+    reader.finish()
+    return uploads
+
+
+def _s3(reader: _Reader) -> S3Settings:
+    s3 = S3Settings(
+        endpoint=reader.text_or_none("endpoint"),
+        region=reader.text("region"),
+        access_key=reader.take("access_key"),
+        secret_key=reader.take("secret_key"),
+    )
+    reader.finish()
+    for name, value in (("access_key", s3.access_key), ("secret_key", s3.secret_key)):
+        if value is not None:
+            _check_property(value, f"uploads.s3.{name}")
+    if (s3.access_key is None) != (s3.secret_key is None):
+        raise SettingsError("uploads.s3: access_key and secret_key go together: give both or none")
+    return s3
+
+
 class _Reader:
     """Takes typed values out of one JSON object; `finish` refuses what nobody took."""
 
@@ -192,6 +254,15 @@ class _Reader:
         if not isinstance(value, str) or not value:
             raise self._wrong(key, "a text that is not empty", value)
         return value
+
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.take(key) is None else self.text(key)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.take(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, "a list of texts", value)
+        return tuple(value)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.take(key)

@@ -17,13 +17,16 @@ COMPUTE = "compute"
 REQUESTS: Mapping[str, str] = MappingProxyType(
     {"source": "requests-source", "calc": "requests-columns", "to rows": "requests-rows"}
 )
+UPLOADS: Mapping[str, str] = MappingProxyType(
+    {"source": "uploads-source", "calc": "uploads-columns", "to rows": "uploads-rows"}
+)
 HEARTBEAT: Mapping[str, str] = MappingProxyType(
     {"source": "heartbeat-source", "calc": "heartbeat-columns", "to rows": "heartbeat-rows"}
 )
 ANSWERS: Mapping[str, str] = MappingProxyType(
     {"from rows": "answers-rows", "calc": "answers-columns", "sink": "answers-sink"}
 )
-ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS})
+ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS, "uploads": UPLOADS})
 
 _KINDS = (
     (r"(Legacy)?SourceTransformation/.*", "source"),
