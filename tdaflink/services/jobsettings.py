@@ -8,9 +8,10 @@ from typing import Any
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.uploads import Uploads
 
 SCHEMA = 1
-SERVED_ROUTES = frozenset({"requests"})
+SERVED_ROUTES = frozenset({"requests", "uploads"})
 
 
 def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, int]) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
             "max_message_bytes": config.max_message_bytes,
             "max_future_s": config.max_future,
         },
+        "uploads": _uploads(config.uploads),
     }
 
 
@@ -48,7 +50,8 @@ def check_served(config: JobConfig) -> None:
     other = [source for source in config.all_inputs() if source.route not in SERVED_ROUTES]
     if other:
         raise ConfigError(
-            f"inputs: the job of this release serves requests; {other[0].topic} asks for {other[0].route}"
+            f"inputs: the job of this release serves {' and '.join(sorted(SERVED_ROUTES))};"
+            f" {other[0].topic} asks for {other[0].route}"
         )
     if config.window_requests:
         raise ConfigError("window_requests = true: the job of this release answers each request by itself")
@@ -78,4 +81,13 @@ def _query(config: JobConfig) -> dict[str, Any]:
         "engine": config.engine,
         "algorithm_params": dict(config.algorithm_params),
         "pairs": config.pairs,
+    }
+
+
+def _uploads(uploads: Uploads) -> dict[str, Any]:
+    return {
+        "roots": list(uploads.roots),
+        "max_bytes": uploads.max_bytes,
+        "timeout_s": uploads.timeout,
+        "s3": uploads.s3.model_dump(mode="json"),
     }

@@ -25,7 +25,7 @@ def read_local(path: str, roots: Iterable[str], bounds: Bounds) -> bytes:
     """
     real = os.path.realpath(path)
     for root in map(os.path.realpath, roots):
-        if real != root and os.path.commonpath([real, root]) == root:
+        if root != os.sep and real.startswith(root + os.sep):
             return _opened_and_read(root, PurePath(os.path.relpath(real, root)).parts, bounds)
     raise forbidden("file")
 

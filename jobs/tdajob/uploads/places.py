@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from posixpath import normpath
 from urllib.parse import unquote
 
 from tdajob.errors import MessageError
@@ -43,7 +44,7 @@ def parse_uri(uri: str) -> Place:
 def parse_root(uri: str) -> Place:
     """The folder or the bucket that a root names; MessageError as for a URI."""
     place = _place(uri)
-    if place == Place("file", "", "/"):
+    if place.scheme == "file" and not normpath(place.path).strip("/"):
         raise _bad(uri, "is the whole machine: name a folder")
     return place
 
