@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from harness import Cluster, Runner, processes_of, runner
+
+if TYPE_CHECKING:
+    from s3service import S3Service
 
 
 @pytest.fixture
@@ -31,6 +35,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             process.kill()
         assert down.code in (0, 4), down.stderr
         assert not left, f"teardown left {left}"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
+    """A real S3 service with an empty bucket."""
+    from s3service import running_s3
+
+    with running_s3(tmp_path_factory.mktemp("s3")) as service:
+        yield service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

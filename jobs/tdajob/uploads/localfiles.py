@@ -23,10 +23,13 @@ def read_local(path: str, roots: Iterable[str], bounds: Bounds) -> bytes:
 
     MessageError forbidden_uri, not_found, not_a_file, access_denied, file_too_large, bad_file.
     """
-    real = os.path.realpath(path)
-    for root in map(os.path.realpath, roots):
-        if root != os.sep and real.startswith(root + os.sep):
-            return _opened_and_read(root, PurePath(os.path.relpath(real, root)).parts, bounds)
+    try:
+        real = os.path.realpath(path)
+        for root in map(os.path.realpath, roots):
+            if root != os.sep and real.startswith(root + os.sep):
+                return _opened_and_read(root, PurePath(real).relative_to(root).parts, bounds)
+    except OSError as error:
+        raise _refusal(error) from None
     raise forbidden("file")
 
 
@@ -41,8 +44,6 @@ def _opened_and_read(root: str, parts: tuple[str, ...], bounds: Bounds) -> bytes
         _check_regular(os.stat(parts[-1], dir_fd=opened[-1], follow_symlinks=False))
         opened.append(os.open(parts[-1], _FILE, dir_fd=opened[-1]))
         return _read(opened[-1], bounds)
-    except OSError as error:
-        raise _refusal(error) from None
     finally:
         for fd in opened:
             os.close(fd)
@@ -84,7 +85,7 @@ _KINDS = {
 def _refusal(error: OSError) -> MessageError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return MessageError("not_found", "there is no such file where the job runs")
-    if error.errno == errno.ELOOP:
+    if error.errno in (errno.ELOOP, errno.EINVAL):
         return MessageError("forbidden_uri", "has a link in its path that was put there while it was read")
     if error.errno in (errno.EACCES, errno.EPERM):
         return MessageError("access_denied", "may not be read by the user that the job runs as")
