@@ -42,29 +42,29 @@ def read_csv(
     lines = _lines(content)
     head = list(islice(lines, _SNIFFED_LINES))
     split = _splitter(delimiter) if delimiter else _sniffed(head)
-    header: list[str] | None = None
+    header: Line | None = None
     if head and not any(_looks_like_number(cell) for cell in split(head[0])):
-        header = split(head.pop(0))
-    chosen = None if columns is None else _places(columns, header)
-    return _table(chain(head, lines), split, chosen, bounds)
+        header = head.pop(0)
+    chosen = None if columns is None else _places(columns, split(header) if header else None)
+    return _table(header, chain(head, lines), split, chosen, bounds)
 
 
-def _table(lines: Iterable[Line], split: Split, chosen: Sequence[int] | None, bounds: Bounds) -> FloatArray:
+def _table(
+    header: Line | None, lines: Iterable[Line], split: Split, chosen: Sequence[int] | None, bounds: Bounds
+) -> FloatArray:
     numbers = array("d")
-    points, width, first = 0, 0, 0
+    points, width, first = 0, *((len(split(header)), header[0]) if header else (0, 0))
     for line in lines:
         cells = split(line)
-        if points == 0:
+        if not width:
             width, first = len(cells), line[0]
-        elif len(cells) != width:
+        if len(cells) != width:
             raise MessageError(
                 "ragged_points",
                 f"line {line[0]}: has {len(cells)} cells, where line {first} has {width}: give all as many",
             )
         points += 1
         places = range(width) if chosen is None else chosen
-        if places and max(places) >= width:
-            raise MessageError("ragged_points", f"line {line[0]}: has {width} cells, fewer than the header")
         numbers.extend(_number(line[0], place, cells[place]) for place in places)
         if points > bounds.max_points or len(numbers) * FLOAT_BYTES > bounds.max_bytes:
             bounds.check_shape(points, len(places))
