@@ -37,7 +37,7 @@ def access_to(*roots: str | Path, max_points: int = 1000, **uploads: Any) -> Upl
     """Access below the roots, which are folders or URIs; `uploads` are further settings."""
     named = [root if isinstance(root, str) else root.as_uri() for root in roots]
     document = settings_document()
-    document["uploads"].update(roots=named, max_bytes=1 << 20, **uploads)
+    document["uploads"].update({"roots": named, "max_bytes": 1 << 20, **uploads})
     return UploadAccess(settings.load(json.dumps(document)).uploads, max_points)
 
 

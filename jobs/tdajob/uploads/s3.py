@@ -46,27 +46,35 @@ def read_s3(bucket: str, key: str, access: S3Access, bounds: Bounds) -> bytes:
     MessageError not_found, access_denied, file_too_large, bad_file, storage_unreachable, storage_failed.
     """
     try:
-        with _client(access).open_input_file(f"{bucket}/{key}") as file:
-            return _read(file, bounds)
+        return _read(_client(access), f"{bucket}/{key}", bounds)
     except FileNotFoundError:
         raise _missing() from None
     except OSError as error:
         raise _refusal(str(error), access) from None
 
 
-def _read(file: Any, bounds: Bounds) -> bytes:
-    size = file.size()
-    bounds.check_file(size)
-    content = bytearray()
-    while chunk := file.read(min(_CHUNK, bounds.max_bytes + 1 - len(content))):
-        content += chunk
-        bounds.check_file(len(content))
-    if len(content) != size:
+def _read(client: Any, path: str, bounds: Bounds) -> bytes:
+    with client.open_input_file(path) as file:
+        before = _version(file)
+        bounds.check_file(file.size())
+        # Into memory that is clean: pyarrow takes it on trust that as many bytes come as were asked for, and
+        # would return what was there before where an object has become shorter.
+        content = bytearray(file.size())
+        with memoryview(content) as view:
+            for start in range(0, len(content), _CHUNK):
+                file.readinto(view[start : start + _CHUNK])
+    with client.open_input_file(path) as file:
+        after = _version(file)
+    if before != after:
         raise MessageError(
-            "bad_file",
-            f"ended after {len(content)} of {size} bytes: send the message again when it is complete",
+            "bad_file", "changed while it was read: send the message when nobody writes the object any more"
         )
     return bytes(content)
+
+
+def _version(file: Any) -> tuple[Any, ...]:
+    told = file.metadata()
+    return file.size(), told.get("ETag"), told.get("Last-Modified")
 
 
 @lru_cache(maxsize=1)
