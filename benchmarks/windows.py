@@ -103,8 +103,8 @@ def main() -> None:
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
     made = list(messages(chosen.streams, chosen.seconds, chosen.rate, chosen.batch))
-    # Complete by the clock alone: the last five seconds are out-of-orderness, and windows start nine before.
-    count = chosen.streams * (chosen.seconds - 6 + OVERLAP - 1)
+    # What the clock closes: it ends five seconds and a point before the last second is over.
+    count = chosen.streams * (chosen.seconds - 6)
     include = ("--include", str(HERE / "counting.py"), "--set", "algorithm=counting")
     sides = {
         "own, points kept": lambda n, _: own(n, chosen.env, chosen.parallelism, "process", count),
