@@ -1,4 +1,4 @@
-"""What tests share: the command in a folder of its own, and one real local cluster for the whole run."""
+"""What tests share: the command in a folder of its own, and a real cluster, a real schema registry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import Cluster, Runner, processes_of, runner
+from registry_process import Registry, running
 
 
 @pytest.fixture
@@ -31,6 +32,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             process.kill()
         assert down.code in (0, 4), down.stderr
         assert not left, f"teardown left {left}"
+
+
+@pytest.fixture(scope="session")
+def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A real schema registry for the whole run."""
+    with running(tmp_path_factory.mktemp("registry")) as started:
+        yield started
+
+
+@pytest.fixture
+def registry(registry_process: Registry) -> Registry:
+    """That registry without any subject, comparing nothing."""
+    registry_process.empty()
+    return registry_process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -41,6 +41,7 @@ def size_in_bytes(value: Any) -> Any:
 Seconds = Annotated[float, BeforeValidator(seconds), Field(allow_inf_nan=False)]
 Bytes = Annotated[int, BeforeValidator(size_in_bytes)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Secret = dict[Literal["$env", "$file"], Annotated[str, Field(min_length=1)]]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 

@@ -14,6 +14,7 @@ from tdaflink.domain.config import JobConfig
 from tdaflink.domain.errors import ConfigError
 
 DEFAULT = "default"
+_SECRETIVE = frozenset({"schema_registry_auth", "kafka_properties"})  # somebody may write a password there
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     reason = str(detail["msg"]).removeprefix("Value error, ")
     if not field:
         return reason
-    return f"{field} = {_shown(detail['input'])}: {reason[:1].lower()}{reason[1:]}{where}"
+    value = "(not shown)" if path[0] in _SECRETIVE else _shown(detail["input"])
+    return f"{field} = {value}: {reason[:1].lower()}{reason[1:]}{where}"
 
 
 def _is_union_tag(part: int | str) -> bool:

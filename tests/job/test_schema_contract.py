@@ -126,7 +126,6 @@ def test_each_bad_request_that_a_schema_can_see_is_refused() -> None:
         assert raw is not None
         seen[name] = not accepts("tda_job_event_v1", json.loads(raw))
     assert {name for name, refused in seen.items() if not refused} == BLIND
-    assert sum(seen.values()) >= 15
 
 
 def changed(message: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
