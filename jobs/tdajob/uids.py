@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 COMPUTE = "compute"
+STREAMS = "stream-windows"
 
 REQUESTS: Mapping[str, str] = MappingProxyType(
     {"source": "requests-source", "calc": "requests-columns", "to rows": "requests-rows"}
@@ -23,7 +24,12 @@ HEARTBEAT: Mapping[str, str] = MappingProxyType(
 ANSWERS: Mapping[str, str] = MappingProxyType(
     {"from rows": "answers-rows", "calc": "answers-columns", "sink": "answers-sink"}
 )
-ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS})
+STREAM_MESSAGES: Mapping[str, str] = MappingProxyType(
+    {"source": "streams-source", "calc": "streams-columns", "to rows": "streams-rows"}
+)
+ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS, "streams": STREAM_MESSAGES})
+# Before the shuffle by stream, one for each input whose points are windowed.
+READERS: Mapping[str, str] = MappingProxyType({"requests": "requests-reader", "streams": "streams-reader"})
 
 _KINDS = (
     (r"(Legacy)?SourceTransformation/.*", "source"),

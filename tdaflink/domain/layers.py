@@ -15,6 +15,9 @@ from tdaflink.domain.errors import ConfigError
 
 DEFAULT = "default"
 _SECRETIVE = frozenset({"schema_registry_auth", "kafka_properties"})  # somebody may write a password there
+_WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
+_FEATURES = {"landscape", "silhouette", "betti_curve", "entropy", "persistence_image"}
+_UNION_TAGS = _WINDOWS | _FEATURES | {"str", "constrained-int"}
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,7 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
 
 def _is_union_tag(part: int | str) -> bool:
     text = str(part)
-    return (
-        text in {"count", "tumbling", "sliding", "session", "none", "str", "constrained-int"} or "[" in text
-    )
+    return text in _UNION_TAGS or "[" in text
 
 
 def _did_you_mean(path: list[str]) -> str:

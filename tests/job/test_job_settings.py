@@ -47,7 +47,7 @@ def test_every_key_is_needed(path: str) -> None:
         ({"surplus": 1}, "surplus: is not a setting"),
         ({"query__surplus": 1}, r"query\.surplus: is not a setting"),
         ({"inputs": []}, "inputs: must be a list of at least one"),
-        ({"inputs": [{"route": "uploads"}]}, r"inputs\[0\]\.route: must be one of requests"),
+        ({"inputs": [{"route": "letters", "window": None}]}, r"inputs\[0\]\.route: must be one of requests"),
         ({"schema": 2}, "schema: this job reads version 1, not 2"),
         ({"parallelism": 0}, "parallelism: must be an integer of at least 1"),
         ({"parallelism": True}, "parallelism: must be an integer"),

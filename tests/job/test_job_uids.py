@@ -15,11 +15,22 @@ RELEASED = {
     "answers-rows",
     "answers-columns",
     "answers-sink",
+    "streams-source",
+    "streams-columns",
+    "streams-rows",
+    "streams-reader",
+    "requests-reader",
+    "stream-windows",
 }
 
 
 def test_every_released_uid_is_still_there() -> None:
     tables = [uids.HEARTBEAT, uids.ANSWERS, *uids.ROUTES.values()]
-    now = [uids.COMPUTE, *(uid for table in tables for uid in table.values())]
+    now = [
+        uids.COMPUTE,
+        uids.STREAMS,
+        *uids.READERS.values(),
+        *(uid for table in tables for uid in table.values()),
+    ]
     assert len(set(now)) == len(now), "no two operators share a uid"
     assert set(now) >= RELEASED

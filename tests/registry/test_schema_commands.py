@@ -56,6 +56,7 @@ def test_list_shows_shipped_and_registered_side_by_side(schemas: Schemas, regist
         ["tda_jobs-value", "tda_job_event_v1", "1", "1", ids["tda_jobs-value"], "ok"],
         ["tda_results-value", "tda_result_event_v1", "-", "-", "-", "not registered"],
         ["tda_uploads-value", "tda_upload_event_v1", "1", "-", "-", "other versions only"],
+        ["tda_events-value", "tda_event_v1", "-", "-", "-", "not registered"],
         ["tda_errors-value", "tda_error_event_v1", "1, 2", "1", ids["tda_errors-value"],
          "ok (there is a later version)"],
         ["tda_stream_input-value", "tda_stream_event_v1", "-", "-", "-", "not registered"],
@@ -114,7 +115,7 @@ def test_an_incompatible_schema_is_refused_with_what_differs(schemas: Schemas, r
     registry.set_level("BACKWARD")
     checked = schemas("check")
     assert checked.code == 1
-    assert [line.split()[-1] for line in checked.stdout.splitlines()[1:]] == ["no"] + ["yes"] * 5
+    assert [line.split()[-1] for line in checked.stdout.splitlines()[1:]] == ["no"] + ["yes"] * 6
     assert "tda_jobs-value (BACKWARD)" in checked.stderr
     told = 'tda_jobs-value: /properties/job_id/type: "integer" at the registry, "string" shipped'
     assert told in checked.stderr.splitlines()

@@ -26,6 +26,8 @@ class Algorithm(ABC):
     name: ClassVar[str]
     bounds_ambient_dimension: ClassVar[bool] = False
     """Whether `Limits.max_ambient_dimension` applies."""
+    hausdorff_factor: ClassVar[float | None] = None
+    """How far bars move at most, times the Hausdorff distance of two clouds; None: no such bound is known."""
 
     def parameters(self) -> Sequence[Parameter]:
         """The parameters of its own that it accepts."""

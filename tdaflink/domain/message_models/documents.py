@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from tdaflink.domain.message_models.inputs import JobEvent, StreamEvent, UploadEvent
-from tdaflink.domain.message_models.outputs import ErrorEvent, ResultEvent, StreamResultEvent
+from tdaflink.domain.message_models.outputs import ErrorEvent, Event, ResultEvent, StreamResultEvent
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -20,6 +20,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "tda_result_event_v1": ResultEvent,
     "tda_stream_result_event_v1": StreamResultEvent,
     "tda_error_event_v1": ErrorEvent,
+    "tda_event_v1": Event,
 }
 
 

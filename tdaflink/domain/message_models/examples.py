@@ -85,6 +85,30 @@ RESULT: Example = {
     "tda_results": {**_FOUND, "betti_at": {"t": 1.2, "betti_numbers": {"0": [1], "1": [1]}}},
     "version": 1,
 }
+_WINDOW: Mapping[str, Any] = {
+    "kind": "tumbling",
+    "start": "2024-01-01T12:00:00.000Z",
+    "end": "2024-01-01T12:01:00.000Z",
+    "first_event": "2024-01-01T12:00:00.000Z",
+    "last_event": "2024-01-01T12:00:00.750Z",
+    "num_points": 4,
+    "late": 0,
+    "revision": 0,
+    "partial": False,
+    "closed_by": "clock",
+}
+_DISTANCE: Mapping[str, Any] = {
+    "metric": "bottleneck",
+    "order": None,
+    "distance": 0.2071067811865476,
+    "by_dimension": {"0": 0.0, "1": 0.2071067811865476},
+    "threshold": 0.2,
+    "alert": True,
+    "error_bound": 0.0,
+    "bars_left_out": 0,
+    "previous_id": "a8d0b7a1c65cf0ba51b5b2e1a6a3c9b5c3c86f2a3a2b8f3de5a4f6fb2d0a9e11",
+}
+
 STREAM_RESULT: Example = {
     "id": "c2f7c1a0b3bb52cc3a20d5d5a6cb0f9d2f7b0c8a46d9f4d65b1f2e0a9d837c15",
     "job_id": None,
@@ -92,20 +116,19 @@ STREAM_RESULT: Example = {
     "timestamp": "2024-01-01T12:01:05.031Z",
     "algorithm": "vietoris_rips",
     "input": None,
-    "window": {
-        "kind": "tumbling",
-        "start": "2024-01-01T12:00:00.000Z",
-        "end": "2024-01-01T12:01:00.000Z",
-        "first_event": "2024-01-01T12:00:00.000Z",
-        "last_event": "2024-01-01T12:00:00.750Z",
-        "num_points": 4,
-        "late": 0,
-        "revision": 0,
-        "partial": False,
-        "closed_by": "clock",
-    },
+    "window": _WINDOW,
     "computation_info": _INFO,
-    "tda_results": _FOUND,
+    "tda_results": {**_FOUND, "distance_to_previous": _DISTANCE},
+    "version": 1,
+}
+EVENT: Example = {
+    "id": "71c480df93d6ae2f1efad1447c66c9525e316218cf51fc8d9ed832f2daf18b73",
+    "kind": "alert",
+    "stream_id": "sensor-7",
+    "timestamp": "2024-01-01T12:01:05.031Z",
+    "result_id": STREAM_RESULT["id"],
+    "window": _WINDOW,
+    "distance_to_previous": _DISTANCE,
     "version": 1,
 }
 ERROR: Example = {

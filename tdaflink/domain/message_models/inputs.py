@@ -103,9 +103,25 @@ class UploadEvent(Open):
     timestamp: Moment | None = Field(
         None, description="When it was made; without one Kafka's time of the message stands in."
     )
-    uri: str = Field(min_length=1, description="Where the file lies, as the job sees it.")
+    uri: str = Field(
+        max_length=2048,
+        pattern=r"^([Ff][Ii][Ll][Ee]|[Ss]3)://",
+        description="Where the file lies, as the job sees it: file:///… or s3://bucket/….",
+    )
     format: Literal["csv", "npy", "npz", "parquet"] | None = Field(
         None, description="How to read it; without one the ending of its name decides."
+    )
+    columns: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="csv and parquet: the columns that are coordinates, by name, none of them twice.",
+    )
+    key: str | None = Field(None, min_length=1, description="npz: the array's name.")
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        pattern=r"^[\x00-\x09\x0b\x0c\x0e-\x21\x23-\x7f]$",
+        description="csv: the sign between two cells, one of ASCII, no quote and no newline.",
     )
     algorithm: Algorithm | None = Field(
         None, description="vietoris_rips, alpha, witness, or one that the job was extended by."

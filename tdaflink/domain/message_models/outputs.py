@@ -13,7 +13,6 @@ from tdaflink.domain.message_models.parts import (
     Count,
     Identifier,
     Length,
-    Open,
     Sha256,
     UtcMilliseconds,
 )
@@ -38,19 +37,26 @@ class Input(Closed):
     )
 
 
-class Window(Open):
+class Window(Closed):
     """Which points of a stream a result is about."""
 
     kind: Literal["count", "tumbling", "sliding", "session", "none"] = Field(description="Its form.")
     start: UtcMilliseconds | None = Field(description="Its first moment; null where time plays no part.")
     end: UtcMilliseconds | None = Field(description="The first moment after it; null likewise.")
-    first_event: UtcMilliseconds = Field(description="The least time of its points.")
-    last_event: UtcMilliseconds = Field(description="The greatest time of its points.")
+    first_event: UtcMilliseconds | None = Field(description="The least time of its points.")
+    last_event: UtcMilliseconds | None = Field(description="The greatest time of its points.")
     num_points: Count = Field(description="How many points it had.")
     late: Count = Field(description="Those of them that came after its end, while it was kept.")
     revision: Count = Field(description="How often it has fired before.")
-    partial: bool = Field(description="A count window with fewer points than its size.")
-    closed_by: str = Field(description="What made it fire: count, clock, message, timeout, or a bound.")
+    partial: bool = Field(description="Whether it is a count window with fewer points than its size.")
+    closed_by: Literal[
+        "count", "clock", "message", "timeout", "max_duration", "max_points", "state_ttl", "changed"
+    ] = Field(description="What made it fire; changed: the job came back with other windows.")
+    first_seq: Count = Field(LEFT_OUT, description="Count windows: the running number of its first point.")
+    last_seq: Count = Field(LEFT_OUT, description="Count windows: that of its last one.")
+    supersedes: list[Sha256] = Field(
+        LEFT_OUT, description="Sessions: the ids of the results that this one takes the place of."
+    )
 
 
 class ComputationInfo(Closed):
@@ -95,6 +101,34 @@ class BettiAt(Closed):
     betti_numbers: Ranks = Field(description="Per dimension, in a list of one, how many bars hold t.")
 
 
+class Feature(Closed):
+    """A vector of the bars, as the config asks for it."""
+
+    kind: Literal["landscape", "silhouette", "betti_curve", "entropy", "persistence_image"] = Field(
+        description="Which one."
+    )
+    dimension: Count = Field(description="Of the bars.")
+    shape: list[Count] | None = Field(description="Null where the diagram has no such dimension.")
+    values: list[float] | None = Field(description="In row-major order; null likewise.")
+
+
+class Distance(Closed):
+    """How far a window's diagram lies from the one before, by the finite bars."""
+
+    metric: Literal["bottleneck", "wasserstein"] = Field(description="By which metric.")
+    order: float | None = Field(ge=1, description="Of the Wasserstein distance.")
+    distance: Length = Field(description="The largest of by_dimension.")
+    by_dimension: Annotated[
+        dict[Dimension, Length],
+        Field(title="dimension: distance", json_schema_extra={"additionalProperties": False}),
+    ] = Field(description="One for each dimension that is compared.")
+    threshold: Length | None = Field(description="Above it the distance is an alert.")
+    alert: bool = Field(description="Whether it is one; then there is a record in the events topic, too.")
+    error_bound: Length = Field(description="How far off the distance may be.")
+    bars_left_out: Count = Field(description="The shortest ones, where there are too many to compare all.")
+    previous_id: Sha256 = Field(description="The result that this one is compared with.")
+
+
 class Topology(Closed):
     """A persistence diagram and its numbers."""
 
@@ -109,6 +143,10 @@ class Topology(Closed):
         description="Whether the shortest bars were left out because Kafka would not take them all."
     )
     betti_at: BettiAt = Field(LEFT_OUT, description="Only where it was asked for.")
+    features: list[Feature] = Field(LEFT_OUT, description="Windows, where the config has features.")
+    distance_to_previous: Distance | None = Field(
+        LEFT_OUT, description="Windows, where the config has it; null for the first of a stream."
+    )
 
 
 class _Result(Closed):
@@ -142,7 +180,7 @@ class StreamResultEvent(_Result):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.STREAM_RESULT]})
 
 
-class Source(Open):
+class Source(Closed):
     """Where the message lies in Kafka."""
 
     topic: str = Field(min_length=1, description="Its topic.")
@@ -153,7 +191,7 @@ class Source(Open):
     )
 
 
-class Original(Open):
+class Original(Closed):
     """The bytes of the message."""
 
     bytes_base64: str = Field(
@@ -166,8 +204,15 @@ class Original(Open):
     truncated: bool = Field(description="Whether there were more than are kept here.")
 
 
-class ErrorEvent(Open):
-    """Why a message could not be used. Some codes come with further fields."""
+class Late(Closed):
+    """Which points of a message no window took."""
+
+    count: int = Field(ge=1, description="How many.")
+    points: list[Count] = Field(description="Their places in the message, from 0.")
+
+
+class ErrorEvent(Closed):
+    """Why a message could not be used, or a window not be computed."""
 
     id: Sha256 = Field(description=_ID)
     job_id: Identifier | None = Field(description="The request's, if it could be read; then the key.")
@@ -176,8 +221,27 @@ class ErrorEvent(Open):
     code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="A stable word for programs.")
     reason: str = Field(max_length=2000, description="For people: field, value and what to change.")
     route: Literal["requests", "uploads", "streams"] = Field(description="How the topic is read.")
-    source: Source = Field(description="Where the message lies.")
-    original: Original | None = Field(description="What it was; null for a record without a value.")
+    source: Source | None = Field(description="Where the message lies; null for a window.")
+    original: Original | None = Field(
+        description="What the message was; null for a window, and for a record without a value."
+    )
+    window: Window = Field(LEFT_OUT, description="Windows only: which one has no result.")
+    late: Late = Field(LEFT_OUT, description="With the code late only; the other points were used.")
     version: Literal[1] = Field(description="Of the form of this message.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ERROR]})
+
+
+class Event(Closed):
+    """What a person or a program may want to act on."""
+
+    id: Sha256 = Field(description=_ID)
+    kind: Literal["alert"] = Field(description="The diagram of a window lies far from the one before.")
+    stream_id: Identifier = Field(description="The stream's; the key of this message.")
+    timestamp: UtcMilliseconds = Field(description="When it was computed.")
+    result_id: Sha256 = Field(description="The id of the window's result.")
+    window: Window = Field(description="The window.")
+    distance_to_previous: Distance = Field(description="As in the result.")
+    version: Literal[1] = Field(description="Of the form of this message.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EVENT]})

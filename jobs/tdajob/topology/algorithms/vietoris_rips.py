@@ -48,6 +48,9 @@ class VietorisRips(Algorithm):
     """
 
     name = "vietoris_rips"
+    # Chazal, de Silva and Oudot, "Persistence stability for geometric complexes", 2014: both ends of an
+    # edge may move.
+    hausdorff_factor = 2.0
 
     def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
         """H2 and above may run away at any size, lower dimensions on large clouds."""
