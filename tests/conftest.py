@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from harness import Cluster, Runner, processes_of, runner
-from registry_process import Registry, running
+
+if TYPE_CHECKING:
+    from registry_process import Registry
+    from s3service import S3Service
 
 
 @pytest.fixture
@@ -37,6 +41,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A real schema registry for the whole run."""
+    from registry_process import running
+
     with running(tmp_path_factory.mktemp("registry")) as started:
         yield started
 
@@ -46,6 +52,15 @@ def registry(registry_process: Registry) -> Registry:
     """That registry without any subject, comparing nothing."""
     registry_process.empty()
     return registry_process
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
+    """A real S3 service with an empty bucket."""
+    from s3service import running_s3
+
+    with running_s3(tmp_path_factory.mktemp("s3")) as service:
+        yield service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

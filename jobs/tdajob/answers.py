@@ -21,6 +21,7 @@ from tdajob.topology.engine import Engine
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.validation import check_query
 from tdajob.topology.values import ComputationError, Limits
+from tdajob.uploads.access import UploadAccess, uploaded_request
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Answer:
 
 
 class Answerer:
-    """Answers requests by results and errors; holds an engine, so it must be closed."""
+    """Answers requests by results and errors; holds processes, so it must be closed."""
 
     def __init__(self, settings: Settings) -> None:
         checked_question(settings)
@@ -54,10 +55,12 @@ class Answerer:
         self._errors_topic = settings.errors_topic
         self._inputs = {one.topic: one for one in settings.inputs}
         self._engine = Engine(engine_limits(settings.limits))
+        self._uploads = UploadAccess(settings.uploads, settings.limits.max_points)
         self._memory = memory_meter()
 
     def close(self) -> None:
         self._engine.close()
+        self._uploads.close()
 
     def answer(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int
@@ -67,7 +70,7 @@ class Answerer:
         origin = Origin(source.route, topic, partition, offset, timestamp_ms)
         job_id: str | None = None
         try:
-            request = parse_request(message, origin, self._rules)
+            request = self._request(message, origin)
             job_id = request.job_id
             return self._result(request, origin, source.output_topic)
         except MessageError as error:
@@ -79,6 +82,11 @@ class Answerer:
             _log.exception("cannot answer %s", origin.place)
             reason = f"{type(error).__name__}: {error}"
             return self._error(message, origin, "internal_error", reason, job_id)
+
+    def _request(self, message: bytes | None, origin: Origin) -> Request:
+        if origin.route == "uploads":
+            return uploaded_request(message, origin, self._rules, self._uploads)
+        return parse_request(message, origin, self._rules)
 
     def _result(self, request: Request, origin: Origin, topic: str) -> Answer:
         begin = time.perf_counter()
@@ -100,6 +108,7 @@ def _subject(request: Request, origin: Origin) -> Subject:
     told = {
         "timestamp": format_timestamp(request.timestamp_ms),
         "timestamp_source": "message" if request.own_timestamp else "kafka",
+        **request.told,
     }
     identity = origin.identity(request.job_id)
     return Subject(identity, request.job_id, False, len(request.points), told, None)

@@ -32,6 +32,9 @@ class Reader:
             raise self._wrong(key, "a text that is not empty", value)
         return value
 
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.take(key) is None else self.text(key)
+
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.take(key)
         if value not in choices:

@@ -16,7 +16,7 @@ from tdajob.windows.spec import WindowSettings
 from tdajob.windowsettings import read_window, read_window_bounds
 
 SCHEMA = 1
-ROUTES = ("requests", "streams")
+ROUTES = ("requests", "uploads", "streams")
 DELIVERIES = ("at_least_once", "exactly_once")
 STARTS = ("committed", "earliest", "latest")
 
@@ -72,6 +72,39 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class S3Settings:
+    """Where objects are read, and with which keys: texts, references to secrets, or None for what the
+    worker finds by itself."""
+
+    endpoint: str | None
+    region: str
+    access_key: Any
+    secret_key: Any
+
+    def resolved(self) -> dict[str, str | None]:
+        """All of it, with references to secrets replaced by the secrets."""
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {
+            "endpoint": self.endpoint,
+            "region": self.region,
+            **{
+                name: None if value is None else _resolve(value, f"uploads.s3.{name}")
+                for name, value in keys.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class UploadSettings:
+    """`roots` are the folders, as URIs, below which uploads may lie; without one every upload is refused."""
+
+    roots: tuple[str, ...]
+    max_bytes: int
+    timeout_s: float
+    s3: S3Settings
+
+
+@dataclass(frozen=True)
 class Settings:
     job_name: str
     environment: str
@@ -85,6 +118,7 @@ class Settings:
     incremental_bytes: int
     plugins: tuple[str, ...]
     """Modules of the bundle that register algorithms."""
+    uploads: UploadSettings
 
 
 def load(text: str) -> Settings:
@@ -110,6 +144,7 @@ def load(text: str) -> Settings:
         stream=read_stream_settings(root),
         incremental_bytes=root.integer("incremental_bytes"),
         plugins=root.texts("plugins"),
+        uploads=_uploads(root.inner("uploads")),
     )
     root.finish()
     return settings
@@ -186,6 +221,33 @@ def _limits(reader: Reader) -> LimitSettings:
     )
     reader.finish()
     return limits
+
+
+def _uploads(reader: Reader) -> UploadSettings:
+    uploads = UploadSettings(
+        roots=reader.texts("roots"),
+        max_bytes=reader.integer("max_bytes", least=1),
+        timeout_s=reader.number("timeout_s"),
+        s3=_s3(reader.inner("s3")),
+    )
+    reader.finish()
+    return uploads
+
+
+def _s3(reader: Reader) -> S3Settings:
+    s3 = S3Settings(
+        endpoint=reader.text_or_none("endpoint"),
+        region=reader.text("region"),
+        access_key=reader.take("access_key"),
+        secret_key=reader.take("secret_key"),
+    )
+    reader.finish()
+    for name, value in (("access_key", s3.access_key), ("secret_key", s3.secret_key)):
+        if value is not None:
+            _check_property(value, f"uploads.s3.{name}")
+    if (s3.access_key is None) != (s3.secret_key is None):
+        raise SettingsError("uploads.s3: access_key and secret_key go together: give both or none")
+    return s3
 
 
 def _check_property(value: object, path: str) -> None:

@@ -25,8 +25,9 @@ def send(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[FILE|SHAPE]",
-            help="A csv, npy, json or JSON lines file, - for stdin, or a shape: circle, sphere, torus,"
+            metavar="[FILE|URI|SHAPE]",
+            help="A csv, npy, json or JSON lines file, - for stdin, the s3://… or file:///… of a file that"
+            " the job reads by itself, or a shape: circle, sphere, torus,"
             " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",
         ),
     ] = "circle",
@@ -64,7 +65,11 @@ def send(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|npy|json", help="Of the file; default: by its name."),
+        typer.Option(
+            "--format",
+            metavar="csv|npy|json",
+            help="Of the file; default: by its name. Of a URI also npz and parquet.",
+        ),
     ] = None,
     delimiter: Annotated[
         str | None, typer.Option("--delimiter", metavar="C", help="Of a csv file; default: found out.")
@@ -90,11 +95,11 @@ def send(
     wanted = sending.Wanted(
         points, noise, seed, count, job_id, algorithm, values, form, delimiter, stream, batch
     )
-    topic = topic or sending.default_topic(wanted)
     outgoing = sending.prepare(source, wanted)
     if dry_run:
         show_messages(outgoing.messages)
         return
+    topic = topic or outgoing.topic
     env, kafka = kafka_of(session)
     session.reporter().note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
     sent = sending.send(kafka, topic, outgoing, rate, session.reporter())

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
 from tdaflink.domain.streams import CountWindow, DistanceToPrevious, Preprocess, Window
+from tdaflink.domain.uploads import Uploads
 
 Z2 = 2
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
@@ -50,10 +51,10 @@ class Input(Model):
 class RegistryAuth(Model):
     """How the command proves to a schema registry who it is; the secrets themselves stand elsewhere."""
 
-    basic: Annotated[Secret, Field(min_length=1, max_length=1)] | None = Field(
+    basic: Secret | None = Field(
         default=None, description='Where "user:password" is: {"$env": NAME} or {"$file": PATH}.'
     )
-    bearer: Annotated[Secret, Field(min_length=1, max_length=1)] | None = Field(
+    bearer: Secret | None = Field(
         default=None, description='Where the token is: {"$env": NAME} or {"$file": PATH}.'
     )
 
@@ -120,6 +121,8 @@ class JobConfig(Model):
     compute_timeout: Seconds = Field(default=60.0, gt=0, description="One computation, at the longest.")
     max_ambient_dimension: int = Field(default=5, ge=1, description="Of clouds for the alpha complex.")
     max_future: Seconds = Field(default=300.0, ge=0, description="How far ahead a timestamp may be.")
+
+    uploads: Uploads = Field(default_factory=Uploads, description="Files that messages may name.")
 
     window: Window | None = Field(default=None, description="Of streams; see also the flat keys.")
     window_size: int | None = Field(default=None, ge=1, description="Count window: points.")

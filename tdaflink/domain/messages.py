@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 REQUESTS_TOPIC = "tda_jobs"
+UPLOADS_TOPIC = "tda_uploads"
 RESULTS_TOPIC = "tda_results"
 ERRORS_TOPIC = "tda_errors"
 STREAMS_TOPIC = "tda_stream_input"
@@ -34,6 +35,30 @@ class Request:
         if self.parameters:
             message["parameters"] = dict(self.parameters)
         return message
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to be analysed, which the job reads by itself; what is None is left to it."""
+
+    job_id: str
+    uri: str
+    format: str | None = None
+    delimiter: str | None = None
+    algorithm: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def message(self) -> dict[str, Any]:
+        """The message as it goes to the uploads topic."""
+        said = {
+            "uri": self.uri,
+            "format": self.format,
+            "delimiter": self.delimiter,
+            "algorithm": self.algorithm,
+            "parameters": dict(self.parameters) or None,
+        }
+        given = {key: value for key, value in said.items() if value is not None}
+        return {"job_id": self.job_id, "timestamp": stamp(), **given}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
+from tdaflink.domain.uploads import Uploads
 from tdaflink.services.streamsettings import stream_settings
 from tdaflink.services.windowsettings import window_bounds, window_settings
 
@@ -46,6 +47,7 @@ def job_settings(
             "max_message_bytes": config.max_message_bytes,
             "max_future_s": config.max_future,
         },
+        "uploads": _uploads(config.uploads),
         "windows": window_bounds(config),
         "plugins": list(plugins),
         "incremental_bytes": config.incremental_memory,
@@ -77,4 +79,13 @@ def _query(config: JobConfig) -> dict[str, Any]:
         "engine": config.engine,
         "algorithm_params": dict(config.algorithm_params),
         "pairs": config.pairs,
+    }
+
+
+def _uploads(uploads: Uploads) -> dict[str, Any]:
+    return {
+        "roots": list(uploads.roots),
+        "max_bytes": uploads.max_bytes,
+        "timeout_s": uploads.timeout,
+        "s3": uploads.s3.model_dump(mode="json"),
     }

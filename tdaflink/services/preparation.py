@@ -42,6 +42,10 @@ def shipped_job(
             f"{', '.join(config.stream_keys())}: valid, and about the stream route alone;"
             " each request is answered by itself"
         )
+    if any(source.route == "uploads" for source in config.all_inputs()) and not config.uploads.roots:
+        warn(
+            "uploads.roots is empty: every upload is refused; --set 'uploads.roots=[file:///data/]' opens one"
+        )
     topics = sorted(
         {topic for source in config.all_inputs() for topic in (source.topic, source.output_topic)}
     )

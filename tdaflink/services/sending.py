@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count as counter
 from itertools import cycle, islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tdaflink.adapters import pointfiles
@@ -20,10 +20,19 @@ from tdaflink.adapters.kafka import KafkaClient, TopicWriter
 from tdaflink.adapters.kafka_common import TICK_SECONDS
 from tdaflink.domain import shapes
 from tdaflink.domain.errors import Interrupted, NotFound, TdaflinkError, UsageError
-from tdaflink.domain.messages import REQUESTS_TOPIC, STREAMS_TOPIC, Request, encode, stamp
+from tdaflink.domain.messages import (
+    REQUESTS_TOPIC,
+    STREAMS_TOPIC,
+    UPLOADS_TOPIC,
+    Request,
+    Upload,
+    encode,
+    stamp,
+)
 from tdaflink.domain.progress import Reporter, Step
 
 _SHOW_EVERY_SECONDS = 0.1
+_UPLOAD_FORMATS = ("csv", "npy", "npz", "parquet")
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Messages that are ready to go; they are made one by one, each with the time of its making."""
+    """Messages that are ready to go to `topic`, made one by one, each with the time of its making."""
 
     title: str
     total: int
     messages: Iterator[Mapping[str, Any]]
     shape: shapes.Shape | None = None
+    topic: str = REQUESTS_TOPIC
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,11 @@ def parse_parameters(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def prepare(source: str, wanted: Wanted) -> Outgoing:
-    """Turn a shape's name, a file's name or `-` (stdin) into messages."""
+    """Turn a shape's name, a file's name, `-` (stdin) or the URI of a file for the job into messages."""
     if wanted.count is not None and wanted.count < 1:
         raise UsageError(f"--count {wanted.count}: at least one message", hint="--count 1")
+    if "://" in source:
+        return _from_uri(source, wanted)
     if wanted.stream is not None:
         return _as_stream(source, wanted)
     if source != "-" and not Path(source).exists():
@@ -96,11 +108,6 @@ def prepare(source: str, wanted: Wanted) -> Outgoing:
     if source in shapes.SHAPES:
         return _from_shape(source, wanted)
     return _from_file(source, wanted)
-
-
-def default_topic(wanted: Wanted) -> str:
-    """Where the messages go if no topic is named."""
-    return REQUESTS_TOPIC if wanted.stream is None else STREAMS_TOPIC
 
 
 def _shape(name: str) -> shapes.Shape:
@@ -167,7 +174,7 @@ def _as_stream(source: str, wanted: Wanted) -> Outgoing:
         for part in islice(cycle(parts), total):
             yield {"stream_id": stream, "timestamp": stamp(), "points": part}
 
-    return Outgoing(f"{title} as the stream {stream}", total, messages())
+    return Outgoing(f"{title} as the stream {stream}", total, messages(), topic=STREAMS_TOPIC)
 
 
 def _stream_points(source: str, wanted: Wanted) -> tuple[list[list[float]], str]:
@@ -180,6 +187,27 @@ def _stream_points(source: str, wanted: Wanted) -> tuple[list[list[float]], str]
         payload["point_cloud"]["points"] if isinstance(payload, dict) else payload for payload in payloads
     ]
     return [point for cloud in clouds for point in cloud], "stdin" if source == "-" else source
+
+
+def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
+    if wanted.points is not None or wanted.noise:
+        raise UsageError("--points and --noise are for shapes: a file is analysed as it is")
+    if uri.partition("://")[0].lower() not in ("file", "s3"):
+        raise UsageError(f"{uri}: the job reads file:///… and s3://bucket/…", hint="or send a file of yours")
+    if wanted.form is not None and wanted.form not in _UPLOAD_FORMATS:
+        raise UsageError(
+            f"--format {wanted.form}: the job does not read it", hint=f"one of {', '.join(_UPLOAD_FORMATS)}"
+        )
+    total = wanted.count or 1
+    delimiter = "\t" if wanted.delimiter == "\\t" else wanted.delimiter
+
+    def uploads() -> Iterator[Mapping[str, Any]]:
+        ids = _job_ids(wanted.job_id, total, PurePosixPath(uri).stem)
+        for job_id in islice(ids, total):
+            upload = Upload(job_id, uri, wanted.form, delimiter, wanted.algorithm, wanted.parameters)
+            yield upload.message()
+
+    return Outgoing(uri, total, uploads(), topic=UPLOADS_TOPIC)
 
 
 def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted) -> Mapping[str, Any]:

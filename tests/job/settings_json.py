@@ -51,6 +51,12 @@ def settings_document(**changes: Any) -> dict[str, Any]:
             "max_message_bytes": 16777216,
             "max_future_s": 300.0,
         },
+        "uploads": {
+            "roots": [],
+            "max_bytes": 67108864,
+            "timeout_s": 30.0,
+            "s3": {"endpoint": None, "region": "us-east-1", "access_key": None, "secret_key": None},
+        },
         "windows": {
             "out_of_orderness_ms": 5000,
             "allowed_lateness_ms": 0,

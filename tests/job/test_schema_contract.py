@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tdajob.messages import Rules, parse_request
 from tdajob.streammessages import parse_stream_message
 from tdajob.topology.validation import MAX_DIMENSION, check_points, check_query
 from tdajob.topology.values import ComputationError, Limits
+from tdajob.uploads.message import parse_upload
 
 from tdaflink.adapters.profiles import load_schemas
 
@@ -176,6 +178,19 @@ REQUEST_PATHS = (
         )
     ]
 )  # fmt: skip
+UPLOAD = SCHEMAS["tda_upload_event_v1"].document["examples"][0]
+UPLOADED = Origin("uploads", "tda_uploads", 0, 0, KAFKA_TIME)
+UPLOAD_PATHS = [*UPLOAD, "timestamp", "algorithm", "columns", "key", "delimiter", "file_id", "further"]
+UPLOAD_VALUES = [
+    "FILE:///a/b.csv",
+    "s3://bucket/a.parquet",
+    "file:///a/b",
+    ["x", "y"],
+    ["x", "x"],
+    ";",
+    "\t",
+    "é",
+]
 STREAM_PATHS = [*STREAM, "dimension", "algorithm", "parameters", "further"]
 
 
@@ -284,21 +299,68 @@ def test_a_request_may_bring_distances_instead_of_points(point_cloud: Any, good:
     assert accepts("tda_job_event_v1", {"job_id": "a", "point_cloud": point_cloud}) is good
 
 
+@settings(max_examples=400)
+@given(st.sampled_from(UPLOAD_PATHS), VALUES | st.sampled_from(UPLOAD_VALUES), st.booleans())
+def test_what_the_job_accepts_of_an_upload_the_schema_accepts(path: str, value: Any, by_file: bool) -> None:
+    message = changed(UPLOAD, path, value)
+    if by_file:
+        message["file_id"] = message.pop("job_id", None)
+    try:
+        asked = parse_upload(json.dumps(message).encode(), UPLOADED, RULES)
+        check_query(asked.question.query)
+    except (MessageError, ComputationError):
+        return
+    assert complaints("tda_upload_event_v1", message) == []
+    assert accepts("tda_upload_event_v1", message)
+
+
 @pytest.mark.parametrize(
-    ("change", "good"),
+    ("path", "value"),
     [
-        ({}, True),
-        ({"job_id": None, "file_id": "f"}, True),
-        ({"job_id": None}, False),
-        ({"uri": None}, False),
-        ({"format": "xlsx"}, False),
-        ({"format": None, "algorithm": None, "parameters": None}, True),
-        ({"parameters": {"max_dimension": -1}}, False),
+        ("job_id", None), ("job_id", " "), ("uri", None), ("uri", "/data/a.npy"), ("uri", "http://a/b.npy"),
+        ("uri", "file:///" + "a" * 2048), ("format", "xlsx"), ("format", 3), ("columns", []),
+        ("columns", ["x", "x"]), ("columns", ["x", 1]), ("key", ""), ("delimiter", "::"), ("delimiter", '"'),
+        ("delimiter", "\n"), ("delimiter", "é"), ("timestamp", "soon"), ("parameters.max_dimension", -1),
     ],
-)
-def test_uploads_name_a_file_and_themselves(change: dict[str, Any], good: bool) -> None:
-    example = SCHEMAS["tda_upload_event_v1"].document["examples"][0]
-    assert accepts("tda_upload_event_v1", {**example, **change}) is good
+)  # fmt: skip
+def test_job_and_schema_refuse_the_same_of_an_upload(path: str, value: Any) -> None:
+    message = changed({**UPLOAD, "format": "csv"}, path, value)
+    assert not accepts("tda_upload_event_v1", message)
+    with pytest.raises((MessageError, ComputationError)):
+        check_query(parse_upload(json.dumps(message).encode(), UPLOADED, RULES).question.query)
+
+
+def test_an_upload_is_named_by_its_job_or_its_file() -> None:
+    unnamed = {key: value for key, value in UPLOAD.items() if key != "job_id"}
+    for names, good in (
+        ({"file_id": "f"}, True), ({"job_id": None, "file_id": "f"}, True),
+        ({"job_id": "j", "file_id": 7}, True), ({"job_id": 7, "file_id": "f"}, False),
+        ({}, False), ({"file_id": 7}, False), ({"file_id": " "}, False),
+    ):  # fmt: skip
+        assert accepts("tda_upload_event_v1", {**unnamed, **names}) is good
+        if good:
+            parse_upload(json.dumps({**unnamed, **names}).encode(), UPLOADED, RULES)
+        else:
+            with pytest.raises(MessageError):
+                parse_upload(json.dumps({**unnamed, **names}).encode(), UPLOADED, RULES)
+
+
+def test_answers_to_uploads_are_as_the_schemas_say(tmp_path: Path) -> None:
+    (tmp_path / "square.csv").write_text("0,0\n1,0\n1,1\n0,1\n")
+    source = {"route": "uploads", "topic": "tda_uploads", "output_topic": "tda_results"}
+    inputs = [{**source, "source_parallelism": 1, "window": None}]
+    text = settings_text(inputs=inputs, uploads__roots=[tmp_path.as_uri()])
+    made = Answerer(job_settings.load(text))
+    try:
+        for name, topic, schema in (
+            ("square.csv", "tda_results", "tda_result_event_v1"),
+            ("none.csv", "tda_errors", "tda_error_event_v1"),
+        ):
+            sent = json.dumps({"file_id": "f", "uri": (tmp_path / name).as_uri()}).encode()
+            answer = made.answer(sent, "tda_uploads", 0, 0, KAFKA_TIME)
+            assert (answer.topic, complaints(schema, json.loads(answer.value))) == (topic, [])
+    finally:
+        made.close()
 
 
 @pytest.mark.parametrize("name", ["tda_result_event_v1", "tda_stream_result_event_v1"])

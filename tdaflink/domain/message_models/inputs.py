@@ -17,6 +17,7 @@ from tdaflink.domain.message_models.parts import (
 )
 
 Algorithm = Annotated[str, Field(min_length=1)]
+Columns = Annotated[list[str], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 Prime = Annotated[int, Field(ge=2, le=46337)]
 
 
@@ -91,7 +92,11 @@ class JobEvent(Open):
 
 
 _EITHER_ID: list[Any] = [
-    {"required": [field], "properties": {field: {"type": "string"}}} for field in ("job_id", "file_id")
+    {"required": ["job_id"], "properties": {"job_id": {"type": "string"}}},
+    {
+        "required": ["file_id"],
+        "properties": {"file_id": {"type": "string", "minLength": 1, "maxLength": 1024, "pattern": "\\S"}},
+    },
 ]
 
 
@@ -99,7 +104,11 @@ class UploadEvent(Open):
     """A request whose points lie in a file. It gets one result or one error record."""
 
     job_id: Identifier | None = Field(None, description="Names the request; the key of its answer.")
-    file_id: Identifier | None = Field(None, description="Stands in where there is no job_id.")
+    file_id: Any = Field(
+        None,
+        title="text, 1 to 1024 characters",
+        description="Stands in where there is no job_id; beside one it is ignored.",
+    )
     timestamp: Moment | None = Field(
         None, description="When it was made; without one Kafka's time of the message stands in."
     )
@@ -111,9 +120,8 @@ class UploadEvent(Open):
     format: Literal["csv", "npy", "npz", "parquet"] | None = Field(
         None, description="How to read it; without one the ending of its name decides."
     )
-    columns: Annotated[list[str], Field(min_length=1)] | None = Field(
-        None,
-        description="csv and parquet: the columns that are coordinates, by name, none of them twice.",
+    columns: Columns | None = Field(
+        None, description="csv and parquet: the columns that are coordinates, by name."
     )
     key: str | None = Field(None, min_length=1, description="npz: the array's name.")
     delimiter: str | None = Field(

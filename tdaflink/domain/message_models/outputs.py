@@ -35,6 +35,9 @@ class Input(Closed):
     timestamp_source: Literal["message", "kafka"] = Field(
         description="kafka: the message had none, and Kafka's stands in."
     )
+    uri: str = Field(LEFT_OUT, description="Uploads: the file that was read.")
+    format: str = Field(LEFT_OUT, description="Uploads: as what it was read.")
+    bytes: Count = Field(LEFT_OUT, description="Uploads: how large it is.")
 
 
 class Window(Closed):
