@@ -16,10 +16,17 @@ from mixed import BAD, mixed_requests, request
 from settings_json import settings_text
 from tdajob import settings as job_settings
 from tdajob.answers import Answerer
-from tdajob.errors import KEPT_BYTES, MessageError, Origin
-from tdajob.messages import Rules, parse_request
+from tdajob.errors import KEPT_BYTES, KEPT_REASON, MessageError, Origin, error_record
+from tdajob.messages import MAX_JOB_ID, Rules, parse_request
 from tdajob.streammessages import parse_stream_message
-from tdajob.topology.validation import MAX_DIMENSION, check_points, check_query
+from tdajob.times import EARLIEST_MS, LATEST_MS
+from tdajob.topology.validation import (
+    MAX_COEFFICIENT_FIELD,
+    MAX_COORDINATE,
+    MAX_DIMENSION,
+    check_points,
+    check_query,
+)
 from tdajob.topology.values import ComputationError, Limits
 from tdajob.uploads.message import parse_upload
 
@@ -109,8 +116,11 @@ def test_records_at_the_edges_are_as_the_schema_says(answerer: Answerer) -> None
     assert large["original"]["truncated"]
     quoting = request("j" * 1024, [[1, 2]], algorithm="a" * 5000)
     _, long = answered(answerer, json.dumps(quoting).encode())
-    no_date = answerer.answer(b"", "tda_jobs", 0, 0, 10**18)
-    for record in (large, long, json.loads(no_date.value)):
+    no_date = json.loads(answerer.answer(b"", "tda_jobs", 0, 0, 10**18).value)
+    origin = Origin("requests", "tda_jobs", 0, 0, KAFKA_TIME)
+    wordy = json.loads(error_record(None, origin, "bad_json", "x" * 2 * KEPT_REASON, None)[1])
+    assert (len(wordy["reason"]), no_date["source"]["timestamp"]) == (KEPT_REASON, None)
+    for record in (large, long, no_date, wordy):
         assert complaints("tda_error_event_v1", record) == []
 
 
@@ -226,16 +236,40 @@ def test_what_the_job_accepts_of_a_stream_the_schema_accepts(path: str, value: A
 @pytest.mark.parametrize(
     ("path", "value"),
     [
+        ("job_id", "j" * MAX_JOB_ID), ("timestamp", EARLIEST_MS), ("timestamp", KAFKA_TIME + 300_000),
+        ("point_cloud", {"points": [[MAX_COORDINATE], [-MAX_COORDINATE]]}),
+        ("parameters.max_dimension", MAX_DIMENSION), ("parameters.max_dimension", 0),
+        ("parameters.homology_coeff_field", MAX_COEFFICIENT_FIELD),
+        ("parameters.homology_coeff_field", 2), ("parameters.pairs", "top:999999999"),
+        ("parameters.min_persistence", 0), ("parameters.max_persistence", 0), ("parameters.betti_at", 0),
+    ],
+)  # fmt: skip
+def test_the_schema_s_limits_are_the_job_s(path: str, value: Any) -> None:
+    message = changed(REQUEST, path, value)
+    origin = Origin("requests", "tda_jobs", 0, 0, KAFKA_TIME)
+    asked = parse_request(json.dumps(message).encode(), origin, RULES)
+    check_query(asked.question.query)
+    check_points(asked.points, LIMITS)
+    assert accepts("tda_job_event_v1", message)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
         ("job_id", 7), ("job_id", None), ("job_id", "\t "), ("job_id", "j" * 1025), ("timestamp", 1.5),
         ("timestamp", "2024-13-01T00:00:00Z"), ("timestamp", "2024-01-01T12:00:00+24:00"),
-        ("timestamp", 10**18), ("algorithm", 3), ("parameters", []), ("point_cloud", [[1, 2]]),
+        ("timestamp", EARLIEST_MS - 1), ("timestamp", LATEST_MS + 1), ("algorithm", 3),
+        ("parameters", []), ("point_cloud", [[1, 2]]),
         ("point_cloud.dimension", True), ("point_cloud.dimension", 0), ("point_cloud.points", [[]]),
         ("point_cloud.points", [{"coordinate": [1]}]), ("point_cloud.points", [[1, [2]]]),
         ("point_cloud.points", [{"coordinates": [1], "timestamp": "x"}]),
         ("point_cloud.points", [[1e151, 0]]),
         ("parameters.max_dimension", MAX_DIMENSION + 1), ("parameters.max_dimension", 1.5),
         ("parameters.min_persistence", None), ("parameters.max_persistence", "1"),
-        ("parameters.betti_at", -1), ("parameters.homology_coeff_field", 1), ("parameters.engine", ""),
+        ("parameters.betti_at", -1), ("parameters.homology_coeff_field", 1),
+        ("parameters.homology_coeff_field", MAX_COEFFICIENT_FIELD + 2),
+        ("parameters.pairs", "top:" + "9" * 10),
+        ("parameters.engine", ""),
         ("parameters.pairs", "most"), ("parameters.pairs", "top:"),
     ],
 )  # fmt: skip
