@@ -121,6 +121,7 @@ def known_algorithms() -> dict[str, list[str]]:
 
 def checked_question(settings: Settings) -> Question:
     """What the config asks. Refuses, at the start, one by which no message could be answered."""
+    registry.load_modules(settings.plugins)
     query = settings.query
     accepted = registry.get(query.algorithm).parameters()
     asked = question(None, None, query, known_algorithms())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from tdajob.errors import MessageError
 from tdajob.settings import QueryDefaults
+from tdajob.topology.parameters import nearest
 from tdajob.topology.values import Query
 
 _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
@@ -78,8 +78,8 @@ def _parameters(value: Any, algorithm: str, own: Collection[str]) -> Mapping[str
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
-    near = difflib.get_close_matches(name[:60], choices, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(choices)}"
+    near = nearest(name, choices)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(choices)}"
 
 
 def _integer(least: int) -> Callable[[Any, str], int]:

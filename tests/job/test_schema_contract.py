@@ -324,6 +324,8 @@ def test_the_example_error_is_one_of_the_job() -> None:
         ({"distances": [[0, 3], [3, 0]]}, True),
         ({"distances": [[0.0]], "note": "x"}, True),
         ({"points": [[1]], "distances": [[0]]}, False),
+        ({"distances": [[0]], "points": None, "dimension": None}, True),
+        ({"distances": [[0]], "dimension": 1}, False),
         ({"distances": [[0, -1], [-1, 0]]}, False),
         ({"distances": []}, False),
         ({"distances": [[0, "inf"]]}, False),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 from tdajob.topology.distances import bottleneck, wasserstein
 from tdajob.topology.values import FloatArray
 
@@ -40,7 +41,7 @@ def by_trying(first: FloatArray, second: FloatArray, order: float) -> float:
     return min(costs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(first=tiny(), second=tiny())
 def test_no_matching_is_better(first: FloatArray, second: FloatArray) -> None:
     assert bottleneck(first, second) == by_trying(first, second, np.inf)
@@ -88,22 +89,61 @@ def test_is_a_metric_and_agrees_with_hera(data: st.DataObject) -> None:
     )
 
 
-def test_the_bottleneck_distance_is_a_way_of_a_bar_to_the_last_bit() -> None:
-    """gudhi's fast form is often off in the last bits, which a threshold would notice."""
-    rng = np.random.default_rng(3)
-    for _ in range(50):
-        births = rng.integers(0, 1000, (2, 40)) / 1000
-        first, second = (np.column_stack((b, b + rng.integers(1, 300, 40) / 1000)) for b in births)
-        between = np.abs(first[:, None] - second[None]).max(axis=2).ravel().tolist()
-        alone = ((np.vstack((first, second)) @ [-1, 1]) / 2).tolist()
-        found = bottleneck(first, second)
-        assert found in between + alone
-        assert found == pytest.approx(gudhi.bottleneck_distance(first, second, 0), rel=1e-14)
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
+    [
+        ([[0, 1], [0, 1], [1, 3]], [[1, 2], [1, 2], [1, 2], [1, 3]], 0.5),
+        ([[3, 6], [3, 6], [3, 6], [0, 1]], [[0, 2], [1, 3], [2, 4], [1, 4]], 1.5),
+        ([[3, 4], [3, 4], [2, 3], [1, 5]], [[2, 5], [2, 6], [3, 6]], 1.5),
+    ],
+)
+def test_ties_that_gudhi_s_own_bottleneck_distance_gets_wrong(
+    first: list[list[int]], second: list[list[int]], distance: float
+) -> None:
+    assert bottleneck(np.array(first, float), np.array(second, float)) == distance
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), kind=st.sampled_from(["grid", "uniform", "from zero", "far"]))
+def test_the_bottleneck_distance_is_the_first_length_that_suffices(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+
+    def drawn() -> FloatArray:
+        count = int(rng.integers(1, 60))
+        births = {
+            "grid": rng.integers(0, 12, count) * 1.0,
+            "uniform": rng.uniform(size=count),
+            "from zero": np.zeros(count),
+            "far": rng.uniform(0, 1e-3, count),
+        }[kind]
+        lengths = rng.integers(1, 9, count) if kind == "grid" else rng.exponential(0.3, count)
+        return np.column_stack((births, births + lengths + (100 if kind == "far" else 0)))
+
+    first, second = drawn(), drawn()
+    found = bottleneck(first, second)
+    assert found == bottleneck(second, first)
+    assert suffices(found, first, second)
+    assert found == 0 or not suffices(np.nextafter(found, 0), first, second)
+
+
+def suffices(length: float, first: FloatArray, second: FloatArray) -> bool:
+    """Whether all bars reach a partner or the diagonal within `length`: by an assignment of no cost."""
+    n, m = len(first), len(second)
+    ways = np.zeros((n + m, n + m))
+    ways[:n, :m] = np.abs(first[:, None] - second[None]).max(axis=2)
+    ways[:n, m:] = ((first @ [-1, 1]) / 2)[:, None]
+    ways[n:, :m] = (second @ [-1, 1]) / 2
+    too_far = (ways > length).astype(float)
+    return bool(too_far[linear_sum_assignment(too_far)].sum() == 0)
 
 
 @pytest.mark.parametrize("order", [1.0, 2.0, 100.0])
 def test_values_of_any_size_can_be_compared(order: float) -> None:
     for unit in (1e150, 1e-150):
+        assert (
+            bottleneck(np.array([[0.0, 10.0]]) * unit, np.array([[1.0, 12.0]]) * unit)
+            == 12 * unit - 10 * unit
+        )
         first, second = np.array([[0.0, 10.0], [3.0, 4.0]]) * unit, np.array([[0.0, 12.0]]) * unit
         expected = (2**order + 0.5**order) ** (1 / order) * unit
         assert wasserstein(first, second, order) == pytest.approx(expected, rel=1e-9)

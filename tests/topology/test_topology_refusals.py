@@ -57,7 +57,7 @@ def test_points(points: Any, code: str, words: str, make_engine: MakeEngine) -> 
         ({"homology_coeff_field": 1}, "homology_coeff_field is 1"),
         ({"homology_coeff_field": 46349}, "from 2 to 46337"),
         ({"engine": "fast"}, "engine is 'fast': use one of auto, gudhi"),
-        ({"params": {"landmarks": 3}}, "vietoris_rips has no parameter 'landmarks': it takes none"),
+        ({"params": {"landmarks": 3}}, "vietoris_rips has no parameter 'landmarks': use one of metric"),
     ],
 )
 def test_values(changed: dict[str, Any], words: str, make_engine: MakeEngine) -> None:
@@ -89,13 +89,19 @@ def test_parameters_of_algorithms(
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("rips", "vietoris_rips"), ("Alpha", "alpha"), ("witnes", "witness")]
+    ("name", "nearest"),
+    [
+        ("vietoris", "'vietoris_rips'"),
+        ("rips", "'dtm_rips' or 'sparse_rips' or 'vietoris_rips'"),
+        ("Alpha", "'alpha'"),
+        ("witnes", "'witness'"),
+    ],
 )
 def test_unknown_algorithms_lead_to_the_nearest(name: str, nearest: str, make_engine: MakeEngine) -> None:
     error = refusal(make_engine(), SQUARE, query(name))
     assert (error.code, error.reason) == (
         "unknown_algorithm",
-        f"algorithm is '{name}': did you mean '{nearest}'?",
+        f"algorithm is '{name}': did you mean {nearest}?",
     )
 
 
@@ -143,11 +149,19 @@ def test_the_order_of_points_does_not_matter(data: st.DataObject) -> None:
 
 def test_all_names_are_listed_those_of_other_packages_too(plugin: Path) -> None:
     assert plugin.exists()
-    assert registry.names() == ["alpha", "unruly", "vietoris_rips", "witness"]
+    assert registry.names() == [
+        "alpha",
+        "cech",
+        "dtm_rips",
+        "sparse_rips",
+        "unruly",
+        "vietoris_rips",
+        "witness",
+    ]
 
 
 def test_parameters_are_described() -> None:
-    for name in ("vietoris_rips", "alpha", "witness"):
+    for name in registry.names():
         for parameter in registry.get(name).parameters():
             assert re.fullmatch(r"[a-z_]+", parameter.name)
             assert parameter.description

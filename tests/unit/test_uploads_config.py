@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tdajob import settings
+from tdajob.errors import Origin
+from tdajob.messages import Rules
 from tdajob.uploads.access import UploadAccess
+from tdajob.uploads.message import parse_upload
+from tdajob.uploads.places import check_root, parse_root
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
@@ -119,3 +126,16 @@ def test_submitting_uploads_without_a_root_warns(roots: list[str], warned: bool)
     partitions = {"tda_uploads": 6, "tda_results": 6, "tda_errors": 1}
     shipped_job(resolved, LOCAL, Wanted(), lambda _: partitions, warnings.append)
     assert any("uploads.roots is empty" in warning for warning in warnings) == warned
+
+
+def test_the_examples_of_the_page_about_uploads_hold() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "uploads.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    chosen = resolve([Layer("docs", yaml.safe_load(example))]).config
+    found = at_the_job(chosen)
+    (message,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    algorithms: dict[str, list[str]] = {"vietoris_rips": [], "alpha": []}
+    origin = Origin("uploads", "tda_uploads", 0, 0, 0)
+    upload = parse_upload(message.encode(), origin, Rules(found.query, found.limits, algorithms))
+    check_root(upload.place, [parse_root(root) for root in found.uploads.roots])
+    assert (upload.format, upload.options.columns) == ("parquet", ("x", "y", "z"))

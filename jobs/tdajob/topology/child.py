@@ -17,9 +17,10 @@ def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None
 
 def _reply(header: wire.Header, payload: bytes) -> tuple[wire.Header, bytes]:
     try:
-        module, points, query = wire.unpacked_request(header, payload)
-        # An algorithm of another package registers itself when its module is imported.
-        import_module(module)
+        modules, points, query = wire.unpacked_request(header, payload)
+        # Algorithms of others register themselves when their modules are imported.
+        for module in modules:
+            import_module(module)
         return wire.packed_diagram(execute(registry.get(query.algorithm), points, query))
     except ComputationError as error:
         return {"error": {"code": error.code, "reason": error.reason}}, b""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-import gudhi
 import numpy as np
+from gudhi import hera
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -19,15 +19,16 @@ from tdajob.topology.values import FloatArray
 def bottleneck(first: FloatArray, second: FloatArray) -> float:
     """The least, over all matchings, of the longest way of a bar; bars are finite, (n, 2) and (m, 2).
 
-    By gudhi (Kerber, Morozov and Nigmetov, "Geometry helps to compare persistence diagrams", 2017). Its
-    fast form may miss the last bits, so the nearest of the ways there are is taken: the distance is one.
+    By hera (Kerber, Morozov and Nigmetov, "Geometry helps to compare persistence diagrams", 2017). The
+    distance is one of the ways there are, so hera's rounding is mended by taking the nearest of them.
     """
-    if len(first) == 0 and len(second) == 0:
+    # Not gudhi.bottleneck_distance: as of 3.13 it is at times too long where bars tie (GUDHI/gudhi-devel,
+    # pull request 1367). Nor scipy's bipartite matching, which may never end (scipy/scipy, issue 26147).
+    ways = _ways(first, second)
+    unit = _unit(ways)
+    if unit == 0:
         return 0.0
-    nearly = gudhi.bottleneck_distance(first, second)
-    ways = np.concatenate(
-        (np.zeros(1), _to_diagonal(first), _to_diagonal(second), cdist(first, second, "chebyshev").ravel())
-    )
+    nearly = unit * hera.bottleneck_distance(first / unit, second / unit, 0)
     return float(ways[np.abs(ways - nearly).argmin()])
 
 
@@ -39,14 +40,12 @@ def wasserstein(first: FloatArray, second: FloatArray, order: float) -> float:
     """
     if order == 1:
         first, second = _without_common(first, second)
-    lengths = _to_diagonal(first), _to_diagonal(second)
-    ways = cdist(first, second, "chebyshev")
-    longest = max(float(part.max(initial=0.0)) for part in (*lengths, ways))
-    if longest == 0:
+    unit = _unit(_ways(first, second))
+    if unit == 0:
         return 0.0
-    # So that no power can overflow, in units about as long as the longest way; a power of two rounds nothing.
-    unit = math.ldexp(0.5, math.frexp(longest)[1])
-    return unit * _assigned(ways / unit, lengths[0] / unit, lengths[1] / unit, order)
+    first, second = first / unit, second / unit
+    ways = cdist(first, second, "chebyshev")
+    return unit * _assigned(ways, _to_diagonal(first), _to_diagonal(second), order)
 
 
 def _assigned(ways: FloatArray, alone_first: FloatArray, alone_second: FloatArray, order: float) -> float:
@@ -74,6 +73,21 @@ def _without_common(first: FloatArray, second: FloatArray) -> tuple[FloatArray, 
     in_second = np.bincount(which[len(first) :], minlength=len(bars))
     common = np.minimum(in_first, in_second)
     return np.repeat(bars, in_first - common, axis=0), np.repeat(bars, in_second - common, axis=0)
+
+
+def _ways(first: FloatArray, second: FloatArray) -> FloatArray:
+    """The lengths of all ways that a bar can go, and 0."""
+    between = cdist(first, second, "chebyshev").ravel()
+    return np.concatenate((np.zeros(1), _to_diagonal(first), _to_diagonal(second), between))
+
+
+def _unit(ways: FloatArray) -> float:
+    """A length about that of the longest way, 0 without any: in its units no power over- or underflows.
+
+    It is a power of two, by which one divides and multiplies without rounding.
+    """
+    longest = float(ways.max())
+    return math.ldexp(0.5, math.frexp(longest)[1]) if longest > 0 else 0.0
 
 
 def _to_diagonal(bars: FloatArray) -> FloatArray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tdajob.topology import registry, wire
+from tdajob.topology import metrics, registry, wire
 from tdajob.topology.execution import described, execute, how_to_shrink
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.isolation import KeptProcess, ProcessEndedError
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
-from tdajob.topology.validation import check_points, check_query
+from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 
 
@@ -28,24 +28,41 @@ class Engine:
         """The diagram of the finite float64 points (n, d), in any order.
 
         Raises ComputationError with one of the codes bad_shape, empty_cloud, non_finite,
-        too_many_points, bad_parameter, unknown_algorithm, ambient_dimension, predicted_memory,
-        timeout, engine_crashed, out_of_memory. After any of them the engine is ready for the next.
+        too_many_points, bad_parameter, bad_coordinate, unknown_algorithm, ambient_dimension,
+        predicted_memory, timeout, engine_crashed, out_of_memory. After any of them the engine is ready
+        for the next.
         """
         check_points(points, self._limits)
-        check_query(query)
-        algorithm = registry.get(query.algorithm)
-        params = resolved_parameters(query.algorithm, algorithm.parameters(), query.params)
-        query = replace(query, params=params)
-        self._check_cost(algorithm, points, query)
-        points = sorted_points(points)
-        n, dim = points.shape
-        if algorithm.needs_isolation(n, dim, query):
-            return self._isolated(algorithm, points, query)
-        return execute(algorithm, points, query)
+        algorithm, query = _resolved(query)
+        algorithm.check(points, query)
+        return self._diagram(algorithm, sorted_points(points), query)
+
+    def compute_distances(self, distances: FloatArray, query: Query) -> Diagram:
+        """The diagram of points that only their distances (n, n) tell of; the metric asked for is not used.
+
+        Raises ComputationError as `compute` does, and with the code bad_matrix.
+        """
+        check_matrix(distances, self._limits)
+        algorithm, query = _resolved(query)
+        if not algorithm.takes_distances:
+            raise ComputationError(
+                "bad_parameter",
+                f"algorithm is '{query.algorithm}', which needs coordinates: "
+                "send points, or use vietoris_rips",
+            )
+        query = replace(query, params={**query.params, "metric": metrics.PRECOMPUTED})
+        return self._diagram(algorithm, distances, query)
 
     def close(self) -> None:
         """End the child process, if there is one."""
         self._process.close()
+
+    def _diagram(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
+        self._check_cost(algorithm, points, query)
+        n, dim = points.shape
+        if algorithm.needs_isolation(n, dim, query):
+            return self._isolated(algorithm, points, query)
+        return execute(algorithm, points, query)
 
     def _check_cost(self, algorithm: Algorithm, points: FloatArray, query: Query) -> None:
         n, dim = points.shape
@@ -65,7 +82,8 @@ class Engine:
 
     def _isolated(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
         timeout = self._limits.compute_timeout
-        header, payload = wire.packed_request(type(algorithm).__module__, points, query)
+        modules = (*registry.loaded_modules(), type(algorithm).__module__)
+        header, payload = wire.packed_request(modules, points, query)
         try:
             reply, bars = self._process.exchange({**header, "timeout": timeout}, payload, timeout)
         except TimeoutError:
@@ -87,3 +105,11 @@ class Engine:
             # What such a process still holds would count against the next computation.
             self._process.close()
         return ComputationError(error["code"], error["reason"])
+
+
+def _resolved(query: Query) -> tuple[Algorithm, Query]:
+    """The algorithm, and the query with every parameter of it."""
+    check_query(query)
+    algorithm = registry.get(query.algorithm)
+    params = resolved_parameters(query.algorithm, algorithm.parameters(), query.params)
+    return algorithm, replace(query, params=params)

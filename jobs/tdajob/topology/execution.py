@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tdajob.topology.metrics import PRECOMPUTED
 from tdajob.topology.registry import Algorithm
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
@@ -29,10 +30,10 @@ def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
 
 def described(points: FloatArray, query: Query) -> str:
     """The computation in words that begin a sentence."""
-    return (
-        f"{query.algorithm} on {len(points)} points of {points.shape[1]} coordinates "
-        f"with max_dimension {query.max_dimension}"
-    )
+    given = f"{points.shape[1]} coordinates"
+    if query.params.get("metric") == PRECOMPUTED:
+        given = "given distances"
+    return f"{query.algorithm} on {len(points)} points of {given} with max_dimension {query.max_dimension}"
 
 
 def how_to_shrink() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tdajob.topology.parameters import is_number
 from tdajob.topology.values import ComputationError, FloatArray, Limits, Query
@@ -21,17 +22,24 @@ def check_points(points: FloatArray, limits: Limits) -> None:
     """Raise ComputationError unless the points are a finite float64 array (n, d) within the limits."""
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.dtype != np.float64:
         raise ComputationError("bad_shape", "points is not a float64 array of shape (points, coordinates)")
-    if len(points) == 0:
-        raise ComputationError("empty_cloud", "points is empty: send at least one point")
+    _check_count(len(points), "points", limits)
     if points.shape[1] == 0:
         raise ComputationError("bad_shape", "points have no coordinates: send at least one per point")
-    if len(points) > limits.max_points:
-        raise ComputationError(
-            "too_many_points",
-            f"{len(points)} points are more than max_points {limits.max_points}: "
-            "subsample the points or raise max_points",
-        )
     _check_finite(points)
+
+
+def check_matrix(distances: FloatArray, limits: Limits) -> None:
+    """Raise ComputationError unless this is a matrix of distances between points within the limits."""
+    if not isinstance(distances, np.ndarray) or distances.ndim != 2 or distances.dtype != np.float64:
+        raise _bad_matrix("distances is not a float64 array of shape (points, points)")
+    rows, columns = distances.shape
+    if rows != columns:
+        raise _bad_matrix(f"distances has {rows} rows and {columns} columns: send a square matrix")
+    _check_count(rows, "distances", limits)
+    usable = (distances >= 0) & (distances <= MAX_COORDINATE)
+    _check_entries(usable, distances, f"send finite numbers from 0 to {MAX_COORDINATE:g}")
+    _check_entries(distances == distances.T, distances, "differs from the one across the diagonal")
+    _check_entries(np.eye(rows) * distances == 0, distances, "a point has the distance 0 from itself")
 
 
 def check_query(query: Query) -> None:
@@ -47,6 +55,27 @@ def check_query(query: Query) -> None:
         raise _bad("homology_coeff_field", query.homology_coeff_field, fix)
     if query.engine not in ENGINES:
         raise _bad("engine", query.engine, f"use one of {', '.join(ENGINES)}")
+
+
+def _check_count(count: int, field: str, limits: Limits) -> None:
+    if count == 0:
+        raise ComputationError("empty_cloud", f"{field} is empty: send at least one point")
+    if count > limits.max_points:
+        raise ComputationError(
+            "too_many_points",
+            f"{count} points are more than max_points {limits.max_points}: "
+            "subsample the points or raise max_points",
+        )
+
+
+def _check_entries(good: NDArray[np.bool_], distances: FloatArray, fix: str) -> None:
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        raise _bad_matrix(f"distances[{row}][{column}] is {distances[row, column]}: {fix}")
+
+
+def _bad_matrix(reason: str) -> ComputationError:
+    return ComputationError("bad_matrix", reason)
 
 
 def _check_finite(points: FloatArray) -> None:

@@ -11,7 +11,7 @@ import os
 import select
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -41,16 +41,16 @@ def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytes]:
     return header, _read(fd, payload_length, deadline)
 
 
-def packed_request(module: str, points: FloatArray, query: Query) -> tuple[Header, bytes]:
-    """A request to compute `query` with an algorithm that `module` registers, as header and payload."""
-    header = {"module": module, "query": asdict(query), "shape": points.shape}
+def packed_request(modules: Sequence[str], points: FloatArray, query: Query) -> tuple[Header, bytes]:
+    """A request to compute `query` with an algorithm that `modules` register, as header and payload."""
+    header = {"modules": modules, "query": asdict(query), "shape": points.shape}
     return header, np.ascontiguousarray(points).tobytes()
 
 
-def unpacked_request(header: Header, payload: bytes) -> tuple[str, FloatArray, Query]:
-    """The module, the points and the query of a request."""
+def unpacked_request(header: Header, payload: bytes) -> tuple[list[str], FloatArray, Query]:
+    """The modules, the points and the query of a request."""
     points = np.frombuffer(payload, dtype=np.float64).reshape(header["shape"])
-    return header["module"], points, Query(**header["query"])
+    return header["modules"], points, Query(**header["query"])
 
 
 def packed_diagram(diagram: Diagram) -> tuple[Header, bytes]:

@@ -28,6 +28,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 Line = tuple[int, str]
+Row = tuple[int, list[str]]
 Split = Callable[[Line], list[str]]
 
 
@@ -42,32 +43,37 @@ def read_csv(
     lines = _lines(content)
     head = list(islice(lines, _SNIFFED_LINES))
     split = _splitter(delimiter) if delimiter else _sniffed(head)
-    header: Line | None = None
+    rows = _rows(chain(head, lines), split)
+    header: list[str] | None = None
     if head and not any(_looks_like_number(cell) for cell in split(head[0])):
-        header = head.pop(0)
-    chosen = None if columns is None else _places(columns, split(header) if header else None)
-    return _table(header, chain(head, lines), split, chosen, bounds)
+        _, header = next(rows)
+    return _table(rows, None if columns is None else _places(columns, header), bounds)
 
 
-def _table(
-    header: Line | None, lines: Iterable[Line], split: Split, chosen: Sequence[int] | None, bounds: Bounds
-) -> FloatArray:
-    numbers = array("d")
-    points, width, first = 0, *((len(split(header)), header[0]) if header else (0, 0))
+def _rows(lines: Iterable[Line], split: Split) -> Iterator[Row]:
+    """The number and the cells of each line; all must have as many as the first."""
+    first, width = 0, 0
     for line in lines:
         cells = split(line)
-        if not width:
-            width, first = len(cells), line[0]
+        if not first:
+            first, width = line[0], len(cells)
         if len(cells) != width:
             raise MessageError(
                 "ragged_points",
                 f"line {line[0]}: has {len(cells)} cells, where line {first} has {width}: give all as many",
             )
+        yield line[0], cells
+
+
+def _table(rows: Iterable[Row], chosen: Sequence[int] | None, bounds: Bounds) -> FloatArray:
+    numbers = array("d")
+    points = 0
+    for line, cells in rows:
         points += 1
-        places = range(width) if chosen is None else chosen
-        numbers.extend(_number(line[0], place, cells[place]) for place in places)
+        places = range(len(cells)) if chosen is None else chosen
+        numbers.extend(_number(line, place, cells[place]) for place in places)
         if points > bounds.max_points or len(numbers) * FLOAT_BYTES > bounds.max_bytes:
-            bounds.check_shape(points, len(places))
+            break
     bounds.check_shape(points, len(numbers) // points if points else 0)
     return np.frombuffer(numbers, dtype=np.float64).reshape(points, -1)
 

@@ -50,6 +50,7 @@ class DistanceMatrix(Open):
         description="Row i has the distances of point i to each point, in the order of the rows."
     )
     points: None = Field(default=None, description="Not beside distances.")
+    dimension: None = Field(default=None, description="Not beside distances.")
 
 
 class Parameters(Open):
@@ -81,7 +82,7 @@ class JobEvent(Open):
         None, description="When it was made; without one Kafka's time of the message stands in."
     )
     algorithm: Algorithm | None = Field(
-        None, description="vietoris_rips, alpha, witness, or one that the job was extended by."
+        None, description="vietoris_rips, alpha, witness, or another one that the job knows."
     )
     point_cloud: PointCloud | DistanceMatrix = Field(description="What is analysed.")
     parameters: Parameters | None = Field(None, description=_SAID_BY_CONFIG)
@@ -132,7 +133,7 @@ class UploadEvent(Open):
         description="csv: the sign between two cells, one of ASCII, no quote and no newline.",
     )
     algorithm: Algorithm | None = Field(
-        None, description="vietoris_rips, alpha, witness, or one that the job was extended by."
+        None, description="vietoris_rips, alpha, witness, or another one that the job knows."
     )
     parameters: Parameters | None = Field(None, description=_SAID_BY_CONFIG)
 

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import gudhi
 
-from tdajob.topology import simplex_tree
+from tdajob.topology import delaunay, simplex_tree
 from tdajob.topology.bars import finished_bars
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import Diagram, FloatArray, Query
-
-SIMPLICES_PER_POINT = {1: 2, 2: 6, 3: 30, 4: 170, 5: 1200}
-"""Measured on uniform points; every further dimension multiplies by about eight."""
 
 
 @register
@@ -31,22 +28,11 @@ class Alpha(Algorithm):
 
     def parameters(self) -> Sequence[Parameter]:
         """How exactly the triangulation is computed."""
-        return (
-            Parameter(
-                "precision",
-                str,
-                "safe",
-                "arithmetic: 'fast' may misjudge degenerate points, 'exact' rounds only the last value",
-                choices=("fast", "safe", "exact"),
-            ),
-        )
+        return (delaunay.PRECISION,)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
         """The Delaunay triangulation of uniform points in `dim` dimensions, in a simplex tree."""
-        known = max(SIMPLICES_PER_POINT)
-        per_point = SIMPLICES_PER_POINT[min(dim, known)] << 3 * max(0, dim - known)
-        every_subset = 1 << min(n, 62)
-        return min(n * per_point, every_subset) * simplex_tree.BYTES_PER_SIMPLEX
+        return delaunay.predicted_bytes(n, dim)
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The alpha diagram of the points (n, d), cut at the radius `query.max_persistence`."""

@@ -1,0 +1,89 @@
+"""Persistent homology of the Rips filtration weighted by the distance to the measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tdajob.topology import metrics
+from tdajob.topology.bars import finished_bars
+from tdajob.topology.flag import engines
+from tdajob.topology.parameters import Parameter
+from tdajob.topology.registry import Algorithm, register
+from tdajob.topology.values import Diagram, FloatArray, Query
+
+SHARE_OF_NEIGHBORS = 0.05
+LEAST_NEIGHBORS = 2
+
+
+@register
+class DtmRips(Algorithm):
+    """A Rips filtration in which points enter the later the lonelier they are, so that outliers do no harm.
+
+    f(x), the distance to the measure, is the mean of order q of the distances from x to its k nearest
+    points, itself among them. The point x enters at 2 f(x), and an edge at d(x, y) + f(x) + f(y): Anai
+    et al., "DTM-based filtrations", 2020, with p = 1, and twice their values, so that k = 1 gives the
+    Vietoris-Rips filtration.
+    """
+
+    name = "dtm_rips"
+    takes_distances = True
+
+    def parameters(self) -> Sequence[Parameter]:
+        """How far apart points are, and how lonely."""
+        return (
+            *metrics.PARAMETERS,
+            Parameter(
+                "neighbors",
+                int,
+                None,
+                f"how many nearest points count, each itself among them (default: {SHARE_OF_NEIGHBORS:.0%} "
+                f"of the points, at least {LEAST_NEIGHBORS}; never more than there are)",
+                minimum=1,
+            ),
+            Parameter("order", float, 2.0, "q, of the mean of the distances to them", minimum=1),
+        )
+
+    def check(self, points: FloatArray, query: Query) -> None:
+        """Whether the points suit the metric."""
+        metrics.check_metric(points, query.params)
+
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
+        """As for the Rips filtration, and the matrix of the entry values."""
+        return engines.predicted_bytes(n, query) + 8 * n * n
+
+    def compute(self, points: FloatArray, query: Query) -> Diagram:
+        """The diagram of the points (n, d), cut at `query.max_persistence`."""
+        distances = metrics.distances_between(points, query.params)
+        loneliness = distance_to_measure(
+            distances, _neighbors(len(points), query), float(str(query.params["order"]))
+        )
+        births = 2 * loneliness
+        entries = distances + loneliness[:, None] + loneliness
+        # Rounding, or distances without a triangle inequality, must not let an edge in before its ends.
+        entries = np.maximum(entries, np.maximum(births[:, None], births))
+        cut = query.max_persistence
+        engine, raw = engines.weighted_intervals(
+            entries, births, cut, query.max_dimension, query.homology_coeff_field, query.engine
+        )
+        return Diagram(finished_bars(raw, query, cut), engine, cut, 0.0)
+
+
+def distance_to_measure(distances: FloatArray, neighbors: int, order: float) -> FloatArray:
+    """For each row of distances (n, n) the mean of the given order of its smallest ones.
+
+    Chazal, Cohen-Steiner and Mérigot, "Geometric inference for probability measures", 2011.
+    """
+    nearest = np.partition(distances, neighbors - 1, axis=1)[:, :neighbors]
+    # Powers of shares: those of the distances may overflow.
+    farthest = nearest.max(axis=1)
+    shares = np.divide(nearest, farthest[:, None], out=np.zeros_like(nearest), where=farthest[:, None] > 0)
+    means: FloatArray = farthest * np.power(np.power(shares, order).mean(axis=1), 1 / order)
+    return means
+
+
+def _neighbors(n: int, query: Query) -> int:
+    asked = query.params["neighbors"]
+    wanted = asked if isinstance(asked, int) else max(LEAST_NEIGHBORS, round(SHARE_OF_NEIGHBORS * n))
+    return min(n, wanted)

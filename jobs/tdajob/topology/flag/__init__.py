@@ -1,0 +1,1 @@
+"""Persistence of flag filtrations, which the lengths of their edges alone determine."""

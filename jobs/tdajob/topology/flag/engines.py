@@ -1,0 +1,110 @@
+"""Which engine answers which question about a flag filtration; all give the same bars, bit for bit."""
+
+from __future__ import annotations
+
+import math
+
+import gudhi
+import numpy as np
+
+from tdajob.topology import simplex_tree
+from tdajob.topology.flag import redzed, ripser
+from tdajob.topology.flag.components import components
+from tdajob.topology.flag.graph import Graph, graph_of
+from tdajob.topology.values import FloatArray, Query
+
+Answer = tuple[str, list[FloatArray]]
+
+BYTES_PER_PAIR = 72
+"""Measured peak over n², distances included."""
+
+FEW_VERTICES = 64
+"""Up to here the whole matrix given to Ripser is done before a graph is made."""
+FEW_EDGES = 1500
+"""Up to here Ripser is done before redzed has begun."""
+EDGES_PER_VERTEX = 5
+"""Likewise: redzed's beginning grows with the vertices."""
+NEARLY_COMPLETE = 0.9
+"""Density from which edge collapse costs more than it saves."""
+
+
+def intervals(
+    distances: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
+) -> Answer:
+    """The engine's name, and births and deaths of H_0 to H_max_dimension over Z/field, in any order.
+
+    `distances` (n, n) is symmetric and zero on the diagonal; a simplex enters with its longest edge.
+    Deaths beyond `cut` come out as infinite or as they are. `engine` is "auto", for the fastest, or
+    "gudhi", for gudhi's simplex tree.
+    """
+    n = len(distances)
+    top = top_dimension(n, max_dimension)
+    if not is_fast(engine):
+        return _expanded(distances, cut, top, field)
+    try:
+        if n <= FEW_VERTICES and top <= 1:
+            return "gudhi:ripser", ripser.from_matrix(distances, top, field)
+        graph = graph_of(distances, cut)
+        return _sparse_enough(graph, top, field) if top >= 2 else _reduced(graph, top, field)
+    except OverflowError:
+        # Ripser numbers its simplices in 128 bits: too many points for the dimension.
+        return _expanded(distances, cut, top, field)
+
+
+def weighted_intervals(
+    entries: FloatArray, births: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
+) -> Answer:
+    """The same where vertices enter at `births` (n,) and edges, never before their ends, at `entries`."""
+    lengths = entries.copy()
+    if not is_fast(engine):
+        np.fill_diagonal(lengths, births)
+        return _expanded(lengths, cut, top_dimension(len(births), max_dimension), field)
+    # A vertex that is there before its first edge changes nothing above H_0.
+    np.fill_diagonal(lengths, 0.0)
+    name, bars = intervals(lengths, cut, max_dimension, field, engine)
+    return name, [components(lengths, births), *bars[1:]]
+
+
+def predicted_bytes(n: int, query: Query) -> int:
+    """Memory that `intervals` will certainly take for n vertices.
+
+    How many columns a reduction keeps depends on the shape more than on any count.
+    """
+    if is_fast(query.engine):
+        return BYTES_PER_PAIR * n * n
+    simplices = 0
+    if query.max_persistence is None:
+        highest = top_dimension(n, query.max_dimension) + 1
+        simplices = sum(math.comb(n, vertices) for vertices in range(1, highest + 2))
+    return 8 * n * n + simplices * simplex_tree.BYTES_PER_SIMPLEX
+
+
+def is_fast(engine: str) -> bool:
+    """Whether anything but the simplex tree is asked for, and there."""
+    return ripser.AVAILABLE and engine == "auto"
+
+
+def top_dimension(n: int, max_dimension: int) -> int:
+    """A flag complex needs 2k + 2 vertices for homology in dimension k, so higher ones are zero."""
+    return min(max_dimension, max(0, (n - 2) // 2))
+
+
+def _sparse_enough(graph: Graph, top: int, field: int) -> Answer:
+    if graph.density >= NEARLY_COMPLETE:
+        return _reduced(graph, top, field)
+    engine, bars = _reduced(ripser.collapsed(graph), top, field)
+    return f"gudhi:collapse+{engine.removeprefix('gudhi:')}", bars
+
+
+def _reduced(graph: Graph, top: int, field: int) -> Answer:
+    edges = len(graph.lengths)
+    many = edges > max(FEW_EDGES, EDGES_PER_VERTEX * graph.vertices)
+    if many and redzed.can_take(graph, top, field):
+        return "redzed", redzed.from_graph(graph, top)
+    return "gudhi:ripser", ripser.from_graph(graph, top, field)
+
+
+def _expanded(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+    tree = gudhi.SimplexTree.create_from_array(distances, max_filtration=math.inf if cut is None else cut)
+    tree.expansion(top + 1)
+    return "gudhi:simplex_tree", simplex_tree.intervals(tree, top, field)

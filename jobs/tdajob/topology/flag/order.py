@@ -1,0 +1,51 @@
+"""Dense ranks: what an engine that computes in float32 is given instead of float64 lengths."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdajob.topology.values import FloatArray
+
+MOST_RANKS = 1 << 24
+"""Up to here float32 holds every integer."""
+_KEYS = (1 << 32) - 1
+_SHORTEST = 1e-290
+"""Below it the factor that turns lengths into keys would overflow."""
+
+
+def dense_ranks(lengths: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The ranks 1, 2, … of non-negative lengths (m,), equal for equal ones, and the value of each rank.
+
+    `values[0]` is 0.0, where vertices enter. Numpy sorts 16-bit integers by their digits, so two such
+    sorts put 32-bit keys in order several times faster than lengths; the few lengths that share a key
+    are put right afterwards.
+    """
+    longest = float(lengths.max(initial=0.0))
+    keys = (lengths * (_KEYS / longest if longest > _SHORTEST else 0.0)).astype(np.uint32)
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    order = order[np.argsort((keys >> 16).astype(np.uint16)[order], kind="stable")]
+    ascending = lengths[order]
+    if (ascending[1:] < ascending[:-1]).any():
+        _settle_shared_keys(keys, order, ascending)
+    steps = np.empty(len(lengths))
+    steps[:1] = 1.0
+    np.not_equal(ascending[1:], ascending[:-1], out=steps[1:])
+    values = np.concatenate(([0.0], ascending[steps > 0]))
+    ranks = np.empty(len(lengths))
+    ranks[order] = np.cumsum(steps)
+    return ranks, values
+
+
+def _settle_shared_keys(keys: NDArray[np.uint32], order: NDArray[np.intp], ascending: FloatArray) -> None:
+    """Put lengths of equal keys in order, in place."""
+    sorted_keys = keys[order]
+    same = sorted_keys[1:] == sorted_keys[:-1]
+    shared = np.zeros(len(keys), dtype=bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    places = np.flatnonzero(shared)
+    # Groups of equal keys lie in order already, so sorting all of them at once leaves each in its place.
+    rearranged = places[np.argsort(ascending[places], kind="stable")]
+    order[places] = order[rearranged]
+    ascending[places] = ascending[rearranged]

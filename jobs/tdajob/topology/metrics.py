@@ -1,0 +1,145 @@
+"""Distances between points, as the algorithms that need nothing but distances know them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from tdajob.topology.parameters import Parameter
+from tdajob.topology.validation import MAX_COORDINATE
+from tdajob.topology.values import ComputationError, FloatArray
+
+PRECOMPUTED = "precomputed"
+"""The metric of a request that brings its distances; nobody can ask for it by name."""
+METRICS = ("euclidean", "manhattan", "cityblock", "chebyshev", "angular", "haversine", "periodic")
+PARAMETERS = (
+    Parameter(
+        "metric",
+        str,
+        "euclidean",
+        "distance between points: 'angular' between their directions in radians, 'haversine' along a "
+        "sphere between [latitude, longitude] in degrees, 'periodic' in a box whose opposite sides are one",
+        choices=METRICS,
+    ),
+    Parameter(
+        "period",
+        list,
+        None,
+        "lengths of the periodic box, one for each coordinate; 0 where it does not end",
+        minimum=0,
+    ),
+    Parameter(
+        "sphere_radius",
+        float,
+        1.0,
+        "the sphere's radius for haversine, in the unit that distances shall have; 1 gives radians",
+    ),
+)
+
+Parameters = Mapping[str, object]
+
+
+def distances_between(points: FloatArray, params: Parameters) -> FloatArray:
+    """All distances (n, n) of the points (n, d), symmetric and zero on the diagonal, for `PARAMETERS`.
+
+    With the metric `PRECOMPUTED` the points are the distances already.
+    """
+    metric = str(params["metric"])
+    if metric in _CDIST_NAMES:
+        found: FloatArray = cdist(points, points, _CDIST_NAMES[metric])
+        return found
+    if metric == PRECOMPUTED:
+        return points
+    # The last bit of a function may depend on the place of a number in an array; both halves must agree.
+    lower = np.tril(_OTHERS[metric](points, params), -1)
+    return lower + lower.T
+
+
+def check_metric(points: FloatArray, params: Parameters) -> None:
+    """Raise ComputationError unless the points (n, d) and the parameters suit the metric."""
+    metric, period, dim = params["metric"], params["period"], points.shape[1]
+    if metric != "periodic" and period is not None:
+        raise _bad(f"period is {period!r} with metric {metric}: use metric periodic, or leave it out")
+    if metric == "periodic" and (not isinstance(period, list) or len(period) != dim):
+        raise _bad(f"period is {period!r}: give {dim} lengths, one for each coordinate of the points")
+    if metric == "haversine":
+        _check_places_on_earth(points, float(str(params["sphere_radius"])))
+    if metric == "angular":
+        _check_directions(points)
+
+
+def _check_places_on_earth(points: FloatArray, radius: float) -> None:
+    if not 0 < radius <= MAX_COORDINATE:
+        raise _bad(f"sphere_radius is {radius}: use a number above 0, up to {MAX_COORDINATE:g}")
+    if points.shape[1] != 2:
+        raise _bad(
+            f"metric is 'haversine' with points of {points.shape[1]} coordinates: "
+            "give 2, latitude and longitude in degrees"
+        )
+    lowest, highest = np.array([-90.0, -180.0]), np.array([90.0, 360.0])
+    outside = (points < lowest) | (points > highest)
+    if outside.any():
+        point, axis = np.argwhere(outside)[0]
+        name = ("latitude", "longitude")[axis]
+        raise ComputationError(
+            "bad_coordinate",
+            f"{name} of point {point} is {points[point, axis]}: "
+            f"give degrees from {lowest[axis]:g} to {highest[axis]:g}, latitude first",
+        )
+
+
+def _check_directions(points: FloatArray) -> None:
+    nowhere = ~points.any(axis=1)
+    if nowhere.any():
+        raise ComputationError(
+            "bad_coordinate",
+            f"point {int(nowhere.argmax())} is the origin, which has no direction: "
+            "leave it out, or use another metric than angular",
+        )
+
+
+def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG001 -- one of several
+    """Kahan's formula, which is as accurate for nearly equal and nearly opposite directions as for others."""
+    scaled = points / np.abs(points).max(axis=1, keepdims=True)
+    directions = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    angles: FloatArray = 2 * np.arctan2(cdist(directions, directions), cdist(directions, -directions))
+    return angles
+
+
+def _haversine(points: FloatArray, params: Parameters) -> FloatArray:
+    """The great-circle distance, by the haversines of the angle and of what it lacks to half a circle."""
+    latitude, longitude = np.radians(points).T
+    both = np.cos(latitude)[:, None] * np.cos(latitude)
+    apart = np.square(np.sin((longitude[:, None] - longitude) / 2))
+    near = np.square(np.sin((latitude[:, None] - latitude) / 2)) + both * apart
+    far = np.square(np.sin((latitude[:, None] + latitude) / 2)) + both * (1 - apart)
+    angles: FloatArray = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
+    return angles * float(str(params["sphere_radius"]))
+
+
+def _periodic(points: FloatArray, params: Parameters) -> FloatArray:
+    squares = np.zeros((len(points), len(points)))
+    for coordinate, length in zip(points.T, np.array(params["period"], dtype=np.float64), strict=True):
+        wrapped = np.mod(coordinate, length) if length else coordinate
+        apart = np.abs(wrapped[:, None] - wrapped)
+        squares += np.square(np.minimum(apart, length - apart) if length else apart)
+    return np.sqrt(squares)
+
+
+def _bad(reason: str) -> ComputationError:
+    return ComputationError("bad_parameter", reason)
+
+
+_CDIST_NAMES = {
+    "euclidean": "euclidean",
+    "manhattan": "cityblock",
+    "cityblock": "cityblock",
+    "chebyshev": "chebyshev",
+}
+_OTHERS: Mapping[str, Callable[[FloatArray, Parameters], FloatArray]] = {
+    "angular": _angular,
+    "haversine": _haversine,
+    "periodic": _periodic,
+}
