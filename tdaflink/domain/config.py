@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from tdaflink.domain.features import Feature, bytes_of
-from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Topic, milliseconds
+from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
 from tdaflink.domain.streams import CountWindow, DistanceToPrevious, Preprocess, Window
 from tdaflink.domain.uploads import Uploads
 
@@ -48,6 +48,23 @@ class Input(Model):
     window: Window | None = None
 
 
+class RegistryAuth(Model):
+    """How the command proves to a schema registry who it is; the secrets themselves stand elsewhere."""
+
+    basic: Secret | None = Field(
+        default=None, description='Where "user:password" is: {"$env": NAME} or {"$file": PATH}.'
+    )
+    bearer: Secret | None = Field(
+        default=None, description='Where the token is: {"$env": NAME} or {"$file": PATH}.'
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RegistryAuth:
+        if (self.basic is None) == (self.bearer is None):
+            raise ValueError("give either basic or bearer")
+        return self
+
+
 class JobConfig(Model):
     """Everything that can be said about a TDA job. The defaults here are the built-in ones."""
 
@@ -72,6 +89,9 @@ class JobConfig(Model):
         default_factory=dict, description="Further Kafka client properties; secrets as references."
     )
     schema_registry_url: str | None = Field(default=None, description="A Confluent-compatible registry.")
+    schema_registry_auth: RegistryAuth | None = Field(
+        default=None, description="For that registry: basic or bearer, by reference."
+    )
     start_from: Literal["committed", "earliest", "latest"] | Annotated[int, Field(ge=0)] = Field(
         default="committed", description="Where a new job starts to read; an integer is epoch milliseconds."
     )

@@ -17,7 +17,8 @@ DEFAULT = "default"
 _WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
 _FEATURES = {"landscape", "silhouette", "betti_curve", "entropy", "persistence_image"}
 _UNION_TAGS = _WINDOWS | _FEATURES | {"str", "constrained-int"}
-_SECRETS = ("secret_key",)  # their values are not shown, where they are given in plain text by mistake
+# What stands in these is not shown: somebody may give it in plain text by mistake.
+_SECRETS = frozenset({"secret_key", "schema_registry_auth"})
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     reason = str(detail["msg"]).removeprefix("Value error, ")
     if not field:
         return reason
-    value = "…" if path[-1] in _SECRETS else _shown(detail["input"])
+    value = _shown(detail["input"]) if _SECRETS.isdisjoint(path) else "…"
     return f"{field} = {value}: {reason[:1].lower()}{reason[1:]}{where}"
 
 

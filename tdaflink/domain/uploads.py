@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from tdaflink.domain.fields import Bytes, Model, Seconds
+from tdaflink.domain.fields import Bytes, Model, Reference, Seconds, Secret
 
 _BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}"
 _PART = r"(?:[^/?#%\x00-\x1f\x7f]|%[0-9A-Fa-f]{2})+"
@@ -23,20 +23,10 @@ def _root(uri: str) -> str:
     return uri
 
 
-def _by_reference(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError('a secret is given by reference: {"$env": NAME} or {"$file": PATH}')
-    return value
-
-
 def _endpoint(address: str) -> str:
     if not _ENDPOINT.fullmatch(address):
         raise ValueError("an endpoint is http:// or https:// and a host, such as http://storage:9000")
     return address
-
-
-Reference = Annotated[dict[Literal["$env", "$file"], str], Field(min_length=1, max_length=1)]
-Secret = Annotated[Reference, BeforeValidator(_by_reference)]
 
 
 class S3(Model):
