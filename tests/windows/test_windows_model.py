@@ -21,7 +21,7 @@ from tdajob.windows.spec import (
     WindowSpec,
 )
 from window_cases import State, Told, arrival, tell, window_settings
-from window_model import Model, Refused, model
+from window_model import Model, model
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,12 @@ class Stream:
     def send(self, message: Message) -> None:
         self.messages += 1
         arrived = arrival((self.newest + step for step in message.steps), self.messages, message.id)
-        try:
-            expected = self.model.add(arrived, self.now)
-        except Refused as refused:
+        expected = self.model.add(arrived, self.now)
+        if expected.refused:
             for window in (self.steady, self.restored):
                 with pytest.raises(MessageError) as caught:
                     window.add(arrived, self.now)
-                assert caught.value.code == str(refused)
+                assert caught.value.code == expected.refused
             return
         for window in (self.steady, self.restored):
             outcome = window.add(arrived, self.now)

@@ -28,16 +28,13 @@ class Point(NamedTuple):
     coordinates: tuple[float, ...]
 
 
-class Refused(Exception):
-    """With the code of the error."""
-
-
 @dataclass
 class Answer:
     firings: list[Told] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     duplicate: bool = False
     expired: bool = False
+    refused: str = ""
 
 
 @dataclass
@@ -74,7 +71,7 @@ class Model:
         if arrival.message_id is not None and arrival.message_id in self.ids:
             return Answer(duplicate=True)
         if self.dimension and arrival.coordinates.shape[1] != self.dimension:
-            raise Refused("wrong_dimension")
+            return Answer(refused="wrong_dimension")
         self.life = self.life or arrival.place
         self.dimension = arrival.coordinates.shape[1]
         answer = Answer()
@@ -86,7 +83,7 @@ class Model:
         answer.firings += self._message_through(arrival)
         if len(answer.firings) > self.settings.max_windows_per_message:
             vars(self).update(before)
-            raise Refused("too_many_windows")
+            return Answer(refused="too_many_windows")
         if arrival.message_id is not None and self.settings.dedup_ids:
             self.ids = [*self.ids, arrival.message_id][-self.settings.dedup_ids :]
         self.last_message = now
@@ -114,16 +111,16 @@ class Model:
             times.append(self.waits_from + self.settings.window.timeout_ms)
         return min(times)
 
-    def _restart_timeout(self, now: int, answer: Answer) -> None:
+    def _restart_timeout(self, now: int, _answer: Answer) -> None:
         self.waits_from = now
 
     def _apply(self, point: Point, index: int, answer: Answer) -> None:
         raise NotImplementedError
 
-    def _message_through(self, arrival: Arrival) -> list[Told]:
+    def _message_through(self, _arrival: Arrival) -> list[Told]:
         return []
 
-    def _fire_waiting(self, closed_by: str) -> list[Told]:
+    def _fire_waiting(self, _closed_by: str) -> list[Told]:
         return []
 
     def _tell(self, points: Sequence[Point], closed_by: str, group: Group | None, partial: bool) -> Told:
@@ -147,7 +144,7 @@ class Model:
 
 
 class NoneModel(Model):
-    def _apply(self, point: Point, index: int, answer: Answer) -> None:
+    def _apply(self, _point: Point, _index: int, _answer: Answer) -> None:
         pass
 
     def _message_through(self, arrival: Arrival) -> list[Told]:
@@ -156,7 +153,7 @@ class NoneModel(Model):
 
 
 class CountModel(Model):
-    def _apply(self, point: Point, index: int, answer: Answer) -> None:
+    def _apply(self, _point: Point, _index: int, answer: Answer) -> None:
         window = self.settings.window
         assert isinstance(window, CountWindow)
         seen = len(self.points)
@@ -196,10 +193,8 @@ class EventModel(Model):
                 answer.firings.append(self._fire(group, self._reason(group)))
         self.groups = [group for group in self.groups if self._kept(group) and not self._full(group)]
 
-    def _message_through(self, arrival: Arrival) -> list[Told]:
-        ended = [
-            group for group in self.groups if group.end <= self.clock and len(group.points) > group.told
-        ]
+    def _message_through(self, _arrival: Arrival) -> list[Told]:
+        ended = [group for group in self.groups if group.end <= self.clock and len(group.points) > group.told]
         ended.sort(key=lambda group: (group.end, group.start))
         return [self._fire(group, self._reason(group)) for group in ended]
 
@@ -220,10 +215,10 @@ class EventModel(Model):
     def _take(self, point: Point) -> bool:
         raise NotImplementedError
 
-    def _full(self, group: Group) -> bool:
+    def _full(self, _group: Group) -> bool:
         return False
 
-    def _reason(self, group: Group) -> str:
+    def _reason(self, _group: Group) -> str:
         return "clock"
 
 
