@@ -29,11 +29,16 @@ class MessageIds:
             self._groups[index_of(chunk)] = [
                 digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)
             ]
-        for group, members in self._groups.items():
-            self._next = group * _GROUP + len(members)
-            self._known.update(members)
-        for number in range(min(self._groups, default=0) * _GROUP, self._next - self._limit):
+        numbered = [
+            (group * _GROUP + place, digest)
+            for group, members in self._groups.items()
+            for place, digest in enumerate(members)
+        ]
+        self._next = numbered[-1][0] + 1 if numbered else 0
+        for number, _ in numbered[: max(0, len(numbered) - self._limit)]:
             self._forget(number)
+        # An id that was forgotten may have come again, so only now.
+        self._known = {digest for _, digest in numbered[max(0, len(numbered) - self._limit) :]}
 
     def holds(self, message_id: str | None) -> bool:
         return message_id is not None and bool(self._known) and _digest(message_id) in self._known

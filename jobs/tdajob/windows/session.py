@@ -120,9 +120,9 @@ def joined_by(near: Sequence[Session], time: int, bounds: Bounds) -> tuple[Seque
 
 def as_table(session: Session) -> dict[str, Any]:
     """For the state; the fields are in the order of the class."""
-    fields = {name: getattr(session, name) for name in _FIELDS}
-    fields["supersedes"] = [list(firing) for firing in session.supersedes]  # orjson refuses named tuples
-    return {"session": list(fields.values())}
+    values = {name: getattr(session, name) for name in _FIELDS}
+    values["supersedes"] = [list(firing) for firing in session.supersedes]
+    return {"session": list(values.values())}
 
 
 def from_table(table: dict[str, Any]) -> Session:

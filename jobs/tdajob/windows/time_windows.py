@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import numpy as np
-
 from tdajob.windows.codec import RECORDS, TABLE, content_of
 from tdajob.windows.event_time import EventMachine
 from tdajob.windows.machine import NONE_LATE
 from tdajob.windows.pane_plan import Due, PanePlan, Step, Trial, filled_windows, holds_any
 from tdajob.windows.panes import Panes
 from tdajob.windows.records import Record, Records
-from tdajob.windows.rows import Rows, by_key
+from tdajob.windows.rows import Rows, by_key, ends_of_runs
 from tdajob.windows.spec import SlidingWindow, TumblingWindow, WindowSettings
 from tdajob.windows.values import Firing, IntArray
 
 Time = TypeVar("Time", int, IntArray)
+
+_NOWHERE = -(1 << 62)  # in place of a late point's pane
 
 
 class TimeMachine(EventMachine[PanePlan]):
@@ -53,7 +53,6 @@ class TimeMachine(EventMachine[PanePlan]):
         clocks, horizons = self.clock.after_each(rows.times)
         ended_after, gone_after = self._last_window(clocks), self._last_window(horizons)
         late = panes <= gone_after
-        moved = np.diff(ended_after, prepend=ended) + np.diff(gone_after, prepend=gone) > 0
         trial = Trial(
             length=self._length,
             limit=self.settings.max_windows_per_message,
@@ -64,29 +63,31 @@ class TimeMachine(EventMachine[PanePlan]):
             record_of=self._records.get,
             newer=self._newer(),
         )
+        any_late = bool(late.any())
         start = 0
-        for stop in (np.flatnonzero(moved) + 1).tolist():
-            trial.take(panes[start:stop][~late[start:stop]].tolist())
+        for stop in _moves(ended_after + gone_after, ended + gone):
+            chosen = panes[start:stop]
+            trial.take((chosen[~late[start:stop]] if any_late else chosen).tolist())
             trial.move(stop, int(ended_after[stop - 1]), int(gone_after[stop - 1]))
             if trial.over:
                 break
             start = stop
         else:
-            trial.take(panes[start:][~late[start:]].tolist())
+            trial.take((panes[start:][~late[start:]] if any_late else panes[start:]).tolist())
             trial.finish(len(rows))
-        return PanePlan(panes, np.flatnonzero(late), trial.steps, trial.records, trial.expected)
+        return PanePlan(panes, late.nonzero()[0], trial.steps, trial.records, trial.expected)
 
     def _carry_out(self, rows: Rows, plan: PanePlan) -> list[Firing]:
-        accepted = np.ones(len(rows), dtype=bool)
-        accepted[plan.late] = False
+        panes = plan.panes
+        if len(plan.late):
+            panes = panes.copy()
+            panes[plan.late] = _NOWHERE
         firings: list[Firing] = []
         start = 0
         for stop, windows in [*plan.steps, Step(len(rows), [])]:
-            chosen = slice(start, stop)
-            for pane, part in by_key(
-                rows.part(start, stop).taken(accepted[chosen]), plan.panes[chosen][accepted[chosen]]
-            ):
-                self._panes.add(pane, part)
+            for pane, part in by_key(rows.part(start, stop), panes[start:stop]):
+                if pane != _NOWHERE:
+                    self._panes.add(pane, part)
             firings += self._fired(windows, "clock")
             start = stop
         gone_before = self._last_window(self.clock.horizon)
@@ -168,3 +169,9 @@ class TimeMachine(EventMachine[PanePlan]):
         self.clock.load(header)
         self._panes.load({chunk: table for chunk, table in tables.items() if content_of(chunk) == TABLE})
         self._records.load({chunk: table for chunk, table in tables.items() if content_of(chunk) == RECORDS})
+
+
+def _moves(after: IntArray, before: int) -> list[int]:
+    """Before which places of a message the windows have moved: where numbers that only grow do so."""
+    moves = [place + 1 for place in ends_of_runs(after)]
+    return [1, *moves] if after[0] != before else moves
