@@ -76,7 +76,7 @@ def _sources() -> dict[str, bytes]:
 def _imported(sources: Mapping[str, bytes]) -> Kernels:
     digest = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
     name = f"tdaflink_kernels_{digest[:24]}"
-    folder = _private_folder()
+    folder = private_folder()
     with _only_process(folder):
         package = _copied(sources, folder, name)
         spec = importlib.util.spec_from_file_location(
@@ -116,7 +116,7 @@ def _only_process(folder: Path) -> Iterator[None]:
         yield
 
 
-def _private_folder() -> Path:
+def private_folder() -> Path:
     """A folder to execute code from: nobody else may write there, or even look."""
     for folder in _candidates():
         try:
