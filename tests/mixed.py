@@ -125,5 +125,8 @@ BAD: dict[str, tuple[str, Callable[[str], bytes | None], bool]] = {
     "misspelt parameter": ("unknown_parameter", _message(parameters={"max_dimensions": 2}), True),
     "bad parameter": ("bad_parameter", _message(parameters={"max_dimension": -1}), True),
     "no prime": ("bad_parameter", _message(parameters={"homology_coeff_field": 4}), True),
+    "ragged matrix": ("bad_matrix", _message(point_cloud={"distances": [[0, 1], [1]]}), True),
+    "no matrix of numbers": ("bad_matrix", _message(point_cloud={"distances": [[0, "1"], [1, 0]]}), True),
+    "crooked matrix": ("bad_matrix", _message(point_cloud={"distances": [[0, 1], [2, 0]]}), True),
     "too many points": ("too_many_points", _message([[i, 0] for i in range(MAX_POINTS + 1)]), True),
 }

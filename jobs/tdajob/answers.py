@@ -90,7 +90,8 @@ class Answerer:
 
     def _result(self, request: Request, origin: Origin, topic: str) -> Answer:
         begin = time.perf_counter()
-        diagram = self._engine.compute(request.points, request.question.query)
+        compute = self._engine.compute_distances if request.distances else self._engine.compute
+        diagram = compute(request.points, request.question.query)
         effort = Effort(time.perf_counter() - begin, self._memory())
         limit = self._rules.limits.max_message_bytes
         key, value = result_record(_subject(request, origin), request.question, diagram, effort, limit)

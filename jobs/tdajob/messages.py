@@ -15,6 +15,7 @@ from tdajob.errors import MessageError, Origin
 from tdajob.parameters import Question, question
 from tdajob.settings import LimitSettings, QueryDefaults
 from tdajob.times import EARLIEST_MS, LATEST_MS, parse_timestamp
+from tdajob.topology import metrics
 
 MAX_JOB_ID = 1024  # characters; it becomes the key of the answer
 _CONFLUENT_FRAME = 5  # a zero byte, then a schema id of four
@@ -33,11 +34,13 @@ class Rules:
 class Request:
     """A point cloud and what is asked of it; `own_timestamp` is false where Kafka's time stands in.
 
+    `points` holds coordinates (n, d), or, where `distances` is true, the distances (n, n) between points.
     `told` is what the result's `input` says beside the time.
     """
 
     job_id: str
     points: NDArray[np.float64]
+    distances: bool
     question: Question
     timestamp_ms: int
     own_timestamp: bool
@@ -49,17 +52,38 @@ def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     raw, document = document_of(value, rules.limits.max_message_bytes)
     job_id = identifier(document, "job_id")
     try:
-        cloud = object_of(document, "point_cloud")
-        points = read_points(raw, document, cloud.get("points"), "point_cloud.points")
-        check_dimension(cloud.get("dimension"), points, "point_cloud.dimension")
+        points, distances = _cloud(raw, document)
         timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
         asked = question(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
+        if distances:
+            _check_metric_free(document.get("parameters"))
     except MessageError as error:
         error.key = job_id
         raise
-    return Request(job_id, points, asked, timestamp, own)
+    return Request(job_id, points, distances, asked, timestamp, own)
+
+
+def _cloud(raw: bytes, document: Mapping[str, Any]) -> tuple[NDArray[np.float64], bool]:
+    """The points of a request, or the distances between them and True."""
+    cloud = object_of(document, "point_cloud")
+    if cloud.get("distances") is None:
+        points = read_points(raw, document, cloud.get("points"), "point_cloud.points")
+        check_dimension(cloud.get("dimension"), points, "point_cloud.dimension")
+        return points, False
+    for other in ("points", "dimension"):
+        if cloud.get(other) is not None:
+            raise MessageError("bad_field", f"point_cloud.{other}: does not go with point_cloud.distances")
+    return _read_distances(raw, document, cloud["distances"]), True
+
+
+def _check_metric_free(parameters: Mapping[str, Any] | None) -> None:
+    for name in metrics.NAMES:
+        if name in (parameters or {}):
+            raise MessageError(
+                "bad_parameter", f"parameters.{name}: does not go with point_cloud.distances; leave it out"
+            )
 
 
 def document_of(value: bytes | None, max_bytes: int) -> tuple[bytes, dict[str, Any]]:
@@ -109,6 +133,38 @@ def _fast_array(raw: bytes, points: Any) -> NDArray[np.float64] | None:
     if (b"true" in raw or b"false" in raw) and bool in set(map(type, chain.from_iterable(points))):
         return None  # numpy took them for 1 and 0
     return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _read_distances(raw: bytes, document: Any, rows: Any) -> NDArray[np.float64]:
+    """A matrix, of which only its being one is checked here."""
+    array = _fast_array(raw, rows)
+    strictjson.check(raw, document, skip=None if array is None else rows)
+    if array is None:
+        _check_rows(rows)
+        array = np.array(rows, dtype=np.float64)
+    if float(array.max()) >= strictjson.MAX_INTEGER:
+        strictjson.recheck(raw)
+    return array
+
+
+def _check_rows(rows: Any) -> None:
+    path = "point_cloud.distances"
+    if not isinstance(rows, list):
+        raise MessageError("bad_matrix", f"{path}: must be a list of rows, not {kind_of(rows)}")
+    if not rows:
+        raise MessageError("empty_cloud", f"{path}: holds no point")
+    for index, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise MessageError("bad_matrix", f"{path}[{index}]: must be a list, not {kind_of(row)}")
+        if len(row) != len(rows):
+            raise MessageError(
+                "bad_matrix", f"{path}[{index}]: has {len(row)} numbers, but there are {len(rows)} rows"
+            )
+        for column, number in enumerate(row):
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                raise MessageError(
+                    "bad_matrix", f"{path}[{index}][{column}]: must be a number, not {kind_of(number)}"
+                )
 
 
 def _careful_array(points: Any, path: str) -> NDArray[np.float64]:

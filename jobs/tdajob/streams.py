@@ -185,6 +185,7 @@ class StreamAnswerer:
         if outcome.expired:
             store.clear()
             self._let_go(key)
+            self._windows.forget(key)
             self._counts["expired_streams"] += 1
 
     def timer_to_set(self, key: str) -> int | None:
@@ -195,7 +196,7 @@ class StreamAnswerer:
     def stats(self) -> dict[str, int]:
         """Counts since the start and sizes now, for the metrics."""
         sizes = {"streams_in_memory": len(self._streams), "window_cache_bytes": self._bytes}
-        return {**self._counts, **sizes}
+        return {**self._counts, **sizes, **self._windows.stats()}
 
     def _stream(self, key: str, route: str, store: Store) -> _Stream:
         stream = self._streams.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from tdajob.answers import Answer, Done, checked_question, engine_limits, memory_meter
@@ -19,6 +19,8 @@ from tdajob.settings import Input, Settings
 from tdajob.statebytes import StateError
 from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
 from tdajob.topology.engine import Engine
+from tdajob.topology.incremental.caches import MIN_POINTS, IncrementalCaches, applicable
+from tdajob.topology.incremental.machine_code import warm_up
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
 from tdajob.windows.values import Firing, WindowInfo, identity
 
@@ -42,7 +44,12 @@ class WindowAnswerer:
         compared = settings.stream.comparison
         self._comparer = None if compared is None else Comparer(compared, query, settings.stream.preprocess)
         self._engine = Engine(engine_limits(settings.limits))
+        limits = engine_limits(settings.limits)
+        self._caches = IncrementalCaches(settings.incremental_bytes, limits, self._engine.compute)
         self._memory = memory_meter()
+        if applicable(query, MIN_POINTS, 1):
+            # The first window shall not wait for a compiler.
+            warm_up()
 
     def close(self) -> None:
         self._engine.close()
@@ -50,6 +57,14 @@ class WindowAnswerer:
     def check_coordinates(self, points: FloatArray) -> None:
         """Raise MessageError `wrong_dimension` for points that the config's scale does not fit."""
         self._preprocessor.check_coordinates(points)
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a stream that is forgotten."""
+        self._caches.forget(key)
+
+    def stats(self) -> dict[str, int]:
+        """Counts and sizes of the incremental computation."""
+        return {f"incremental_{name}": value for name, value in asdict(self._caches.stats).items()}
 
     def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
         """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
@@ -104,6 +119,9 @@ class WindowAnswerer:
     def _diagram(self, key: str, firing: Firing) -> Diagram:
         query = self._question.query
         prepared = self._preprocessor.prepare(firing.coordinates)
+        whole = not self._preprocessor.per_window and firing.window.covering_radius == 0.0
+        if whole and applicable(query, len(prepared.points), prepared.points.shape[1]):
+            return self._caches.diagram(key, firing.sequences, prepared.points, query)
         diagram = self._engine.compute(prepared.points, query)
         left_out = firing.window.covering_radius
         bound = hausdorff_bound(query.algorithm, query.min_persistence, left_out)

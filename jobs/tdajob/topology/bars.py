@@ -23,12 +23,15 @@ def finished_bars(raw: Sequence[FloatArray], query: Query, cut: float | None) ->
 
 
 def _finished(intervals: FloatArray, cut: float | None, min_persistence: float) -> FloatArray:
-    births, deaths = np.asarray(intervals, dtype=np.float64).reshape(-1, 2).T
+    bars = np.array(intervals, dtype=np.float64).reshape(-1, 2)
+    births, deaths = bars[:, 0], bars[:, 1]
     if cut is not None:
-        born = births <= cut
-        births, deaths = births[born], deaths[born]
-        deaths = np.where(deaths > cut, np.inf, deaths)
-    long_enough = (deaths > births) & (deaths - births >= min_persistence)
-    births, deaths = births[long_enough], deaths[long_enough]
-    order = np.lexsort((deaths, births))
-    return np.column_stack((births[order], deaths[order]))
+        deaths[deaths > cut] = np.inf
+    kept = deaths > births
+    if cut is not None:
+        kept &= births <= cut
+    if min_persistence > 0:
+        kept &= deaths - births >= min_persistence
+    bars = bars[kept]
+    ordered: FloatArray = bars[np.lexsort((bars[:, 1], bars[:, 0]))]
+    return ordered

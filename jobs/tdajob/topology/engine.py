@@ -23,6 +23,7 @@ class Engine:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process = KeptProcess(f"{__package__}.child", limits.max_predicted_bytes)
+        self._last: tuple[Query, Algorithm, Query] | None = None
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the finite float64 points (n, d), in any order.
@@ -33,7 +34,7 @@ class Engine:
         for the next.
         """
         check_points(points, self._limits)
-        algorithm, query = _resolved(query)
+        algorithm, query = self._resolved(query)
         algorithm.check(points, query)
         return self._diagram(algorithm, sorted_points(points), query)
 
@@ -43,7 +44,7 @@ class Engine:
         Raises ComputationError as `compute` does, and with the code bad_matrix.
         """
         check_matrix(distances, self._limits)
-        algorithm, query = _resolved(query)
+        algorithm, query = self._resolved(query)
         if not algorithm.takes_distances:
             raise ComputationError(
                 "bad_parameter",
@@ -51,11 +52,22 @@ class Engine:
                 "send points, or use vietoris_rips",
             )
         query = replace(query, params={**query.params, "metric": metrics.PRECOMPUTED})
+        algorithm.check(distances, query)
         return self._diagram(algorithm, distances, query)
 
     def close(self) -> None:
         """End the child process, if there is one."""
         self._process.close()
+
+    def _resolved(self, query: Query) -> tuple[Algorithm, Query]:
+        """The algorithm, and the query with every parameter of it."""
+        # Windows ask the same question again and again.
+        if self._last is None or self._last[0] is not query:
+            check_query(query)
+            algorithm = registry.get(query.algorithm)
+            params = resolved_parameters(query.algorithm, algorithm.parameters(), query.params)
+            self._last = query, algorithm, replace(query, params=params)
+        return self._last[1:]
 
     def _diagram(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
         self._check_cost(algorithm, points, query)
@@ -105,11 +117,3 @@ class Engine:
             # What such a process still holds would count against the next computation.
             self._process.close()
         return ComputationError(error["code"], error["reason"])
-
-
-def _resolved(query: Query) -> tuple[Algorithm, Query]:
-    """The algorithm, and the query with every parameter of it."""
-    check_query(query)
-    algorithm = registry.get(query.algorithm)
-    params = resolved_parameters(query.algorithm, algorithm.parameters(), query.params)
-    return algorithm, replace(query, params=params)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
@@ -14,6 +16,14 @@ def sorted_points(points: FloatArray) -> FloatArray:
     # Adding 0.0 turns -0.0 into 0.0: the two compare equal and must not differ later.
     order = np.lexsort(points.T[::-1])
     return np.ascontiguousarray(points[order] + 0.0)
+
+
+def scattered(points: FloatArray) -> FloatArray:
+    """The points (n, d) in one fixed order that has nothing to do with where they are.
+
+    Of sorted points most engines take longer, Ripser up to twice as long.
+    """
+    return points[_shuffle(len(points))]
 
 
 def pairwise_distances(points: FloatArray) -> FloatArray:
@@ -39,3 +49,8 @@ def farthest_points(points: FloatArray, count: int) -> tuple[NDArray[np.intp], f
         chosen.append(farthest)
         nearest = np.minimum(nearest, cdist(points[farthest : farthest + 1], points)[0])
     return np.array(chosen, dtype=np.intp), float(nearest.max())
+
+
+@lru_cache(maxsize=64)
+def _shuffle(n: int) -> NDArray[np.intp]:
+    return np.random.default_rng(0).permutation(n)

@@ -79,7 +79,7 @@ def uploaded_request(message: bytes | None, origin: Origin, rules: Rules, access
     fetched = fetch_points(upload, access)
     told = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
     return Request(
-        upload.job_id, fetched.points, upload.question, upload.timestamp_ms, upload.own_timestamp, told
+        upload.job_id, fetched.points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, told
     )
 
 

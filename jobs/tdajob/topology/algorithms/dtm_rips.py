@@ -55,12 +55,12 @@ class DtmRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = metrics.distances_between(points, query.params)
+        distances = metrics.scattered_distances(points, query.params)
         loneliness = distance_to_measure(
             distances, _neighbors(len(points), query), float(str(query.params["order"]))
         )
         births = 2 * loneliness
-        entries = distances + loneliness[:, None] + loneliness
+        entries = distances + (loneliness[:, None] + loneliness)
         # Rounding, or distances without a triangle inequality, must not let an edge in before its ends.
         entries = np.maximum(entries, np.maximum(births[:, None], births))
         cut = query.max_persistence

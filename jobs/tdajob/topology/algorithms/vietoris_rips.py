@@ -59,7 +59,7 @@ class VietorisRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The Rips diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = metrics.distances_between(points, query.params)
+        distances = metrics.scattered_distances(points, query.params)
         error_bound = 0.0
         if query.params["precision"] == "float32":
             exact, distances = distances, _rounded(distances)

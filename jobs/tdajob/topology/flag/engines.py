@@ -18,7 +18,7 @@ Answer = tuple[str, list[FloatArray]]
 BYTES_PER_PAIR = 72
 """Measured peak over n², distances included."""
 
-FEW_VERTICES = 64
+FEW_VERTICES = 56
 """Up to here the whole matrix given to Ripser is done before a graph is made."""
 FEW_EDGES = 1500
 """Up to here Ripser is done before redzed has begun."""

@@ -74,12 +74,14 @@ class IncrementalCaches:
         self._limits = limits
         self._recompute = recompute
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
+        self._held = 0
         self._hits = self._rebuilds = self._recomputes = self._evictions = 0
 
     @property
     def stats(self) -> Stats:
         """A snapshot of the counts."""
-        return Stats(self._hits, self._rebuilds, self._recomputes, self._evictions, self._held())
+        return Stats(self._hits, self._rebuilds, self._recomputes, self._evictions, self._held)
 
     def diagram(self, key: Hashable, sequences: Sequences, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the points (n, d), in any order.
@@ -103,18 +105,27 @@ class IncrementalCaches:
                 _deadline(points, query, self._limits.compute_timeout),
             )
         except MemoryError:
-            self._entries.clear()
+            for kept in list(self._entries):
+                self.forget(kept)
             return self._recomputed(points, query)
         except BaseException:
             # A window is of no use between two states.
             self.forget(key)
             raise
+        self._weigh(key, window)
         self._make_room(0, key)
         return Diagram(finished_bars(raw, query, query.max_persistence), ENGINE, query.max_persistence, 0.0)
 
     def forget(self, key: Hashable) -> None:
         """Drop the window of that key, if there is one."""
         self._entries.pop(key, None)
+        self._held -= self._sizes.pop(key, 0)
+
+    def _weigh(self, key: Hashable, window: Window) -> None:
+        """Note the bytes of a window, which change with its edges."""
+        size = window.nbytes
+        self._held += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
 
     def _window(self, key: Hashable, sequences: Sequences, points: FloatArray, loaded: Kernels) -> Window:
         entry = self._entries.get(key)
@@ -144,17 +155,14 @@ class IncrementalCaches:
     def _fits(self, n: int) -> bool:
         return BYTES_PER_PAIR * n**2 <= self._budget
 
-    def _held(self) -> int:
-        return sum(entry.window.nbytes for entry in self._entries.values())
-
     def _make_room(self, wanted: int, spared: Hashable) -> None:
         """Drop windows other than the spared one, least recently used first, until so many bytes are free."""
-        for key in list(self._entries):
-            if self._held() + wanted <= self._budget:
+        while self._held + wanted > self._budget:
+            oldest = next((key for key in self._entries if key != spared), None)
+            if oldest is None:
                 break
-            if key != spared:
-                self.forget(key)
-                self._evictions += 1
+            self.forget(oldest)
+            self._evictions += 1
 
     def _recomputed(self, points: FloatArray, query: Query) -> Diagram:
         self._recomputes += 1
