@@ -45,6 +45,7 @@ UNREADABLE = {
 BLIND = {
     "duplicate key", "long integer", "deep", "ragged", "wrong dimension", "time to come",
     "unknown algorithm", "misspelt parameter", "no prime", "too many points",
+    "ragged matrix", "crooked matrix",
 }  # fmt: skip
 
 

@@ -19,6 +19,8 @@ N = 100
 POINTS = np.random.default_rng(0).uniform(size=(2 * N, 2))
 SEQUENCES = np.arange(2 * N)
 
+ORDINARY = {"gudhi:ripser", "redzed"}
+
 
 @pytest.fixture
 def engine(make_engine: MakeEngine) -> Engine:
@@ -95,7 +97,7 @@ def test_the_stream_that_waited_longest_makes_room(engine: Engine) -> None:
 def test_a_window_beyond_the_whole_budget_is_computed_anew(engine: Engine) -> None:
     kept = make_caches(engine, budget_bytes=BYTES_PER_PAIR * N**2)
     ask(kept, "a")
-    assert ask(kept, "b", n=N + 1) == "gudhi:ripser"
+    assert ask(kept, "b", n=N + 1) in ORDINARY
     assert (kept.stats.recomputes, kept.stats.evictions) == (1, 0)
     assert ask(kept, "a", 1) == ENGINE
     assert kept.stats.hits == 1

@@ -47,7 +47,8 @@ def test_without_numba_the_ordinary_algorithm_answers_and_the_log_says_so_once(
 ) -> None:
     worker, log = run_worker(JOBS, "--without-numba", cache=tmp_path)
     assert not worker.warm
-    assert (worker.engine, worker.bars) == ("gudhi:ripser", expected_bars)
+    assert worker.engine in {"gudhi:ripser", "redzed"}
+    assert worker.bars == expected_bars
     assert log.count("incremental persistence is off, every window is computed anew") == 1
     assert "No module named 'numba'" in log
     assert not list(tmp_path.iterdir())
