@@ -106,16 +106,20 @@ def test_unknown_algorithms_lead_to_the_nearest(name: str, nearest: str, make_en
 
 
 def test_predicted_memory_tells_both_numbers(make_engine: MakeEngine) -> None:
-    error = refusal(make_engine(max_predicted_bytes=1_000_000), uniform(1000, 0), query())
+    error = refusal(make_engine(max_predicted_bytes=1_000_000), uniform(1000, 0), query(max_dimension=2))
     assert error.code == "predicted_memory"
-    assert "would take about 72000000 bytes, more than max_predicted_bytes 1000000" in error.reason
+    assert "would take about 84000000 bytes, more than max_predicted_bytes 1000000" in error.reason
 
 
 @pytest.mark.parametrize(
     ("asked", "points"),
     [
+        (query(), uniform(2000, 0)),
         (query(engine="gudhi", max_dimension=2), uniform(300, 0)),
         (query("alpha"), np.zeros((4000, 5))),
+        (query("cech"), np.zeros((4000, 5))),
+        (query("dtm_rips"), uniform(2000, 0)),
+        (query("sparse_rips"), uniform(2500, 0)),
         (query("witness", landmarks=4000), uniform(4000, 0)),
     ],
 )

@@ -43,7 +43,7 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(engines, "FEW_VERTICES", NEVER if name == "matrix" else -1)
     monkeypatch.setattr(engines, "NEARLY_COMPLETE", 2.0 if "collapse" in name else 0.0)
     for limit in ("FEW_EDGES", "EDGES_PER_VERTEX"):
-        monkeypatch.setattr(engines, limit, ALWAYS if "redzed" in name else NEVER)
+        monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:

@@ -51,7 +51,7 @@ class DtmRips(Algorithm):
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
         """As for the Rips filtration, and the matrix of the entry values."""
-        return engines.predicted_bytes(n, query) + 8 * n * n
+        return engines.predicted_bytes(n, query) + 16 * n * n
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the points (n, d), cut at `query.max_persistence`."""

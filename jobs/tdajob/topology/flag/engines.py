@@ -15,14 +15,16 @@ from tdajob.topology.values import FloatArray, Query
 
 Answer = tuple[str, list[FloatArray]]
 
-BYTES_PER_PAIR = 72
-"""Measured peak over n², distances included."""
+BYTES_PER_PAIR_REDZED = 48
+BYTES_PER_PAIR_RIPSER = 76
+BYTES_PER_PAIR_COLLAPSE = 84
+"""Measured peaks over n² on complete graphs, distances included, gudhi 3.13 and redzed 0.1.1."""
 
 FEW_VERTICES = 56
 """Up to here the whole matrix given to Ripser is done before a graph is made."""
-FEW_EDGES = 1500
-"""Up to here Ripser is done before redzed has begun."""
-EDGES_PER_VERTEX = 5
+FEW_EDGES = (1500, 1500, 250)
+"""Up to here, for H_0, for H_1 and above, Ripser is done before redzed has begun."""
+EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 """Likewise: redzed's beginning grows with the vertices."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
@@ -66,17 +68,24 @@ def weighted_intervals(
 
 
 def predicted_bytes(n: int, query: Query) -> int:
-    """Memory that `intervals` will certainly take for n vertices.
+    """Memory that `intervals` will take for n vertices: for H_0 and H_1 all, above the edges alone.
 
     How many columns a reduction keeps depends on the shape more than on any count.
     """
     if is_fast(query.engine):
-        return BYTES_PER_PAIR * n * n
+        return n * n * _bytes_per_pair(query)
     simplices = 0
     if query.max_persistence is None:
         highest = top_dimension(n, query.max_dimension) + 1
         simplices = sum(math.comb(n, vertices) for vertices in range(1, highest + 2))
     return 8 * n * n + simplices * simplex_tree.BYTES_PER_SIMPLEX
+
+
+def _bytes_per_pair(query: Query) -> int:
+    if query.max_dimension >= 2:
+        return BYTES_PER_PAIR_COLLAPSE
+    quick = redzed.AVAILABLE and query.homology_coeff_field == 2
+    return BYTES_PER_PAIR_REDZED if quick else BYTES_PER_PAIR_RIPSER
 
 
 def is_fast(engine: str) -> bool:
@@ -97,9 +106,9 @@ def _sparse_enough(graph: Graph, top: int, field: int) -> Answer:
 
 
 def _reduced(graph: Graph, top: int, field: int) -> Answer:
-    edges = len(graph.lengths)
-    many = edges > max(FEW_EDGES, EDGES_PER_VERTEX * graph.vertices)
-    if many and redzed.can_take(graph, top, field):
+    kind = min(top, 2)
+    few = max(FEW_EDGES[kind], EDGES_PER_VERTEX[kind] * graph.vertices)
+    if len(graph.lengths) > few and redzed.can_take(graph, top, field):
         return "redzed", redzed.from_graph(graph, top)
     return "gudhi:ripser", ripser.from_graph(graph, top, field)
 
