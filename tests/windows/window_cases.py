@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from tdajob.windows.opening import restored
+from tdajob.windows import codec
+from tdajob.windows.opening import new_window, restored
+from tdajob.windows.rows import Rows
 from tdajob.windows.spec import NoWindow, WindowSettings, WindowSpec
 from tdajob.windows.values import Arrival, Firing, Identity, Outcome, StreamWindow
 
@@ -104,3 +106,56 @@ class State:
 
     def restored(self, settings: WindowSettings) -> StreamWindow:
         return restored(settings, self.header, dict(self.chunks))
+
+
+class Sender:
+    """Sends messages to the windows of one stream; each message has a place of its own."""
+
+    def __init__(self, settings: WindowSettings) -> None:
+        self.settings = settings
+        self.window = new_window(settings)
+        self.state = State()
+        self._sent = 0
+
+    def send(self, *times: int, now: int = 0, message_id: str | None = None, dimension: int = 2) -> Outcome:
+        self._sent += 1
+        place = f"tda_stream_input-0-{self._sent}"
+        outcome = self.window.add(arrival(times, place, message_id, dimension), now)
+        self.state.save(self.window)
+        return outcome
+
+    def tick(self, now: int) -> Outcome:
+        outcome = self.window.tick(now)
+        self.state.save(self.window)
+        return outcome
+
+    def restart(self, **changes: Any) -> None:
+        """Take the stream up from its state, under settings that may have changed."""
+        self.settings = replace(self.settings, **changes)
+        self.window = self.state.restored(self.settings)
+
+
+def spans(outcome: Outcome) -> list[tuple[int | None, int | None, list[int]]]:
+    """Start, end and the sorted event times of each firing."""
+    return [
+        (firing.window.start, firing.window.end, sorted(firing.times.tolist())) for firing in outcome.firings
+    ]
+
+
+def told_of(outcome: Outcome, *names: str) -> list[Any]:
+    """What the firings say under these names: a value each for one name, tuples for several."""
+    told_each = [tuple(getattr(firing.window, name) for name in names) for firing in outcome.firings]
+    return [values[0] for values in told_each] if len(names) == 1 else told_each
+
+
+def stored_points(state: State) -> int:
+    """How many points the chunks of a state hold."""
+    return sum(len(rows) for rows in stored_rows(state))
+
+
+def stored_rows(state: State) -> list[Rows]:
+    return [
+        codec.unpacked_rows(chunk)[1]
+        for number, chunk in state.chunks.items()
+        if codec.content_of(number) == codec.POINTS
+    ]

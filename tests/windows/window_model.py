@@ -260,11 +260,12 @@ class SessionModel(EventModel):
             parts = sorted(possible, key=lambda group: (self._distance(group, point), group.start))[:1]
         if not parts and not self._kept(alone):
             return False
-        if reason:
-            for group in near:
-                group.bound = reason
+        new = self._as_one(parts, point, gap) if parts else alone
         self.groups = [group for group in self.groups if group not in parts]
-        self.groups.append(self._as_one(parts, point, gap) if parts else alone)
+        self.groups.append(new)
+        close = sorted([new, *(group for group in near if group not in parts)], key=lambda g: g.start)
+        for group in close[:-1]:
+            group.bound = reason
         return True
 
     def _as_one(self, parts: list[Group], point: Point, gap: int) -> Group:
@@ -278,7 +279,7 @@ class SessionModel(EventModel):
             firings=max(group.firings for group in parts),
             told=-1 if len(parts) > 1 else parts[0].told,
             supersedes=tuple(one for group in parts for one in group.supersedes),
-            bound=next((group.bound for group in parts if group.bound), ""),
+            bound=parts[-1].bound,
         )
 
     def _too_much(self, groups: list[Group], point: Point) -> str:

@@ -32,7 +32,7 @@ class Session:
     Its points lie in `bins`; new ones come into the first of them, whose number is the session's own.
     `late` points came when the clock had reached the session's end. `revision` is that of its last firing,
     -1 before the first one; `supersedes` are the firings that its next one replaces. `waiting`: it has
-    points that are in no firing. `apart` names the bound that has kept a point or a neighbour out, or "".
+    points that are in no firing. `apart` names the bound that keeps it from what comes right after it, or "".
     """
 
     bins: tuple[int, ...]
@@ -100,7 +100,7 @@ def united(parts: Sequence[Session]) -> Session:
         revision=max(part.revision for part in parts),
         supersedes=tuple(firing for part in parts for firing in part.supersedes),
         waiting=any(part.waiting for part in parts),
-        apart=next((part.apart for part in parts if part.apart), ""),
+        apart=parts[-1].apart,
     )
 
 

@@ -75,15 +75,12 @@ class Trial:
             self.next_bin += 1
         else:
             return LATE
-        others = [session for session in found if all(session is not part for part in parts)]
+        after = [session for session in found if all(session is not part for part in parts)]
+        after = sorted([*after, taken], key=_first)
         if apart:
-            others = [replace(session, apart=apart) for session in others]
-            taken = replace(taken, apart=apart) if parts else taken
-        if taken.count >= self.bounds.max_points:
-            self._fire(taken, "max_points")
-        else:
-            others.append(taken)
-        self.sessions[begin:end] = sorted(others, key=_first)
+            # All but the last would go on if it were not for the bound.
+            after[:-1] = [replace(session, apart=apart) for session in after[:-1]]
+        self.sessions[begin:end] = [session for session in after if not self._full(session)]
         return taken.bins[0]
 
     def move(self, stop: int, now: int, horizon: int) -> None:
@@ -120,6 +117,13 @@ class Trial:
             self._due.sort(key=lambda due: (due.session.last, due.session.first))
             self.steps.append(Step(stop, self._due))
             self._due = []
+
+    def _full(self, session: Session) -> bool:
+        """Whether the session has as many points as it may have; it fires then."""
+        full = session.count >= self.bounds.max_points
+        if full:
+            self._fire(session, "max_points")
+        return full
 
     def _end(self, session: Session) -> int:
         return session.last + self.bounds.gap
