@@ -40,7 +40,7 @@ def loaded(incremental_kernels: None, monkeypatch: pytest.MonkeyPatch) -> Kernel
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(updates, min_size=1, max_size=8), st.sampled_from([2, 3]))
 def test_list_distances_and_certificates_are_true(loaded: Kernels, stream: list[Update], field: int) -> None:
     window = Window(CAPACITY, 2, loaded)

@@ -158,7 +158,7 @@ class Window:
                 sweep.first_word,
             )
             sweep.found = np.concatenate((sweep.found, found))
-        sweep.upto = max(sweep.upto, upto)
+        sweep.upto = upto
 
     def _prove(self, sweep: _Sweep, search: bool) -> float:
         """Find a point in the lune of every far edge; the length of the longest that has none, or 0."""
