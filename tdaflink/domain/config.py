@@ -194,6 +194,37 @@ class JobConfig(Model):
         return self
 
     @model_validator(mode="after")
+    def _landmarks_have_a_bound(self) -> JobConfig:
+        subsampled = self.preprocess is not None and self.preprocess.subsample is not None
+        name = "preprocess.subsample" if subsampled else 'overflow = "landmarks"'
+        if not subsampled and self.overflow != "landmarks":
+            return self
+        metric = self.algorithm_params.get("metric", "euclidean")
+        if metric != "euclidean":
+            raise ValueError(
+                f"{name} with algorithm_params.metric {metric!r}: landmarks are chosen by Euclidean distance,"
+                " so no bound of the error is known; use euclidean"
+            )
+        scale = self.preprocess.scale if self.preprocess is not None else "none"
+        if self.overflow == "landmarks" and scale != "none":
+            raise ValueError(
+                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before scaling,'
+                ' so no bound of the error is known; use overflow = "error", or scale "none"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_fit_the_limit(self) -> JobConfig:
+        for source in self.all_inputs():
+            window = self.window_of(source)
+            if isinstance(window, CountWindow) and window.size > self.max_points and self.overflow == "error":
+                raise ValueError(
+                    f"windows of {source.topic} have {window.size} points, more than max_points"
+                    f' {self.max_points}: each would be refused; raise it, or set overflow to "landmarks"'
+                )
+        return self
+
+    @model_validator(mode="after")
     def _algorithm_bears_the_preprocessing(self) -> JobConfig:
         asked = self.preprocess
         if asked is None:

@@ -274,3 +274,27 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
         "timeout_ms": 60_000,
         "state_ttl_ms": 3_600_000,
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"window_size": 6000, "input_topic": "tda_stream_input"}, "6000 points, more than max_points 5000"),
+        (
+            {"overflow": "landmarks", "algorithm_params": {"metric": "manhattan"}},
+            "algorithm_params.metric 'manhattan'",
+        ),
+        (
+            {"preprocess": {"subsample": {"landmarks": 9}}, "algorithm_params": {"metric": "cosine"}},
+            "preprocess.subsample with algorithm_params.metric",
+        ),
+        ({"overflow": "landmarks", "preprocess": {"scale": "zscore"}}, "preprocess.scale 'zscore'"),
+    ],
+)
+def test_what_no_window_could_be_answered_with_is_refused(values: dict[str, Any], words: str) -> None:
+    assert words in refusal(values)
+
+
+def test_windows_of_landmarks_may_be_larger_than_the_limit() -> None:
+    values = {"window_size": 6000, "overflow": "landmarks", "input_topic": "tda_stream_input"}
+    assert resolve([Layer("file", values)]).config.window_size == 6000
