@@ -208,8 +208,8 @@ class JobConfig(Model):
         scale = self.preprocess.scale if self.preprocess is not None else "none"
         if self.overflow == "landmarks" and scale != "none":
             raise ValueError(
-                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before scaling,'
-                ' so no bound of the error is known; use overflow = "error", or scale "none"'
+                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before it is'
+                ' applied, so no bound of the error is known; use overflow = "error", or scale "none"'
             )
         return self
 
