@@ -1,12 +1,17 @@
-"""What tests share: the command in a folder of its own, and one real local cluster for the whole run."""
+"""What tests share: the command in a folder of its own, and a real cluster, a real schema registry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from harness import Cluster, Runner, processes_of, runner
+
+if TYPE_CHECKING:
+    from registry_process import Registry
+    from s3service import S3Service
 
 
 @pytest.fixture
@@ -31,6 +36,31 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             process.kill()
         assert down.code in (0, 4), down.stderr
         assert not left, f"teardown left {left}"
+
+
+@pytest.fixture(scope="session")
+def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A real schema registry for the whole run."""
+    from registry_process import running
+
+    with running(tmp_path_factory.mktemp("registry")) as started:
+        yield started
+
+
+@pytest.fixture
+def registry(registry_process: Registry) -> Registry:
+    """That registry without any subject, comparing nothing."""
+    registry_process.empty()
+    return registry_process
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
+    """A real S3 service with an empty bucket."""
+    from s3service import running_s3
+
+    with running_s3(tmp_path_factory.mktemp("s3")) as service:
+        yield service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

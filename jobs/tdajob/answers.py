@@ -7,20 +7,21 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tdajob.errors import MessageError, Origin, error_record
 from tdajob.messages import Request, Rules, parse_request
-from tdajob.parameters import question
+from tdajob.parameters import Question, question
 from tdajob.results import Effort, Subject, result_record
-from tdajob.settings import LimitSettings, QueryDefaults, Settings
+from tdajob.settings import LimitSettings, Settings
 from tdajob.times import format_timestamp
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.validation import check_query
 from tdajob.topology.values import ComputationError, Limits
+from tdajob.uploads.access import UploadAccess, uploaded_request
 
 _log = logging.getLogger(__name__)
 
@@ -36,31 +37,30 @@ class Done:
 
 @dataclass(frozen=True)
 class Answer:
-    """A record to send; `done` is None for an error record."""
+    """A record to send: a result with what was `done` for it, an error with its `code`, or an event."""
 
     topic: str
     key: bytes
     value: bytes
     done: Done | None
+    code: str | None
 
 
 class Answerer:
-    """Answers requests by results and errors; holds an engine, so it must be closed."""
+    """Answers requests by results and errors; holds processes, so it must be closed."""
 
     def __init__(self, settings: Settings) -> None:
-        algorithms = {
-            name: [parameter.name for parameter in registry.get(name).parameters()]
-            for name in registry.names()
-        }
-        _check_defaults(settings.query, algorithms)
-        self._rules = Rules(settings.query, settings.limits, algorithms)
+        checked_question(settings)
+        self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._errors_topic = settings.errors_topic
         self._inputs = {one.topic: one for one in settings.inputs}
-        self._engine = Engine(_engine_limits(settings.limits))
+        self._engine = Engine(engine_limits(settings.limits))
+        self._uploads = UploadAccess(settings.uploads, settings.limits.max_points)
         self._memory = memory_meter()
 
     def close(self) -> None:
         self._engine.close()
+        self._uploads.close()
 
     def answer(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int
@@ -70,7 +70,7 @@ class Answerer:
         origin = Origin(source.route, topic, partition, offset, timestamp_ms)
         job_id: str | None = None
         try:
-            request = parse_request(message, origin, self._rules)
+            request = self._request(message, origin)
             job_id = request.job_id
             return self._result(request, origin, source.output_topic)
         except MessageError as error:
@@ -83,6 +83,11 @@ class Answerer:
             reason = f"{type(error).__name__}: {error}"
             return self._error(message, origin, "internal_error", reason, job_id)
 
+    def _request(self, message: bytes | None, origin: Origin) -> Request:
+        if origin.route == "uploads":
+            return uploaded_request(message, origin, self._rules, self._uploads)
+        return parse_request(message, origin, self._rules)
+
     def _result(self, request: Request, origin: Origin, topic: str) -> Answer:
         begin = time.perf_counter()
         compute = self._engine.compute_distances if request.distances else self._engine.compute
@@ -91,30 +96,39 @@ class Answerer:
         limit = self._rules.limits.max_message_bytes
         key, value = result_record(_subject(request, origin), request.question, diagram, effort, limit)
         pairs = sum(len(bars) for bars in diagram.bars)
-        return Answer(topic, key, value, Done(len(request.points), pairs, effort))
+        return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
 
     def _error(
         self, message: bytes | None, origin: Origin, code: str, reason: str, job_id: str | None
     ) -> Answer:
         key, value = error_record(message, origin, code, reason, job_id)
-        return Answer(self._errors_topic, key, value, None)
+        return Answer(self._errors_topic, key, value, None, code)
 
 
 def _subject(request: Request, origin: Origin) -> Subject:
     told = {
         "timestamp": format_timestamp(request.timestamp_ms),
         "timestamp_source": "message" if request.own_timestamp else "kafka",
+        **request.told,
     }
     identity = origin.identity(request.job_id)
     return Subject(identity, request.job_id, False, len(request.points), told, None)
 
 
-def _check_defaults(query: QueryDefaults, algorithms: Mapping[str, Collection[str]]) -> None:
-    """Refuse at the start a config by which no message could be answered."""
+def known_algorithms() -> dict[str, list[str]]:
+    """The names of all algorithms, each with those of its own parameters."""
+    return {name: [one.name for one in registry.get(name).parameters()] for name in registry.names()}
+
+
+def checked_question(settings: Settings) -> Question:
+    """What the config asks. Refuses, at the start, one by which no message could be answered."""
+    registry.load_modules(settings.plugins)
+    query = settings.query
     accepted = registry.get(query.algorithm).parameters()
-    asked = question(None, None, query, algorithms).query
-    check_query(asked)
+    asked = question(None, None, query, known_algorithms())
+    check_query(asked.query)
     resolved_parameters(query.algorithm, accepted, query.algorithm_params)
+    return asked
 
 
 def memory_meter() -> Callable[[], int]:
@@ -128,7 +142,8 @@ def memory_meter() -> Callable[[], int]:
     return lambda: int(os.pread(statm, 128, 0).split()[1]) * page
 
 
-def _engine_limits(limits: LimitSettings) -> Limits:
+def engine_limits(limits: LimitSettings) -> Limits:
+    """The limits of one computation."""
     return Limits(
         max_points=limits.max_points,
         max_predicted_bytes=limits.max_predicted_bytes,

@@ -7,6 +7,7 @@ they lie in memory, and the original bytes go along, since an error record keeps
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,11 @@ import numpy as np
 from tdajob.errors import Origin
 from tdajob.streammessages import StreamMessage
 
+_MESSAGE, _REFUSAL = b"m", b"r"
 # Input, partition, offset, Kafka's time, number and dimension of the points, length of the message id or -1,
 # whether the message had times of its own.
 _HEAD = struct.Struct("<HiqqIHh?")
+_REFUSAL_HEAD = struct.Struct("<64sI")  # code, length of the key
 _VALUE = np.dtype("<f8")
 _TIME = np.dtype("<i8")
 
@@ -29,6 +32,20 @@ class Envelope:
     origin: Origin
     message: StreamMessage
     raw: bytes
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error record that is ready to go: its code, key and value."""
+
+    code: str
+    key: bytes
+    value: bytes
+
+
+def packed_refusal(code: str, key: bytes, value: bytes) -> bytes:
+    """A finished error record as bytes."""
+    return b"".join((_REFUSAL, _REFUSAL_HEAD.pack(code.encode(), len(key)), key, value))
 
 
 def packed(envelope: Envelope) -> bytes:
@@ -47,13 +64,19 @@ def packed(envelope: Envelope) -> bytes:
         message.own_times,
     )
     times, points = message.times.astype(_TIME), message.points.astype(_VALUE)
-    return b"".join((head, times.tobytes(), points.tobytes(), name or b"", envelope.raw))
+    return b"".join((_MESSAGE, head, times.tobytes(), points.tobytes(), name or b"", envelope.raw))
 
 
-def unpacked(content: bytes, key: str, places: list[tuple[str, str]]) -> Envelope:
-    """The envelope in `content`; `places` has route and topic of each input."""
-    number, partition, offset, timestamp, count, dimension, length, own = _HEAD.unpack_from(content)
-    position = _HEAD.size
+def unpacked(content: bytes, key: str, places: Sequence[tuple[str, str]]) -> Envelope | Refusal:
+    """What `content` holds; `key` is the stream's, and `places` has route and topic of each input."""
+    if content[:1] == _REFUSAL:
+        code, size = _REFUSAL_HEAD.unpack_from(content, 1)
+        position = 1 + _REFUSAL_HEAD.size
+        return Refusal(
+            code.rstrip(b"\0").decode(), content[position : position + size], content[position + size :]
+        )
+    number, partition, offset, timestamp, count, dimension, length, own = _HEAD.unpack_from(content, 1)
+    position = 1 + _HEAD.size
     times = np.frombuffer(content, _TIME, count, position)
     position += times.nbytes
     points = np.frombuffer(content, _VALUE, count * dimension, position).reshape(count, dimension)

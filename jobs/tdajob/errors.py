@@ -71,27 +71,36 @@ def error_record(
 
     `key` is the job or the stream that the message belongs to, if known; `more` are further fields.
     """
-    known, key = key, key or origin.place
-    streamed = origin.route == STREAMS
-    record = {
-        "id": origin.identity(key),
-        "job_id": None if streamed else known,
-        "stream_id": known if streamed else None,
+    source = {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "timestamp": origin.timestamp,
+    }
+    record_key = key or origin.place
+    told = {**_told(origin.route, key, code, reason), "source": source, "original": _original(original)}
+    record = {"id": origin.identity(record_key), **told, **more, "version": VERSION}
+    return record_key.encode(), orjson.dumps(record)
+
+
+def window_error_record(
+    route: str, key: str, window: Mapping[str, object], result_id: str, code: str, reason: str
+) -> tuple[bytes, bytes]:
+    """Key and value of the record that tells why a window has no result; `result_id` would be that one's."""
+    told = {**_told(route, key, code, reason), "source": None, "original": None, "window": window}
+    return key.encode(), orjson.dumps({"id": result_id, **told, "version": VERSION})
+
+
+def _told(route: str, key: str | None, code: str, reason: str) -> dict[str, object]:
+    streamed = route == STREAMS
+    return {
+        "job_id": None if streamed else key,
+        "stream_id": key if streamed else None,
         "timestamp": format_timestamp(time.time_ns() // 1_000_000),
         "code": code,
         "reason": reason[:KEPT_REASON],
-        "route": origin.route,
-        "source": {
-            "topic": origin.topic,
-            "partition": origin.partition,
-            "offset": origin.offset,
-            "timestamp": origin.timestamp,
-        },
-        "original": _original(original),
-        **more,
-        "version": VERSION,
+        "route": route,
     }
-    return key.encode(), orjson.dumps(record)
 
 
 def _original(value: bytes | None) -> dict[str, object] | None:

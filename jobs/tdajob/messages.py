@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -35,6 +35,7 @@ class Request:
     """A point cloud and what is asked of it; `own_timestamp` is false where Kafka's time stands in.
 
     `points` holds coordinates (n, d), or, where `distances` is true, the distances (n, n) between points.
+    `told` is what the result's `input` says beside the time.
     """
 
     job_id: str
@@ -43,14 +44,12 @@ class Request:
     question: Question
     timestamp_ms: int
     own_timestamp: bool
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     """The request in a message of the requests route."""
-    raw = unframed(value, rules.limits.max_message_bytes)
-    document = strictjson.loads(raw)
-    if not isinstance(document, dict):
-        raise MessageError("not_an_object", f"must be a JSON object, not {kind_of(document)}")
+    raw, document = document_of(value, rules.limits.max_message_bytes)
     job_id = identifier(document, "job_id")
     try:
         points, distances = _cloud(raw, document)
@@ -85,6 +84,15 @@ def _check_metric_free(parameters: Mapping[str, Any] | None) -> None:
             raise MessageError(
                 "bad_parameter", f"parameters.{name}: does not go with point_cloud.distances; leave it out"
             )
+
+
+def document_of(value: bytes | None, max_bytes: int) -> tuple[bytes, dict[str, Any]]:
+    """The JSON text of a message and the object in it. Call `strictjson.check` on them as well."""
+    raw = unframed(value, max_bytes)
+    document = strictjson.loads(raw)
+    if not isinstance(document, dict):
+        raise MessageError("not_an_object", f"must be a JSON object, not {kind_of(document)}")
+    return raw, document
 
 
 def unframed(value: bytes | None, max_bytes: int) -> bytes:

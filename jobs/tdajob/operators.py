@@ -1,24 +1,31 @@
-"""The one Python operator, Flink's side of it: a message in, its one answer out. `answers` does the work."""
+"""The Python operators, Flink's side of them; `answers`, `streams` and `readers` do the work.
+
+Each row in is (value, topic, partition, offset, timestamp) of a record, or a heartbeat without a topic; each
+row out is (topic, key, value) of an answer. What goes from the readers to the streams is (key, content).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pyflink.common import Row
-from pyflink.datastream import FlatMapFunction, RuntimeContext
+from pyflink.common import Row, Types
+from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapState, MapStateDescriptor
 
+from tdajob.meters import Meters
 from tdajob.settings import Settings
 
 if TYPE_CHECKING:
-    from tdajob.answers import Answer, Answerer, Done
+    from tdajob.answers import Answerer
+    from tdajob.streams import StreamAnswerer
 
 
 class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
     """Answers each message by one row (topic, key, value), and a heartbeat by none."""
 
     _answerer: Answerer
-    _meters: Meters
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -44,36 +51,91 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
             self._answerer.close()
 
 
-class Meters:
-    """The job's metrics, all integers, since Flink keeps no others of Python's.
+class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
+    """Reads each message of one windowed input, and sends it on to its stream."""
 
-    `tda_ready` is 1 as soon as the operator is open. The gauges of a computation are registered by the first
-    one: before it there is no value to show, and 0 would be a lie.
-    """
+    def __init__(self, settings: Settings, number: int, beats: Sequence[str]) -> None:
+        """`number` is the input's; `beats` are keys of which each subtask of the streams has one."""
+        self._settings = settings
+        self._number = number
+        self._beats = beats
 
-    def __init__(self, group: Any) -> None:
-        self._group = group
-        self._last: Done | None = None
-        self._answered = group.counter("tda_requests_answered")
-        self._refused = group.counter("tda_errors")
-        self._points = group.counter("tda_points_processed")
-        self._pairs = group.counter("tda_persistence_pairs")
-        group.gauge("tda_ready", lambda: 1)
+    def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.readers import StreamReader
 
-    def count(self, answer: Answer) -> None:
-        if answer.done is None:
-            self._refused.inc()
+        self._reader = StreamReader(self._settings, self._number)
+        self._beating = runtime_context.get_index_of_this_subtask() == 0
+
+    def flat_map(self, value: Row) -> Iterable[Row]:
+        message, topic, partition, offset, timestamp = value
+        if topic is None:
+            return [Row(key, b"") for key in self._beats] if self._beating else []
+        milliseconds = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
+        return [Row(*self._reader.read(message, partition, offset, milliseconds))]
+
+
+class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
+    """Windows each stream's points and answers each window."""
+
+    _answerer: StreamAnswerer
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.streams import StreamAnswerer
+
+        self._answerer = StreamAnswerer(self._settings)
+        self._meters = Meters(runtime_context.get_metrics_group())
+        self._meters.show(self._answerer.stats)
+        descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
+        self._store = KeyedStore(runtime_context.get_map_state(descriptor))
+
+    def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
+        if not content:
             return
-        if self._last is None:
-            self._group.gauge("tda_computation_time_us", self._computation_time)
-            self._group.gauge("tda_memory_usage_bytes", self._memory_usage)
-        self._last = answer.done
-        self._answered.inc()
-        self._points.inc(answer.done.points)
-        self._pairs.inc(answer.done.pairs)
+        key = ctx.get_current_key()
+        for answer in self._answerer.message(key, content, self._store, now_ms()):
+            self._meters.count(answer)
+            yield Row(answer.topic, answer.key, answer.value)
+        self._arm(key, ctx)
 
-    def _computation_time(self) -> int:
-        return round(self._last.effort.seconds * 1_000_000) if self._last else 0
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
+        key = ctx.get_current_key()
+        for answer in self._answerer.tick(key, self._store, max(timestamp, now_ms())):
+            self._meters.count(answer)
+            yield Row(answer.topic, answer.key, answer.value)
+        self._arm(key, ctx)
 
-    def _memory_usage(self) -> int:
-        return self._last.effort.memory_bytes if self._last else 0
+    def close(self) -> None:
+        if hasattr(self, "_answerer"):
+            self._answerer.close()
+
+    def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
+        moment = self._answerer.timer_to_set(key)
+        if moment is not None:
+            ctx.timer_service().register_processing_time_timer(moment)
+
+
+class KeyedStore:
+    """The pieces of the current stream, in Flink's keyed state."""
+
+    def __init__(self, state: MapState) -> None:
+        self._state = state
+
+    def pieces(self) -> Mapping[int, bytes]:
+        return {int(number): bytes(content) for number, content in self._state.items()}
+
+    def put(self, number: int, content: bytes) -> None:
+        self._state.put(number, content)
+
+    def drop(self, number: int) -> None:
+        self._state.remove(number)
+
+    def clear(self) -> None:
+        self._state.clear()
+
+
+def now_ms() -> int:
+    """The processing time that timers go by, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""The dataflow: Kafka sources → one Python operator → one Kafka sink, with SQL tables at both ends.
+"""The dataflow: Kafka sources → Python operators → one Kafka sink, with SQL tables at both ends.
 
 SQL tables, because only they hand a message's topic, partition, offset and exact bytes to Python, bear a
 message without a value, and write a key of its own with each record.
@@ -6,20 +6,23 @@ message without a value, and write a key of its own with each record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from pyflink.common import Types
-from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, TableDescriptor
 
 from tdajob import uids
-from tdajob.operators import AnswerMessages
+from tdajob.operators import AnswerMessages, AnswerStreams, ReadStreamMessages
 from tdajob.settings import Input, Kafka, LimitSettings, Settings
 
 ANSWERS_TABLE = "answers"
 REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
 MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
+MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
 
 # A row that carries no message: it makes every compute subtask start its Python worker, and report its
 # metrics, before the first user's message comes.
@@ -35,17 +38,62 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     env.set_parallelism(settings.parallelism)
     tables = StreamTableEnvironment.create(env)
     client = _client_options(settings.kafka)
-    streams = [_messages(tables, one, settings, client) for one in settings.inputs]
-    incoming = _heartbeat(tables).union(*streams)
-    row = Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), _bytes(), _bytes()])
-    answers = incoming.flat_map(AnswerMessages(settings), row).name(uids.COMPUTE).uid(uids.COMPUTE)
-    _publish(env, tables, answers, settings, client)
+    beats = _heartbeat(tables)
+    messages = [_messages(tables, one, settings, client) for one in settings.inputs]
+    whole = [stream for one, stream in zip(settings.inputs, messages, strict=True) if one.window is None]
+    answers = [_answered(beats.union(*(stream.rebalance() for stream in whole)), settings)] if whole else []
+    if len(whole) < len(messages):
+        answers.append(_windowed(beats, messages, settings))
+    _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
+
+
+def _answered(incoming: DataStream, settings: Settings) -> DataStream:
+    """Each message by itself, spread evenly over the subtasks."""
+    return incoming.flat_map(AnswerMessages(settings), _row()).name(uids.COMPUTE).uid(uids.COMPUTE)
+
+
+def _windowed(beats: DataStream, messages: Sequence[DataStream], settings: Settings) -> DataStream:
+    """Messages by stream. Nothing comes between a source and its reader: a stream's order must stay."""
+    keys = _beat_keys(settings.parallelism)
+    keyed_row = Types.ROW([Types.STRING(), _bytes()])
+    read = []
+    for number, (one, stream) in enumerate(zip(settings.inputs, messages, strict=True)):
+        if one.window is not None:
+            reader = ReadStreamMessages(settings, number, keys)
+            uid = uids.READERS[one.route]
+            keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
+            read.append(keyed.set_parallelism(one.source_parallelism))
+    function = AnswerStreams(settings)
+    streams = _by_stream(read[0].union(*read[1:])).process(function, _row())
+    return streams.name(uids.STREAMS).uid(uids.STREAMS)
+
+
+def _by_stream(read: DataStream) -> KeyedStream:
+    """Rows (key, content) by their key. PyFlink's own `key_by` adds a Python operator without a uid."""
+    selector = get_gateway().jvm.KeyByKeySelector()
+    key_type = Types.ROW([Types.STRING()]).get_java_type_info()
+    return KeyedStream(read._j_data_stream.keyBy(selector, key_type), _bytes().get_java_type_info(), read)
+
+
+def _beat_keys(parallelism: int) -> list[str]:
+    """Keys of which Flink gives each subtask one, so that a heartbeat reaches them all."""
+    jvm = get_gateway().jvm
+    assignment = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment
+    selector, found = jvm.KeyByKeySelector(), dict[int, str]()
+    for number in count():
+        row = jvm.org.apache.flink.types.Row(2)
+        row.setField(0, f"heartbeat/{number}")
+        subtask = assignment.assignKeyToParallelOperator(selector.getKey(row), MAX_PARALLELISM, parallelism)
+        found.setdefault(subtask, f"heartbeat/{number}")
+        if len(found) == parallelism:
+            return list(found.values())
+    raise AssertionError("count() does not end")
 
 
 def _messages(
     tables: StreamTableEnvironment, one: Input, settings: Settings, client: Mapping[str, str]
 ) -> DataStream:
-    """The messages of one input, spread evenly over the compute subtasks."""
+    """The messages of one input."""
     schema = (
         Schema.new_builder()
         .column("value", DataTypes.BYTES())
@@ -65,7 +113,7 @@ def _messages(
     }
     _create(tables, one.route, "kafka", schema, options)
     table = tables.from_path(one.route)
-    return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route]).rebalance()
+    return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route])
 
 
 def _heartbeat(tables: StreamTableEnvironment) -> DataStream:
@@ -91,7 +139,9 @@ def _publish(
     settings: Settings,
     client: Mapping[str, str],
 ) -> None:
-    topics = sorted({settings.errors_topic, *(one.output_topic for one in settings.inputs)})
+    topics = sorted(
+        {settings.errors_topic, settings.stream.events_topic, *(one.output_topic for one in settings.inputs)}
+    )
     schema = (
         Schema.new_builder()
         .column_by_metadata("to", DataTypes.STRING().not_null(), "topic")
@@ -159,6 +209,10 @@ def _sink_options(kafka: Kafka, limits: LimitSettings) -> dict[str, str]:
         options["sink.transactional-id-prefix"] = kafka.transactional_id_prefix
         options["properties.transaction.timeout.ms"] = str(kafka.transaction_timeout_ms)
     return options
+
+
+def _row() -> Any:
+    return Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), _bytes(), _bytes()])
 
 
 def _bytes() -> Any:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tdajob.reading import Reader
+from tdajob.reading import SettingsError as SettingsError  # main() and others know it from here
+from tdajob.streamsettings import StreamSettings, read_stream_settings
+from tdajob.windows.spec import WindowSettings
+from tdajob.windowsettings import read_window, read_window_bounds
+
 SCHEMA = 1
-ROUTES = ("requests",)
+ROUTES = ("requests", "uploads", "streams")
 DELIVERIES = ("at_least_once", "exactly_once")
 STARTS = ("committed", "earliest", "latest")
-
-
-class SettingsError(ValueError):
-    """A setting is missing, unknown or of the wrong kind; the message names its path."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Input:
     topic: str
     output_topic: str
     source_parallelism: int
+    window: WindowSettings | None
+    """How its points are windowed; None where each message is answered by itself."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,39 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class S3Settings:
+    """Where objects are read, and with which keys: texts, references to secrets, or None for what the
+    worker finds by itself."""
+
+    endpoint: str | None
+    region: str
+    access_key: Any
+    secret_key: Any
+
+    def resolved(self) -> dict[str, str | None]:
+        """All of it, with references to secrets replaced by the secrets."""
+        keys = {"access_key": self.access_key, "secret_key": self.secret_key}
+        return {
+            "endpoint": self.endpoint,
+            "region": self.region,
+            **{
+                name: None if value is None else _resolve(value, f"uploads.s3.{name}")
+                for name, value in keys.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class UploadSettings:
+    """`roots` are the folders, as URIs, below which uploads may lie; without one every upload is refused."""
+
+    roots: tuple[str, ...]
+    max_bytes: int
+    timeout_s: float
+    s3: S3Settings
+
+
+@dataclass(frozen=True)
 class Settings:
     job_name: str
     environment: str
@@ -78,6 +114,11 @@ class Settings:
     kafka: Kafka
     query: QueryDefaults
     limits: LimitSettings
+    stream: StreamSettings
+    incremental_bytes: int
+    plugins: tuple[str, ...]
+    """Modules of the bundle that register algorithms."""
+    uploads: UploadSettings
 
 
 def load(text: str) -> Settings:
@@ -86,42 +127,53 @@ def load(text: str) -> Settings:
         document = json.loads(text)
     except ValueError as error:
         raise SettingsError(f"the settings are not JSON: {error}") from None
-    root = _Reader(document, "")
+    root = Reader(document, "")
     if root.integer("schema") != SCHEMA:
         raise SettingsError(f"schema: this job reads version {SCHEMA}, not {document['schema']}")
+    limits = _limits(root.inner("limits"))
+    bounds = read_window_bounds(root.inner("windows"))
     settings = Settings(
         job_name=root.text("job_name"),
         environment=root.text("environment"),
         parallelism=root.integer("parallelism", least=1),
-        inputs=_inputs(root),
+        inputs=_inputs(root, bounds, limits.max_points),
         errors_topic=root.text("errors_topic"),
         kafka=_kafka(root.inner("kafka")),
         query=_query(root.inner("query")),
-        limits=_limits(root.inner("limits")),
+        limits=limits,
+        stream=read_stream_settings(root),
+        incremental_bytes=root.integer("incremental_bytes"),
+        plugins=root.texts("plugins"),
+        uploads=_uploads(root.inner("uploads")),
     )
     root.finish()
     return settings
 
 
-def _inputs(root: _Reader) -> tuple[Input, ...]:
+def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Input, ...]:
     inputs = []
     for reader in root.inners("inputs"):
+        window = reader.inner_or_none("window")
         inputs.append(
             Input(
                 route=reader.choice("route", ROUTES),
                 topic=reader.text("topic"),
                 output_topic=reader.text("output_topic"),
                 source_parallelism=reader.integer("source_parallelism", least=1),
+                window=None if window is None else read_window(window, bounds, max_points),
             )
         )
         reader.finish()
+    for one in inputs:
+        if one.route == "streams" and one.window is None:
+            raise SettingsError(f"inputs: {one.topic} is a stream and has no window")
     for name in ("route", "topic"):
         if len({getattr(one, name) for one in inputs}) < len(inputs):
             raise SettingsError(f"inputs: two of them have the same {name}")
     return tuple(inputs)
 
 
-def _kafka(reader: _Reader) -> Kafka:
+def _kafka(reader: Reader) -> Kafka:
     start = reader.take("start_from")
     if not (isinstance(start, int) and not isinstance(start, bool) and start >= 0) and start not in STARTS:
         raise SettingsError(
@@ -142,7 +194,7 @@ def _kafka(reader: _Reader) -> Kafka:
     return kafka
 
 
-def _query(reader: _Reader) -> QueryDefaults:
+def _query(reader: Reader) -> QueryDefaults:
     query = QueryDefaults(
         algorithm=reader.text("algorithm"),
         max_dimension=reader.integer("max_dimension", least=0),
@@ -158,7 +210,7 @@ def _query(reader: _Reader) -> QueryDefaults:
     return query
 
 
-def _limits(reader: _Reader) -> LimitSettings:
+def _limits(reader: Reader) -> LimitSettings:
     limits = LimitSettings(
         max_points=reader.integer("max_points", least=1),
         max_predicted_bytes=reader.integer("max_predicted_bytes", least=1),
@@ -171,73 +223,31 @@ def _limits(reader: _Reader) -> LimitSettings:
     return limits
 
 
-class _Reader:
-    """Takes typed values out of one JSON object; `finish` refuses what nobody took."""
+def _uploads(reader: Reader) -> UploadSettings:
+    uploads = UploadSettings(
+        roots=reader.texts("roots"),
+        max_bytes=reader.integer("max_bytes", least=1),
+        timeout_s=reader.number("timeout_s"),
+        s3=_s3(reader.inner("s3")),
+    )
+    reader.finish()
+    return uploads
 
-    def __init__(self, value: object, path: str) -> None:
-        if not isinstance(value, dict):
-            raise SettingsError(f"{path or 'the settings'}: must be an object, not {value!r}")
-        self._values: dict[str, Any] = value
-        self._left = set(value)
-        self._path = path
 
-    def take(self, key: str) -> Any:
-        if key not in self._values:
-            raise SettingsError(f"{self._at(key)}: is missing")
-        self._left.discard(key)
-        return self._values[key]
-
-    def text(self, key: str) -> str:
-        value = self.take(key)
-        if not isinstance(value, str) or not value:
-            raise self._wrong(key, "a text that is not empty", value)
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.take(key)
-        if value not in choices:
-            raise self._wrong(key, f"one of {', '.join(choices)}", value)
-        return str(value)
-
-    def integer(self, key: str, *, least: int = 0) -> int:
-        value = self.take(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self._wrong(key, f"an integer of at least {least}", value)
-        return value
-
-    def number(self, key: str) -> float:
-        value = self.take(key)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
-            raise self._wrong(key, "a finite number of at least 0", value)
-        return float(value)
-
-    def number_or_none(self, key: str) -> float | None:
-        return None if self.take(key) is None else self.number(key)
-
-    def free(self, key: str) -> dict[str, Any]:
-        value = self.take(key)
-        if not isinstance(value, dict):
-            raise self._wrong(key, "an object", value)
-        return value
-
-    def inner(self, key: str) -> _Reader:
-        return _Reader(self.take(key), self._at(key))
-
-    def inners(self, key: str) -> list[_Reader]:
-        value = self.take(key)
-        if not isinstance(value, list) or not value:
-            raise self._wrong(key, "a list of at least one object", value)
-        return [_Reader(item, f"{self._at(key)}[{index}]") for index, item in enumerate(value)]
-
-    def finish(self) -> None:
-        if self._left:
-            raise SettingsError(f"{self._at(min(self._left))}: is not a setting of this job")
-
-    def _at(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
-
-    def _wrong(self, key: str, wanted: str, value: object) -> SettingsError:
-        return SettingsError(f"{self._at(key)}: must be {wanted}, not {value!r}")
+def _s3(reader: Reader) -> S3Settings:
+    s3 = S3Settings(
+        endpoint=reader.text_or_none("endpoint"),
+        region=reader.text("region"),
+        access_key=reader.take("access_key"),
+        secret_key=reader.take("secret_key"),
+    )
+    reader.finish()
+    for name, value in (("access_key", s3.access_key), ("secret_key", s3.secret_key)):
+        if value is not None:
+            _check_property(value, f"uploads.s3.{name}")
+    if (s3.access_key is None) != (s3.secret_key is None):
+        raise SettingsError("uploads.s3: access_key and secret_key go together: give both or none")
+    return s3
 
 
 def _check_property(value: object, path: str) -> None:

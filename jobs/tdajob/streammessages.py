@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tdajob import messages, strictjson
+from tdajob import messages
 from tdajob.errors import MessageError, Origin
 from tdajob.settings import LimitSettings
 from tdajob.topology.validation import MAX_COORDINATE
@@ -38,10 +38,7 @@ class StreamMessage:
 
 def stream_key(value: bytes | None, origin: Origin, max_bytes: int) -> tuple[bytes, dict[str, Any], str]:
     """The text, the document and the key of a message, before anything else of it is looked at."""
-    raw = messages.unframed(value, max_bytes)
-    document = strictjson.loads(raw)
-    if not isinstance(document, dict):
-        raise MessageError("not_an_object", f"must be a JSON object, not {messages.kind_of(document)}")
+    raw, document = messages.document_of(value, max_bytes)
     return raw, document, messages.identifier(document, _KEYS[origin.route])
 
 

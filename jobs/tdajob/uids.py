@@ -13,9 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 COMPUTE = "compute"
+STREAMS = "stream-windows"
 
 REQUESTS: Mapping[str, str] = MappingProxyType(
     {"source": "requests-source", "calc": "requests-columns", "to rows": "requests-rows"}
+)
+UPLOADS: Mapping[str, str] = MappingProxyType(
+    {"source": "uploads-source", "calc": "uploads-columns", "to rows": "uploads-rows"}
 )
 HEARTBEAT: Mapping[str, str] = MappingProxyType(
     {"source": "heartbeat-source", "calc": "heartbeat-columns", "to rows": "heartbeat-rows"}
@@ -23,7 +27,14 @@ HEARTBEAT: Mapping[str, str] = MappingProxyType(
 ANSWERS: Mapping[str, str] = MappingProxyType(
     {"from rows": "answers-rows", "calc": "answers-columns", "sink": "answers-sink"}
 )
-ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"requests": REQUESTS})
+STREAM_MESSAGES: Mapping[str, str] = MappingProxyType(
+    {"source": "streams-source", "calc": "streams-columns", "to rows": "streams-rows"}
+)
+ROUTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"requests": REQUESTS, "uploads": UPLOADS, "streams": STREAM_MESSAGES}
+)
+# Before the shuffle by stream, one for each input whose points are windowed.
+READERS: Mapping[str, str] = MappingProxyType({"requests": "requests-reader", "streams": "streams-reader"})
 
 _KINDS = (
     (r"(Legacy)?SourceTransformation/.*", "source"),

@@ -32,6 +32,11 @@ class EnvironmentStore:
         environment = self.find(self.chosen_name(name))
         if environment is None:
             environment = self._unsaved(name)
+        return self.overridden(environment)
+
+    @staticmethod
+    def overridden(environment: Environment) -> Environment:
+        """The environment with the endpoints that environment variables of this call name."""
         return replace(environment, endpoints=_overridden(environment.endpoints))
 
     def chosen_name(self, name: str | None) -> str:

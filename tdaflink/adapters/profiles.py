@@ -1,7 +1,8 @@
-"""Reads the shipped profiles, the topic catalogue, the versions and the JAR lock."""
+"""Reads the shipped profiles, the topic catalogue, the schemas, the versions and the JAR lock."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from tdaflink.adapters.folders import write_atomically
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import Profile
+from tdaflink.domain.schemas import ShippedSchema
 from tdaflink.domain.topics import Catalogue, TopicSizing
 from tdaflink.domain.versions import Versions
 from tdaflink.resources import profiles_folder
@@ -56,6 +58,17 @@ def load_versions() -> Versions:
     return _validated(Versions, _yaml(path), path)
 
 
+def schema_path(name: str) -> Path:
+    """Where the JSON Schema of that name is shipped."""
+    return profiles_folder() / "schemas" / f"{name}.json"
+
+
+def load_schemas() -> tuple[ShippedSchema, ...]:
+    """The schemas of the catalogue's topics, in its order."""
+    topics = load_catalogue().topics.items()
+    return tuple(_schema(topic, entry.value_schema) for topic, entry in topics if entry.value_schema)
+
+
 def lock_path() -> Path:
     """The JAR lock that is shipped."""
     return profiles_folder() / "jars.lock.json"
@@ -73,6 +86,14 @@ def load_lock() -> JarLock:
 def save_lock(lock: JarLock) -> None:
     """Write the lock file."""
     write_atomically(lock_path(), lock.to_json())
+
+
+def _schema(topic: str, name: str) -> ShippedSchema:
+    path = schema_path(name)
+    try:
+        return ShippedSchema(name, topic, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the schema {path}: {error}") from error
 
 
 def _yaml(path: Path) -> dict[str, Any]:

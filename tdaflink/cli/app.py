@@ -28,6 +28,7 @@ HOMES = {
     "env": "environments",
     "jars": "jars",
     "topics": "topics",
+    "schemas": "schemas",
 }
 COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could go on
 

@@ -25,8 +25,9 @@ def send(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[FILE|SHAPE]",
-            help="A csv, npy, json or JSON lines file, - for stdin, or a shape: circle, sphere, torus,"
+            metavar="[FILE|URI|SHAPE]",
+            help="A csv, npy, json or JSON lines file, - for stdin, the s3://… or file:///… of a file that"
+            " the job reads by itself, or a shape: circle, sphere, torus,"
             " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",
         ),
     ] = "circle",
@@ -64,12 +65,25 @@ def send(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|npy|json", help="Of the file; default: by its name."),
+        typer.Option(
+            "--format",
+            metavar="csv|npy|json",
+            help="Of the file; default: by its name. Of a URI also npz and parquet.",
+        ),
     ] = None,
     delimiter: Annotated[
         str | None, typer.Option("--delimiter", metavar="C", help="Of a csv file; default: found out.")
     ] = None,
-    topic: Annotated[str, typer.Option("--topic", metavar="NAME", help="Where to.")] = "tda_jobs",
+    stream: Annotated[
+        str | None,
+        typer.Option("--stream", metavar="ID", help="Send the points as a stream, a few in each message."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", help="Of a stream: points in each message.")
+    ] = 10,
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="NAME", help="Where to; default: the route's.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages, send nothing.")] = False,
 ) -> None:
     """Send point clouds to be analysed: known shapes, or your own."""
@@ -78,15 +92,18 @@ def send(
     from tdaflink.services import sending
 
     values = sending.parse_parameters(parameters or ())
-    wanted = sending.Wanted(points, noise, seed, count, job_id, algorithm, values, form, delimiter)
+    wanted = sending.Wanted(
+        points, noise, seed, count, job_id, algorithm, values, form, delimiter, stream, batch
+    )
     outgoing = sending.prepare(source, wanted)
     if dry_run:
         show_messages(outgoing.messages)
         return
+    topic = topic or outgoing.topic
     env, kafka = kafka_of(session)
     session.reporter().note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
     sent = sending.send(kafka, topic, outgoing, rate, session.reporter())
-    show_sent(env.name, topic, sent.job_ids, sent.asked, sent.seconds)
+    show_sent(env.name, topic, sent.job_ids, sent.asked, sent.seconds, stream)
     sent.raise_if_interrupted()
 
 
@@ -97,6 +114,10 @@ def results(
     job_id: Annotated[
         list[str] | None,
         typer.Option("--job-id", metavar="ID", help="Wait for the results of this job; repeat for more."),
+    ] = None,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option("--stream", metavar="ID", help="Show the windows of this stream; repeat for more."),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", metavar="N", help="Wait for so many.")] = None,
     timeout: Annotated[
@@ -110,15 +131,19 @@ def results(
     barcodes: Annotated[bool, typer.Option("--barcode", help="Draw each result's barcode.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Show error records, too.")] = False,
     start: Annotated[Start, typer.Option("--from", help="Where in the topic to start.")] = Start.beginning,
-    topic: Annotated[str, typer.Option("--topic", metavar="NAME", help="Where from.")] = "tda_results",
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="NAME", help="Where from; default: the route's.")
+    ] = None,
 ) -> None:
     """Show results: all that are there, or those that are asked for as soon as they come."""
     from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.plot import check_picture
     from tdaflink.display.results import show_arrivals
-    from tdaflink.services.results import Sought, arrivals, open_results
+    from tdaflink.services.results import Sought, arrivals, default_topic, open_results
 
-    sought = Sought(tuple(job_id or ()), count, follow, timeout, errors, start.value, topic)
+    topic = topic or default_topic(stream)
+    jobs, streams = tuple(job_id or ()), tuple(stream or ())
+    sought = Sought(jobs, count, follow, timeout, errors, start.value, topic, streams)
     if plot is not None:
         check_picture(plot)
     _, kafka = kafka_of(session)

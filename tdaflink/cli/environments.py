@@ -24,14 +24,14 @@ def setup(
         str | None,
         typer.Option(metavar="N|auto", help="Added to every port; auto finds a free one. Remembered."),
     ] = None,
-    skip_kafka: Annotated[bool, typer.Option("--skip-kafka", help="Leave the topics alone.")] = False,
+    skip_kafka: Annotated[bool, typer.Option("--skip-kafka", help="Leave topics and schemas alone.")] = False,
     skip_jars: Annotated[bool, typer.Option("--skip-jars", help="Download nothing; use the cache.")] = False,
     mirror: Annotated[
         str | None, typer.Option(metavar="URL", help="Maven repository to fetch JARs from.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
-    """Bring an environment up, or repair it: JARs, Flink, Kafka, topics. A second call changes nothing."""
+    """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_plan, show_setup
     from tdaflink.domain.setup import SetupRequest

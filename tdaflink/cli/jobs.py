@@ -50,7 +50,8 @@ def submit(
     window: Window = None,
     settings: Settings = None,
     include: Annotated[
-        list[str] | None, typer.Option("--include", metavar="GLOB", help="More files beside --job's script.")
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="Files beside --job's script; else your algorithms."),
     ] = None,
     start: Annotated[
         str, typer.Option("--from", metavar="none|PATH", help="A savepoint or checkpoint to start from.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.environments import EnvironmentStore
@@ -11,6 +12,7 @@ from tdaflink.adapters.environments import EnvironmentStore
 if TYPE_CHECKING:
     from tdaflink.adapters.flink import FlinkRest
     from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.cli.common import Session
     from tdaflink.domain.environment import Environment
     from tdaflink.domain.layers import Resolved
@@ -38,6 +40,27 @@ def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
 
     env = EnvironmentStore().resolve(session.env)
     return env, KafkaClient(env.endpoints.kafka)
+
+
+@contextmanager
+def registry_of(session: Session, address: str | None, config: Path | None) -> Iterator[SchemaRegistry]:
+    """The schema registry at `address`, else that of the config or of the environment that the call means."""
+    from tdaflink.adapters.schema_registry import SchemaRegistry
+    from tdaflink.services.configuration import Asked
+    from tdaflink.services.schemas import no_registry, registry_address
+
+    auth = None
+    if address is None and config is None and session.env is None and not EnvironmentStore().names():
+        raise no_registry("no schema registry is named, and no environment is set up that could have one")
+    if address is None or config is not None:
+        env, resolved = resolved_config(session, Asked(file=config))
+        address = address or registry_address(env, resolved)
+        auth = resolved.config.schema_registry_auth
+    registry = SchemaRegistry(address, auth)
+    try:
+        yield registry
+    finally:
+        registry.close()
 
 
 def announce(env: Environment) -> None:

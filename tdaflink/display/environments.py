@@ -19,6 +19,7 @@ def show_setup(result: SetupResult) -> None:
                 "Kafka": result.kafka,
                 "Started": ", ".join(result.started),
                 "Topics created": ", ".join(result.topics_created),
+                "Schemas registered": ", ".join(result.schemas_registered),
                 "JARs fetched": str(len(result.jars_fetched) or ""),
                 "Took": f"{result.seconds:.1f} s",
             },
@@ -40,6 +41,7 @@ def show_plan(plan: SetupPlan) -> None:
             "leave as is": ", ".join(plan.unchanged),
             "fetch": _some(plan.jars, "JARs"),
             "create": ", ".join(plan.topics),
+            "register": ", ".join(plan.schemas),
         },
     )
 

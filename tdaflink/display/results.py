@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
+_WINDOW_COLUMNS = (("STREAM", 22), ("WINDOW", 20), *_COLUMNS[1:])
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
 _RIGHT = frozenset({"POINTS", "T", "SECONDS"})
 _NARROWEST, _WIDEST = 40, 100
@@ -88,9 +89,10 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
     results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
     errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
     if results:
-        table = _table(_COLUMNS, "LONGEST BARS", fixed=False)
+        windowed = any(result.window for result in results)
+        table = _table(_WINDOW_COLUMNS if windowed else _COLUMNS, "LONGEST BARS", fixed=False)
         for result in results:
-            table.add_row(*_row(result))
+            table.add_row(*_row(result, windowed=windowed))
         console.out().print(table)
     if errors:
         table = _table(_ERROR_COLUMNS, "REASON", fixed=False)
@@ -111,8 +113,10 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
         out.print(result_barcode(says))
         out.print()
     else:
-        table = _table(_COLUMNS, "LONGEST BARS", fixed=True, header=header)
-        table.add_row(*_row(says))
+        windowed = bool(says.window)
+        columns = _WINDOW_COLUMNS if windowed else _COLUMNS
+        table = _table(columns, "LONGEST BARS", fixed=True, header=header)
+        table.add_row(*_row(says, windowed=windowed))
         out.print(table)
 
 
@@ -122,6 +126,7 @@ def _heading(result: Result) -> Text:
     cut = "" if result.cut is None else f" at T = {result.cut:g}"
     return Text.assemble(
         (result.job_id, "bold"),
+        f"  {result.window}" if result.window else "",
         f"  {result.algorithm}, {result.num_points} points, {result.seconds:.3f} s,  Betti numbers ",
         (betti_text(result.betti), "bold"),
         cut,
@@ -146,7 +151,7 @@ def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header
     return table
 
 
-def _row(result: Result) -> list[Text]:
+def _row(result: Result, *, windowed: bool) -> list[Text]:
     from rich.text import Text
 
     glyphs = glyphs_for(sys.stdout)
@@ -159,6 +164,7 @@ def _row(result: Result) -> list[Text]:
     betti = betti_text(result.betti)
     cells = (
         result.job_id,
+        *((result.window,) if windowed else ()),
         result.algorithm,
         str(result.num_points),
         cut,

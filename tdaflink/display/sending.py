@@ -20,9 +20,16 @@ def show_messages(messages: Iterable[Mapping[str, Any]]) -> None:
     sys.stdout.buffer.flush()
 
 
-def show_sent(env: str, topic: str, job_ids: Sequence[str], asked: int, seconds: float) -> None:
+def show_sent(
+    env: str, topic: str, job_ids: Sequence[str], asked: int, seconds: float, stream: str | None = None
+) -> None:
     """What was confirmed: all job ids as data, some of them for the eye."""
     data = {"env": env, "topic": topic, "sent": len(job_ids), "asked": asked, "seconds": seconds}
+    if stream is not None:
+        if not show_data({**data, "stream_id": stream}):
+            console.out().print(f"{len(job_ids)} messages to the stream {stream}", markup=False)
+            console.err().print(f"Its windows: tdaflink results --stream {stream}", markup=False)
+        return
     if show_data({**data, "job_ids": job_ids}):
         return
     out, err = console.out(), console.err()

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Topic, milliseconds
-from tdaflink.domain.streams import DistanceToPrevious, Preprocess, Window
+from tdaflink.domain.features import Feature, bytes_of
+from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
+from tdaflink.domain.streams import CountWindow, DistanceToPrevious, Preprocess, Window
+from tdaflink.domain.uploads import Uploads
 
 Z2 = 2
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
@@ -29,17 +31,38 @@ STREAM_KEYS = (
     "overflow",
     "preprocess",
     "distance_to_previous",
+    "events_topic",
     "incremental_memory",
 )
+
+
+Route = Literal["requests", "uploads", "streams"]
 
 
 class Input(Model):
     """One topic that the job reads, how it reads it, and where its answers go."""
 
-    route: Literal["requests", "uploads", "streams"]
+    route: Route
     topic: Topic
     output_topic: Topic
     window: Window | None = None
+
+
+class RegistryAuth(Model):
+    """How the command proves to a schema registry who it is; the secrets themselves stand elsewhere."""
+
+    basic: Secret | None = Field(
+        default=None, description='Where "user:password" is: {"$env": NAME} or {"$file": PATH}.'
+    )
+    bearer: Secret | None = Field(
+        default=None, description='Where the token is: {"$env": NAME} or {"$file": PATH}.'
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RegistryAuth:
+        if (self.basic is None) == (self.bearer is None):
+            raise ValueError("give either basic or bearer")
+        return self
 
 
 class JobConfig(Model):
@@ -49,6 +72,10 @@ class JobConfig(Model):
     parallelism: int = Field(default=1, ge=1, le=720, description="Parallel subtasks of the computation.")
     checkpoint_interval: Annotated[int, BeforeValidator(milliseconds)] = Field(
         default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
+    )
+
+    flink: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Further Flink settings of the job, such as python.execution-mode."
     )
 
     input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
@@ -62,6 +89,9 @@ class JobConfig(Model):
         default_factory=dict, description="Further Kafka client properties; secrets as references."
     )
     schema_registry_url: str | None = Field(default=None, description="A Confluent-compatible registry.")
+    schema_registry_auth: RegistryAuth | None = Field(
+        default=None, description="For that registry: basic or bearer, by reference."
+    )
     start_from: Literal["committed", "earliest", "latest"] | Annotated[int, Field(ge=0)] = Field(
         default="committed", description="Where a new job starts to read; an integer is epoch milliseconds."
     )
@@ -92,6 +122,8 @@ class JobConfig(Model):
     max_ambient_dimension: int = Field(default=5, ge=1, description="Of clouds for the alpha complex.")
     max_future: Seconds = Field(default=300.0, ge=0, description="How far ahead a timestamp may be.")
 
+    uploads: Uploads = Field(default_factory=Uploads, description="Files that messages may name.")
+
     window: Window | None = Field(default=None, description="Of streams; see also the flat keys.")
     window_size: int | None = Field(default=None, ge=1, description="Count window: points.")
     slide_interval: int | None = Field(default=None, ge=1, description="Count window: points.")
@@ -108,6 +140,10 @@ class JobConfig(Model):
     )
     preprocess: Preprocess | None = Field(default=None, description="Before the computation.")
     distance_to_previous: DistanceToPrevious | None = Field(default=None, description="After it.")
+    events_topic: Topic = Field(default="tda_events", description="Where alerts go.")
+    features: list[Feature] = Field(
+        default_factory=list, max_length=16, description="Vectors that each result carries."
+    )
     incremental_memory: Bytes = Field(default=256 * 2**20, ge=0, description="Caches of one worker.")
 
     @model_validator(mode="after")
@@ -132,12 +168,120 @@ class JobConfig(Model):
             raise ValueError(f"homology_coeff_field {p} is not a prime: use 2, 3, 5, 7, 11, …")
         return self
 
+    @model_validator(mode="after")
+    def _dimensions_are_computed(self) -> JobConfig:
+        compared = (self.distance_to_previous and self.distance_to_previous.dimensions) or []
+        asked = {
+            "distance_to_previous.dimensions": compared,
+            "features": [f.dimension for f in self.features],
+        }
+        for key, dimensions in asked.items():
+            if max(dimensions, default=0) > self.max_dimension:
+                raise ValueError(
+                    f"{key} asks for dimension {max(dimensions)}, but max_dimension is {self.max_dimension}:"
+                    " raise max_dimension, or ask for a lower one"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _features_fit_into_a_message(self) -> JobConfig:
+        needed = bytes_of(self.features)
+        if needed > self.max_message_bytes // 2:
+            raise ValueError(
+                f"features take up to {needed} bytes, more than half of max_message_bytes"
+                f" {self.max_message_bytes}: lower resolution or layers, or raise max_message_bytes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _landmarks_have_a_bound(self) -> JobConfig:
+        subsampled = self.preprocess is not None and self.preprocess.subsample is not None
+        name = "preprocess.subsample" if subsampled else 'overflow = "landmarks"'
+        if not subsampled and self.overflow != "landmarks":
+            return self
+        metric = self.algorithm_params.get("metric", "euclidean")
+        if metric != "euclidean":
+            raise ValueError(
+                f"{name} with algorithm_params.metric {metric!r}: landmarks are chosen by Euclidean distance,"
+                " so no bound of the error is known; use euclidean"
+            )
+        scale = self.preprocess.scale if self.preprocess is not None else "none"
+        if self.overflow == "landmarks" and scale != "none":
+            raise ValueError(
+                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before it is'
+                ' applied, so no bound of the error is known; use overflow = "error", or scale "none"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_fit_the_limit(self) -> JobConfig:
+        for source in self.all_inputs():
+            window = self.window_of(source)
+            if isinstance(window, CountWindow) and window.size > self.max_points and self.overflow == "error":
+                raise ValueError(
+                    f"windows of {source.topic} have {window.size} points, more than max_points"
+                    f' {self.max_points}: each would be refused; raise it, or set overflow to "landmarks"'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _algorithm_bears_the_preprocessing(self) -> JobConfig:
+        asked = self.preprocess
+        if asked is None:
+            return self
+        if asked.subsample is not None and self.algorithm == "witness":
+            raise ValueError(
+                "preprocess.subsample with algorithm witness: no bound of its error is known; use"
+                " algorithm_params.landmarks, or vietoris_rips or alpha"
+            )
+        made = asked.embed.dimension if asked.embed is not None else 0
+        if self.algorithm == "alpha" and made > self.max_ambient_dimension:
+            raise ValueError(
+                f"preprocess.embed.dimension {made} with algorithm alpha is more than max_ambient_dimension"
+                f" {self.max_ambient_dimension}: use vietoris_rips, or lower the one or raise the other"
+            )
+        return self
+
     def stream_keys(self) -> list[str]:
         """The keys that were given and that concern the stream route alone."""
         return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
 
     def all_inputs(self) -> list[Input]:
-        """The inputs, whichever way they were given."""
-        return self.inputs or [
-            Input(route="requests", topic=self.input_topic, output_topic=self.output_topic)
-        ]
+        """The inputs, whichever way they were given; without a word about them, one of each route."""
+        if self.inputs is not None:
+            return self.inputs
+        if not self.model_fields_set & {"input_topic", "output_topic"}:
+            return [_input_of(topic) for topic in DEFAULT_OUTPUTS]
+        named = _input_of(self.input_topic)
+        if "output_topic" not in self.model_fields_set:
+            return [named]
+        return [named.model_copy(update={"output_topic": self.output_topic})]
+
+    def window_of(self, source: Input) -> Window | None:
+        """How an input's points are windowed; None where each message is answered by itself."""
+        if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
+            return None
+        return source.window or self.window or self._flat_window()
+
+    def _flat_window(self) -> CountWindow:
+        """The seed's keys, and its numbers where nothing is said."""
+        size = 100 if self.window_size is None else self.window_size
+        slide = self.slide_interval
+        if slide is None and self.window_size is None:
+            slide = 10
+        timeout = 60.0 if self.window_timeout is None else self.window_timeout
+        return CountWindow(kind="count", size=size, slide=slide, timeout=timeout)
+
+
+DEFAULT_OUTPUTS = {
+    "tda_jobs": "tda_results",
+    "tda_uploads": "tda_results",
+    "tda_stream_input": "tda_stream_output",
+}
+
+
+def _input_of(topic: str) -> Input:
+    """An input that is known by its topic alone; a topic of one's own is one of requests."""
+    routes: dict[str, Route] = {"tda_uploads": "uploads", "tda_stream_input": "streams"}
+    output = DEFAULT_OUTPUTS.get(topic, "tda_results")
+    return Input(route=routes.get(topic, "requests"), topic=topic, output_topic=output)

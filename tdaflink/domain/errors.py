@@ -122,6 +122,12 @@ class Refused(TdaflinkError):
         self.reason = reason or message
 
 
+class Incompatible(TdaflinkError):
+    """A schema may not become the next version of its subject; `detail` says what differs."""
+
+    kind = "incompatible"
+
+
 class Locked(TdaflinkError):
     """Another tdaflink is at work on the same thing."""
 

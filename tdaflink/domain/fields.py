@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -38,9 +38,18 @@ def size_in_bytes(value: Any) -> Any:
     return value
 
 
+def by_reference(value: Any) -> Any:
+    """Refuse a secret in plain text."""
+    if isinstance(value, str):
+        raise ValueError('a secret is given by reference: {"$env": NAME} or {"$file": PATH}')
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(seconds), Field(allow_inf_nan=False)]
 Bytes = Annotated[int, BeforeValidator(size_in_bytes)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Reference = Annotated[dict[Literal["$env", "$file"], str], Field(min_length=1, max_length=1)]
+Secret = Annotated[Reference, BeforeValidator(by_reference)]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 

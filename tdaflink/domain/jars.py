@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tdaflink.domain.errors import ConfigError
@@ -12,28 +12,34 @@ from tdaflink.domain.errors import ConfigError
 
 @dataclass(frozen=True)
 class Coordinates:
-    """group:artifact:version[:classifier] of one JAR."""
+    """group:artifact:version[:classifier][@extension] of one JAR, or of another file with that extension."""
 
     group: str
     artifact: str
     version: str
     classifier: str = ""
+    extension: str = "jar"
 
     @classmethod
     def parse(cls, text: str) -> Coordinates:
-        parts = text.split(":")
-        if len(parts) not in (3, 4) or not all(parts):
-            raise ConfigError(f"JAR coordinates {text!r} are not group:artifact:version[:classifier]")
-        return cls(*parts)
+        named, at, extension = text.partition("@")
+        parts = named.split(":")
+        if len(parts) not in (3, 4) or not all(parts) or (at and not extension):
+            raise ConfigError(
+                f"JAR coordinates {text!r} are not group:artifact:version[:classifier][@extension]"
+            )
+        found = cls(*parts)
+        return replace(found, extension=extension) if extension else found
 
     def __str__(self) -> str:
         parts = [self.group, self.artifact, self.version, self.classifier]
-        return ":".join(part for part in parts if part)
+        tail = "" if self.extension == "jar" else f"@{self.extension}"
+        return ":".join(part for part in parts if part) + tail
 
     @property
     def filename(self) -> str:
         tail = f"-{self.classifier}" if self.classifier else ""
-        return f"{self.artifact}-{self.version}{tail}.jar"
+        return f"{self.artifact}-{self.version}{tail}.{self.extension}"
 
     @property
     def path(self) -> str:

@@ -14,6 +14,11 @@ from tdaflink.domain.config import JobConfig
 from tdaflink.domain.errors import ConfigError
 
 DEFAULT = "default"
+_WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
+_FEATURES = {"landscape", "silhouette", "betti_curve", "entropy", "persistence_image"}
+_UNION_TAGS = _WINDOWS | _FEATURES | {"str", "constrained-int"}
+# What stands in these is not shown: somebody may give it in plain text by mistake.
+_SECRETS = frozenset({"secret_key", "schema_registry_auth"})
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,8 @@ class Resolved:
 def resolve(layers: Sequence[Layer]) -> Resolved:
     """Merge the layers, lowest precedence first, and validate.
 
-    A mapping-valued key (`algorithm_params`, `kafka_properties`) is merged key by key; everything else is
-    replaced whole. Raises `ConfigError` that names each field, its value, the reason and its source.
+    A mapping-valued key (`algorithm_params`, `uploads`) is merged key by key; everything else is replaced
+    whole. Raises `ConfigError` that names each field, its value, the reason and its source.
     """
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -62,7 +67,14 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
 
 def _merge(below: Any, value: Any, key: str) -> Any:
     both = isinstance(below, Mapping) and isinstance(value, Mapping)
-    return {**below, **value} if both and key != "window" else value
+    if not both or key == "window" or _is_reference(value):
+        return value
+    return {**below, **{name: _merge(below.get(name), inner, name) for name, inner in value.items()}}
+
+
+def _is_reference(value: Mapping[str, Any]) -> bool:
+    """Whether it is a secret's whereabouts, such as {"$env": NAME}, which is one value."""
+    return any(name.startswith("$") for name in value)
 
 
 def _other_forms(values: Mapping[str, Any]) -> list[str]:
@@ -96,14 +108,13 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     reason = str(detail["msg"]).removeprefix("Value error, ")
     if not field:
         return reason
-    return f"{field} = {_shown(detail['input'])}: {reason[:1].lower()}{reason[1:]}{where}"
+    value = _shown(detail["input"]) if _SECRETS.isdisjoint(path) else "…"
+    return f"{field} = {value}: {reason[:1].lower()}{reason[1:]}{where}"
 
 
 def _is_union_tag(part: int | str) -> bool:
     text = str(part)
-    return (
-        text in {"count", "tumbling", "sliding", "session", "none", "str", "constrained-int"} or "[" in text
-    )
+    return text in _UNION_TAGS or "[" in text
 
 
 def _did_you_mean(path: list[str]) -> str:

@@ -10,8 +10,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 REQUESTS_TOPIC = "tda_jobs"
+UPLOADS_TOPIC = "tda_uploads"
 RESULTS_TOPIC = "tda_results"
 ERRORS_TOPIC = "tda_errors"
+STREAMS_TOPIC = "tda_stream_input"
+WINDOWS_TOPIC = "tda_stream_output"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,30 @@ class Request:
         if self.parameters:
             message["parameters"] = dict(self.parameters)
         return message
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to be analysed, which the job reads by itself; what is None is left to it."""
+
+    job_id: str
+    uri: str
+    format: str | None = None
+    delimiter: str | None = None
+    algorithm: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def message(self) -> dict[str, Any]:
+        """The message as it goes to the uploads topic."""
+        said = {
+            "uri": self.uri,
+            "format": self.format,
+            "delimiter": self.delimiter,
+            "algorithm": self.algorithm,
+            "parameters": dict(self.parameters) or None,
+        }
+        given = {key: value for key, value in said.items() if value is not None}
+        return {"job_id": self.job_id, "timestamp": stamp(), **given}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -74,6 +101,7 @@ class Result:
     bars: tuple[Bar, ...]
     truncated: bool = False
     cut: float | None = None
+    window: str = ""
 
     def longest(self, count: int) -> list[Bar]:
         """The longest bars, longest first, without the infinite bar of H0 that every cloud has."""
@@ -124,9 +152,31 @@ def result_from(message: Mapping[str, Any]) -> Result:
             ),
             truncated=bool(found.get("pairs_truncated")),
             cut=None if info.get("max_persistence") is None else float(info["max_persistence"]),
+            window=_window_text(message.get("window")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a result message: {error!r}") from error
+
+
+def _window_text(window: Mapping[str, Any] | None) -> str:
+    """A window in few words: the running numbers of its points, or its times."""
+    if window is None:
+        return ""
+    if window.get("first_seq") is not None:
+        text = f"#{window['first_seq']}-{window['last_seq']}"
+    else:
+        ends = (
+            window.get("start") or window.get("first_event"),
+            window.get("end") or window.get("last_event"),
+        )
+        text = " - ".join(_clock(end) for end in ends if end)
+    revision = f" r{window['revision']}" if window.get("revision") else ""
+    return text + revision
+
+
+def _clock(moment: str) -> str:
+    """The time of day of a timestamp, without thousandths that are zero."""
+    return moment.partition("T")[2].removesuffix("Z").removesuffix(".000")
 
 
 def error_from(message: Mapping[str, Any]) -> ErrorRecord:
@@ -135,7 +185,7 @@ def error_from(message: Mapping[str, Any]) -> ErrorRecord:
         source = message.get("source") or {}
         place = "/".join(str(source[part]) for part in ("topic", "partition", "offset") if part in source)
         return ErrorRecord(
-            job_id=message.get("job_id"),
+            job_id=message.get("job_id") or message.get("stream_id"),
             timestamp=str(message["timestamp"]),
             code=str(message["code"]),
             reason=str(message["reason"]),

@@ -34,6 +34,7 @@ class SetupResult:
     unchanged: tuple[str, ...]
     jars_fetched: tuple[str, ...]
     topics_created: tuple[str, ...]
+    schemas_registered: tuple[str, ...]
     components: tuple[Component, ...]
     seconds: float
 
@@ -51,6 +52,7 @@ class SetupPlan:
     unchanged: tuple[str, ...]
     jars: tuple[str, ...]
     topics: tuple[str, ...]
+    schemas: tuple[str, ...]
 
 
 @dataclass(frozen=True)

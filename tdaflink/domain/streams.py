@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tdaflink.domain.fields import Model, Seconds
+from tdaflink.domain.fields import Finite, Model, Seconds
+
+LONGEST_TAIL = 65_536  # values of a stream that an embedding remembers
 
 
 class CountWindow(Model):
@@ -28,8 +30,9 @@ class TumblingWindow(Model):
     """Windows of event time, one after the other."""
 
     kind: Literal["tumbling"]
-    size: Seconds = Field(gt=0)
-    offset: Seconds = 0.0
+    size: Seconds = Field(ge=0.001)
+    offset: Seconds = Field(default=0.0, ge=0)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
 
 class SlidingWindow(Model):
@@ -37,8 +40,9 @@ class SlidingWindow(Model):
 
     kind: Literal["sliding"]
     size: Seconds = Field(gt=0)
-    slide: Seconds = Field(gt=0)
-    offset: Seconds = 0.0
+    slide: Seconds = Field(ge=0.001)
+    offset: Seconds = Field(default=0.0, ge=0)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
     @model_validator(mode="after")
     def _slide_divides_size(self) -> SlidingWindow:
@@ -52,7 +56,8 @@ class SessionWindow(Model):
     """Points with no gap longer than `gap` between them."""
 
     kind: Literal["session"]
-    gap: Seconds = Field(gt=0)
+    gap: Seconds = Field(ge=0.001)
+    timeout: Seconds | None = Field(default=60.0, gt=0)
 
 
 class NoWindow(Model):
@@ -67,11 +72,26 @@ Window = Annotated[
 
 
 class Embedding(Model):
-    """Delay embedding (Takens) of a scalar stream."""
+    """Delay embedding (Takens) of a scalar stream: vectors of `dimension` values, each `delay` values apart.
+
+    Every `stride`-th vector is kept. It starts anew after a hole longer than `max_gap`, and where time
+    goes back.
+    """
 
     delay: int = Field(ge=1)
-    dimension: int = Field(ge=1)
-    stride: int = Field(default=1, ge=1)
+    dimension: int = Field(ge=1, le=100)
+    stride: int = Field(default=1, ge=1, le=2**31)
+    max_gap: Seconds | None = Field(default=None, ge=0.001, description="Null: no hole is too long.")
+
+    @model_validator(mode="after")
+    def _tail_is_bounded(self) -> Embedding:
+        tail = self.delay * (self.dimension - 1)
+        if tail > LONGEST_TAIL:
+            raise ValueError(
+                f"delay {self.delay} times dimension {self.dimension} - 1 is {tail} values to remember for"
+                f" each stream, more than {LONGEST_TAIL}: lower one of them"
+            )
+        return self
 
 
 class Subsample(Model):
@@ -81,20 +101,52 @@ class Subsample(Model):
 
 
 class Preprocess(Model):
-    """What is done to the points, in this order."""
+    """What is done to the points, in this order; the scale "fixed" gives (x - offset) · factor."""
 
     embed: Embedding | None = None
     scale: Literal["none", "minmax", "zscore", "fixed"] = "none"
+    offset: list[Finite] | None = Field(default=None, min_length=1, description="One per coordinate.")
+    factor: list[Finite] | None = Field(default=None, min_length=1, description="One per coordinate.")
     subsample: Subsample | None = None
+
+    @model_validator(mode="after")
+    def _fixed_scale_is_whole(self) -> Preprocess:
+        if self.scale != "fixed":
+            if self.offset is not None or self.factor is not None:
+                raise ValueError(f'offset and factor belong to scale "fixed"; scale is "{self.scale}"')
+            return self
+        if self.offset is None or self.factor is None or len(self.offset) != len(self.factor):
+            raise ValueError('scale "fixed" needs offset and factor, with one number for each coordinate')
+        if 0 in self.factor:
+            raise ValueError(f"factor {self.factor} has a 0, which would make all points of a coordinate one")
+        if self.embed is not None and len(self.factor) != self.embed.dimension:
+            raise ValueError(
+                f"offset and factor have {len(self.factor)} numbers; embed.dimension makes points of"
+                f" {self.embed.dimension} coordinates"
+            )
+        return self
 
 
 class DistanceToPrevious(Model):
     """Compare each window's diagram with the one before; above `threshold` it is an alert."""
 
     metric: Literal["bottleneck", "wasserstein"]
-    order: float = Field(default=1.0, ge=1, allow_inf_nan=False)
-    dimensions: list[int] | None = None
+    order: float = Field(default=1.0, ge=1, le=100, description="Of the Wasserstein distance.")
+    dimensions: list[Annotated[int, Field(ge=0)]] | None = Field(
+        default=None, min_length=1, description="Null: all up to max_dimension."
+    )
     threshold: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_bars: int = Field(
+        default=1000, ge=1, le=2000, description="Of one dimension; of more the longest are compared."
+    )
+
+    @model_validator(mode="after")
+    def _order_and_dimensions_mean_something(self) -> DistanceToPrevious:
+        if self.metric == "bottleneck" and "order" in self.model_fields_set:
+            raise ValueError(f'order {self.order:g} belongs to metric "wasserstein"; remove it')
+        if self.dimensions is not None and len(set(self.dimensions)) < len(self.dimensions):
+            raise ValueError(f"dimensions {self.dimensions} has one twice: name each once")
+        return self
 
 
 def parse_window(text: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class _Entry(BaseModel):
     partitions: int = Field(ge=1)
     kind: str
     about: str
+    value_schema: str | None = None
 
 
 class Catalogue(BaseModel):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,30 @@ class Bundle:
     content: bytes
 
 
-def shipped_bundle() -> Bundle:
-    """The job that tdaflink ships."""
+def shipped_bundle(include: Sequence[str] = ()) -> Bundle:
+    """The job that tdaflink ships, with the files that `include` globs name at its top level.
+
+    Raises `NotFound` for an empty glob, and `UsageError` for a file that the job has already.
+    """
     folder = jobs_folder()
-    return _build("main", folder, [folder / "main.py", *_package_files(folder / "tdajob")])
+    own = [folder / "main.py", *_package_files(folder / "tdajob")]
+    named = {path.relative_to(folder).as_posix(): path for path in own}
+    for path in included_files(include):
+        if path.name in named or path.stem == "tdajob":
+            raise UsageError(f"--include: the bundle has a {path.name} already", hint="rename the file")
+        named[path.name] = path
+    return _build("main", folder, named)
+
+
+def included_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that globs name, relative to the current folder."""
+    found: list[Path] = []
+    for pattern in patterns:
+        matched = sorted(Path(name) for name in glob.glob(pattern) if Path(name).is_file())
+        if not matched:
+            raise NotFound(f"--include: no file matches {pattern!r}", hint="give the path of a file")
+        found += [path for path in matched if path not in found]
+    return found
 
 
 def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
@@ -54,7 +75,7 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
         if not matched:
             raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
         files.update(matched)
-    return _build(script.stem, folder, files)
+    return _build(script.stem, folder, {path.relative_to(folder).as_posix(): path for path in files})
 
 
 def _package_files(package: Path) -> list[Path]:
@@ -63,8 +84,8 @@ def _package_files(package: Path) -> list[Path]:
     ]
 
 
-def _build(module: str, folder: Path, files: Iterable[Path]) -> Bundle:
-    named = sorted((path.relative_to(folder).as_posix(), path) for path in files)
+def _build(module: str, folder: Path, files: Mapping[str, Path]) -> Bundle:
+    named = sorted(files.items())
     buffer = io.BytesIO()
     # Stored, not deflated: zlib's output differs between its versions, and the bundle's hash must not.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

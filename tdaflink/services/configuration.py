@@ -79,6 +79,10 @@ def _flag_layers(asked: Asked) -> list[Layer]:
     return layers + [_set_layer(text) for text in asked.settings]
 
 
+# What they hold has keys with dots of their own, such as security.protocol.
+_DOTTED = ("flink", "kafka_properties")
+
+
 def _set_layer(text: str) -> Layer:
     path, sign, value = text.partition("=")
     keys = path.strip().split(".")
@@ -87,6 +91,8 @@ def _set_layer(text: str) -> Layer:
             f"--set: {text!r} is not key=value", hint="--set algorithm_params.landmarks=50, for example"
         )
     nested: Any = parse_scalar(value)
+    if keys[0] in _DOTTED and len(keys) > 1:
+        keys = [keys[0], ".".join(keys[1:])]
     for key in reversed(keys[1:]):
         nested = {key: nested}
     return Layer(f"flag --set {path.strip()}", {keys[0]: nested})

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.uploads import Uploads
+from tdaflink.services.streamsettings import stream_settings
+from tdaflink.services.windowsettings import window_bounds, window_settings
 
 SCHEMA = 1
-SERVED_ROUTES = frozenset({"requests"})
 
 
-def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, int]) -> dict[str, Any]:
-    """The resolved settings; `partitions` has the partition count of every input topic."""
+def job_settings(
+    config: JobConfig, env: Environment, partitions: Mapping[str, int], plugins: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The resolved settings; `partitions` has the partition count of every input topic.
+
+    `plugins` are modules of the bundle that register algorithms.
+    """
     return {
         "schema": SCHEMA,
         "job_name": config.job_name,
@@ -26,6 +32,7 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
                 "topic": source.topic,
                 "output_topic": source.output_topic,
                 "source_parallelism": min(partitions[source.topic], config.parallelism),
+                "window": window_settings(config, source),
             }
             for source in config.all_inputs()
         ],
@@ -40,18 +47,12 @@ def job_settings(config: JobConfig, env: Environment, partitions: Mapping[str, i
             "max_message_bytes": config.max_message_bytes,
             "max_future_s": config.max_future,
         },
+        "uploads": _uploads(config.uploads),
+        "windows": window_bounds(config),
+        "plugins": list(plugins),
+        "incremental_bytes": config.incremental_memory,
+        **stream_settings(config),
     }
-
-
-def check_served(config: JobConfig) -> None:
-    """Refuse what the config model knows and this release's job does not do."""
-    other = [source for source in config.all_inputs() if source.route not in SERVED_ROUTES]
-    if other:
-        raise ConfigError(
-            f"inputs: the job of this release serves requests; {other[0].topic} asks for {other[0].route}"
-        )
-    if config.window_requests:
-        raise ConfigError("window_requests = true: the job of this release answers each request by itself")
 
 
 def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
@@ -78,4 +79,13 @@ def _query(config: JobConfig) -> dict[str, Any]:
         "engine": config.engine,
         "algorithm_params": dict(config.algorithm_params),
         "pairs": config.pairs,
+    }
+
+
+def _uploads(uploads: Uploads) -> dict[str, Any]:
+    return {
+        "roots": list(uploads.roots),
+        "max_bytes": uploads.max_bytes,
+        "timeout_s": uploads.timeout,
+        "s3": uploads.s3.model_dump(mode="json"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from tdaflink.domain.errors import DeadlinePassed, JobFailed, UsageError
 from tdaflink.domain.messages import (
     ERRORS_TOPIC,
     RESULTS_TOPIC,
+    WINDOWS_TOPIC,
     Arrival,
     ErrorRecord,
     Result,
@@ -45,6 +46,7 @@ class Sought:
     errors: bool = False
     start: Start = "beginning"
     topic: str = RESULTS_TOPIC
+    streams: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Refuse what cannot be meant."""
@@ -74,12 +76,12 @@ class _Progress:
 
     def wants(self, record: Record) -> bool:
         """Whether the record may be of use; records without a key say whose they are inside."""
-        ids = self.sought.job_ids
+        ids = self.sought.job_ids + self.sought.streams
         return not ids or record.key is None or record.key.decode("utf-8", "replace") in ids
 
     def take(self, says: Result | ErrorRecord) -> bool:
         """Note a message; returns whether it is to be shown."""
-        ids = self.sought.job_ids
+        ids = self.sought.job_ids + self.sought.streams
         if ids and says.job_id not in ids:
             return False
         if isinstance(says, Result):
@@ -99,6 +101,11 @@ class _Progress:
         if self.sought.follow or not caught_up:
             return False
         return not self.pending and self.sought.count is None
+
+
+def default_topic(streams: Sequence[str] | None) -> str:
+    """Where results are read if no topic is named."""
+    return WINDOWS_TOPIC if streams else RESULTS_TOPIC
 
 
 def open_results(client: KafkaClient, sought: Sought) -> Tail:

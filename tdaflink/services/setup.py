@@ -1,25 +1,35 @@
-"""Bringing an environment up: its ports, JARs, processes and topics, in this order, all of it idempotent."""
+"""Bringing an environment up: its ports, JARs, processes, topics and schemas, in this order; idempotent."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.kafka_admin import KafkaAdmin
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.processes import port_is_free
-from tdaflink.adapters.profiles import load_catalogue, load_lock, load_profile, profile_names
+from tdaflink.adapters.profiles import (
+    load_catalogue,
+    load_lock,
+    load_profile,
+    load_schemas,
+    profile_names,
+)
 from tdaflink.adapters.runtimes import runtime_for
+from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
-from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, UsageError
+from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, Unreachable, UsageError
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
 from tdaflink.domain.topics import TopicSpec
 from tdaflink.services.jars import fetch_jars, require_cached
+from tdaflink.services.schemas import plan_register, register_schemas
 from tdaflink.services.topics import create_topics, plan_topics
 
 _OFFSET_STEP = 100
@@ -41,9 +51,11 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         fetched = _jars(request, load_lock(), JarCache(), reporter)
         changes = _up(runtime, name, reporter)
         created: tuple[str, ...] = ()
+        registered: tuple[str, ...] = ()
         if not request.skip_kafka:
             catalogue = load_catalogue().sized(profile.topics)
             created = create_topics(KafkaAdmin(environment.endpoints.kafka), catalogue, reporter).created
+            registered = _register(environment, store, reporter)
         if name not in ("prod", store.current()):
             store.use(name)
     return SetupResult(
@@ -51,11 +63,12 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         profile=profile.name,
         rest_url=environment.endpoints.rest_url,
         kafka=environment.endpoints.kafka,
-        changed=bool(changes.started or fetched or created),
+        changed=bool(changes.started or fetched or created or registered),
         started=changes.started,
         unchanged=changes.unchanged,
         jars_fetched=fetched,
         topics_created=created,
+        schemas_registered=registered,
         components=tuple(runtime.components()),
         seconds=round(time.monotonic() - began, 2),
     )
@@ -70,6 +83,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock()
     catalogue = () if request.skip_kafka else load_catalogue().sized(profile.topics)
+    planned = () if request.skip_kafka else _missing_schemas(environment, store)
     return SetupPlan(
         environment=name,
         profile=profile.name,
@@ -80,6 +94,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         unchanged=healthy,
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
+        schemas=planned,
     )
 
 
@@ -182,3 +197,33 @@ def _missing_topics(
     if broker_up and catalogue:
         return plan_topics(KafkaAdmin(environment.endpoints.kafka), catalogue).created
     return tuple(spec.name for spec in catalogue)
+
+
+def _register(environment: Environment, store: EnvironmentStore, reporter: Reporter) -> tuple[str, ...]:
+    with _registry(environment, store) as registry:
+        return register_schemas(registry, load_schemas(), reporter).registered if registry else ()
+
+
+def _missing_schemas(environment: Environment, store: EnvironmentStore) -> tuple[str, ...]:
+    with _registry(environment, store) as registry:
+        if registry is None:
+            return ()
+        try:
+            return plan_register(registry, load_schemas()).registered
+        except Unreachable:
+            # A registry that this setup would start has nothing yet.
+            return tuple(schema.subject for schema in load_schemas())
+
+
+@contextmanager
+def _registry(environment: Environment, store: EnvironmentStore) -> Iterator[SchemaRegistry | None]:
+    """The environment's registry, or the one that this call's SCHEMA_REGISTRY_URL names, if there is one."""
+    address = store.overridden(environment).endpoints.schema_registry
+    if not address:
+        yield None
+        return
+    registry = SchemaRegistry(address)
+    try:
+        yield registry
+    finally:
+        registry.close()

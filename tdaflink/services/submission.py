@@ -63,6 +63,19 @@ def shipped_job_config(config: JobConfig) -> dict[str, str]:
         # Every operator has a uid of its own: a missing one is an error now, not a lost savepoint later.
         "pipeline.auto-generate-uids": "false",
         "pipeline.max-parallelism": "720",
+        # A bundle may touch the state of thousands of streams; what does not fit is written and read again.
+        "python.state.cache-size": "8192",
+        "python.map-state.write-cache-size": "4096",
+        "python.map-state.read-cache-size": "256",
+        **further_flink_config(config),
+    }
+
+
+def further_flink_config(config: JobConfig) -> dict[str, str]:
+    """Flink settings that the config names itself, as Flink writes values."""
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in config.flink.items()
     }
 
 

@@ -14,7 +14,13 @@ def settings_document(**changes: Any) -> dict[str, Any]:
         "environment": "local",
         "parallelism": 2,
         "inputs": [
-            {"route": "requests", "topic": "tda_jobs", "output_topic": "tda_results", "source_parallelism": 2}
+            {
+                "route": "requests",
+                "topic": "tda_jobs",
+                "output_topic": "tda_results",
+                "source_parallelism": 2,
+                "window": None,
+            }
         ],
         "errors_topic": "tda_errors",
         "kafka": {
@@ -45,6 +51,31 @@ def settings_document(**changes: Any) -> dict[str, Any]:
             "max_message_bytes": 16777216,
             "max_future_s": 300.0,
         },
+        "uploads": {
+            "roots": [],
+            "max_bytes": 67108864,
+            "timeout_s": 30.0,
+            "s3": {"endpoint": None, "region": "us-east-1", "access_key": None, "secret_key": None},
+        },
+        "windows": {
+            "out_of_orderness_ms": 5000,
+            "allowed_lateness_ms": 0,
+            "max_windows_per_message": 1000,
+            "max_duration_ms": 86_400_000,
+            "state_ttl_ms": 86_400_000,
+            "dedup_ids": 0,
+            "overflow": "error",
+        },
+        "plugins": [],
+        "incremental_bytes": 256 * 2**20,
+        "preprocess": {
+            "embed": None,
+            "scale": {"kind": "none", "offset": [], "factor": []},
+            "landmarks": None,
+        },
+        "distance_to_previous": None,
+        "features": [],
+        "events_topic": "tda_events",
     }
     for path, value in changes.items():
         *above, last = path.split("__")

@@ -47,7 +47,7 @@ def test_every_key_is_needed(path: str) -> None:
         ({"surplus": 1}, "surplus: is not a setting"),
         ({"query__surplus": 1}, r"query\.surplus: is not a setting"),
         ({"inputs": []}, "inputs: must be a list of at least one"),
-        ({"inputs": [{"route": "uploads"}]}, r"inputs\[0\]\.route: must be one of requests"),
+        ({"inputs": [{"route": "letters", "window": None}]}, r"inputs\[0\]\.route: must be one of requests"),
         ({"schema": 2}, "schema: this job reads version 1, not 2"),
         ({"parallelism": 0}, "parallelism: must be an integer of at least 1"),
         ({"parallelism": True}, "parallelism: must be an integer"),
@@ -62,6 +62,10 @@ def test_every_key_is_needed(path: str) -> None:
         ({"kafka__delivery": "none"}, r"kafka\.delivery: must be one of at_least_once, exactly_once"),
         ({"kafka__properties": {"a": 1}}, r"kafka\.properties\.a: must be a text"),
         ({"kafka__properties": {"a": {"$vault": "x"}}}, r"kafka\.properties\.a: must be a text"),
+        ({"uploads__roots": "file:///data/"}, r"uploads\.roots: must be a list of texts"),
+        ({"uploads__max_bytes": 0}, r"uploads\.max_bytes: must be an integer of at least 1"),
+        ({"uploads__s3__secret_key": {"$vault": "x"}}, r"uploads\.s3\.secret_key: must be a text"),
+        ({"uploads__s3__access_key": "a"}, r"uploads\.s3: access_key and secret_key go together"),
     ],
 )
 def test_refuses(changes: dict[str, Any], complaint: str) -> None:
@@ -90,6 +94,20 @@ def test_secrets_are_found_on_the_cluster(monkeypatch: pytest.MonkeyPatch, tmp_p
         "three": "plain",
     }
     assert "from the environment" not in repr(kafka)
+
+
+def test_the_keys_of_s3_are_found_on_the_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    monkeypatch.setenv("TDA_TEST_KEY", "from the environment")
+    keys = {"access_key": {"$env": "TDA_TEST_KEY"}, "secret_key": {"$file": str(tmp_path / "secret")}}
+    uploads = load(settings_text(uploads__s3={"endpoint": None, "region": "eu-west-1", **keys})).uploads
+    assert uploads.s3.resolved() == {
+        "endpoint": None,
+        "region": "eu-west-1",
+        "access_key": "from the environment",
+        "secret_key": "from a file",
+    }
+    assert "from the environment" not in repr(uploads)
 
 
 def test_a_missing_secret_is_named() -> None:

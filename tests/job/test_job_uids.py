@@ -8,6 +8,9 @@ RELEASED = {
     "requests-source",
     "requests-columns",
     "requests-rows",
+    "uploads-source",
+    "uploads-columns",
+    "uploads-rows",
     "heartbeat-source",
     "heartbeat-columns",
     "heartbeat-rows",
@@ -15,11 +18,22 @@ RELEASED = {
     "answers-rows",
     "answers-columns",
     "answers-sink",
+    "streams-source",
+    "streams-columns",
+    "streams-rows",
+    "streams-reader",
+    "requests-reader",
+    "stream-windows",
 }
 
 
 def test_every_released_uid_is_still_there() -> None:
     tables = [uids.HEARTBEAT, uids.ANSWERS, *uids.ROUTES.values()]
-    now = [uids.COMPUTE, *(uid for table in tables for uid in table.values())]
+    now = [
+        uids.COMPUTE,
+        uids.STREAMS,
+        *uids.READERS.values(),
+        *(uid for table in tables for uid in table.values()),
+    ]
     assert len(set(now)) == len(now), "no two operators share a uid"
     assert set(now) >= RELEASED

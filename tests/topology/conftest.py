@@ -1,17 +1,22 @@
-"""Engines that are closed after each test, and an installed package with an algorithm of its own."""
+"""Engines that are closed after each test, a package with an algorithm of its own, and compiled kernels."""
 
 from __future__ import annotations
 
 import importlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from incremental_cases import FirstWorker, run_worker
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
+from tdajob.topology.incremental import machine_code
 from topology_cases import LIMITS, MakeEngine
+
+from tdaflink.services.bundles import shipped_bundle
 
 
 @pytest.fixture
@@ -40,3 +45,29 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of machine code for this test run, empty at first."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def first_workers(kernel_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> list[FirstWorker]:
+    """Two workers that start at once from the bundle, on a machine that has compiled nothing yet."""
+    bundle = shipped_bundle()
+    jar = tmp_path_factory.mktemp("bundle") / bundle.name
+    jar.write_bytes(bundle.content)
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(run_worker, str(jar), cache=kernel_cache) for _ in range(2)]
+        return [worker.result()[0] for worker in both]
+
+
+@pytest.fixture(scope="session")
+def incremental_kernels(kernel_cache: Path, first_workers: list[FirstWorker]) -> None:
+    """The kernels in this process, as those workers left them behind."""
+    assert first_workers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TDAFLINK_CACHE_DIR", str(kernel_cache))
+        assert machine_code.warm_up()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gudhi
 import numpy as np
 import pytest
+from gudhi import hera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -111,4 +111,5 @@ def test_moving_points_moves_bars_no_further(points: FloatArray, seed: int, size
     for asked, factor in ((query(), 2), (query("alpha"), 1)):
         before, after = computed(points, asked), computed(points + shift, asked)
         for old, new in zip(before.bars, after.bars, strict=True):
-            assert gudhi.bottleneck_distance(old, new) <= factor * size + 1e-5
+            # Not gudhi.bottleneck_distance, which is at times too long where bars tie.
+            assert hera.bottleneck_distance(old, new, 0) <= factor * size + 1e-5

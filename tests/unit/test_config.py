@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,12 @@ from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.layers import Layer, resolve
-from tdaflink.domain.streams import parse_window
+from tdaflink.domain.streams import CountWindow, parse_window
 from tdaflink.resources import jobs_folder
 from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_sample
-from tdaflink.services.jobsettings import check_served, job_settings
+from tdaflink.services.jobsettings import job_settings
+from tdaflink.services.submission import shipped_job_config
+from tdaflink.services.windowsettings import window_settings
 
 SEED = {
     "job_name": "tda-streaming-production",
@@ -152,7 +155,17 @@ def test_an_environment_s_own_addresses_are_facts(tmp_path: Path) -> None:
 
 def test_set_insists_on_an_address() -> None:
     resolved = configure(Asked(settings=("kafka_bootstrap_servers=other:9092",)), LOCAL, {}, pytest.fail)
-    assert job_settings(resolved.config, LOCAL, {"tda_jobs": 6})["kafka"]["bootstrap_servers"] == "other:9092"
+    partitions = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
+    settings = job_settings(resolved.config, LOCAL, partitions)
+    assert settings["kafka"]["bootstrap_servers"] == "other:9092"
+
+
+def test_set_keeps_the_dots_of_flink_s_and_kafka_s_own_keys() -> None:
+    words = ("flink.python.fn-execution.bundle.size=7", "kafka_properties.security.protocol=SSL")
+    config = configure(Asked(settings=words), LOCAL, {}, pytest.fail).config
+    assert config.flink == {"python.fn-execution.bundle.size": 7}
+    assert config.kafka_properties == {"security.protocol": "SSL"}
+    assert shipped_job_config(config)["python.fn-execution.bundle.size"] == "7"
 
 
 def test_set_reads_yaml_values_and_dotted_keys() -> None:
@@ -208,13 +221,80 @@ def test_every_key_says_what_it_is_or_explains_itself() -> None:
     assert undescribed <= {"transactional_id_prefix", "transaction_timeout", "engine"}
 
 
+def test_without_a_word_about_inputs_all_routes_are_served() -> None:
+    config = resolve([]).config
+    assert [(one.route, one.topic, one.output_topic) for one in config.all_inputs()] == [
+        ("requests", "tda_jobs", "tda_results"),
+        ("uploads", "tda_uploads", "tda_results"),
+        ("streams", "tda_stream_input", "tda_stream_output"),
+    ]
+    windows = [config.window_of(one) for one in config.all_inputs()]
+    assert windows == [None, None, CountWindow(kind="count", size=100, slide=10, timeout=60.0)]
+
+
+def test_one_topic_alone_is_one_route() -> None:
+    streams = resolve([Layer("file", {"input_topic": "tda_stream_input"})]).config.all_inputs()
+    assert [(one.route, one.output_topic) for one in streams] == [("streams", "tda_stream_output")]
+    own = resolve([Layer("file", {"input_topic": "mine", "output_topic": "theirs"})]).config.all_inputs()
+    assert [(one.route, one.topic, one.output_topic) for one in own] == [("requests", "mine", "theirs")]
+
+
 @pytest.mark.parametrize(
-    "values",
+    ("values", "window"),
     [
-        {"inputs": [{"route": "streams", "topic": "tda_stream_input", "output_topic": "tda_stream_output"}]},
-        {"window_requests": True},
+        ({"window_size": 50}, {"size": 50, "slide": 50, "timeout_ms": 60_000}),
+        ({"window_size": 50, "slide_interval": 5}, {"size": 50, "slide": 5, "timeout_ms": 60_000}),
+        ({"slide_interval": 20, "window_timeout": 3}, {"size": 100, "slide": 20, "timeout_ms": 3000}),
+        ({"window": {"kind": "tumbling", "size": "1m"}}, {"size_ms": 60_000, "offset_ms": 0}),
+        ({"window": {"kind": "sliding", "size": "1m", "slide": "10s"}}, {"slide_ms": 10_000}),
+        (
+            {"window": {"kind": "session", "gap": "5m", "timeout": None}},
+            {"gap_ms": 300_000, "timeout_ms": None},
+        ),
+        ({"window": {"kind": "none"}}, {"kind": "none"}),
     ],
 )
-def test_what_this_release_does_not_do_is_refused(values: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="the job of this release"):
-        check_served(resolve([Layer("file", values)]).config)
+def test_windows_of_the_config_become_whole_milliseconds(
+    values: dict[str, Any], window: dict[str, Any]
+) -> None:
+    config = resolve([Layer("file", {"input_topic": "tda_stream_input", **values})]).config
+    (source,) = config.all_inputs()
+    found = window_settings(config, source)
+    assert found is not None
+    assert found.items() >= {**window, "state_ttl_ms": 86_400_000}.items()
+
+
+def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> None:
+    config = resolve([Layer("file", {"input_topic": "tda_jobs", "window_requests": True})]).config
+    found = window_settings(config, config.all_inputs()[0])
+    assert found == {
+        "kind": "count",
+        "size": 100,
+        "slide": 10,
+        "timeout_ms": 60_000,
+        "state_ttl_ms": 3_600_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"window_size": 6000, "input_topic": "tda_stream_input"}, "6000 points, more than max_points 5000"),
+        (
+            {"overflow": "landmarks", "algorithm_params": {"metric": "manhattan"}},
+            "algorithm_params.metric 'manhattan'",
+        ),
+        (
+            {"preprocess": {"subsample": {"landmarks": 9}}, "algorithm_params": {"metric": "cosine"}},
+            "preprocess.subsample with algorithm_params.metric",
+        ),
+        ({"overflow": "landmarks", "preprocess": {"scale": "zscore"}}, "preprocess.scale 'zscore'"),
+    ],
+)
+def test_what_no_window_could_be_answered_with_is_refused(values: dict[str, Any], words: str) -> None:
+    assert words in refusal(values)
+
+
+def test_windows_of_landmarks_may_be_larger_than_the_limit() -> None:
+    values = {"window_size": 6000, "overflow": "landmarks", "input_topic": "tda_stream_input"}
+    assert resolve([Layer("file", values)]).config.window_size == 6000

@@ -52,6 +52,7 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
         "tdaflink/profiles/topics.yaml",
         "tdaflink/profiles/versions.yaml",
         "tdaflink/profiles/jars.lock.json",
+        "tdaflink/profiles/schemas/tda_job_event_v1.json",
         "tdaflink/profiles/local/profile.yaml",
         "tdaflink/py.typed",
     }

@@ -15,7 +15,7 @@ import pytest
 from harness import Runner, command_environ
 
 from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.domain.errors import BadArtifact, NotFound, Unreachable
+from tdaflink.domain.errors import BadArtifact, ConfigError, NotFound, Unreachable
 from tdaflink.domain.jars import Coordinates, JarLock, LockedJar
 from tdaflink.domain.progress import Silent
 from tdaflink.services.jars import fetch_jars, require_cached
@@ -77,6 +77,26 @@ def repository() -> Iterator[Repository]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JarCache:
     monkeypatch.setenv("TDAFLINK_CACHE_DIR", str(tmp_path / "cache"))
     return JarCache()
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("org.example:thing:1.0", "org/example/thing/1.0/thing-1.0.jar"),
+        ("org.example:thing:1.0:sources", "org/example/thing/1.0/thing-1.0-sources.jar"),
+        ("org.example:thing:1.0@pom", "org/example/thing/1.0/thing-1.0.pom"),
+        ("org.example:thing:1.0:all@tar.gz", "org/example/thing/1.0/thing-1.0-all.tar.gz"),
+    ],
+)
+def test_coordinates_are_a_path_in_any_repository(text: str, path: str) -> None:
+    assert Coordinates.parse(text).path == path
+    assert str(Coordinates.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["thing", "a:b", "a::1", "a:b:1:c:d", "a:b:1@"])
+def test_what_are_no_coordinates_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="group:artifact:version"):
+        Coordinates.parse(text)
 
 
 def locked(content: bytes = CONTENT, coordinates: Coordinates = COORDINATES) -> LockedJar:

@@ -84,12 +84,36 @@ def test_stdin_is_a_file_too(run_tdaflink: Run) -> None:
     assert message["job_id"].startswith("stdin-")
 
 
+def test_a_uri_becomes_the_upload_message(run_tdaflink: Run) -> None:
+    (message,) = messages(
+        run_tdaflink(
+            "send", "s3://clouds/a b/scan.dat", "--job-id", "u", "--format", "csv", "--delimiter", ";",
+            "--algorithm", "alpha", "--set", "max_dimension=1", "--dry-run",
+        )
+    )  # fmt: skip
+    assert message.pop("timestamp").endswith("Z")
+    assert message == {
+        "job_id": "u",
+        "uri": "s3://clouds/a b/scan.dat",
+        "format": "csv",
+        "delimiter": ";",
+        "algorithm": "alpha",
+        "parameters": {"max_dimension": 1},
+    }
+    bare, _ = messages(run_tdaflink("send", "file:///data/scan.npz", "--count", "2", "--dry-run"))
+    assert bare["job_id"].startswith("scan-")
+    assert set(bare) == {"job_id", "timestamp", "uri"}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error", "hint"),
     [
         (["tours"], 4, "tours is neither a file nor a shape", "did you mean torus?"),
         (["circle", "--points", "0"], 2, "0 points", "--points 500"),
         (["circle", "--count", "0"], 2, "--count 0", "--count 1"),
+        (["ftp://host/a.csv"], 2, "the job reads file:///", "a file of yours"),
+        (["s3://b/a.csv", "--format", "json"], 2, "--format json", "csv, npy, npz, parquet"),
+        (["s3://b/a.csv", "--points", "3"], 2, "a file is analysed as it is", ""),
         (["circle", "--set", "max_persistence"], 2, "--set max_persistence: not of the form", "=0.6"),
     ],
 )  # fmt: skip

@@ -22,7 +22,7 @@ class Engine:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._process = KeptProcess(limits.max_predicted_bytes)
+        self._process = KeptProcess(f"{__package__}.child", limits.max_predicted_bytes)
         self._last: tuple[Query, Algorithm, Query] | None = None
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:

@@ -1,4 +1,4 @@
-"""The engine's side of its child process."""
+"""The parent's side of a child process that is kept between pieces of work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    f"from {__package__}.child import main; main(*map(int, sys.argv[2:]))"
+    "from importlib import import_module; import_module(sys.argv[2]).main(*map(int, sys.argv[3:]))"
 )
 
 
@@ -51,10 +51,11 @@ class KeptProcess:
 
     It is a fresh interpreter, not a fork: the parent has threads, and its main module is foreign. Its
     code comes from the parent's `sys.path`, which may hold zips. Frames travel on pipes of their own,
-    because engines may print.
+    because engines may print. `module` has the child's `main`, which calls `serving.serve`.
     """
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, module: str, memory_bytes: int) -> None:
+        self._module = module
         self._memory_bytes = memory_bytes
         self._child: _Child | None = None
 
@@ -122,7 +123,7 @@ class KeptProcess:
         search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
         numbers = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
         return subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, search_path, *map(str, numbers)],
+            [sys.executable, "-c", _BOOTSTRAP, search_path, self._module, *map(str, numbers)],
             pass_fds=(request_fd, reply_fd),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -29,6 +29,8 @@ class Algorithm(ABC):
     name: ClassVar[str]
     bounds_ambient_dimension: ClassVar[bool] = False
     """Whether `Limits.max_ambient_dimension` applies."""
+    hausdorff_factor: ClassVar[float | None] = None
+    """How far bars move at most, times the Hausdorff distance of two clouds; None: no such bound is known."""
     takes_distances: ClassVar[bool] = False
     """Whether a matrix of distances does instead of points. It comes in their place, unsorted, with
     `tdajob.topology.metrics.PRECOMPUTED` as the parameter `metric`."""

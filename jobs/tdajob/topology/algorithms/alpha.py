@@ -23,6 +23,8 @@ class Alpha(Algorithm):
 
     name = "alpha"
     bounds_ambient_dimension = True
+    # Distance functions of two sets differ nowhere by more than the Hausdorff distance of the sets.
+    hausdorff_factor = 1.0
 
     def parameters(self) -> Sequence[Parameter]:
         """How exactly the triangulation is computed."""

@@ -35,6 +35,9 @@ class VietorisRips(Algorithm):
     """
 
     name = "vietoris_rips"
+    # Chazal, de Silva and Oudot, "Persistence stability for geometric complexes", 2014: both ends of an
+    # edge may move.
+    hausdorff_factor = 2.0
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:

@@ -1,0 +1,126 @@
+"""The job against a bare confluent-kafka loop with the same computation and codec: messages a second.
+
+Usage, with an environment that is up and the interpreter that tdaflink is installed in:
+
+    python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--mode process,thread]
+
+Both sides read the same preloaded messages and write full results. The loop is one process that reads,
+answers by the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second worker.
+The broker and Flink run on the same machine and share its processors with both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "jobs"))
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from kafka_runs import Topics, job, kafka_address, pace, preload, read_all, topics
+
+PARTITIONS = 2
+SECONDS_LONG = 12.0  # a run shall take so long on the bare loop
+SLOWEST = 900.0
+
+
+def clouds(points: int, count: int) -> Iterator[tuple[str, bytes]]:
+    numbers = random.Random(points)
+    made = [
+        [[round(numbers.gauss(0, 1), 6), round(numbers.gauss(0, 1), 6)] for _ in range(points)]
+        for _ in range(min(count, 200))
+    ]
+    for number in range(count):
+        message = {"job_id": f"j{number}", "point_cloud": {"points": made[number % len(made)]}}
+        yield f"j{number}", json.dumps(message).encode()
+
+
+def answerer(env: str) -> object:
+    """The job's own answering, as the shipped defaults configure it."""
+    from tdajob.answers import Answerer
+    from tdajob.settings import load
+
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.domain.config import JobConfig
+    from tdaflink.services.jobsettings import job_settings
+
+    config = JobConfig(input_topic="tda_jobs", output_topic="tda_results")
+    found = job_settings(config, EnvironmentStore().resolve(env), {"tda_jobs": 1})
+    return Answerer(load(json.dumps(found)))
+
+
+def bare_loop(names: Topics, count: int, env: str) -> float:
+    """Messages a second of the loop, by the clock in its results."""
+    consumer = Consumer({"bootstrap.servers": names.kafka, "group.id": "loop", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(names.input, partition, 0) for partition in range(names.partitions)])
+    producer = Producer({"bootstrap.servers": names.kafka, "compression.type": "zstd"})
+    answering, done = answerer(env), 0
+    values = []
+    while done < count:
+        for record in consumer.consume(100, timeout=1.0):
+            answer = answering.answer(  # type: ignore[attr-defined]
+                record.value(), "tda_jobs", record.partition(), record.offset(), record.timestamp()[1]
+            )
+            producer.produce(names.output, answer.value, answer.key)
+            producer.poll(0)
+            values.append(answer.value)
+            done += 1
+    producer.flush(60)
+    consumer.close()
+    answering.close()  # type: ignore[attr-defined]
+    return pace(values)
+
+
+def job_pace(names: Topics, count: int, parallelism: int, mode: str, env: str, folder: Path) -> float:
+    """Messages a second of the shipped job."""
+    config = {
+        "job_name": f"bench-{parallelism}-{mode}-{int(time.time())}",
+        "parallelism": parallelism,
+        "input_topic": names.input,
+        "output_topic": names.output,
+        "errors_topic": names.errors,
+        "start_from": "earliest",
+        "flink": {"python.execution-mode": mode},
+    }
+    with job(env, config, folder, "--no-wait"):
+        values = read_all(names.kafka, names.output, names.partitions, count, SLOWEST)
+    return pace(values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--env", default="local")
+    parser.add_argument("--points", default="50,200")
+    parser.add_argument("--parallelism", default="1,2")
+    parser.add_argument("--mode", default="process")
+    chosen = parser.parse_args()
+    kafka = kafka_address(chosen.env)
+    print(f"{'points':>7} {'side':<16} {'ratio to the loop':>18} {'messages/s':>11}")
+    for points in map(int, chosen.points.split(",")):
+        with topics(kafka, PARTITIONS) as trial:
+            few = preload(kafka, trial.input, clouds(points, 300))
+            rate = bare_loop(trial, few, chosen.env)
+        count = max(500, int(rate * SECONDS_LONG))
+        with topics(kafka, PARTITIONS) as names:
+            preload(kafka, names.input, clouds(points, count))
+            loop = bare_loop(names, count, chosen.env)
+        print(f"{points:>7} {'bare loop':<16} {'1.00':>18} {loop:>11.0f}", flush=True)
+        for mode in chosen.mode.split(","):
+            for parallelism in map(int, chosen.parallelism.split(",")):
+                with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
+                    preload(kafka, names.input, clouds(points, count))
+                    found = job_pace(names, count, parallelism, mode, chosen.env, Path(folder))
+                side = f"{mode} p={parallelism}"
+                print(f"{points:>7} {side:<16} {found / loop:>18.2f} {found:>11.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""How far a stream's diagram lies from the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from tdajob.statebytes import StateError, check_version
+from tdajob.streamsettings import ComparisonSettings, PreprocessSettings
+from tdajob.topology.distances import bottleneck, wasserstein
+from tdajob.topology.values import Diagram, FloatArray, Query
+
+_HEADER = struct.Struct("<B16s32sB")  # version, basis, id of the result, dimensions
+_DIMENSION = struct.Struct("<BIId")  # dimension, bars kept, bars left out, length of the longest left out
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The distances to the diagram of the result `previous_id`.
+
+    `distance` is the largest of `by_dimension`. Where a diagram has more than `max_bars` finite bars in a
+    dimension, its longest ones were compared, and the distance is off by at most `error_bound`. It is an
+    alert when the distance is above the threshold.
+    """
+
+    metric: str
+    order: float | None
+    distance: float
+    by_dimension: Mapping[int, float]
+    threshold: float | None
+    alert: bool
+    error_bound: float
+    bars_left_out: int
+    previous_id: str
+
+    def document(self) -> dict[str, Any]:
+        """For a result message."""
+        return {**asdict(self), "by_dimension": {str(d): value for d, value in self.by_dimension.items()}}
+
+
+@dataclass(frozen=True, eq=False)
+class _Bars:
+    """The longest finite bars (k, 2) of a dimension, how many shorter ones there were, and their longest."""
+
+    kept: FloatArray
+    left_out: int
+    longest_left_out: float
+
+
+class Comparer:
+    """Compares diagrams as a job is set to do, each with the one before of its stream."""
+
+    def __init__(self, settings: ComparisonSettings, query: Query, preprocess: PreprocessSettings) -> None:
+        self._settings = settings
+        self._basis = _basis(query, preprocess)
+        self._distance = _distance(settings)
+
+    def compare(
+        self, diagram: Diagram, result_id: str, previous: bytes | None
+    ) -> tuple[Comparison | None, bytes]:
+        """The comparison with the stream's `previous` diagram, and this one's bytes, to be the next previous.
+
+        The caller keeps the bytes of a window's first revision and drops those of later ones. `result_id` is
+        the hexadecimal SHA-256 of the result. There is no comparison with None, nor with a diagram that was
+        asked for otherwise (by another release of the config), since the two have no common scale. Raises
+        StateError for bytes that this release cannot read.
+        """
+        bars = {d: self._longest(diagram.bars[d]) for d in self._settings.dimensions}
+        state = _packed(self._basis, result_id, bars)
+        before = None if previous is None else _unpacked(previous)
+        if before is None or before[0] != self._basis or not bars.keys() <= before[2].keys():
+            return None, state
+        return self._compared(bars, before[2], before[1]), state
+
+    def _compared(
+        self, now: Mapping[int, _Bars], before: Mapping[int, _Bars], previous_id: str
+    ) -> Comparison:
+        settings = self._settings
+        by_dimension = {d: self._distance(now[d].kept, before[d].kept) for d in now}
+        distance = max(by_dimension.values())
+        sides = [(now[d], before[d]) for d in now]
+        return Comparison(
+            metric=settings.metric,
+            order=settings.order,
+            distance=distance,
+            by_dimension=by_dimension,
+            threshold=settings.threshold,
+            alert=settings.threshold is not None and distance > settings.threshold,
+            error_bound=max(self._error(one) + self._error(other) for one, other in sides),
+            bars_left_out=sum(one.left_out + other.left_out for one, other in sides),
+            previous_id=previous_id,
+        )
+
+    def _longest(self, bars: FloatArray) -> _Bars:
+        finite = bars[np.isfinite(bars[:, 1])]
+        order = np.argsort(finite[:, 0] - finite[:, 1], kind="stable")
+        kept, rest = order[: self._settings.max_bars], order[self._settings.max_bars :]
+        longest = float(finite[rest[0], 1] - finite[rest[0], 0]) if len(rest) else 0.0
+        return _Bars(finite[np.sort(kept)], len(rest), longest)
+
+    def _error(self, bars: _Bars) -> float:
+        """How far a diagram without its short bars lies at most from it with them: all go to the diagonal."""
+        if bars.left_out == 0 or self._settings.order is None:
+            return bars.longest_left_out / 2
+        return float(bars.longest_left_out / 2 * bars.left_out ** (1 / self._settings.order))
+
+
+def _distance(settings: ComparisonSettings) -> Callable[[FloatArray, FloatArray], float]:
+    order = settings.order
+    if order is None:
+        return bottleneck
+    return lambda first, second: wasserstein(first, second, order)
+
+
+def _basis(query: Query, preprocess: PreprocessSettings) -> bytes:
+    """A digest of all that gives a diagram its scale: only diagrams of one basis can be compared."""
+    parts = {
+        "algorithm": query.algorithm,
+        "params": dict(query.params),
+        "max_persistence": query.max_persistence,
+        "min_persistence": query.min_persistence,
+        "field": query.homology_coeff_field,
+        "preprocess": asdict(preprocess),
+    }
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+
+
+def _packed(basis: bytes, result_id: str, bars: Mapping[int, _Bars]) -> bytes:
+    parts = [_HEADER.pack(_VERSION, basis, bytes.fromhex(result_id), len(bars))]
+    for dimension, found in bars.items():
+        header = _DIMENSION.pack(dimension, len(found.kept), found.left_out, found.longest_left_out)
+        parts += [header, found.kept.astype("<f8").tobytes()]
+    return b"".join(parts)
+
+
+def _unpacked(state: bytes) -> tuple[bytes, str, dict[int, _Bars]]:
+    """The basis, the id of the result and its bars."""
+    check_version(state, "a comparison", [_VERSION])
+    try:
+        _, basis, result_id, dimensions = _HEADER.unpack_from(state)
+        bars: dict[int, _Bars] = {}
+        at = _HEADER.size
+        for _ in range(dimensions):
+            dimension, count, left_out, longest = _DIMENSION.unpack_from(state, at)
+            at += _DIMENSION.size
+            kept = np.frombuffer(state, "<f8", count=2 * count, offset=at).astype(np.float64)
+            bars[dimension] = _Bars(kept.reshape(-1, 2), left_out, longest)
+            at += 16 * count
+    except (struct.error, ValueError):
+        raise StateError(f"the state of a comparison is cut off after {len(state)} bytes") from None
+    return basis, result_id.hex(), bars

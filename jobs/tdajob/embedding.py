@@ -1,0 +1,127 @@
+"""Delay embedding of a scalar stream: the state machine of one stream."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdajob.errors import MessageError
+from tdajob.statebytes import StateError, check_version
+from tdajob.streamsettings import EmbedSettings
+from tdajob.topology.values import FloatArray
+
+MAX_NUMBERS = 1 << 24
+"""Of all vectors that one message may give: 128 MiB."""
+_HEADER = struct.Struct("<BIIIIqI")  # version, delay, dimension, stride, phase, last time, values in the tail
+_VERSION = 1
+
+
+class Embedder:
+    """Turns the values of one scalar stream into delay vectors, message by message.
+
+    The vector of the value x_t is (x_{t-(m-1)τ}, …, x_{t-τ}, x_t) with m = `dimension` and τ = `delay`,
+    counted in values: Takens, "Detecting strange attractors in turbulence", 1981. Its time is that of
+    x_t. Of the complete vectors every `stride`-th is given, the first one included.
+
+    It starts anew, with no value known, at a value more than `max_gap_ms` after the one before, and at
+    one that lies before it in time: a vector across a hole or a step back would belong to no signal.
+    Values of equal time follow each other as they arrive.
+    """
+
+    def __init__(self, settings: EmbedSettings, state: bytes | None = None) -> None:
+        """Continue from `state`; start anew without one, or with one of another delay, dimension or stride.
+
+        Raises StateError for bytes that this release cannot read.
+        """
+        self._settings = settings
+        self._span = (settings.dimension - 1) * settings.delay
+        self._tail: FloatArray = np.empty(0)
+        self._last_time = 0
+        self._phase = 0  # how many complete vectors there were since the start, modulo stride
+        self.restarts = 0
+        if state is not None:
+            self._restore(state)
+
+    def embed(self, values: FloatArray, times: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Delay vectors (m, dimension) and their times of the next values (n, 1) at `times` (n,), in ms.
+
+        `restarts` then tells how often it started anew within these values. Raises MessageError
+        `wrong_dimension` or `embedding_too_large`, and is then as before.
+        """
+        _check_scalar(values)
+        known = len(self._tail)
+        series = np.concatenate((self._tail, values[:, 0]))
+        index = np.arange(known, len(series))
+        breaks = self._breaks(times)
+        run_start = np.maximum.accumulate(np.where(breaks, index, 0))
+        continued = run_start == 0
+        complete_from = np.where(continued, max(self._span, known), run_start + self._span)
+        ordinal = index - complete_from + np.where(continued, self._phase, 0)
+        complete = index >= complete_from
+        ends = index[complete & (ordinal % self._settings.stride == 0)]
+        self._check_size(len(ends))
+        delays = np.arange(self._settings.dimension) * self._settings.delay - self._span
+        points = series[ends[:, None] + delays]
+        self.restarts = int(breaks.sum())
+        if len(times):
+            self._phase = int(ordinal[-1] + 1) % self._settings.stride if complete[-1] else 0
+            self._tail = series[int(run_start[-1]) :][-max(self._span, 1) :].copy()
+            self._last_time = int(times[-1])
+        return points, times[ends - known]
+
+    def state(self) -> bytes:
+        """What a later Embedder needs to continue exactly here."""
+        chosen = self._settings
+        header = _HEADER.pack(
+            _VERSION,
+            chosen.delay,
+            chosen.dimension,
+            chosen.stride,
+            self._phase,
+            self._last_time,
+            len(self._tail),
+        )
+        return header + self._tail.astype("<f8").tobytes()
+
+    def _restore(self, state: bytes) -> None:
+        check_version(state, "an embedding", [_VERSION])
+        if len(state) < _HEADER.size:
+            raise StateError(f"the state of an embedding is cut off after {len(state)} bytes")
+        _, delay, dimension, stride, phase, last_time, count = _HEADER.unpack_from(state)
+        if len(state) != _HEADER.size + 8 * count:
+            raise StateError(f"the state of an embedding has {len(state)} bytes, not those of {count} values")
+        chosen = self._settings
+        if (delay, dimension, stride) != (chosen.delay, chosen.dimension, chosen.stride):
+            return
+        self._tail = np.frombuffer(state, "<f8", offset=_HEADER.size).astype(np.float64)
+        self._phase, self._last_time = phase, last_time
+
+    def _breaks(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """At which of the new values it starts anew; the very first value of a stream is no such."""
+        step = np.diff(times, prepend=self._last_time)
+        found: NDArray[np.bool_] = step < 0
+        if self._settings.max_gap_ms is not None:
+            found |= step > self._settings.max_gap_ms
+        if len(found) and not len(self._tail):
+            found[0] = False
+        return found
+
+    def _check_size(self, vectors: int) -> None:
+        if vectors * self._settings.dimension > MAX_NUMBERS:
+            raise MessageError(
+                "embedding_too_large",
+                f"the message gives {vectors} delay vectors of {self._settings.dimension} numbers, more than"
+                f" {MAX_NUMBERS} numbers in all: send fewer values in one message, or raise"
+                " preprocess.embed.stride",
+            )
+
+
+def _check_scalar(values: FloatArray) -> None:
+    if values.shape[1] != 1:
+        raise MessageError(
+            "wrong_dimension",
+            f"points have {values.shape[1]} coordinates, but preprocess.embed takes scalar streams:"
+            " send one number per point, or remove preprocess.embed",
+        )

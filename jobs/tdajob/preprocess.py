@@ -1,0 +1,118 @@
+"""What is done to a window's points before the computation: scaling, then choosing landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tdajob.errors import MessageError
+from tdajob.streamsettings import PreprocessSettings, ScaleSettings
+from tdajob.topology import registry
+from tdajob.topology.geometry import farthest_points, sorted_points
+from tdajob.topology.values import ComputationError, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The points (k, d) to compute with, and by how much fewer points may have changed the diagram.
+
+    `covering_radius` is the greatest distance from a point of the (scaled) window to its nearest landmark.
+    `error_bound` bounds the bottleneck distance to the diagram of all points, in the unit of the bars; to
+    be added to the engine's own. Where the filtration is cut, an infinite death counts as the cut.
+    """
+
+    points: FloatArray
+    covering_radius: float
+    error_bound: float
+
+
+class Preprocessor:
+    """Scales windows and chooses landmarks, for one algorithm; holds no state between windows."""
+
+    def __init__(self, settings: PreprocessSettings, algorithm: str, min_persistence: float) -> None:
+        """Raises ComputationError `bad_parameter` where no bound of the landmarks' error is known."""
+        self._settings = settings
+        self._algorithm = algorithm
+        self._min_persistence = min_persistence
+        if settings.landmarks is not None:
+            _hausdorff_factor(algorithm)
+
+    @property
+    def per_window(self) -> bool:
+        """Whether a point may become another one in the next window, so that nothing can be kept of it."""
+        return self._settings.scale.kind in ("minmax", "zscore") or self._settings.landmarks is not None
+
+    def check_coordinates(self, points: FloatArray) -> None:
+        """Raise MessageError `wrong_dimension` for a message's points that the fixed scale does not fit."""
+        expected = len(self._settings.scale.offset)
+        if self._settings.scale.kind == "fixed" and points.shape[1] != expected:
+            raise MessageError(
+                "wrong_dimension",
+                f"points have {points.shape[1]} coordinates, but preprocess.offset and preprocess.factor"
+                f" have {expected} numbers: send such points, or change the two lists",
+            )
+
+    def prepare(self, points: FloatArray) -> Prepared:
+        """The points (n, d) of a window, in any order, made ready."""
+        points = scaled(points, self._settings.scale)
+        if self._settings.landmarks is None or len(points) <= self._settings.landmarks:
+            return Prepared(points, 0.0, 0.0)
+        points = sorted_points(points)
+        chosen, radius = farthest_points(points, self._settings.landmarks)
+        bound = hausdorff_bound(self._algorithm, self._min_persistence, radius)
+        return Prepared(points[chosen], radius, bound)
+
+
+def hausdorff_bound(algorithm: str, min_persistence: float, radius: float) -> float:
+    """By how much a diagram may change where points within `radius` of others are left out.
+
+    A bound of the bottleneck distance, in the unit of the bars; ComputationError `bad_parameter` for an
+    algorithm that has none.
+    """
+    if radius == 0:
+        return 0.0
+    # A bar that is just long enough to be published may have a partner that is just too short.
+    return _hausdorff_factor(algorithm) * radius + min_persistence / 2
+
+
+def scaled(points: FloatArray, scale: ScaleSettings) -> FloatArray:
+    """The points (n, d), n at least 1, with each coordinate scaled by itself.
+
+    "minmax" maps a coordinate's values onto [0, 1], "zscore" to mean 0 and standard deviation 1 (over n);
+    a constant coordinate becomes 0. "fixed" gives (x - offset) · factor.
+    """
+    if scale.kind == "minmax":
+        return _minmax(points)
+    if scale.kind == "zscore":
+        # A sum depends on the order of its terms in the last bits; a result must not.
+        return _zscore(sorted_points(points))
+    if scale.kind == "fixed":
+        with np.errstate(over="ignore"):  # the engine refuses what is too large to compute with
+            points = (points - np.array(scale.offset)) * np.array(scale.factor)
+    return points
+
+
+def _minmax(points: FloatArray) -> FloatArray:
+    extent = np.ptp(points, axis=0)
+    unit: FloatArray = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1.0)
+    return unit
+
+
+def _zscore(points: FloatArray) -> FloatArray:
+    # From 0 to 1 first: there no square is too small or too large, and what is constant is exactly so.
+    unit = _minmax(points)
+    deviation = unit.std(axis=0)
+    standard: FloatArray = (unit - unit.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return standard
+
+
+def _hausdorff_factor(algorithm: str) -> float:
+    factor = registry.get(algorithm).hausdorff_factor
+    if factor is None:
+        raise ComputationError(
+            "bad_parameter",
+            f"preprocess.subsample with the algorithm '{algorithm}': no bound of its error is known;"
+            " use vietoris_rips or alpha, or remove preprocess.subsample",
+        )
+    return factor

@@ -1,0 +1,129 @@
+"""Typed values out of the resolved JSON settings: nothing missing, nothing unknown, nothing converted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or of the wrong kind; the message names its path."""
+
+
+class Reader:
+    """Takes typed values out of one JSON object; `finish` refuses what nobody took."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, dict):
+            raise SettingsError(f"{path or 'the settings'}: must be an object, not {value!r}")
+        self._values: dict[str, Any] = value
+        self._left = set(value)
+        self._path = path
+
+    def take(self, key: str) -> Any:
+        if key not in self._values:
+            raise SettingsError(f"{self._at(key)}: is missing")
+        self._left.discard(key)
+        return self._values[key]
+
+    def text(self, key: str) -> str:
+        value = self.take(key)
+        if not isinstance(value, str) or not value:
+            raise self._wrong(key, "a text that is not empty", value)
+        return value
+
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.take(key) is None else self.text(key)
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self.take(key)
+        if value not in choices:
+            raise self._wrong(key, f"one of {', '.join(choices)}", value)
+        return str(value)
+
+    def integer(self, key: str, *, least: int = 0) -> int:
+        value = self.take(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self._wrong(key, f"an integer of at least {least}", value)
+        return value
+
+    def number(self, key: str) -> float:
+        value = self.take(key)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+            raise self._wrong(key, "a finite number of at least 0", value)
+        return float(value)
+
+    def number_or_none(self, key: str) -> float | None:
+        return None if self.take(key) is None else self.number(key)
+
+    def integer_or_none(self, key: str, *, least: int = 0) -> int | None:
+        return None if self.take(key) is None else self.integer(key, least=least)
+
+    def flag(self, key: str) -> bool:
+        value = self.take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false", value)
+        return value
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Finite numbers of either sign."""
+        value = self.take(key)
+        if not isinstance(value, list) or not all(_is_finite(one) for one in value):
+            raise self._wrong(key, "a list of finite numbers", value)
+        return tuple(float(one) for one in value)
+
+    def span(self, key: str) -> tuple[float, float]:
+        """Two finite numbers, the smaller one first."""
+        ends = self.numbers(key)
+        if len(ends) != 2 or ends[0] >= ends[1]:
+            raise self._wrong(key, "two numbers, the smaller one first", list(ends))
+        return ends[0], ends[1]
+
+    def integers(self, key: str, *, least: int = 0, count: int | None = None) -> tuple[int, ...]:
+        """One integer or more, or just `count`."""
+        value = self.take(key)
+        fits = isinstance(value, list) and value and count in (None, len(value))
+        if not fits or not all(type(one) is int and one >= least for one in value):
+            raise self._wrong(key, f"a list of {count or 'some'} integers of at least {least}", value)
+        return tuple(value)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Any number of texts."""
+        value = self.take(key)
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self._wrong(key, "a list of texts", value)
+        return tuple(value)
+
+    def free(self, key: str) -> dict[str, Any]:
+        value = self.take(key)
+        if not isinstance(value, dict):
+            raise self._wrong(key, "an object", value)
+        return value
+
+    def inner(self, key: str) -> Reader:
+        return Reader(self.take(key), self._at(key))
+
+    def inner_or_none(self, key: str) -> Reader | None:
+        return None if self.take(key) is None else self.inner(key)
+
+    def inners(self, key: str, *, may_be_empty: bool = False) -> list[Reader]:
+        value = self.take(key)
+        if not isinstance(value, list) or not (value or may_be_empty):
+            raise self._wrong(
+                key, "a list of objects" if may_be_empty else "a list of at least one object", value
+            )
+        return [Reader(item, f"{self._at(key)}[{index}]") for index, item in enumerate(value)]
+
+    def finish(self) -> None:
+        if self._left:
+            raise SettingsError(f"{self._at(min(self._left))}: is not a setting of this job")
+
+    def _at(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
+
+    def _wrong(self, key: str, wanted: str, value: object) -> SettingsError:
+        return SettingsError(f"{self._at(key)}: must be {wanted}, not {value!r}")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

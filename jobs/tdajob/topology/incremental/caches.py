@@ -1,0 +1,217 @@
+"""The windows that a worker keeps between diagrams, within a budget of memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdajob.topology.bars import finished_bars
+from tdajob.topology.execution import described, how_to_shrink
+from tdajob.topology.incremental.machine_code import Kernels, kernels
+from tdajob.topology.incremental.window import BYTES_PER_PAIR, MAX_CAPACITY, Slots, Window
+from tdajob.topology.validation import check_points, check_query
+from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
+
+Sequences = NDArray[np.int64]
+
+ENGINE = "tdaflink:incremental"
+MIN_POINTS = 32
+"""Measured: below, gudhi is faster. No share of changed points was found from which a rebuild is."""
+_SPARE_CAPACITY = 1.25
+_SPARSE = 4
+
+
+def applicable(query: Query, n: int, dim: int) -> bool:  # noqa: ARG001 -- any number of coordinates will do
+    """Whether windows of about n points of `dim` coordinates are worth keeping for this query."""
+    return (
+        query.algorithm == "vietoris_rips"
+        and query.engine == "auto"
+        and query.max_dimension <= 1
+        and not query.params
+        and MIN_POINTS <= n <= MAX_CAPACITY
+    )
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What the caches did so far, and the bytes that they hold.
+
+    A diagram is a hit where it came from a kept window, a rebuild where a window was made for it, and a
+    recompute where the ordinary algorithm gave it. An eviction is a window dropped for the sake of others.
+    """
+
+    hits: int
+    rebuilds: int
+    recomputes: int
+    evictions: int
+    bytes_held: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    window: Window
+    sequences: Sequences
+    """Of the point in each slot."""
+
+
+class IncrementalCaches:
+    """Diagrams of windows, by key, that differ little from the last one of their key.
+
+    A window's key is its stream. All diagrams are those of `recompute` (the compute of an Engine with these
+    limits), bit for bit.
+    """
+
+    def __init__(
+        self, budget_bytes: int, limits: Limits, recompute: Callable[[FloatArray, Query], Diagram]
+    ) -> None:
+        self._budget = budget_bytes
+        self._limits = limits
+        self._recompute = recompute
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
+        self._held = 0
+        self._hits = self._rebuilds = self._recomputes = self._evictions = 0
+
+    @property
+    def stats(self) -> Stats:
+        """A snapshot of the counts."""
+        return Stats(self._hits, self._rebuilds, self._recomputes, self._evictions, self._held)
+
+    def diagram(self, key: Hashable, sequences: Sequences, points: FloatArray, query: Query) -> Diagram:
+        """The diagram of the points (n, d), in any order.
+
+        `sequences` (n) are unique numbers that points keep from call to call under one key; what left and
+        what came is found by them. Raises the ComputationErrors of `recompute`, and bad_sequences.
+        """
+        check_points(points, self._limits)
+        check_query(query)
+        _check_sequences(sequences, points)
+        n, dim = points.shape
+        loaded = kernels() if applicable(query, n, dim) and self._fits(n) else None
+        if loaded is None:
+            return self._recomputed(points, query)
+        try:
+            window = self._window(key, sequences, points, loaded)
+            raw = window.intervals(
+                query.max_dimension,
+                math.inf if query.max_persistence is None else query.max_persistence,
+                query.homology_coeff_field,
+                _deadline(points, query, self._limits.compute_timeout),
+            )
+        except MemoryError:
+            for kept in list(self._entries):
+                self.forget(kept)
+            return self._recomputed(points, query)
+        except BaseException:
+            # A window is of no use between two states.
+            self.forget(key)
+            raise
+        self._weigh(key, window)
+        self._make_room(0, key)
+        return Diagram(finished_bars(raw, query, query.max_persistence), ENGINE, query.max_persistence, 0.0)
+
+    def forget(self, key: Hashable) -> None:
+        """Drop the window of that key, if there is one."""
+        self._entries.pop(key, None)
+        self._held -= self._sizes.pop(key, 0)
+
+    def _weigh(self, key: Hashable, window: Window) -> None:
+        """Note the bytes of a window, which change with its edges."""
+        size = window.nbytes
+        self._held += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
+
+    def _window(self, key: Hashable, sequences: Sequences, points: FloatArray, loaded: Kernels) -> Window:
+        entry = self._entries.get(key)
+        if entry is not None and _has_room(entry.window, points):
+            self._entries.move_to_end(key)
+            self._hits += 1
+            leaving, coming = _difference(entry, sequences, points)
+            taken = entry.window.update(leaving, points[coming])
+            entry.sequences[taken] = sequences[coming]
+            return entry.window
+        capacity = self._capacity(entry, len(points))
+        self.forget(key)
+        self._make_room(BYTES_PER_PAIR * capacity**2, key)
+        self._rebuilds += 1
+        window = Window(capacity, points.shape[1], loaded)
+        entry = self._entries[key] = _Entry(window, np.zeros(capacity, dtype=np.int64))
+        entry.sequences[window.update(np.empty(0, dtype=np.int64), points)] = sequences
+        return window
+
+    def _capacity(self, outgrown: _Entry | None, n: int) -> int:
+        """Slots for n points: no spare ones until a window has grown."""
+        if outgrown is None or n <= len(outgrown.sequences):
+            return n
+        affordable = min(MAX_CAPACITY, math.isqrt(self._budget // BYTES_PER_PAIR))
+        return max(n, min(int(_SPARE_CAPACITY * n), affordable))
+
+    def _fits(self, n: int) -> bool:
+        return BYTES_PER_PAIR * n**2 <= self._budget
+
+    def _make_room(self, wanted: int, spared: Hashable) -> None:
+        """Drop windows other than the spared one, least recently used first, until so many bytes are free."""
+        while self._held + wanted > self._budget:
+            oldest = next((key for key in self._entries if key != spared), None)
+            if oldest is None:
+                break
+            self.forget(oldest)
+            self._evictions += 1
+
+    def _recomputed(self, points: FloatArray, query: Query) -> Diagram:
+        self._recomputes += 1
+        return self._recompute(points, query)
+
+
+def _check_sequences(sequences: Sequences, points: FloatArray) -> None:
+    if sequences.shape != points.shape[:1] or sequences.dtype != np.int64:
+        raise ComputationError(
+            "bad_sequences", f"sequences is not one int64 for each of {len(points)} points"
+        )
+    ordered = np.sort(sequences)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(twice):
+        raise ComputationError("bad_sequences", f"sequences has {twice[0]} twice: number points uniquely")
+
+
+def _has_room(window: Window, points: FloatArray) -> bool:
+    """Whether the points would fit the window's slots, and not too loosely."""
+    capacity, dim = window.points.shape
+    fits: bool = len(points) <= capacity <= _SPARSE * len(points)
+    return fits and dim == points.shape[1]
+
+
+def _difference(entry: _Entry, sequences: Sequences, points: FloatArray) -> tuple[Slots, Slots]:
+    """The slots whose points are not in the window any more, and the numbers of the points that have no slot.
+
+    A point whose coordinates changed under its sequence counts as another one.
+    """
+    live = np.flatnonzero(entry.window.alive)
+    known = entry.sequences[live]
+    order = np.argsort(known)
+    place = np.minimum(np.searchsorted(known, sequences, sorter=order), len(live) - 1)
+    slots = live[order[place]]
+    stays = (entry.sequences[slots] == sequences) & (entry.window.points[slots] == points).all(axis=1)
+    left = entry.window.alive.copy()
+    left[slots[stays]] = False
+    return np.flatnonzero(left), np.flatnonzero(~stays)
+
+
+def _deadline(points: FloatArray, query: Query, seconds: float) -> Callable[[], None]:
+    end = time.monotonic() + seconds
+
+    def keep_going() -> None:
+        if time.monotonic() > end:
+            raise ComputationError(
+                "timeout",
+                f"{described(points, query)} did not end within compute_timeout {seconds:g} s: "
+                f"{how_to_shrink()}, or raise compute_timeout",
+            )
+
+    return keep_going

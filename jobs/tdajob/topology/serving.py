@@ -1,0 +1,80 @@
+"""The child's side of a kept process: its loop, its limits, and its end when the parent ends."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from tdajob.topology import wire
+
+Reply = Callable[[wire.Header, bytes], tuple[wire.Header, bytes]]
+
+_PARENT_CHECK_SECONDS = 0.5
+_SPARE_BYTES = 256 << 20
+"""Address space beyond the work's own: thread stacks, allocator arenas, lazy imports."""
+_SPARE_CPU_SECONDS = 2
+
+
+def serve(
+    request_fd: int,
+    reply_fd: int,
+    parent: int,
+    memory_bytes: int,
+    *,
+    load: Callable[[], None],
+    reply: Reply,
+) -> None:
+    """Answer requests by `reply` until the parent closes its end, or ends.
+
+    `load` imports what the work needs, before memory is bounded to `memory_bytes` more than that takes. A
+    request's header has the seconds that it may take in `timeout`.
+    """
+    # The parent decides what an interrupt from the terminal means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    load()
+    _bound_memory(memory_bytes)
+    try:
+        wire.send(reply_fd, {"ready": True})
+        while True:
+            header, payload = wire.receive(request_fd)
+            _bound_cpu_time(header["timeout"])
+            wire.send(reply_fd, *reply(header, payload))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the parent has: it may be killed in the middle of its work."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_CHECK_SECONDS)
+    os._exit(1)
+
+
+def _bound_memory(memory_bytes: int) -> None:
+    """Make a runaway fail with MemoryError instead of bringing the system's memory killer."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            in_use = int(statm.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        # Only Linux tells, and only Linux enforces the limit.
+        return
+    _lower_limit(resource.RLIMIT_AS, in_use + memory_bytes + _SPARE_BYTES)
+
+
+def _bound_cpu_time(timeout: float) -> None:
+    """End work that holds the interpreter lock, so that `_end_with` cannot run, without a parent."""
+    used = time.process_time()
+    allowed = timeout * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS
+    _lower_limit(resource.RLIMIT_CPU, math.ceil(used + allowed))
+
+
+def _lower_limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (soft, hard))

@@ -1,0 +1,119 @@
+"""What a valid upload message is: bytes into an `Upload`, or a `MessageError` that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from tdajob import strictjson
+from tdajob.errors import MessageError, Origin
+from tdajob.messages import Rules, document_of, identifier, kind_of, read_timestamp
+from tdajob.parameters import Question, question
+from tdajob.uploads.places import Place, parse_uri, shown
+
+FORMATS = ("csv", "npy", "npz", "parquet")
+_ENDINGS = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv",
+    ".npy": "npy", ".npz": "npz", ".parquet": "parquet",
+}  # fmt: skip
+_OPTIONS_OF = {"columns": ("csv", "parquet"), "key": ("npz",), "delimiter": ("csv",)}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a file is meant: its columns by name, its array, the sign between its cells."""
+
+    columns: tuple[str, ...] | None = None
+    key: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file and what is asked of its points; `own_timestamp` is false where Kafka's time stands in."""
+
+    job_id: str
+    uri: str
+    place: Place
+    format: str
+    options: Options
+    question: Question
+    timestamp_ms: int
+    own_timestamp: bool
+
+
+def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
+    """The upload in a message of the uploads route."""
+    raw, document = document_of(value, rules.limits.max_message_bytes)
+    named = "job_id" if document.get("job_id") is not None or "file_id" not in document else "file_id"
+    job_id = identifier(document, named)
+    try:
+        strictjson.check(raw, document)
+        uri, place = _place(document.get("uri"))
+        form = _format(document.get("format"), uri, place)
+        options = _options(document, form)
+        timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
+        asked = question(
+            document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
+        )
+    except MessageError as error:
+        error.key = job_id
+        raise
+    return Upload(job_id, uri, place, form, options, asked, timestamp, own)
+
+
+def _place(value: Any) -> tuple[str, Place]:
+    if value is None:
+        raise MessageError("missing_field", "uri: is missing")
+    if not isinstance(value, str):
+        raise MessageError("bad_uri", f"uri: must be a text, not {kind_of(value)}")
+    try:
+        return value, parse_uri(value)
+    except MessageError as error:
+        raise MessageError(error.code, f"uri: {error.reason}") from None
+
+
+def _format(value: Any, uri: str, place: Place) -> str:
+    if value is None:
+        ending = PurePosixPath(place.path).suffix
+        if ending.lower() not in _ENDINGS:
+            raise MessageError(
+                "unknown_format",
+                f"uri: {shown(uri)}: its ending {ending[:20]!r} names no format: add the field format,"
+                f" one of {', '.join(FORMATS)}",
+            )
+        return _ENDINGS[ending.lower()]
+    if not isinstance(value, str) or value not in FORMATS:
+        raise MessageError("unknown_format", f"format: {value!r:.60} is none of {', '.join(FORMATS)}")
+    return value
+
+
+def _options(document: Mapping[str, Any], form: str) -> Options:
+    for field, forms in _OPTIONS_OF.items():
+        if document.get(field) is not None and form not in forms:
+            raise MessageError("bad_field", f"{field}: belongs to {' and '.join(forms)}, not to {form}")
+    delimiter = _text(document, "delimiter")
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
+        raise MessageError(
+            "bad_field", f"delimiter: must be one ASCII character, no quote and no newline, not {delimiter!r}"
+        )
+    return Options(_columns(document.get("columns")), _text(document, "key"), delimiter)
+
+
+def _text(document: Mapping[str, Any], field: str) -> str | None:
+    value = document.get(field)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise MessageError("bad_field", f"{field}: must be a text that is not empty, not {value!r:.60}")
+    return value
+
+
+def _columns(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+        raise MessageError("bad_field", f"columns: must be a list of names, not {value!r:.60}")
+    if len(set(value)) < len(value):
+        raise MessageError("bad_field", f"columns: names one of them twice: {value!r:.60}")
+    return tuple(value)

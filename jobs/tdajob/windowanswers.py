@@ -1,0 +1,175 @@
+"""A fired window in, its answers out: a result or an error record, and an event where it is an alert."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from tdajob.answers import Answer, Done, checked_question, engine_limits, memory_meter
+from tdajob.comparison import Comparer, Comparison
+from tdajob.errors import MessageError, window_error_record
+from tdajob.events import alert_record
+from tdajob.features import feature_documents
+from tdajob.preprocess import Preprocessor, hausdorff_bound
+from tdajob.results import Effort, Subject, result_record
+from tdajob.settings import Input, Settings
+from tdajob.statebytes import StateError
+from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
+from tdajob.topology.engine import Engine
+from tdajob.topology.incremental.caches import MIN_POINTS, IncrementalCaches, applicable
+from tdajob.topology.incremental.machine_code import warm_up
+from tdajob.topology.values import ComputationError, Diagram, FloatArray
+from tdajob.windows.values import Firing, WindowInfo, identity
+
+_log = logging.getLogger(__name__)
+
+Answers = tuple[Sequence[Answer], bytes | None]
+"""The answers, and what the stream's next diagram is to be compared with (None: as before)."""
+
+
+class WindowAnswerer:
+    """Computes windows as the config says; holds engines, so it must be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._question = checked_question(settings)
+        query = self._question.query
+        self._errors_topic = settings.errors_topic
+        self._stream = settings.stream
+        self._max_points = settings.limits.max_points
+        self._max_bytes = settings.limits.max_message_bytes
+        self._preprocessor = Preprocessor(settings.stream.preprocess, query.algorithm, query.min_persistence)
+        compared = settings.stream.comparison
+        self._comparer = None if compared is None else Comparer(compared, query, settings.stream.preprocess)
+        self._engine = Engine(engine_limits(settings.limits))
+        limits = engine_limits(settings.limits)
+        self._caches = IncrementalCaches(settings.incremental_bytes, limits, self._engine.compute)
+        self._memory = memory_meter()
+        if applicable(query, MIN_POINTS, 1):
+            # The first window shall not wait for a compiler.
+            warm_up()
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def check_coordinates(self, points: FloatArray) -> None:
+        """Raise MessageError `wrong_dimension` for points that the config's scale does not fit."""
+        self._preprocessor.check_coordinates(points)
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a stream that is forgotten."""
+        self._caches.forget(key)
+
+    def stats(self) -> dict[str, int]:
+        """Counts and sizes of the incremental computation."""
+        return {f"incremental_{name}": value for name, value in asdict(self._caches.stats).items()}
+
+    def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
+        """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
+        window = window_document(firing.window, source.route, name)
+        result_id = identity(source.route, name, firing.window.identity)
+        try:
+            return self._computed(key, name, source, firing, window, result_id, previous)
+        except (MessageError, ComputationError) as error:
+            code, reason = error.code, error.reason
+        except Exception as error:
+            # An exception here would restart the job, which would meet the same window again, for ever.
+            _log.exception("cannot answer the window %s of %s", result_id, name)
+            code, reason = "internal_error", f"{type(error).__name__}: {error}"
+        record = window_error_record(source.route, name, window, result_id, code, reason)
+        return [Answer(self._errors_topic, *record, None, code)], None
+
+    def _computed(
+        self,
+        key: str,
+        name: str,
+        source: Input,
+        firing: Firing,
+        window: Mapping[str, Any],
+        result_id: str,
+        previous: bytes | None,
+    ) -> Answers:
+        self._check_size(firing.window)
+        begin = time.perf_counter()
+        diagram = self._diagram(key, firing)
+        comparison, state = self._compared(diagram, result_id, previous)
+        more = self._more(diagram, comparison)
+        effort = Effort(time.perf_counter() - begin, self._memory())
+        subject = Subject(result_id, name, source.route == "streams", firing.window.num_points, None, window)
+        record = result_record(subject, self._question, diagram, effort, self._max_bytes, more)
+        pairs = sum(len(bars) for bars in diagram.bars)
+        done = Done(firing.window.num_points, pairs, effort)
+        answers = [Answer(source.output_topic, *record, done, None)]
+        if comparison is not None and comparison.alert:
+            event = alert_record(name, result_id, window, comparison)
+            answers.append(Answer(self._stream.events_topic, *event, None, None))
+        # A later revision is compared with what came before the window, not with its own first revision.
+        return answers, state if firing.window.revision == 0 else None
+
+    def _check_size(self, window: WindowInfo) -> None:
+        if window.too_large:
+            raise MessageError(
+                "window_too_large",
+                f"the window has {window.num_points} points, more than max_points {self._max_points}: make"
+                ' the windows smaller, raise max_points, or set overflow to "landmarks"',
+            )
+
+    def _diagram(self, key: str, firing: Firing) -> Diagram:
+        query = self._question.query
+        prepared = self._preprocessor.prepare(firing.coordinates)
+        whole = not self._preprocessor.per_window and firing.window.covering_radius == 0.0
+        if whole and applicable(query, len(prepared.points), prepared.points.shape[1]):
+            return self._caches.diagram(key, firing.sequences, prepared.points, query)
+        diagram = self._engine.compute(prepared.points, query)
+        left_out = firing.window.covering_radius
+        bound = hausdorff_bound(query.algorithm, query.min_persistence, left_out)
+        bound += prepared.error_bound + diagram.error_bound
+        return replace(diagram, error_bound=bound)
+
+    def _compared(
+        self, diagram: Diagram, result_id: str, previous: bytes | None
+    ) -> tuple[Comparison | None, bytes | None]:
+        if self._comparer is None:
+            return None, None
+        try:
+            return self._comparer.compare(diagram, result_id, previous)
+        except StateError as error:
+            _log.warning("the previous diagram cannot be read, so nothing is compared: %s", error)
+            return self._comparer.compare(diagram, result_id, None)
+
+    def _more(self, diagram: Diagram, comparison: Comparison | None) -> dict[str, Any]:
+        more: dict[str, Any] = {}
+        if self._comparer is not None:
+            more["distance_to_previous"] = None if comparison is None else comparison.document()
+        if self._stream.features:
+            more["features"] = feature_documents(self._stream.features, diagram)
+        return more
+
+
+def window_document(window: WindowInfo, route: str, name: str) -> dict[str, Any]:
+    """What a message tells of a window."""
+    document: dict[str, Any] = {
+        "kind": window.kind,
+        "start": _moment(window.start),
+        "end": _moment(window.end),
+        "first_event": _moment(window.first_event),
+        "last_event": _moment(window.last_event),
+        "num_points": window.num_points,
+        "late": window.late,
+        "revision": window.revision,
+        "partial": window.partial,
+        "closed_by": window.closed_by,
+    }
+    if window.kind == "count":
+        document |= {"first_seq": window.first_seq, "last_seq": window.last_seq}
+    if window.kind == "session":
+        document["supersedes"] = [identity(route, name, one) for one in window.supersedes]
+    return document
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    if milliseconds is None or not EARLIEST_MS <= milliseconds <= LATEST_MS:
+        return None
+    return format_timestamp(milliseconds)

@@ -1,0 +1,1 @@
+"""The windows of a stream: what has arrived, what fires when, what is kept; pure numpy, without Flink."""

@@ -1,0 +1,36 @@
+"""No windows: each message by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tdajob.windows.content import content
+from tdajob.windows.machine import Machine, OnTime
+from tdajob.windows.rows import Rows
+from tdajob.windows.values import Firing
+
+
+@dataclass(frozen=True)
+class _OneFiring(OnTime):
+    firings: int = 1
+
+
+class SingleMachine(Machine[_OneFiring]):
+    """Fires each message that has points at once; nothing is late, nothing waits, no point is kept."""
+
+    def _plan(self, rows: Rows) -> _OneFiring:  # noqa: ARG002 -- as the base has it
+        return _OneFiring()
+
+    def _carry_out(self, rows: Rows, plan: _OneFiring) -> list[Firing]:  # noqa: ARG002 -- likewise
+        return [self._firing(content(rows), closed_by="message")]
+
+    def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:  # noqa: ARG002
+        return [], True
+
+    def _own_header(self) -> dict[str, Any]:
+        return {}
+
+    def _load_own(self, header: Mapping[str, Any], tables: Mapping[int, bytes]) -> None:
+        pass

@@ -1,0 +1,167 @@
+"""Where the points of a stream are: each once, in bins that only grow, cut into chunks for the state.
+
+A bin is what is kept and dropped as a whole: a pane, a part of a session, or the ring of a count window.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tdajob.windows.codec import POINTS, chunk_id, index_of, packed_rows, unpacked_rows
+from tdajob.windows.rows import Rows, joined
+
+MERGED = 64  # a chunk with fewer points is written again, longer, when the next ones come
+LARGEST = 1024  # points of a chunk
+
+
+@dataclass
+class _Chunk:
+    """The rows of a bin from number `start` to before number `stop`."""
+
+    id: int
+    start: int
+    stop: int
+
+
+class _Bin:
+    """Rows in arrival order in arrays with room to grow; rows once given out are never overwritten."""
+
+    def __init__(self, first: Rows) -> None:
+        self.chunks: deque[_Chunk] = deque()
+        self.stop = len(first)
+        self._base = 0  # number of the row that lies first in the arrays
+        self._room = first
+
+    def append(self, rows: Rows) -> None:
+        begin, end = self.stop - self._base, self.stop - self._base + len(rows)
+        if end > len(self._room):
+            self._grow(len(rows))
+            begin, end = self.stop - self._base, self.stop - self._base + len(rows)
+        self._room.sequences[begin:end] = rows.sequences
+        self._room.times[begin:end] = rows.times
+        self._room.coordinates[begin:end] = rows.coordinates
+        self.stop += len(rows)
+
+    def rows(self) -> Rows:
+        """A view of all rows whose chunks are kept."""
+        return self.between(self.chunks[0].start, self.stop)
+
+    def between(self, start: int, stop: int) -> Rows:
+        return self._room.part(start - self._base, stop - self._base)
+
+    def _grow(self, more: int) -> None:
+        kept = self.rows()
+        room = 2 * (len(kept) + more)
+        dimension = kept.coordinates.shape[1]
+        self._base = self.stop - len(kept)
+        self._room = Rows(
+            np.empty(room, np.int64), np.empty(room, np.int64), np.empty((room, dimension), np.float64)
+        )
+        self._room.sequences[: len(kept)] = kept.sequences
+        self._room.times[: len(kept)] = kept.times
+        self._room.coordinates[: len(kept)] = kept.coordinates
+
+
+class PointStore:
+    """The bins of a stream, and which of their chunks the state does not have yet.
+
+    A message rewrites at most one chunk of fewer than 64 points per bin it adds to, and a bin of n points
+    has at most n/64 + 1 chunks.
+    """
+
+    def __init__(self) -> None:
+        self.next_chunk = 0
+        self._bins: dict[int, _Bin] = {}
+        self._unsaved: dict[int, tuple[int, _Chunk]] = {}
+        self._dropped: list[int] = []
+        self._saved_below = 0
+
+    def load(self, chunks: Mapping[int, bytes], next_chunk: int) -> None:
+        """Take up the chunks of the state; new ones are numbered from `next_chunk` on."""
+        self.next_chunk = self._saved_below = next_chunk
+        parts: dict[int, list[Rows]] = {}
+        ids: dict[int, list[int]] = {}
+        for chunk in sorted(chunks):
+            bin_id, rows = unpacked_rows(chunks[chunk])
+            parts.setdefault(bin_id, []).append(rows)
+            ids.setdefault(bin_id, []).append(index_of(chunk))
+        for bin_id, found in parts.items():
+            loaded = _Bin(joined(found))
+            start = 0
+            for chunk, rows in zip(ids[bin_id], found, strict=True):
+                loaded.chunks.append(_Chunk(chunk, start, start + len(rows)))
+                start += len(rows)
+            self._bins[bin_id] = loaded
+
+    def bins(self) -> Iterable[int]:
+        return self._bins.keys()
+
+    def __contains__(self, bin_id: int) -> bool:
+        return bin_id in self._bins
+
+    def rows(self, bin_id: int) -> Rows:
+        """All rows of a bin, in the order in which they came."""
+        return self._bins[bin_id].rows()
+
+    def append(self, bin_id: int, rows: Rows) -> None:
+        """Add at least one row to a bin, which may be a new one."""
+        grown = self._bins.get(bin_id)
+        if grown is None:
+            # Copied, since the first rows are the room: they must not be the message's own arrays.
+            grown = self._bins[bin_id] = _Bin(_copied(rows))
+        else:
+            grown.append(rows)
+        self._cut(bin_id, grown)
+
+    def replace(self, bin_id: int, rows: Rows) -> None:
+        """Put other rows, at least one, in place of a bin's."""
+        self.drop(bin_id)
+        self.append(bin_id, rows)
+
+    def drop(self, bin_id: int) -> None:
+        for chunk in self._bins.pop(bin_id).chunks:
+            self._forget(chunk)
+
+    def drop_oldest(self, bin_id: int, keep: int) -> None:
+        """Drop the oldest chunks that the newest `keep` rows do not need."""
+        ring = self._bins[bin_id]
+        while ring.chunks[0].stop <= ring.stop - keep:
+            self._forget(ring.chunks.popleft())
+
+    def changes(self) -> tuple[dict[int, bytes], list[int]]:
+        """Chunks to put and to drop since the last call."""
+        puts = {
+            chunk_id(chunk.id, POINTS): packed_rows(
+                bin_id, self._bins[bin_id].between(chunk.start, chunk.stop)
+            )
+            for bin_id, chunk in self._unsaved.values()
+        }
+        dropped, self._dropped = self._dropped, []
+        self._unsaved.clear()
+        self._saved_below = self.next_chunk
+        return puts, dropped
+
+    def _cut(self, bin_id: int, grown: _Bin) -> None:
+        """Give the rows that are in no chunk yet to the last chunk while it is small, then to new ones."""
+        tail = grown.chunks[-1] if grown.chunks else None
+        cut = tail.stop if tail else 0
+        while cut < grown.stop:
+            if tail is None or tail.stop - tail.start >= MERGED:
+                tail = _Chunk(self.next_chunk, cut, cut)
+                self.next_chunk += 1
+                grown.chunks.append(tail)
+            tail.stop = cut = min(grown.stop, tail.start + LARGEST)
+            self._unsaved[tail.id] = (bin_id, tail)
+
+    def _forget(self, chunk: _Chunk) -> None:
+        self._unsaved.pop(chunk.id, None)
+        if chunk.id < self._saved_below:
+            self._dropped.append(chunk_id(chunk.id, POINTS))
+
+
+def _copied(rows: Rows) -> Rows:
+    return Rows(rows.sequences.copy(), rows.times.copy(), rows.coordinates.copy())

@@ -1,0 +1,81 @@
+"""schemas list, check, register."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+from tdaflink.cli.jobs import ConfigFile
+
+schemas_app = typer.Typer(help="The schemas of the messages, and what a registry has.", no_args_is_help=True)
+app.add_typer(schemas_app, name="schemas")
+
+Registry = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        envvar="SCHEMA_REGISTRY_URL",
+        metavar="URL",
+        help="Confluent-compatible schema registry; default: the config's or the environment's.",
+        show_envvar=False,
+    ),
+]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Schemas, topics or subjects; default: all.", show_default=False)
+]
+
+
+@command(schemas_app, "list")
+def schemas_list(session: Session, registry: Registry = None, config: ConfigFile = None) -> None:
+    """Shipped schemas and the registry's versions, side by side."""
+    from tdaflink.adapters.profiles import load_schemas
+    from tdaflink.cli.wiring import registry_of
+    from tdaflink.display.schemas import show_schemas
+    from tdaflink.services.schemas import list_schemas
+
+    with registry_of(session, registry, config) as opened:
+        show_schemas(list_schemas(opened, load_schemas()))
+
+
+@command(schemas_app, "check")
+def schemas_check(
+    session: Session, names: Names = None, registry: Registry = None, config: ConfigFile = None
+) -> None:
+    """Ask the registry whether the shipped schemas go with its versions; exit code 1 where one does not."""
+    from tdaflink.adapters.profiles import load_schemas
+    from tdaflink.cli.wiring import registry_of
+    from tdaflink.display.schemas import show_checks
+    from tdaflink.services.schemas import check_schemas, choose_schemas, raise_if_incompatible
+
+    chosen = choose_schemas(load_schemas(), names or [])
+    with registry_of(session, registry, config) as opened:
+        checks = check_schemas(opened, chosen)
+    show_checks(checks)
+    raise_if_incompatible(checks)
+
+
+@command(schemas_app, "register")
+def schemas_register(
+    session: Session,
+    names: Names = None,
+    registry: Registry = None,
+    config: ConfigFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Register what the registry does not have, after asking whether it goes with what it has."""
+    from tdaflink.adapters.profiles import load_schemas
+    from tdaflink.cli.wiring import registry_of
+    from tdaflink.display.schemas import show_schema_changes
+    from tdaflink.services.schemas import choose_schemas, plan_register, register_schemas
+
+    chosen = choose_schemas(load_schemas(), names or [])
+    with registry_of(session, registry, config) as opened:
+        if dry_run:
+            show_schema_changes(plan_register(opened, chosen), dry_run=True)
+            return
+        reporter = session.reporter()
+        reporter.note(f"schema registry at {opened.url}")
+        show_schema_changes(register_schemas(opened, chosen, reporter))

@@ -1,0 +1,133 @@
+"""The shipped schemas against a schema registry: list, check, register."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from tdaflink.adapters.schema_registry import SchemaRegistry
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError, Incompatible, NotFound
+from tdaflink.domain.layers import Resolved
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.schemas import (
+    SchemaChanges,
+    SchemaCheck,
+    SchemaStatus,
+    ShippedSchema,
+    schema_differences,
+    standing,
+)
+
+_PARALLEL_CALLS = 4
+_SHOWN_DIFFERENCES = 20
+
+
+def registry_address(env: Environment, resolved: Resolved) -> str:
+    """The registry of a config, else of its environment."""
+    address = resolved.config.schema_registry_url or env.endpoints.schema_registry
+    if not address:
+        raise no_registry(f"the environment {env.name} has no schema registry")
+    return address
+
+
+def no_registry(reason: str) -> ConfigError:
+    """The error of a call that needs a registry and has none."""
+    return ConfigError(
+        reason, hint="set SCHEMA_REGISTRY_URL, or give --registry URL, or a --config with schema_registry_url"
+    )
+
+
+def choose_schemas(shipped: Sequence[ShippedSchema], names: Sequence[str]) -> tuple[ShippedSchema, ...]:
+    """The schemas with these names, of these topics or of these subjects; all where none is named."""
+    known = {key: schema for schema in shipped for key in (schema.name, schema.topic, schema.subject)}
+    for name in names:
+        if name not in known:
+            raise NotFound(
+                f"no schema {name!r} is shipped", hint=f"one of {', '.join(s.name for s in shipped)}"
+            )
+    chosen = [known[name] for name in names]
+    return tuple(schema for schema in shipped if schema in chosen) if names else tuple(shipped)
+
+
+def list_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> list[SchemaStatus]:
+    """Shipped and registered side by side."""
+    with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+        return list(pool.map(lambda schema: _status(registry, schema), shipped))
+
+
+def check_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> list[SchemaCheck]:
+    """Whether each shipped schema is, or may become, a version of its subject."""
+    statuses = list_schemas(registry, shipped)
+    with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+        return list(pool.map(lambda status: _check(registry, status), statuses))
+
+
+def raise_if_incompatible(checks: Sequence[SchemaCheck]) -> None:
+    """Raise `Incompatible` that names every subject that the registry would refuse, and what differs."""
+    refused = [check for check in checks if not check.compatible]
+    if not refused:
+        return
+    subjects = ", ".join(f"{check.status.schema.subject} ({check.level})" for check in refused)
+    raise Incompatible(
+        f"the registry's latest versions do not go with the shipped schemas: {subjects}",
+        hint="tdaflink schemas list shows the versions; the registry sets each subject's compatibility level",
+        detail="\n".join(line for check in refused for line in _told(check)),
+    )
+
+
+def register_schemas(
+    registry: SchemaRegistry, shipped: Sequence[ShippedSchema], reporter: Reporter
+) -> SchemaChanges:
+    """Register what is not there, all of it or, where one is incompatible, nothing."""
+    with reporter.step("Schemas") as step:
+        planned = plan_register(registry, shipped)
+        wanted = [schema for schema in shipped if schema.subject in planned.registered]
+        if not wanted:
+            step.unchanged(f"all {len(shipped)} there, unchanged")
+            return planned
+        for done, schema in enumerate(wanted):
+            step.advance(done, len(wanted))
+            registry.register(schema.subject, schema.text)
+        after = list_schemas(registry, shipped)
+    return SchemaChanges(planned.registered, planned.unchanged, tuple(after))
+
+
+def plan_register(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> SchemaChanges:
+    """What `register_schemas` would do; `Incompatible` where it would refuse."""
+    checks = check_schemas(registry, shipped)
+    raise_if_incompatible(checks)
+    statuses = [check.status for check in checks]
+    new = tuple(status.schema.subject for status in statuses if status.registered is None)
+    old = tuple(status.schema.subject for status in statuses if status.registered is not None)
+    return SchemaChanges(new, old, tuple(statuses))
+
+
+def _status(registry: SchemaRegistry, schema: ShippedSchema) -> SchemaStatus:
+    versions = registry.versions(schema.subject)
+    return standing(schema, versions, registry.find(schema.subject, schema.text) if versions else None)
+
+
+def _check(registry: SchemaRegistry, status: SchemaStatus) -> SchemaCheck:
+    subject, text = status.schema.subject, status.schema.text
+    level = registry.level(subject)
+    if status.state != "behind":
+        return SchemaCheck(status, level, compatible=True)
+    compatible, reasons = registry.compatible(subject, text)
+    return SchemaCheck(status, level, compatible, reasons, _differences(registry, status.schema))
+
+
+def _differences(registry: SchemaRegistry, schema: ShippedSchema) -> tuple[str, ...]:
+    latest = registry.latest(schema.subject)
+    try:
+        there = json.loads(latest.text) if latest and latest.text else None
+    except ValueError:
+        return ("the latest version is no JSON Schema",)
+    return tuple(islice(schema_differences(there, json.loads(schema.text)), _SHOWN_DIFFERENCES))
+
+
+def _told(check: SchemaCheck) -> list[str]:
+    lines = [*check.reasons, *check.differences]
+    return [f"{check.status.schema.subject}: {line}" for line in lines or ["the registry gives no reason"]]

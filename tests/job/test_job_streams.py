@@ -1,0 +1,272 @@
+"""The job's work on streams without Flink: what is kept, what memory may lose, what each window answers."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from settings_json import settings_document
+from tdajob import settings, streams
+from tdajob.answers import Answer
+from tdajob.readers import StreamReader
+from tdajob.streams import StreamAnswerer
+
+KAFKA_TIME = 1_704_110_400_000
+COUNT = {"kind": "count", "size": 8, "slide": 4, "timeout_ms": 1000, "state_ttl_ms": 60_000}
+NONE = {"kind": "none", "state_ttl_ms": 60_000}
+TUMBLING = {"kind": "tumbling", "size_ms": 1000, "offset_ms": 0, "timeout_ms": None, "state_ttl_ms": 60_000}
+
+
+class Pieces(dict[int, bytes]):
+    """What Flink's keyed state holds of one stream."""
+
+    def pieces(self) -> dict[int, bytes]:
+        return dict(self)
+
+    def put(self, number: int, content: bytes) -> None:
+        self[number] = content
+
+    def drop(self, number: int) -> None:
+        self.pop(number, None)
+
+
+def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) -> settings.Settings:
+    topic, output = (
+        ("tda_jobs", "tda_results") if route == "requests" else ("tda_stream_input", "tda_stream_output")
+    )
+    source = {
+        "route": route,
+        "topic": topic,
+        "output_topic": output,
+        "source_parallelism": 1,
+        "window": window,
+    }
+    return settings.load(json.dumps(settings_document(inputs=[source], **changes)))
+
+
+class Job:
+    """One job with its streams; `fresh` makes what is in memory anew, as a restart does."""
+
+    def __init__(self, window: dict[str, Any], **changes: Any) -> None:
+        self.settings = chosen(window, **changes)
+        self.reader = StreamReader(self.settings, 0)
+        self.answerer = StreamAnswerer(self.settings)
+        self.stores: dict[str, Pieces] = {}
+        self.offset = 0
+
+    def fresh(self) -> None:
+        self.answerer.close()
+        self.answerer = StreamAnswerer(self.settings)
+
+    def send(self, points: Any, stream: str = "s", now: int = 0, **fields: Any) -> list[dict[str, Any]]:
+        document = {"stream_id": stream, "timestamp": KAFKA_TIME, "points": points, **fields}
+        if self.settings.inputs[0].route == "requests":
+            document = {"job_id": stream, "timestamp": KAFKA_TIME, "point_cloud": {"points": points}}
+        key, content = self.reader.read(json.dumps(document).encode(), 0, self.offset, KAFKA_TIME)
+        self.offset += 1
+        store = self.stores.setdefault(key, Pieces())
+        return told(self.answerer.message(key, content, store, now))
+
+    def tick(self, now: int, stream: str = "s") -> list[dict[str, Any]]:
+        key = f"streams/{stream}"
+        return told(self.answerer.tick(key, self.stores.setdefault(key, Pieces()), now))
+
+
+def told(answers: Iterator[Answer]) -> list[dict[str, Any]]:
+    """What the answers say, without what differs from run to run."""
+    found = []
+    for answer in answers:
+        document = json.loads(answer.value)
+        for name in ("timestamp", "computation_info"):
+            document.pop(name, None)
+        found.append({"topic": answer.topic, **document})
+    return found
+
+
+@pytest.fixture
+def jobs() -> Iterator[Any]:
+    made: list[Job] = []
+
+    def make(window: dict[str, Any], **changes: Any) -> Job:
+        made.append(Job(window, **changes))
+        return made[-1]
+
+    yield make
+    for job in made:
+        job.answerer.close()
+
+
+def cloud(count: int, seed: int) -> list[list[float]]:
+    numbers = random.Random(seed)
+    return [[round(numbers.random(), 2), round(numbers.random(), 2)] for _ in range(count)]
+
+
+EVERYTHING: dict[str, Any] = {
+    "preprocess": {
+        "embed": None,
+        "scale": {"kind": "fixed", "offset": [0.5, 0.5], "factor": [2.0, 2.0]},
+        "landmarks": None,
+    },
+    "distance_to_previous": {
+        "metric": "bottleneck",
+        "order": None,
+        "dimensions": [0, 1],
+        "threshold": 0.01,
+        "max_bars": 100,
+    },
+    "windows__dedup_ids": 3,
+}
+
+
+@pytest.mark.parametrize("window", [{**COUNT, "size": 40}, TUMBLING, NONE])
+def test_a_restart_after_any_message_changes_no_answer(jobs: Any, window: dict[str, Any]) -> None:
+    kept, restarted = jobs(window, **EVERYTHING), jobs(window, **EVERYTHING)
+    for number in range(30):
+        fields = {"timestamp": KAFKA_TIME - 60_000 + 700 * number, "message_id": f"m{number // 6}"}
+        answers = kept.send(cloud(7, number), f"s{number % 3}", **fields)
+        restarted.fresh()
+        assert restarted.send(cloud(7, number), f"s{number % 3}", **fields) == answers
+    assert kept.stores == restarted.stores
+    assert kept.answerer.stats()["duplicate_messages"] == 15
+
+
+def test_streams_that_leave_the_memory_come_back_from_their_pieces(
+    jobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roomy = jobs({**COUNT, "size": 40})
+    expected = [roomy.send(cloud(3, number), f"s{number % 5}") for number in range(100)]
+    monkeypatch.setattr(streams, "CACHED_BYTES", 2000)
+    cramped = jobs({**COUNT, "size": 40})
+    assert [cramped.send(cloud(3, number), f"s{number % 5}") for number in range(100)] == expected
+    assert cramped.answerer.stats()["streams_in_memory"] < 5
+    assert cramped.answerer.stats()["window_cache_bytes"] < 3000
+
+
+def test_what_is_refused_or_was_here_before_moves_no_embedding(jobs: Any) -> None:
+    """Values 0, 1, 2, … with delay 1 and dimension 2: pairs of neighbours, whatever lies between."""
+    embed = {"delay": 1, "dimension": 2, "stride": 1, "max_gap_ms": None}
+    scale = {"kind": "none", "offset": [], "factor": []}
+    job = jobs(
+        {**NONE},
+        preprocess={"embed": embed, "scale": scale, "landmarks": None},
+        windows__dedup_ids=5,
+    )
+    first = job.send([[0.0], [1.0], [2.0]], message_id="a")
+    assert first[0]["window"]["num_points"] == 2
+    assert job.send([[7.0], [8.0]], message_id="a") == []
+    assert [one["code"] for one in job.send([[7.0, 8.0]], message_id="b")] == ["wrong_dimension"]
+    (last,) = job.send([[3.0]], message_id="c")
+    assert last["window"]["num_points"] == 1
+    # (0, 1) and (1, 2) are √2 apart.
+    (pair,) = [p for p in first[0]["tda_results"]["persistence_pairs"] if p["death"] != "inf"]
+    assert pair["death"] == pytest.approx(math.sqrt(2))
+
+
+def test_a_window_with_too_many_points_is_one_error_record(jobs: Any) -> None:
+    job = jobs(TUMBLING, limits__max_points=10)
+    for part in range(4):
+        assert job.send(cloud(6, part), timestamp=KAFKA_TIME) == []
+    (record,) = job.send(cloud(1, 9), timestamp=KAFKA_TIME + 6500)
+    assert (record["topic"], record["code"], record["stream_id"]) == ("tda_errors", "window_too_large", "s")
+    assert record["window"]["num_points"] == 24
+    assert "24 points, more than max_points 10" in record["reason"]
+    assert sum(len(piece) for piece in job.stores["streams/s"].values()) < 2000
+
+
+def test_or_it_is_answered_from_landmarks_with_the_bound_of_the_error(jobs: Any) -> None:
+    job = jobs(TUMBLING, limits__max_points=10, windows__overflow="landmarks")
+    grid = [[x / 4, y / 4] for x in range(5) for y in range(5)]
+    for start in range(0, 25, 5):
+        assert job.send(grid[start : start + 5], timestamp=KAFKA_TIME) == []
+    key, content = job.reader.read(
+        json.dumps({"stream_id": "s", "timestamp": KAFKA_TIME + 6500, "points": [[0, 0]]}).encode(),
+        0,
+        99,
+        KAFKA_TIME + 6500,
+    )
+    (answer,) = job.answerer.message(key, content, job.stores[key], 0)
+    result = json.loads(answer.value)
+    assert result["window"]["num_points"] == 25
+    assert len([p for p in result["tda_results"]["persistence_pairs"] if p["dimension"] == 0]) <= 10
+    bound = result["computation_info"]["error_bound"]
+    # Ten of 25 grid points leave one at least a grid step away; all lie within the square's diagonal.
+    assert 2 * 0.25 <= bound <= 2 * math.sqrt(2)
+
+
+def test_late_points_are_told_by_their_place_in_the_message(jobs: Any) -> None:
+    job = jobs(TUMBLING)
+    job.send(cloud(2, 0), timestamp=KAFKA_TIME + 20_000)
+    times = [KAFKA_TIME, KAFKA_TIME + 20_100, KAFKA_TIME + 1]
+    (record,) = job.send(cloud(3, 1), timestamps=times)
+    assert (record["code"], record["late"]) == ("late", {"count": 2, "points": [0, 2]})
+    assert record["original"]["length"] > 0
+    assert job.answerer.stats()["late_points"] == 2
+
+
+def test_a_stream_is_forgotten_after_its_time_and_a_stale_timer_does_nothing(jobs: Any) -> None:
+    job = jobs(COUNT)
+    job.send(cloud(3, 0), now=1000)
+    key = "streams/s"
+    assert job.answerer.timer_to_set(key) == 2000
+    assert job.answerer.timer_to_set(key) is None, "one timer is enough"
+    (partial,) = job.tick(2000)
+    assert (partial["window"]["partial"], partial["window"]["closed_by"]) == (True, "timeout")
+    assert job.answerer.timer_to_set(key) == 61_000
+    assert job.tick(61_000) == []
+    assert job.stores[key] == {}
+    assert job.answerer.timer_to_set(key) is None
+    assert job.tick(70_000) == []
+    assert job.stores[key] == {}
+    assert job.answerer.stats()["expired_streams"] == 1
+
+
+def test_diagrams_are_compared_with_the_one_before_also_after_a_restart(jobs: Any) -> None:
+    job = jobs(NONE, **EVERYTHING)
+    small, large = [[0, 0], [0.1, 0]], [[0, 0], [0.4, 0]]
+    (first,) = job.send(small)
+    assert first["tda_results"]["distance_to_previous"] is None
+    job.fresh()
+    second, event = job.send(large)
+    # Scaled by two, the finite bars of H0 are [0, 0.2) and [0, 0.8): each is cheaper matched to the diagonal.
+    compared = second["tda_results"]["distance_to_previous"]
+    assert compared["distance"] == pytest.approx(0.4)
+    assert compared["alert"] is True
+    assert (event["topic"], event["kind"], event["result_id"]) == ("tda_events", "alert", second["id"])
+
+
+def test_features_have_the_same_ranges_in_every_window(jobs: Any) -> None:
+    curve = {
+        "kind": "betti_curve",
+        "dimension": 0,
+        "range": [0.0, 1.0],
+        "resolution": 3,
+        "essential": "clamp",
+    }
+    job = jobs(NONE, features=[curve])
+    (result,) = job.send([[0, 0], [0.6, 0]])
+    (feature,) = result["tda_results"]["features"]
+    assert feature["values"] == [2.0, 2.0, 1.0]
+
+
+def test_the_points_of_a_job_may_be_windowed_too(jobs: Any) -> None:
+    job = jobs(COUNT, route="requests")
+    assert job.send(cloud(5, 0), "j") == []
+    (result,) = job.send(cloud(5, 1), "j")
+    assert (result["topic"], result["job_id"], result["stream_id"]) == ("tda_results", "j", None)
+    assert (result["window"]["first_seq"], result["window"]["last_seq"]) == (1, 8)
+
+
+def test_a_sliding_window_is_computed_incrementally_and_equals_a_recomputation(jobs: Any) -> None:
+    kept = jobs({**COUNT, "size": 60, "slide": 3})
+    anew = jobs({**COUNT, "size": 60, "slide": 3}, query__engine="gudhi")
+    for number in range(50):
+        points = [[round(x, 1), round(y, 1)] for x, y in cloud(3, number)]
+        assert kept.send(points) == anew.send(points)
+    stats = kept.answerer.stats()
+    assert stats["incremental_hits"] > 20
+    assert stats["incremental_bytes_held"] > 0
+    assert anew.answerer.stats()["incremental_hits"] == 0

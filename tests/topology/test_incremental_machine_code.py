@@ -1,0 +1,75 @@
+"""The kernels come out of the bundle, a machine compiles them once, and the diagrams do not need them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from incremental_cases import FirstWorker, gudhi_bars, run_worker
+from tdajob.topology.incremental.caches import ENGINE
+from tdajob.topology.incremental.machine_code import private_folder
+from topology_cases import query
+
+JOBS = str(Path(__file__).parents[2] / "jobs")
+
+
+@pytest.fixture
+def expected_bars() -> list[str]:
+    """Of the last window of the worker's stream."""
+    points = np.random.default_rng(7).uniform(size=(110, 2))
+    return [bits.hex() for bits in gudhi_bars(points[10:], query())]
+
+
+def test_of_two_workers_from_the_bundle_one_compiles(
+    first_workers: list[FirstWorker], expected_bars: list[str]
+) -> None:
+    for worker in first_workers:
+        assert worker.warm
+        assert ".jar" in worker.source
+        assert (worker.engine, worker.bars) == (ENGINE, expected_bars)
+    by_compiled = sorted(first_workers, key=lambda worker: worker.compiled)
+    assert by_compiled[0].compiled == 0 < by_compiled[1].compiled
+    assert by_compiled[0].read == by_compiled[1].compiled + by_compiled[1].read
+
+
+@pytest.mark.usefixtures("first_workers")
+def test_nobody_else_may_write_where_code_is_executed_from(kernel_cache: Path) -> None:
+    folder = kernel_cache / "kernels"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert all(path.stat().st_uid == os.getuid() for path in folder.rglob("*"))
+
+
+def test_without_numba_the_ordinary_algorithm_answers_and_the_log_says_so_once(
+    tmp_path: Path, expected_bars: list[str]
+) -> None:
+    worker, log = run_worker(JOBS, "--without-numba", cache=tmp_path)
+    assert not worker.warm
+    assert worker.engine in {"gudhi:ripser", "redzed"}
+    assert worker.bars == expected_bars
+    assert log.count("incremental persistence is off, every window is computed anew") == 1
+    assert "No module named 'numba'" in log
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("trap", ["open to all", "a link", "a file"])
+def test_a_folder_that_others_may_control_is_not_used(
+    trap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = tmp_path / "cache" / "kernels"
+    wanted.parent.mkdir()
+    if trap == "open to all":
+        wanted.mkdir()
+        wanted.chmod(0o777)
+    elif trap == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        wanted.symlink_to(tmp_path / "elsewhere")
+    else:
+        wanted.touch()
+    monkeypatch.setenv("TDAFLINK_CACHE_DIR", str(wanted.parent))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    folder = private_folder()
+    assert folder == tmp_path / "home" / "tdaflink" / "kernels"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -1,0 +1,76 @@
+"""A machine's vibration, from values to an alert: embedding, landmarks, diagram, comparison and feature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+from tdajob.comparison import Comparer, Comparison
+from tdajob.embedding import Embedder
+from tdajob.events import alert_record
+from tdajob.features import feature_documents
+from tdajob.preprocess import Preprocessor
+from tdajob.streamsettings import (
+    ComparisonSettings,
+    EmbedSettings,
+    Landscape,
+    PreprocessSettings,
+    ScaleSettings,
+)
+from tdajob.topology.values import FloatArray
+from topology_cases import MakeEngine, query
+
+WINDOW = 120
+EMBED = EmbedSettings(delay=10, dimension=2, stride=1, max_gap_ms=100)
+PREPROCESS = PreprocessSettings(EMBED, ScaleSettings("none", (), ()), 60)
+# A turning machine's loop is 1.4 long or more; the landmarks may err by 2 · 0.16.
+ALERTS = ComparisonSettings("bottleneck", None, (1,), 0.4, 1000)
+LOOP = Landscape(1, (0.0, 2.0), "clamp", 21, 1)
+
+
+def vibration() -> FloatArray:
+    """A sine of period 40, that stops turning for a while, and turns again; with some noise."""
+    samples = np.arange(8 * WINDOW)
+    turning = np.sin(samples * 2 * np.pi / 40)
+    turning[3 * WINDOW : 5 * WINDOW] = 0.0
+    return turning + np.random.default_rng(0).normal(0, 0.02, len(samples))
+
+
+def test_a_machine_that_stops_and_starts_raises_two_alerts(make_engine: MakeEngine) -> None:
+    values = vibration()
+    times = np.arange(len(values)) * 50
+    # Silence of ten seconds before it stops and before it starts: no vector reaches across.
+    times[3 * WINDOW :] += 10_000
+    times[5 * WINDOW :] += 10_000
+    engine, asked = make_engine(), query()
+    preprocessor = Preprocessor(PREPROCESS, asked.algorithm, asked.min_persistence)
+    embedded: bytes | None = None
+    previous: bytes | None = None
+    comparisons: list[Comparison | None] = []
+    heights = []
+    for number, begin in enumerate(range(0, len(values), WINDOW)):
+        # Every object is made anew from bytes, as after a restore.
+        embedder = Embedder(EMBED, embedded)
+        points, at = embedder.embed(values[begin : begin + WINDOW, None], times[begin : begin + WINDOW])
+        embedded = embedder.state()
+        assert len(at) == (WINDOW - 10 if number in (0, 3, 5) else WINDOW)
+        window = preprocessor.prepare(points)
+        assert 0 < window.error_bound < 0.35
+        diagram = engine.compute(window.points, asked)
+        comparer = Comparer(ALERTS, asked, PREPROCESS)
+        comparison, previous = comparer.compare(
+            diagram, hashlib.sha256(bytes([number])).hexdigest(), previous
+        )
+        comparisons.append(comparison)
+        (landscape,) = feature_documents([LOOP], diagram)
+        heights.append(max(landscape["values"]))
+    assert comparisons[0] is None
+    alerts = [number for number, found in enumerate(comparisons) if found is not None and found.alert]
+    assert alerts == [3, 5]
+    turning = [number for number, height in enumerate(heights) if height > 0.5]
+    assert turning == [0, 1, 2, 5, 6, 7]
+    told = comparisons[3]
+    assert told is not None
+    record = json.loads(alert_record("machine", "ab" * 32, {"kind": "count"}, told)[1])
+    assert record["distance_to_previous"]["previous_id"] == hashlib.sha256(bytes([2])).hexdigest()

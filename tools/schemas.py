@@ -1,0 +1,123 @@
+"""Writes what is made from the message models: profiles/schemas/*.json and the tables of docs/messages.md.
+
+python tools/schemas.py            writes both
+python tools/schemas.py --check    writes nothing, and fails where something would change
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tdaflink.adapters.profiles import schema_path  # noqa: E402
+from tdaflink.domain.message_models.documents import MODELS, json_schema  # noqa: E402
+
+PAGE = ROOT / "docs" / "messages.md"
+_BLOCK = re.compile(r"(<!-- made from the models: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    wanted = {schema_path(name): _json(json_schema(name)) + "\n" for name in MODELS}
+    wanted[PAGE] = page(PAGE.read_text(encoding="utf-8"))
+    stale = sorted(set(schema_path("x").parent.glob("*.json")) - set(wanted))
+    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" not in sys.argv[1:]:
+        for path in changed:
+            path.write_text(wanted[path], encoding="utf-8")
+        for path in stale:
+            path.unlink()
+        return 0
+    for path in [*changed, *stale]:
+        print(f"{path.relative_to(ROOT)} is not what the models say: python tools/schemas.py")
+    return 1 if changed or stale else 0
+
+
+def page(text: str) -> str:
+    """The page with each of its marked blocks made anew."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{_block(found[2])}{found[3]}", text)
+
+
+def _block(name: str) -> str:
+    if name == "parts":
+        return "".join(f"\n### {part}\n\n{_described(schema)}" for part, schema in sorted(_parts().items()))
+    document = json_schema(name)
+    shown = "\n".join(f"```json\n{_json(example)}\n```\n" for example in document["examples"])
+    return f"\n{_described(document)}\n{shown}"
+
+
+def _parts() -> dict[str, Any]:
+    """The objects that messages hold; one that several messages share must be the same in all of them."""
+    parts: dict[str, Any] = {}
+    for name in MODELS:
+        for part, schema in json_schema(name).get("$defs", {}).items():
+            assert parts.setdefault(part, schema) == schema, f"{part} is two different things"
+    return parts
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    rows = "".join(_rows(schema["properties"], schema.get("required", ())))
+    return f"{schema['description']}\n\n| field | | type | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def _rows(properties: Mapping[str, Any], required: Iterable[str]) -> Iterable[str]:
+    for name, schema in properties.items():
+        must = "required" if name in required else ""
+        yield f"| `{name}` | {must} | {words(schema)} | {schema['description']} |\n"
+
+
+def words(schema: Mapping[str, Any]) -> str:
+    """What a value of the schema is, in words."""
+    if "anyOf" in schema:
+        return " or ".join(words(one) for one in schema["anyOf"])
+    if "$ref" in schema:
+        part = schema["$ref"].rpartition("/")[2]
+        return f"[{part}](#{part.lower()})"
+    if "title" in schema:
+        return str(schema["title"])
+    for key in ("const", "enum"):
+        if key in schema:
+            values = schema[key] if key == "enum" else [schema[key]]
+            return " or ".join(f"`{json.dumps(value)}`" for value in values)
+    if schema["type"] == "array":
+        items = words(schema["items"])
+        return f"list of ({items})" if " or " in items else f"list of {items}"
+    kind = str(schema["type"])
+    return {"string": "text"}.get(kind, kind) + _limits(schema)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    unit = " characters" if schema["type"] == "string" else ""
+    least = schema.get("minimum", schema.get("minLength"))
+    most = schema.get("maximum", schema.get("maxLength"))
+    if least is not None and most is not None:
+        return f", {least} to {most}{unit}"
+    if most is not None:
+        return f", at most {most}{unit}"
+    if schema["type"] == "string":
+        return ", not empty" if least else ""
+    return "" if least is None else f" ≥ {least}"
+
+
+def _json(value: object) -> str:
+    """JSON that is good to read: indented, but numbers and short things on one line."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) <= 80 or not isinstance(value, (dict, list)):
+        return flat
+    if isinstance(value, dict):
+        inner = [f"{json.dumps(key)}: {_json(item)}" for key, item in value.items()]
+        start, end = "{", "}"
+    else:
+        inner, start, end = [_json(item) for item in value], "[", "]"
+    lines = ",\n".join(inner).replace("\n", "\n  ")
+    return f"{start}\n  {lines}\n{end}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
