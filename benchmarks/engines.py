@@ -2,7 +2,8 @@
 
 Usage, with the job's dependencies and those peers that you want (pip install '.[bench]'):
 
-    python benchmarks/engines.py [--rows h1,h2] [--points 500,1000] [--data circle,torus] [--seconds 30] [--runs 5]
+    python benchmarks/engines.py [--rows h1,h2] [--points 500,1000] [--data circle,torus]
+                                 [--seconds S] [--runs N]
 
 Each side starts from points in memory and ends with the diagrams. Ours goes through `Engine.compute`: checks,
 sorting, the child process and its pipes are in its time. A ratio is the other side's time over ours, both the
@@ -77,7 +78,7 @@ def cloud(data: str, points: int) -> Any:
 
 
 def sides(dimension: int) -> dict[str, Callable[[Any], Callable[[], object]]]:
-    """By name what prepares a side, outside the measured time, for points: a call that computes the diagrams."""
+    """By name what makes of points, outside the measured time, a call that computes their diagrams."""
     return {
         OURS: lambda points: _ours(points, dimension),
         "gudhi tutorial": lambda points: lambda: _tutorial(points, dimension),

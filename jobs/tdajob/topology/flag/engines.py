@@ -56,7 +56,7 @@ def intervals(
             return "gudhi:ripser", ripser.from_matrix(distances, top, field)
         if top <= 1:
             return _loops(distances, cut, top, field)
-        return _voids(graph_of(distances, cut), top, field)
+        return _voids(distances, cut, top, field)
     except OverflowError:
         # Ripser numbers its simplices in 128 bits: too many points for the dimension.
         return _expanded(distances, cut, top, field)
@@ -93,13 +93,17 @@ def predicted_bytes(n: int, query: Query) -> int:
 def _bytes_per_pair(query: Query) -> int:
     if query.max_dimension >= 2:
         return BYTES_PER_PAIR_COLLAPSE
-    quick = redzed.AVAILABLE and query.homology_coeff_field == 2
-    return BYTES_PER_PAIR_REDZED if quick else BYTES_PER_PAIR_RIPSER
+    return BYTES_PER_PAIR_REDZED if has_redzed(query) else BYTES_PER_PAIR_RIPSER
 
 
 def is_fast(engine: str) -> bool:
     """Whether anything but the simplex tree is asked for, and there."""
     return ripser.AVAILABLE and engine == "auto"
+
+
+def has_redzed(query: Query) -> bool:
+    """Whether redzed is there and knows the coefficients."""
+    return redzed.AVAILABLE and is_fast(query.engine) and query.homology_coeff_field == 2
 
 
 def top_dimension(n: int, max_dimension: int) -> int:
@@ -115,14 +119,22 @@ def _loops(distances: FloatArray, cut: float | None, top: int, field: int) -> An
             name, bars = _reduced(graph.below(reach), top, field)
             if all(np.isfinite(loops).all() for loops in bars[1:]):
                 return name, bars
-    return _reduced(graph, top, field)
+    return _whole(distances, graph, top, field)
 
 
-def _voids(graph: Graph, top: int, field: int) -> Answer:
+def _voids(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+    graph = graph_of(distances, cut)
     if graph.density >= NEARLY_COMPLETE:
-        return _reduced(graph, top, field)
+        return _whole(distances, graph, top, field)
     engine, bars = _reduced(ripser.collapsed(graph), top, field)
     return f"gudhi:collapse+{engine.removeprefix('gudhi:')}", bars
+
+
+def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer:
+    """All edges of the graph of these distances; of a nearly complete one Ripser reads the matrix faster."""
+    if graph.density >= NEARLY_COMPLETE and not redzed.can_take(graph, top, field):
+        return "gudhi:ripser", ripser.from_matrix(distances, top, field)
+    return _reduced(graph, top, field)
 
 
 def _reduced(graph: Graph, top: int, field: int) -> Answer:
