@@ -75,7 +75,7 @@ class JobConfig(Model):
     )
 
     flink: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Further Flink settings of the job, such as python.execution-mode."
+        default_factory=dict, description="Further Flink settings of the job, key by key."
     )
 
     input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
@@ -210,6 +210,15 @@ class JobConfig(Model):
             raise ValueError(
                 f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before it is'
                 ' applied, so no bound of the error is known; use overflow = "error", or scale "none"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_are_processes(self) -> JobConfig:
+        if self.flink.get("python.execution-mode", "process") != "process":
+            raise ValueError(
+                "flink python.execution-mode is not process: in a cluster that runs several jobs, threads would run"
+                " a former job's modules, and a crash of an engine would take the TaskManager with it"
             )
         return self
 
