@@ -217,7 +217,7 @@ class JobConfig(Model):
     def _workers_are_processes(self) -> JobConfig:
         if self.flink.get("python.execution-mode", "process") != "process":
             raise ValueError(
-                "flink python.execution-mode is not process: in a cluster that runs several jobs, threads would run"
+                "flink python.execution-mode is not process: in a cluster that runs several jobs, threads run"
                 " a former job's modules, and a crash of an engine would take the TaskManager with it"
             )
         return self
