@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from tdajob.topology.flag import engines, graph, redzed, ripser
+from tdajob.topology.flag import engines, graph, lunes, redzed, ripser
 from tdajob.topology.values import FloatArray
 from topology_cases import (
     bars_mod_two,
@@ -36,7 +36,17 @@ CLOUDS: list[Cloud] = [uniform, integer_grid, with_duplicates, sphere, tenths]
 NEVER, ALWAYS = 10**9, 0
 
 
-@pytest.fixture(params=["ripser", "collapse+ripser", "redzed", "collapse+redzed", "matrix"])
+@pytest.fixture(
+    params=[
+        "ripser",
+        "collapse+ripser",
+        "redzed",
+        "collapse+redzed",
+        "lunes+ripser",
+        "lunes+redzed",
+        "matrix",
+    ]
+)
 def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send small clouds along the routes of large ones as well."""
     name: str = request.param
@@ -44,6 +54,9 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(engines, "NEARLY_COMPLETE", 2.0 if "collapse" in name else 0.0)
     for limit in ("FEW_EDGES", "EDGES_PER_VERTEX"):
         monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
+    monkeypatch.setattr(engines, "MANY_VERTICES", ALWAYS if "lunes" in name else NEVER)
+    monkeypatch.setattr(engines, "CROWDED", -1.0)
+    monkeypatch.setattr(engines, "WORTH_REACHING", 9.0)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:
@@ -126,6 +139,26 @@ def test_both_equal_the_definition(cloud: Cloud) -> None:
         found = computed(points, query(max_dimension=2)).bars
         for ours, defined in zip(found, bars_mod_two(diameters, 2), strict=True):
             np.testing.assert_allclose(sorted_bars(map(tuple, ours)), defined, atol=1e-12)
+
+
+@pytest.mark.parametrize("cloud", [*CLOUDS, circle, torus])
+@pytest.mark.parametrize("checked", [0, 3, 512])
+def test_no_edge_beyond_the_last_empty_lune_has_one(
+    cloud: Cloud, checked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lunes, "CHECKED", checked)
+    for n in (1, 2, 3, 5, 40):
+        points = cloud(n, n)
+        distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+        last = lunes.last_empty_lune(distances, np.inf)
+        with_empty_lune = [
+            length
+            for (one, other), length in np.ndenumerate(distances)
+            if one != other and (np.maximum(distances[one], distances[other]) >= length).all()
+        ]
+        assert last >= max(with_empty_lune, default=0.0)
+        if checked > n * n:
+            assert last == max(with_empty_lune, default=0.0)
 
 
 def test_two_vertices_do_not_both_leave_the_third_to_the_other() -> None:

@@ -15,7 +15,8 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
 INLINE_POINTS = 256
 """H0 and H1 of so many points take at most 0.2 s whatever their shape."""
-INLINE_POINTS_SIMPLEX_TREE = 64
+INLINE_POINTS_SLOW = 64
+"""Likewise by the simplex tree, and by Ripser where no triangle inequality bounds the distances."""
 _PRECISION = Parameter(
     "precision",
     str,
@@ -50,8 +51,9 @@ class VietorisRips(Algorithm):
 
     def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
         """H2 and above may run away at any size, lower dimensions on large clouds."""
-        few = INLINE_POINTS if engines.is_fast(query.engine) else INLINE_POINTS_SIMPLEX_TREE
-        return query.max_dimension >= 2 or n > few
+        brought = query.params["metric"] == metrics.PRECOMPUTED
+        quick = engines.has_redzed(query) or (engines.is_fast(query.engine) and not brought)
+        return query.max_dimension >= 2 or n > (INLINE_POINTS if quick else INLINE_POINTS_SLOW)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
         """The matrices, and every simplex where a simplex tree will certainly hold them all."""

@@ -11,6 +11,7 @@ from tdajob.topology import simplex_tree
 from tdajob.topology.flag import redzed, ripser
 from tdajob.topology.flag.components import components
 from tdajob.topology.flag.graph import Graph, graph_of
+from tdajob.topology.flag.lunes import last_empty_lune
 from tdajob.topology.values import FloatArray, Query
 
 Answer = tuple[str, list[FloatArray]]
@@ -26,6 +27,13 @@ FEW_EDGES = (1500, 1500, 250)
 """Up to here, for H_0, for H_1 and above, Ripser is done before redzed has begun."""
 EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 """Likewise: redzed's beginning grows with the vertices."""
+CROWDED = 0.4
+MANY_VERTICES = 350
+"""From this density and number on it pays to look for the length beyond which no loop begins."""
+REACH = 1.5
+"""Most clouds have no loop beyond so many times that length; where one is left, all edges are taken."""
+WORTH_REACHING = 0.7
+"""Share of the radius up to which edges are worth leaving out."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
 
@@ -46,8 +54,9 @@ def intervals(
     try:
         if n <= FEW_VERTICES and top <= 1:
             return "gudhi:ripser", ripser.from_matrix(distances, top, field)
-        graph = graph_of(distances, cut)
-        return _sparse_enough(graph, top, field) if top >= 2 else _reduced(graph, top, field)
+        if top <= 1:
+            return _loops(distances, cut, top, field)
+        return _voids(distances, cut, top, field)
     except OverflowError:
         # Ripser numbers its simplices in 128 bits: too many points for the dimension.
         return _expanded(distances, cut, top, field)
@@ -84,8 +93,7 @@ def predicted_bytes(n: int, query: Query) -> int:
 def _bytes_per_pair(query: Query) -> int:
     if query.max_dimension >= 2:
         return BYTES_PER_PAIR_COLLAPSE
-    quick = redzed.AVAILABLE and query.homology_coeff_field == 2
-    return BYTES_PER_PAIR_REDZED if quick else BYTES_PER_PAIR_RIPSER
+    return BYTES_PER_PAIR_REDZED if has_redzed(query) else BYTES_PER_PAIR_RIPSER
 
 
 def is_fast(engine: str) -> bool:
@@ -93,16 +101,40 @@ def is_fast(engine: str) -> bool:
     return ripser.AVAILABLE and engine == "auto"
 
 
+def has_redzed(query: Query) -> bool:
+    """Whether redzed is there and knows the coefficients."""
+    return redzed.AVAILABLE and is_fast(query.engine) and query.homology_coeff_field == 2
+
+
 def top_dimension(n: int, max_dimension: int) -> int:
     """A flag complex needs 2k + 2 vertices for homology in dimension k, so higher ones are zero."""
     return min(max_dimension, max(0, (n - 2) // 2))
 
 
-def _sparse_enough(graph: Graph, top: int, field: int) -> Answer:
+def _loops(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+    graph = graph_of(distances, cut)
+    if graph.density > CROWDED and graph.vertices >= MANY_VERTICES:
+        reach = REACH * last_empty_lune(distances, graph.radius)
+        if reach < WORTH_REACHING * graph.radius:
+            name, bars = _reduced(graph.below(reach), top, field)
+            if all(np.isfinite(loops).all() for loops in bars[1:]):
+                return name, bars
+    return _whole(distances, graph, top, field)
+
+
+def _voids(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+    graph = graph_of(distances, cut)
     if graph.density >= NEARLY_COMPLETE:
-        return _reduced(graph, top, field)
+        return _whole(distances, graph, top, field)
     engine, bars = _reduced(ripser.collapsed(graph), top, field)
     return f"gudhi:collapse+{engine.removeprefix('gudhi:')}", bars
+
+
+def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer:
+    """All edges of the graph of these distances; of a nearly complete one Ripser reads the matrix faster."""
+    if graph.density >= NEARLY_COMPLETE and not redzed.can_take(graph, top, field):
+        return "gudhi:ripser", ripser.from_matrix(distances, top, field)
+    return _reduced(graph, top, field)
 
 
 def _reduced(graph: Graph, top: int, field: int) -> Answer:

@@ -42,6 +42,11 @@ class Graph:
         """The share of all pairs that are edges."""
         return len(self.places) / max(1, math.comb(self.vertices, 2))
 
+    def below(self, length: float) -> Graph:
+        """The graph without longer edges than that."""
+        kept = self.lengths <= length
+        return Graph(self.vertices, self.places[kept], self.lengths[kept], min(self.radius, length))
+
 
 def graph_of(distances: FloatArray, cut: float | None) -> Graph:
     """The graph of a symmetric matrix (n, n), without edges beyond `cut` and without idle ones."""
@@ -69,7 +74,7 @@ def dominated_from(distances: FloatArray, farthest: FloatArray) -> FloatArray:
     """
     n = len(distances)
     limits = np.empty(n)
-    for begin, end in _blocks(n):
+    for begin, end in blocks(n):
         mine = distances[begin:end]
         rows = np.arange(end - begin)
         detour = mine + farthest
@@ -85,7 +90,7 @@ def _edges_within(distances: FloatArray, limits: FloatArray) -> tuple[NDArray[np
     """Places and lengths of the edges that are no longer than the limits of both their ends."""
     n = len(distances)
     places, lengths = [], []
-    for begin, end in _blocks(n):
+    for begin, end in blocks(n):
         mine = distances[begin:end]
         kept = mine <= np.minimum(limits[begin:end, None], limits)
         kept &= np.tri(end - begin, n, begin - 1, dtype=bool)
@@ -95,6 +100,7 @@ def _edges_within(distances: FloatArray, limits: FloatArray) -> tuple[NDArray[np
     return np.concatenate(places), np.concatenate(lengths)
 
 
-def _blocks(n: int) -> list[tuple[int, int]]:
+def blocks(n: int) -> list[tuple[int, int]]:
+    """Begin and end of runs of rows of an (n, n) matrix that are worked on at once."""
     height = max(1, _BLOCK // n)
     return [(begin, min(n, begin + height)) for begin in range(0, n, height)]

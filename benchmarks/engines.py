@@ -1,0 +1,247 @@
+"""The job's engine against other libraries of persistent homology. One table, ratios first.
+
+Usage, with the job's dependencies and those peers that you want (pip install '.[bench]'):
+
+    python benchmarks/engines.py [--rows h1,h2] [--points 500,1000] [--data circle,torus]
+                                 [--seconds S] [--runs N]
+
+Each side starts from points in memory and ends with the diagrams. Ours goes through `Engine.compute`: checks,
+sorting, the child process and its pipes are in its time. A ratio is the other side's time over ours, both the
+least of their runs; the sides run in turn, in one process for each row. A side that takes longer than the
+deadline is stopped and not tried again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+OURS = "tdaflink"
+TUTORIAL_POINTS = 120
+"""Beyond so many the tutorial way takes minutes or all memory."""
+DATA = ("unif2", "unif3", "circle", "torus", "sphere", "o3")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A library: what to import, the precision that it computes in, and where it can take part."""
+
+    module: str
+    precision: str
+    most_points: int = 1_000_000
+    only_planar: bool = False
+    most_dimension: int = 2
+
+    def takes(self, data: str, points: int, dimension: int) -> bool:
+        planar = data in ("unif2", "circle") or not self.only_planar
+        return planar and points <= self.most_points and dimension <= self.most_dimension
+
+
+PEERS: Mapping[str, Peer] = {
+    "gudhi tutorial": Peer("gudhi", "float64", TUTORIAL_POINTS),
+    "gudhi _full": Peer("gudhi", "float64"),
+    "ripser.py": Peer("ripser", "float32"),
+    "giotto-ph": Peer("gph", "float32"),
+    "redzed": Peer("redzed_tda", "float32"),
+    "tda": Peer("tda", "float32"),
+    "geoph": Peer("geoph", "float64", only_planar=True, most_dimension=1),
+}
+
+
+def cloud(data: str, points: int) -> Any:
+    import numpy as np
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(0)
+    angle, height = rng.uniform(0, 2 * np.pi, points), rng.uniform(0, 2 * np.pi, points)
+    if data in ("unif2", "unif3"):
+        return rng.uniform(size=(points, int(data[-1])))
+    if data == "circle":
+        return np.column_stack((np.cos(angle), np.sin(angle))) + rng.normal(0, 0.1, (points, 2))
+    if data == "torus":
+        reach = 2 + np.cos(height)
+        return np.column_stack((reach * np.cos(angle), reach * np.sin(angle), np.sin(height)))
+    if data == "sphere":
+        directions = rng.normal(size=(points, 3))
+        return directions / np.linalg.norm(directions, axis=1)[:, None]
+    return Rotation.random(points, random_state=0).as_matrix().reshape(points, 9)
+
+
+def sides(dimension: int) -> dict[str, Callable[[Any], Callable[[], object]]]:
+    """By name what makes of points, outside the measured time, a call that computes their diagrams."""
+    return {
+        OURS: lambda points: _ours(points, dimension),
+        "gudhi tutorial": lambda points: lambda: _tutorial(points, dimension),
+        "gudhi _full": lambda points: lambda: _full(points, dimension),
+        "ripser.py": lambda points: lambda: _module("ripser").ripser(points, maxdim=dimension),
+        "giotto-ph": lambda points: (
+            lambda: _module("gph").ripser_parallel(
+                points, maxdim=dimension, collapse_edges=dimension > 1, n_threads=1
+            )
+        ),
+        "redzed": lambda points: lambda: _redzed(points, dimension),
+        "tda": lambda points: (
+            lambda: _module("tda").persistent_homology(
+                points.astype("float32"), max_dim=dimension, peel=True, parallel=False
+            )
+        ),
+        "geoph": lambda points: lambda: _module("geoph").ripsPersistenceDiagram2(points),
+    }
+
+
+def _module(name: str) -> Any:
+    from importlib import import_module
+
+    return import_module(name)
+
+
+def _ours(points: Any, dimension: int) -> Callable[[], object]:
+    sys.path.insert(0, str(ROOT / "jobs"))
+    from tdajob.topology.engine import Engine
+    from tdajob.topology.values import Limits, Query
+
+    engine = Engine(Limits(100_000, 8 << 30, 3600.0, 5))
+    query = Query("vietoris_rips", dimension, None, 0.0, 2, "auto", {})
+    engine.compute(points[:60], Query("vietoris_rips", 2, None, 0.0, 2, "auto", {}))  # starts its child
+    return lambda: engine.compute(points, query)
+
+
+def _tutorial(points: Any, dimension: int) -> object:
+    tree = _module("gudhi").RipsComplex(points=points).create_simplex_tree(max_dimension=dimension + 1)
+    return tree.persistence(homology_coeff_field=2)
+
+
+def _full(points: Any, dimension: int) -> object:
+    from gudhi._ripser_ext import _full as full
+    from scipy.spatial.distance import cdist
+
+    return full(cdist(points, points), max_dimension=dimension, homology_coeff_field=2)
+
+
+def _redzed(points: Any, dimension: int) -> object:
+    from scipy.spatial.distance import pdist
+
+    return _module("redzed_tda").rips(pdist(points), maxdim=dimension)
+
+
+def work() -> None:
+    """Answer each line (data, points, dimension, side) on stdin by the seconds that one run takes."""
+    prepared: dict[str, Callable[[], object]] = {}
+    for line in sys.stdin:
+        data, points, dimension, side = json.loads(line)
+        key = f"{data} {points} {dimension} {side}"
+        if key not in prepared:
+            prepared[key] = sides(dimension)[side](cloud(data, points))
+        started = time.perf_counter()
+        prepared[key]()
+        print(json.dumps(time.perf_counter() - started), flush=True)
+
+
+class Worker:
+    """A process for one row, so that what takes too long can be stopped."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def seconds(self, request: Sequence[object], deadline: float) -> float | None:
+        """What one run took, or None where it was stopped at the deadline or died."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, "--work"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], deadline)
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            self.close()
+            return None
+        return float(line)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def measured(
+    data: str, points: int, dimension: int, names: Sequence[str], deadline: float, runs: int
+) -> dict[str, float | None]:
+    """The least seconds of each side, None where one run was too much."""
+    least: dict[str, float | None] = {name: float("inf") for name in names}
+    worker = Worker()
+    for run in range(runs + 1):
+        for name in names:
+            best = least[name]
+            if best is None or (run > 1 and best > deadline / runs):
+                continue
+            taken = worker.seconds((data, points, dimension, name), deadline)
+            # The first run imports and warms; it counts only where there is no other.
+            least[name] = None if taken is None else taken if run < 2 else min(best, taken)
+    worker.close()
+    return least
+
+
+def show(row: str, least: Mapping[str, float | None], names: Sequence[str], deadline: float) -> None:
+    ours = least[OURS]
+    cells = []
+    for name in names:
+        if name not in least:
+            cells.append("–")
+        elif least[name] is None:
+            cells.append(f">{deadline / ours:.0f}x" if ours else "stopped")
+        else:
+            cells.append(f"{least[name] / ours:.2f}x" if ours else f"{1000 * (least[name] or 0):.0f} ms")
+    told = f"{1000 * ours:.1f} ms" if ours else f">{deadline:g} s"
+    print(f"{row:<16}" + "".join(f"{cell:>16}" for cell in cells) + f"{told:>12}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="the job's engine against other libraries")
+    parser.add_argument("--rows", default="tutorial,h1,h2")
+    parser.add_argument("--points", default="500,1000", help="of the H1 rows")
+    parser.add_argument("--data", default=",".join(DATA))
+    parser.add_argument("--seconds", type=float, default=30.0, help="deadline of one run")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.work:
+        work()
+        return
+    there = [name for name, peer in PEERS.items() if find_spec(peer.module)]
+    for name in PEERS.keys() - set(there):
+        print(f"{name} is not installed and left out")
+    print(f"{'':<16}" + "".join(f"{name:>16}" for name in there) + f"{OURS:>12}")
+    print(
+        f"{'precision':<16}" + "".join(f"{PEERS[name].precision:>16}" for name in there) + f"{'float64':>12}"
+    )
+    kinds = {
+        "tutorial": (1, [100]),
+        "h1": (1, [int(n) for n in arguments.points.split(",")]),
+        "h2": (2, [500]),
+    }
+    for kind in arguments.rows.split(","):
+        dimension, sizes = kinds[kind]
+        for points in sizes:
+            for data in arguments.data.split(","):
+                names = [name for name in there if PEERS[name].takes(data, points, dimension)]
+                least = measured(data, points, dimension, [OURS, *names], arguments.seconds, arguments.runs)
+                show(f"{data} {points} H{dimension}", least, there, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()
