@@ -31,7 +31,11 @@ def test_a_slide_as_long_as_the_window_tumbles() -> None:
 def test_points_are_ordered_by_arrival_and_nothing_is_late() -> None:
     stream = counting(3, 1)
     outcome = stream.send(900, 5, 700, -3, 900)
-    assert spans(outcome) == [(None, None, [5, 700, 900]), (None, None, [-3, 5, 700]), (None, None, [-3, 700, 900])]
+    assert spans(outcome) == [
+        (None, None, [5, 700, 900]),
+        (None, None, [-3, 5, 700]),
+        (None, None, [-3, 700, 900]),
+    ]
     assert outcome.late.tolist() == []
     assert told_of(outcome, "first_event", "last_event", "late", "closed_by")[0] == (5, 900, 0, "count")
 
