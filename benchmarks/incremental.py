@@ -107,7 +107,7 @@ def check(streams: int, seed: int) -> None:
 def checked_stream(engine: Engine, rng: np.random.Generator, number: int) -> int:
     draw = DRAWS[number % len(DRAWS)]
     size = int(rng.integers(2, 200))
-    budget = int(rng.choice([AMPLE, 17 * size**2]))
+    budget = int(rng.choice([AMPLE, 20 * size**2]))
     kept = IncrementalCaches(budget, LIMITS, engine.compute)
     field = int(rng.choice([2, 3, 11]))
     count = 0

@@ -2,7 +2,7 @@
 
 Usage, with an environment that is up and the interpreter that tdaflink is installed in:
 
-    python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--mode process,thread]
+    python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--bundle N]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
 answers by the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second worker.
@@ -77,16 +77,16 @@ def bare_loop(names: Topics, count: int, env: str) -> float:
     return pace(values)
 
 
-def job_pace(names: Topics, count: int, parallelism: int, mode: str, env: str, folder: Path) -> float:
+def job_pace(names: Topics, count: int, parallelism: int, bundle: int, env: str, folder: Path) -> float:
     """Messages a second of the shipped job."""
     config = {
-        "job_name": f"bench-{parallelism}-{mode}-{int(time.time())}",
+        "job_name": f"bench-{parallelism}-{int(time.time())}",
         "parallelism": parallelism,
         "input_topic": names.input,
         "output_topic": names.output,
         "errors_topic": names.errors,
         "start_from": "earliest",
-        "flink": {"python.execution-mode": mode},
+        "flink": {"python.fn-execution.bundle.size": bundle},
     }
     with job(env, config, folder, "--no-wait"):
         values = read_all(names.kafka, names.output, names.partitions, count, SLOWEST)
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--env", default="local")
     parser.add_argument("--points", default="50,200")
     parser.add_argument("--parallelism", default="1,2")
-    parser.add_argument("--mode", default="process")
+    parser.add_argument("--bundle", default="100", help="records of a bundle, at most")
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
     print(f"{'points':>7} {'side':<16} {'ratio to the loop':>18} {'messages/s':>11}")
@@ -113,12 +113,12 @@ def main() -> None:
             preload(kafka, names.input, clouds(points, count))
             loop = bare_loop(names, count, chosen.env)
         print(f"{points:>7} {'bare loop':<16} {'1.00':>18} {loop:>11.0f}", flush=True)
-        for mode in chosen.mode.split(","):
+        for bundle in map(int, chosen.bundle.split(",")):
             for parallelism in map(int, chosen.parallelism.split(",")):
                 with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
                     preload(kafka, names.input, clouds(points, count))
-                    found = job_pace(names, count, parallelism, mode, chosen.env, Path(folder))
-                side = f"{mode} p={parallelism}"
+                    found = job_pace(names, count, parallelism, bundle, chosen.env, Path(folder))
+                side = f"p={parallelism} bundle {bundle}"
                 print(f"{points:>7} {side:<16} {found / loop:>18.2f} {found:>11.0f}", flush=True)
 
 

@@ -60,16 +60,15 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
         self._number = number
         self._beats = beats
 
-    def open(self, runtime_context: RuntimeContext) -> None:
+    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - as Flink calls it
         from tdajob.readers import StreamReader
 
         self._reader = StreamReader(self._settings, self._number)
-        self._beating = runtime_context.get_index_of_this_subtask() == 0
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message, topic, partition, offset, timestamp = value
         if topic is None:
-            return [Row(key, b"") for key in self._beats] if self._beating else []
+            return [Row(key, b"") for key in self._beats]
         milliseconds = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
         return [Row(*self._reader.read(message, partition, offset, milliseconds))]
 

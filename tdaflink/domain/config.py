@@ -12,10 +12,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
-from tdaflink.domain.streams import CountWindow, DistanceToPrevious, Preprocess, Window
+from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
 from tdaflink.domain.uploads import Uploads
 
 Z2 = 2
+COUNT_SIZE, COUNT_SLIDE = 100, 10  # the window of a stream that names none
+REQUESTS_TTL = 3600.0  # seconds; a job_id is needed for less long than a stream
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
 STREAM_KEYS = (
     "window",
@@ -75,7 +77,7 @@ class JobConfig(Model):
     )
 
     flink: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Further Flink settings of the job, such as python.execution-mode."
+        default_factory=dict, description="Further Flink settings of the job, key by key."
     )
 
     input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
@@ -127,13 +129,17 @@ class JobConfig(Model):
     window: Window | None = Field(default=None, description="Of streams; see also the flat keys.")
     window_size: int | None = Field(default=None, ge=1, description="Count window: points.")
     slide_interval: int | None = Field(default=None, ge=1, description="Count window: points.")
-    window_timeout: Seconds | None = Field(default=None, gt=0, description="Count window: seconds.")
+    window_timeout: Timeout = Field(
+        default=None, description="Count window: seconds, 60 if not given; null for never."
+    )
     window_requests: bool = Field(default=False, description="Window the points of one job_id, too.")
     out_of_orderness: Seconds = Field(default=5.0, ge=0, description="How late a stream's points may be.")
     allowed_lateness: Seconds = Field(default=0.0, ge=0, description="How long a fired window is kept.")
     max_windows_per_message: int = Field(default=1000, ge=1, description="More refuse the message.")
     max_duration: Seconds = Field(default=86_400.0, gt=0, description="A session closes at this length.")
-    state_ttl: Seconds = Field(default=86_400.0, gt=0, description="A silent stream is then forgotten.")
+    state_ttl: Seconds = Field(
+        default=86_400.0, gt=0, description="A silent stream is then forgotten; a job_id after 1 h."
+    )
     dedup_ids: int = Field(default=0, ge=0, description="Message ids of a stream that are remembered.")
     overflow: Literal["error", "landmarks"] = Field(
         default="error", description="Of a window above max_points."
@@ -153,9 +159,10 @@ class JobConfig(Model):
         ]
         if flat and self.window is not None:
             raise ValueError(f"window and {', '.join(flat)} are two forms of one thing: keep one")
-        if self.slide_interval is not None and self.slide_interval > (self.window_size or 100):
+        if self.slide_interval is not None and self.slide_interval > (self.window_size or COUNT_SIZE):
             raise ValueError(
-                f"slide_interval {self.slide_interval} is larger than window_size {self.window_size or 100}"
+                f"slide_interval {self.slide_interval} is larger than"
+                f" window_size {self.window_size or COUNT_SIZE}"
             )
         if self.inputs is not None and self.model_fields_set & {"input_topic", "output_topic"}:
             raise ValueError("inputs and input_topic/output_topic are two forms of one thing: keep one")
@@ -214,12 +221,21 @@ class JobConfig(Model):
         return self
 
     @model_validator(mode="after")
+    def _workers_are_processes(self) -> JobConfig:
+        if self.flink.get("python.execution-mode", "process") != "process":
+            raise ValueError(
+                "flink python.execution-mode is not process: in a cluster that runs several jobs, threads run"
+                " a former job's modules, and a crash of an engine would take the TaskManager with it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _windows_fit_the_limit(self) -> JobConfig:
         for source in self.all_inputs():
             window = self.window_of(source)
             if isinstance(window, CountWindow) and window.size > self.max_points and self.overflow == "error":
                 raise ValueError(
-                    f"windows of {source.topic} have {window.size} points, more than max_points"
+                    f"windows of {source.topic} have {window.size} points, more than max_points ="
                     f' {self.max_points}: each would be refused; raise it, or set overflow to "landmarks"'
                 )
         return self
@@ -242,6 +258,28 @@ class JobConfig(Model):
             )
         return self
 
+    def window_of(self, source: Input) -> Window | None:
+        """The window that an input's points go through; None where each message is answered by itself."""
+        if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
+            return None
+        return source.window or self.window or self._flat_window()
+
+    def state_ttl_of(self, source: Input) -> float:
+        """Seconds after which a silent stream, or a job_id, of an input is forgotten."""
+        if source.route == "requests" and "state_ttl" not in self.model_fields_set:
+            return REQUESTS_TTL
+        return self.state_ttl
+
+    def _flat_window(self) -> CountWindow:
+        """The window of the flat keys; without any of them the seed's numbers."""
+        given = self.model_fields_set
+        return CountWindow(
+            kind="count",
+            size=self.window_size or COUNT_SIZE,
+            slide=self.slide_interval or (COUNT_SLIDE if self.window_size is None else None),
+            timeout=self.window_timeout if "window_timeout" in given else TIMEOUT,
+        )
+
     def stream_keys(self) -> list[str]:
         """The keys that were given and that concern the stream route alone."""
         return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
@@ -256,21 +294,6 @@ class JobConfig(Model):
         if "output_topic" not in self.model_fields_set:
             return [named]
         return [named.model_copy(update={"output_topic": self.output_topic})]
-
-    def window_of(self, source: Input) -> Window | None:
-        """How an input's points are windowed; None where each message is answered by itself."""
-        if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
-            return None
-        return source.window or self.window or self._flat_window()
-
-    def _flat_window(self) -> CountWindow:
-        """The seed's keys, and its numbers where nothing is said."""
-        size = 100 if self.window_size is None else self.window_size
-        slide = self.slide_interval
-        if slide is None and self.window_size is None:
-            slide = 10
-        timeout = 60.0 if self.window_timeout is None else self.window_timeout
-        return CountWindow(kind="count", size=size, slide=slide, timeout=timeout)
 
 
 DEFAULT_OUTPUTS = {

@@ -10,14 +10,20 @@ from tdaflink.domain.fields import Finite, Model, Seconds
 
 LONGEST_TAIL = 65_536  # values of a stream that an embedding remembers
 
+MILLISECOND = 0.001  # seconds; event time is counted in whole ones
+TIMEOUT = 60.0
+
+# After that long without what it waits for, a window fires with what it has; null for never.
+Timeout = Annotated[Seconds | None, Field(ge=MILLISECOND)]
+
 
 class CountWindow(Model):
-    """The newest `size` points, every `slide` points; `timeout` fires what waits."""
+    """The newest `size` points, every `slide` points; without `slide` each point is in one window."""
 
     kind: Literal["count"]
     size: int = Field(ge=1)
     slide: int | None = Field(default=None, ge=1)
-    timeout: Seconds | None = Field(default=60.0, gt=0)
+    timeout: Timeout = TIMEOUT
 
     @model_validator(mode="after")
     def _slide_within_size(self) -> CountWindow:
@@ -30,19 +36,19 @@ class TumblingWindow(Model):
     """Windows of event time, one after the other."""
 
     kind: Literal["tumbling"]
-    size: Seconds = Field(ge=0.001)
-    offset: Seconds = Field(default=0.0, ge=0)
-    timeout: Seconds | None = Field(default=60.0, gt=0)
+    size: Seconds = Field(ge=MILLISECOND)
+    offset: Seconds = 0.0
+    timeout: Timeout = TIMEOUT
 
 
 class SlidingWindow(Model):
     """Windows of event time that overlap; `slide` divides `size`."""
 
     kind: Literal["sliding"]
-    size: Seconds = Field(gt=0)
-    slide: Seconds = Field(ge=0.001)
-    offset: Seconds = Field(default=0.0, ge=0)
-    timeout: Seconds | None = Field(default=60.0, gt=0)
+    size: Seconds = Field(ge=MILLISECOND)
+    slide: Seconds = Field(ge=MILLISECOND)
+    offset: Seconds = 0.0
+    timeout: Timeout = TIMEOUT
 
     @model_validator(mode="after")
     def _slide_divides_size(self) -> SlidingWindow:
@@ -56,8 +62,8 @@ class SessionWindow(Model):
     """Points with no gap longer than `gap` between them."""
 
     kind: Literal["session"]
-    gap: Seconds = Field(ge=0.001)
-    timeout: Seconds | None = Field(default=60.0, gt=0)
+    gap: Seconds = Field(ge=MILLISECOND)
+    timeout: Timeout = TIMEOUT
 
 
 class NoWindow(Model):

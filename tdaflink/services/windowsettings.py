@@ -14,8 +14,6 @@ from tdaflink.domain.streams import (
     Window,
 )
 
-JOB_STATE_TTL = 3600.0  # seconds: a job whose requests are windowed is forgotten sooner than a stream
-
 
 def window_bounds(config: JobConfig) -> dict[str, Any]:
     """What all windows of the job share."""
@@ -35,8 +33,7 @@ def window_settings(config: JobConfig, source: Input) -> dict[str, Any] | None:
     window = config.window_of(source)
     if window is None:
         return None
-    ttl = config.state_ttl if source.route == "streams" else min(JOB_STATE_TTL, config.state_ttl)
-    return {"kind": window.kind, **_shape(window), "state_ttl_ms": _ms(ttl)}
+    return {"kind": window.kind, **_shape(window), "state_ttl_ms": _ms(config.state_ttl_of(source))}
 
 
 def _shape(window: Window) -> dict[str, Any]:
@@ -45,11 +42,12 @@ def _shape(window: Window) -> dict[str, Any]:
             slide = window.size if window.slide is None else window.slide
             return {"size": window.size, "slide": slide, "timeout_ms": _ms_or_none(window.timeout)}
         case TumblingWindow():
-            shape = {"size_ms": _ms(window.size), "offset_ms": _ms(window.offset)}
+            shape = {"size_ms": _ms(window.size), "offset_ms": _ms(window.offset) % _ms(window.size)}
             return {**shape, "timeout_ms": _ms_or_none(window.timeout)}
         case SlidingWindow():
             shape = {"size_ms": _ms(window.size), "slide_ms": _ms(window.slide)}
-            return {**shape, "offset_ms": _ms(window.offset), "timeout_ms": _ms_or_none(window.timeout)}
+            offset = _ms(window.offset) % _ms(window.slide)
+            return {**shape, "offset_ms": offset, "timeout_ms": _ms_or_none(window.timeout)}
         case SessionWindow():
             return {"gap_ms": _ms(window.gap), "timeout_ms": _ms_or_none(window.timeout)}
         case NoWindow():

@@ -9,9 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from harness import Cluster
 from streaming import Streams, job, make_streams
+
+from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
 
@@ -106,6 +109,47 @@ def test_an_alert_is_an_event(streams: Streams, tmp_path: Path) -> None:
     # The square's loop is born at 1 and ends where the 16 points span it; half its length is the distance.
     assert (event["stream_id"], event["kind"]) == ("s", "alert")
     assert event["distance_to_previous"]["distance"] == told[2]["distance"] > 0.5
+
+
+def metrics(cluster: Cluster, name: str) -> dict[str, list[float]]:
+    """The job's own metrics as Flink shows them: the values of all subtasks, by the metric's last name."""
+    (job_id,) = [one["id"] for one in cluster.run("list", "-o", "json").json() if one["name"] == name]
+    found: dict[str, list[float]] = {}
+    for vertex in httpx.get(f"{cluster.rest_url}/jobs/{job_id}").json()["vertices"]:
+        url = f"{cluster.rest_url}/jobs/{job_id}/vertices/{vertex['id']}/metrics"
+        ids = [one["id"] for one in httpx.get(url).json() if ".tda_" in one["id"]]
+        values = httpx.get(url, params={"get": ",".join(ids)}).json() if ids else []
+        for one in values:
+            found.setdefault(one["id"].rsplit(".", 1)[1], []).append(float(one["value"]))
+    return found
+
+
+def test_two_thousand_streams_stay_within_the_memory_for_their_windows(
+    streams: Streams, tmp_path: Path
+) -> None:
+    """Each stream's window would keep 30 KB: far more than the budget, so that most are made anew."""
+    names = [f"s{number}" for number in range(2000)]
+    budget = 4 * 2**20
+    window = {"kind": "count", "size": 40, "slide": 20, "timeout": None}
+    with job(streams, tmp_path, window, incremental_memory=budget, pairs="none") as name:
+        for part in range(6):
+            streams.send([message(stream, 10, part) for stream in names])
+        found = streams.records(2 * len(names))
+        seen: dict[str, list[float]] = {}
+        for _ in poll(30, every=0.5):
+            seen = metrics(streams.cluster, name)
+            if sum(seen.get("tda_windows", [])) == 2 * len(names):
+                break
+    spans = Counter((r["stream_id"], r["window"]["last_seq"]) for r in found)
+    assert spans == {(stream, last): 1 for stream in names for last in (40, 60)}
+    assert sum(seen["tda_windows"]) == 2 * len(names)
+    assert sum(seen["tda_points_processed"]) == 2 * 40 * len(names)
+    assert "tda_errors" not in seen, "a counter of Python's shows once it has counted"
+    held = seen["tda_incremental_bytes_held"]
+    assert 0 < min(held) <= max(held) <= budget
+    assert sum(seen["tda_incremental_evictions"]) > 0
+    assert sum(seen["tda_streams_in_memory"]) == len(names)
+    assert max(seen["tda_computation_time_p50_us"]) <= max(seen["tda_computation_time_p99_us"])
 
 
 @pytest.mark.breaks_cluster

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +75,21 @@ def test_a_folder_that_others_may_control_is_not_used(
     folder = private_folder()
     assert folder == tmp_path / "home" / "tdaflink" / "kernels"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+REPLACED_PRINT = """
+import builtins, sys, types
+module = sys.modules["worker"] = types.ModuleType("worker")
+exec("class Custom:\\n    def print(self, *words): pass", module.__dict__)
+builtins.print = module.Custom().print
+sys.path[:0] = sys.argv[1:]
+from tdajob.topology.incremental.machine_code import kernels
+sys.exit(0 if kernels() is not None else 1)
+"""
+
+
+def test_a_worker_that_prints_in_its_own_way_has_kernels_too() -> None:
+    """PyFlink's workers put a method in the place of `print`; numba looks for it in that method's module."""
+    jobs = Path(__file__).parents[2] / "jobs"
+    done = subprocess.run([sys.executable, "-c", REPLACED_PRINT, str(jobs)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

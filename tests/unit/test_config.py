@@ -13,7 +13,7 @@ from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.layers import Layer, resolve
-from tdaflink.domain.streams import CountWindow, parse_window
+from tdaflink.domain.streams import CountWindow, NoWindow, SessionWindow, Window, parse_window
 from tdaflink.resources import jobs_folder
 from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_sample
 from tdaflink.services.jobsettings import job_settings
@@ -83,6 +83,10 @@ def test_a_typo_below_a_key_is_found_too() -> None:
         ({"window": {"kind": "sliding", "size": "60s", "slide": "7s"}}, "slide 7s does not divide size 60s"),
         ({"window": {"kind": "count", "size": 5, "slide": 6}}, "slide 6 is larger than size 5"),
         ({"window_size": 10, "slide_interval": 20}, "slide_interval 20 is larger than window_size 10"),
+        ({"window": {"kind": "tumbling", "size": "0.5ms"}}, "window.size = 0.0005: input should be greater"),
+        ({"window": {"kind": "session", "gap": "5m", "timeout": 0}}, "window.timeout = 0"),
+        ({"window": {"kind": "session", "gap": "5m", "offset": "1h"}}, "window.offset: unknown key"),
+        ({"window": {"kind": "none", "timeout": "1h"}}, "window.timeout: unknown key"),
         ({"window": {"kind": "none"}, "window_size": 3}, "two forms of one thing"),
         ({"inputs": [], "input_topic": "t"}, "inputs"),
         ({"kafka_properties": {"a": 1}}, "kafka_properties.a = 1"),
@@ -141,6 +145,76 @@ def test_windows_of_the_flag(text: str, window: dict[str, object]) -> None:
 def test_what_is_no_window_says_what_is(text: str) -> None:
     with pytest.raises(ValueError, match="sliding:60s/10s"):
         parse_window(text)
+
+
+STREAMS = {"route": "streams", "topic": "tda_stream_input", "output_topic": "tda_stream_output"}
+
+
+def window_of(values: dict[str, object], **source: object) -> Window | None:
+    config = resolve([Layer("file", {"inputs": [{**STREAMS, **source}], **values})]).config
+    return config.window_of(config.all_inputs()[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "size", "slide", "timeout"),
+    [
+        ({}, 100, 10, 60.0),
+        ({"window_size": 50, "slide_interval": 5, "window_timeout": 7}, 50, 5, 7.0),
+        ({"window_size": 50}, 50, None, 60.0),
+        ({"slide_interval": 20}, 100, 20, 60.0),
+        ({"window_timeout": "5m"}, 100, 10, 300.0),
+        ({"window_timeout": None}, 100, 10, None),
+        ({"window": {"kind": "count", "size": 7, "timeout": None}}, 7, None, None),
+        ({"window": {"kind": "count", "size": 7}}, 7, None, 60.0),
+    ],
+)
+def test_the_flat_keys_are_a_shorthand_for_the_count_window(
+    values: dict[str, object], size: int, slide: int | None, timeout: float | None
+) -> None:
+    window = window_of(values)
+    assert window == CountWindow(kind="count", size=size, slide=slide, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        {"kind": "tumbling", "size": "60s"},
+        {"kind": "sliding", "size": "60s", "slide": "10s"},
+        {"kind": "session", "gap": "5m"},
+    ],
+)
+def test_windows_of_time_close_after_a_minute_without_messages_unless_told_otherwise(
+    window: dict[str, object],
+) -> None:
+    timeouts = [
+        getattr(window_of({"window": {**window, **more}}), "timeout", "missing")
+        for more in ({}, {"timeout": "5s"}, {"timeout": None})
+    ]
+    assert timeouts == [60.0, 5.0, None]
+
+
+def test_an_input_s_own_window_comes_first_and_requests_have_none_unless_asked() -> None:
+    values = {"window": {"kind": "session", "gap": "5m"}}
+    assert window_of(values, window={"kind": "none"}) == NoWindow(kind="none")
+    assert window_of(values) == SessionWindow(kind="session", gap=300.0)
+    assert window_of(values, route="requests") is None
+    assert window_of({**values, "window_requests": True}, route="requests") is not None
+    assert window_of({**values, "window_requests": True}, route="uploads") is None
+
+
+def test_a_job_id_is_forgotten_sooner_than_a_stream_unless_told_otherwise() -> None:
+    inputs = [STREAMS, {**STREAMS, "route": "requests", "topic": "tda_jobs"}]
+    for values, expected in (({}, [86_400.0, 3_600.0]), ({"state_ttl": "2h"}, [7200.0, 7200.0])):
+        config = resolve([Layer("file", {"inputs": inputs, **values})]).config
+        assert [config.state_ttl_of(source) for source in config.all_inputs()] == expected
+
+
+def test_a_count_window_above_max_points_could_never_be_answered() -> None:
+    count = {"window": {"kind": "count", "size": 6000}}
+    assert "have 6000 points, more than max_points = 5000" in refusal({"inputs": [STREAMS], **count})
+    assert window_of({**count, "max_points": 6000}) == window_of({**count, "overflow": "landmarks"})
+    requests = {**count, "input_topic": "tda_jobs"}
+    assert resolve([Layer("file", requests)]).config.window is not None, "requests are not windowed"
 
 
 def test_an_environment_s_own_addresses_are_facts(tmp_path: Path) -> None:
@@ -279,7 +353,10 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"window_size": 6000, "input_topic": "tda_stream_input"}, "6000 points, more than max_points 5000"),
+        (
+            {"window_size": 6000, "input_topic": "tda_stream_input"},
+            "6000 points, more than max_points = 5000",
+        ),
         (
             {"overflow": "landmarks", "algorithm_params": {"metric": "manhattan"}},
             "algorithm_params.metric 'manhattan'",
@@ -289,6 +366,7 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
             "preprocess.subsample with algorithm_params.metric",
         ),
         ({"overflow": "landmarks", "preprocess": {"scale": "zscore"}}, "preprocess.scale 'zscore'"),
+        ({"flink": {"python.execution-mode": "thread"}}, "python.execution-mode is not process"),
     ],
 )
 def test_what_no_window_could_be_answered_with_is_refused(values: dict[str, Any], words: str) -> None:

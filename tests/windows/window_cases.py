@@ -111,11 +111,11 @@ class State:
 class Sender:
     """Sends messages to the windows of one stream; each message has a place of its own."""
 
-    def __init__(self, settings: WindowSettings) -> None:
+    def __init__(self, settings: WindowSettings, sent: int = 0) -> None:
         self.settings = settings
         self.window = new_window(settings)
         self.state = State()
-        self._sent = 0
+        self._sent = sent  # messages of its partition before its first
 
     def send(self, *times: int, now: int = 0, message_id: str | None = None, dimension: int = 2) -> Outcome:
         self._sent += 1

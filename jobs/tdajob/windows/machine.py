@@ -102,7 +102,7 @@ class Machine(StreamWindow, Generic[P]):
         rows = Rows(numbers, arrival.times, arrival.coordinates)
         plan = self._plan(rows) if count else None
         if plan is not None and plan.firings > self.settings.max_windows_per_message:
-            raise MessageError("too_many_windows", self._too_many())
+            raise self._too_many()
         self.life = self.life or arrival.place
         self.dimension = arrival.coordinates.shape[1]
         self.next_seq += count
@@ -110,9 +110,8 @@ class Machine(StreamWindow, Generic[P]):
         firings = self._carry_out(rows, plan) if plan is not None else []
         self.last_message = now_ms
         self.waiting_since = self._waits_from(now_ms)
-        return Outcome(
-            self._with_left_over(firings), NONE_LATE if plan is None else plan.late, False, expired=False
-        )
+        late = NONE_LATE if plan is None else plan.late
+        return Outcome(self._with_left_over(firings), late, duplicate=False, expired=False)
 
     def tick(self, now_ms: int) -> Outcome:
         if self.last_message is None:
@@ -243,9 +242,10 @@ class Machine(StreamWindow, Generic[P]):
                 f" points with {self.dimension}, or use another stream_id",
             )
 
-    def _too_many(self) -> str:
+    def _too_many(self) -> MessageError:
         limit = self.settings.max_windows_per_message
-        return (
+        return MessageError(
+            "too_many_windows",
             f"points: would fire more than max_windows_per_message = {limit} windows: send fewer points in a"
-            " message, or raise that setting"
+            " message, or raise that setting",
         )

@@ -24,6 +24,9 @@ class MessageIds:
 
     def load(self, chunks: Mapping[int, bytes]) -> None:
         """Take up the chunks of the state; a limit that has become smaller forgets the oldest ids."""
+        if not self._limit:
+            self._dropped += chunks
+            return
         for chunk in sorted(chunks):
             digests = chunks[chunk]
             self._groups[index_of(chunk)] = [

@@ -35,10 +35,10 @@ def restored(settings: WindowSettings, header: bytes, chunks: Mapping[int, bytes
 
     All settings may have changed since. Timeouts, bounds and lateness hold from now on; what had ended or
     was dropped stays so. With windows of another kind, size, slide, offset or gap, what waits in the old
-    ones fires first, `closed_by` "changed", as part of the next outcome, which is due at once; the new
-    windows begin with the next message. The stream keeps its dimension, its running numbers, its remembered
-    ids and, from one kind of event-time windows to another, its clock. Its results get a new life, so that
-    no id comes twice.
+    ones fires first, `closed_by` "changed", as part of the next outcome, which is due at once; until then
+    `changes` gives nothing, so that none of it can be lost. The new windows begin with the next message.
+    The stream keeps its dimension, its running numbers, its remembered ids and, from one kind of event-time
+    windows to another, its clock. Its results get a new life, so that no id comes twice.
 
     Raises UnreadableState for bytes that a newer job has written.
     """

@@ -58,7 +58,8 @@ def _kernels() -> Kernels | None:
     try:
         if importlib.util.find_spec("numba") is None:
             raise ModuleNotFoundError("numba is not installed")
-        return _imported(_sources())
+        with _findable_print():
+            return _imported(_sources())
     except Exception as error:  # whatever hinders it: the ordinary algorithm gives the same diagrams
         _log.warning(
             "incremental persistence is off, every window is computed anew: %s: %s",
@@ -66,6 +67,23 @@ def _kernels() -> Kernels | None:
             error,
         )
         return None
+
+
+@contextmanager
+def _findable_print() -> Iterator[None]:
+    """Let numba, when it is imported, find `print` by its module and name.
+
+    PyFlink's worker has put a method in its place whose module knows nothing of that name.
+    """
+    module = sys.modules.get(print.__module__)
+    if module is None or hasattr(module, print.__name__):
+        yield
+        return
+    setattr(module, print.__name__, print)
+    try:
+        yield
+    finally:
+        delattr(module, print.__name__)
 
 
 def _sources() -> dict[str, bytes]:

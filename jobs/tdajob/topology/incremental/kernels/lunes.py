@@ -111,18 +111,16 @@ def _next_step(lune: Words, frontier: Words, joined: WordRows) -> int:
 
 
 @compiled
-def _components(lune: Words, joined: WordRows, frontier: Words, components: Ints) -> int:
-    """How many components the lune has; `components` gets a point of each, and the lune is used up."""
-    number, word = 0, 0
+def _components(lune: Words, joined: WordRows, start: int, frontier: Words, components: Ints) -> int:
+    """How many components the lune has, 0 if `start` is a hub; the lune is used up.
+
+    `components` gets a point of each, `start` first.
+    """
+    number, word, v, steps = 0, 0, start, 0
     while True:
-        while word < len(lune) and lune[word] == 0:
-            word += 1
-        if word == len(lune):
-            return number
-        v = 64 * word + lowest_bit(lune[word])
         components[number] = v
         number += 1
-        lune[word] &= lune[word] - ONE
+        lune[v >> 6] ^= ONE << np.uint64(v & 63)
         frontier[:] = 0
         while v >= 0:
             left = np.uint64(0)
@@ -132,10 +130,14 @@ def _components(lune: Words, joined: WordRows, frontier: Words, components: Ints
                 lune[other] ^= reached
                 left |= lune[other]
             if left == 0:
-                return number
+                return number if steps else 0
+            steps += 1
             v = _next_step(lune, frontier, joined)
             if v >= 0:
                 frontier[v >> 6] ^= ONE << np.uint64(v & 63)
+        while lune[word] == 0:
+            word += 1
+        v = 64 * word + lowest_bit(lune[word])
 
 
 @compiled
@@ -156,11 +158,16 @@ def _certified(
         any_point |= lune[word]
     if any_point == 0:
         return EMPTY, 0
-    hub = _hub(lune, joined, first_word, trials)
-    if hub >= 0:
-        return hub, 0
-    number = _components(lune, joined, frontier, components)
-    return WITNESS - components[0], number
+    if trials:
+        hub = _hub(lune, joined, first_word, trials)
+        if hub >= 0:
+            return hub, 0
+    word = first_word
+    while lune[word] == 0:
+        word = word - 1 if word else len(lune) - 1
+    start = 64 * word + lowest_bit(lune[word])
+    number = _components(lune, joined, start, frontier, components)
+    return (WITNESS - start, number) if number else (start, 0)
 
 
 @compiled
@@ -194,8 +201,9 @@ def near_pass(
         code, number = int(certificates[index]), 0
         if not _holds(code, p, q, joined_to_new, rank):
             # A lune that showed no hub last time seldom has one.
-            trials = 1 if code <= WITNESS else HUB_TRIALS
-            code, number = _certified(p, q, joined, first_word, trials, lune, frontier, components)
+            trials = 0 if code <= WITNESS else HUB_TRIALS
+            begin_word = first_word if trials else (first_word + at) % len(lune)
+            code, number = _certified(p, q, joined, begin_word, trials, lune, frontier, components)
             certificates[index] = code
         if code == EMPTY:
             components[1], number = -1, 2
