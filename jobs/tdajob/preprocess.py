@@ -66,8 +66,8 @@ class Preprocessor:
 def landmark_bound(query: Query, dim: int, radius: float) -> float:
     """By how much a diagram may change where points within `radius` of others are left out.
 
-    Points have `dim` coordinates. A bound of the bottleneck distance, in the unit of the bars; ComputationError `bad_parameter` for an
-    algorithm that has none.
+    Points have `dim` coordinates. A bound of the bottleneck distance, in the unit of the bars;
+    ComputationError `bad_parameter` for a question that has none.
     """
     if radius == 0:
         return 0.0
