@@ -30,9 +30,9 @@ EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 CROWDED = 430
 """From so many edges for each vertex on it pays to look for the length beyond which no loop begins."""
 STEP = 1.5
-"""Loops are looked for up to so many times that length, and again, until none is left."""
+"""Loops are looked for up to so many times that length, then among twice as many edges, and so on."""
 WORTH_LEAVING_OUT = 0.5
-"""Of the edges, at most this share may be left for one such look."""
+"""A look among more than this share of the edges gains nothing over one among all."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
 
@@ -121,16 +121,15 @@ def _loops(distances: FloatArray, cut: float | None, top: int, field: int) -> An
 
 def _near_answer(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer | None:
     """The answer from short edges alone; None if some loop needs many of the long ones."""
-    reach = STEP * last_empty_lune(distances, graph.radius)
-    while reach < graph.radius:
-        near = graph.below(reach)
-        if len(near.lengths) > WORTH_LEAVING_OUT * len(graph.lengths):
-            break
+    lengths = graph.lengths
+    near = graph.below(STEP * last_empty_lune(distances, graph.radius))
+    while 0 < len(near.lengths) < WORTH_LEAVING_OUT * len(lengths):
         name, bars = _reduced(near, top, field)
         # No loop begins any more, so where none is left none will be.
         if all(np.isfinite(loops).all() for loops in bars[1:]):
             return name, bars
-        reach *= STEP
+        twice = min(2 * len(near.lengths), len(lengths)) - 1
+        near = graph.below(float(np.partition(lengths, twice)[twice]))
     return None
 
 

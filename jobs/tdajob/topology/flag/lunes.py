@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,8 +12,9 @@ from tdajob.topology.values import FloatArray
 
 NEIGHBORS = 6
 """Each of them lies in the lune of about half the long edges, so few of those are left."""
-CHECKED = 512
-"""So many of the longest edges that are left are looked at one by one."""
+CHECKED = 1.0
+"""So many of the longest edges that are left, for each vertex, are looked at one by one."""
+_AT_ONCE = 64
 
 
 def last_empty_lune(distances: FloatArray, radius: float) -> float:
@@ -29,11 +32,13 @@ def last_empty_lune(distances: FloatArray, radius: float) -> float:
     rows, columns = rows[left], columns[left]
     lengths = distances[rows, columns]
     longest = np.argsort(-lengths)
-    for place in np.array_split(longest[:CHECKED], 8):
+    checked = math.ceil(CHECKED * len(distances))
+    for begin in range(0, min(checked, len(longest)), _AT_ONCE):
+        place = longest[begin : min(begin + _AT_ONCE, checked)]
         empty = _is_empty(distances, rows[place], columns[place])
         if empty.any():
             return float(lengths[place[empty.argmax()]])
-    return float(lengths[longest[CHECKED]]) if len(longest) > CHECKED else 0.0
+    return float(lengths[longest[checked]]) if len(longest) > checked else 0.0
 
 
 def _seen_from_one_end(distances: FloatArray) -> NDArray[np.bool_]:
