@@ -6,9 +6,9 @@ Usage, with the job's dependencies and those peers that you want (pip install '.
                                  [--seconds S] [--runs N]
 
 Each side starts from points in memory and ends with the diagrams. Ours goes through `Engine.compute`: checks,
-sorting, the child process and its pipes are in its time. A ratio is the other side's time over ours, both the
-least of their runs; the sides run in turn, in one process for each row. A side that takes longer than the
-deadline is stopped and not tried again.
+sorting, the child process and its pipes are in its time. The sides run in turn, in one process for each row.
+A ratio is the median, run by run, of the other side's time over ours; our milliseconds are those of the best
+run. A side that takes longer than the deadline is stopped and not tried again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import select
+import statistics
 import subprocess
 import sys
 import time
@@ -63,12 +64,15 @@ def cloud(data: str, points: int) -> Any:
     from scipy.spatial.transform import Rotation
 
     rng = np.random.default_rng(0)
-    angle, height = rng.uniform(0, 2 * np.pi, points), rng.uniform(0, 2 * np.pi, points)
+    angle = rng.uniform(0, 2 * np.pi, points)
     if data in ("unif2", "unif3"):
         return rng.uniform(size=(points, int(data[-1])))
     if data == "circle":
         return np.column_stack((np.cos(angle), np.sin(angle))) + rng.normal(0, 0.1, (points, 2))
     if data == "torus":
+        # By area, so that the inner side is not crowded.
+        height = rng.uniform(0, 2 * np.pi, 4 * points)
+        height = height[rng.uniform(0, 3, 4 * points) < 2 + np.cos(height)][:points]
         reach = 2 + np.cos(height)
         return np.column_stack((reach * np.cos(angle), reach * np.sin(angle), np.sin(height)))
     if data == "sphere":
@@ -178,36 +182,55 @@ class Worker:
             self._process = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One side of a row: its seconds, run by run; `stopped` where one run was too much."""
+
+    seconds: list[float]
+    stopped: bool = False
+
+
 def measured(
     data: str, points: int, dimension: int, names: Sequence[str], deadline: float, runs: int
-) -> dict[str, float | None]:
-    """The least seconds of each side, None where one run was too much."""
-    least: dict[str, float | None] = {name: float("inf") for name in names}
+) -> dict[str, Measured]:
+    """The sides of a row, which take turns; a slow one gets fewer turns."""
+    found = {name: Measured([]) for name in names}
     worker = Worker()
-    for run in range(runs + 1):
+    for run in range(-1, runs):
         for name in names:
-            best = least[name]
-            if best is None or (run > 1 and best > deadline / runs):
+            side = found[name]
+            if side.stopped or (side.seconds and sum(side.seconds) > deadline):
                 continue
             taken = worker.seconds((data, points, dimension, name), deadline)
-            # The first run imports and warms; it counts only where there is no other.
-            least[name] = None if taken is None else taken if run < 2 else min(best, taken)
+            if taken is None:
+                found[name] = Measured(side.seconds, stopped=True)
+            elif run >= 0 or taken > deadline / 4:
+                # The first run imports and warms; it counts only where it alone is slow.
+                side.seconds.append(taken)
     worker.close()
-    return least
+    return found
 
 
-def show(row: str, least: Mapping[str, float | None], names: Sequence[str], deadline: float) -> None:
-    ours = least[OURS]
-    cells = []
-    for name in names:
-        if name not in least:
-            cells.append("–")
-        elif least[name] is None:
-            cells.append(f">{deadline / ours:.0f}x" if ours else "stopped")
-        else:
-            cells.append(f"{least[name] / ours:.2f}x" if ours else f"{1000 * (least[name] or 0):.0f} ms")
-    told = f"{1000 * ours:.1f} ms" if ours else f">{deadline:g} s"
+def ratio(theirs: Measured, ours: Measured) -> float:
+    """The median of the ratios run by run: what else the machine does falls on both sides of a pair."""
+    return statistics.median(b / a for a, b in zip(ours.seconds, theirs.seconds, strict=False))
+
+
+def show(row: str, found: Mapping[str, Measured], names: Sequence[str], deadline: float) -> None:
+    ours = found[OURS]
+    cells = [_cell(found.get(name), ours, deadline) for name in names]
+    told = f">{deadline:g} s" if ours.stopped else f"{1000 * min(ours.seconds):.1f} ms"
     print(f"{row:<16}" + "".join(f"{cell:>16}" for cell in cells) + f"{told:>12}", flush=True)
+
+
+def _cell(theirs: Measured | None, ours: Measured, deadline: float) -> str:
+    if theirs is None:
+        return "–"
+    if theirs.stopped:
+        return "stopped" if ours.stopped else f">{deadline / statistics.median(ours.seconds):.0f}x"
+    if ours.stopped:
+        return f"{1000 * min(theirs.seconds):.0f} ms"
+    return f"{ratio(theirs, ours):.2f}x"
 
 
 def main() -> None:
@@ -239,8 +262,8 @@ def main() -> None:
         for points in sizes:
             for data in arguments.data.split(","):
                 names = [name for name in there if PEERS[name].takes(data, points, dimension)]
-                least = measured(data, points, dimension, [OURS, *names], arguments.seconds, arguments.runs)
-                show(f"{data} {points} H{dimension}", least, there, arguments.seconds)
+                found = measured(data, points, dimension, [OURS, *names], arguments.seconds, arguments.runs)
+                show(f"{data} {points} H{dimension}", found, there, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tdajob.errors import MessageError
 from tdajob.streamsettings import PreprocessSettings, ScaleSettings
 from tdajob.topology import registry
 from tdajob.topology.geometry import farthest_points, sorted_points
-from tdajob.topology.values import ComputationError, FloatArray
+from tdajob.topology.values import ComputationError, FloatArray, Query
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,14 @@ class Prepared:
 
 
 class Preprocessor:
-    """Scales windows and chooses landmarks, for one algorithm; holds no state between windows."""
+    """Scales windows and chooses landmarks, for one query; holds no state between windows."""
 
-    def __init__(self, settings: PreprocessSettings, algorithm: str, min_persistence: float) -> None:
+    def __init__(self, settings: PreprocessSettings, query: Query) -> None:
         """Raises ComputationError `bad_parameter` where no bound of the landmarks' error is known."""
         self._settings = settings
-        self._algorithm = algorithm
-        self._min_persistence = min_persistence
+        self._query = query
         if settings.landmarks is not None:
-            _hausdorff_factor(algorithm)
+            _landmark_factor(query, 1)
 
     @property
     def per_window(self) -> bool:
@@ -60,20 +59,20 @@ class Preprocessor:
             return Prepared(points, 0.0, 0.0)
         points = sorted_points(points)
         chosen, radius = farthest_points(points, self._settings.landmarks)
-        bound = hausdorff_bound(self._algorithm, self._min_persistence, radius)
+        bound = landmark_bound(self._query, points.shape[1], radius)
         return Prepared(points[chosen], radius, bound)
 
 
-def hausdorff_bound(algorithm: str, min_persistence: float, radius: float) -> float:
+def landmark_bound(query: Query, dim: int, radius: float) -> float:
     """By how much a diagram may change where points within `radius` of others are left out.
 
-    A bound of the bottleneck distance, in the unit of the bars; ComputationError `bad_parameter` for an
-    algorithm that has none.
+    Points have `dim` coordinates. A bound of the bottleneck distance, in the unit of the bars;
+    ComputationError `bad_parameter` for a question that has none.
     """
     if radius == 0:
         return 0.0
     # A bar that is just long enough to be published may have a partner that is just too short.
-    return _hausdorff_factor(algorithm) * radius + min_persistence / 2
+    return _landmark_factor(query, dim) * radius + query.min_persistence / 2
 
 
 def scaled(points: FloatArray, scale: ScaleSettings) -> FloatArray:
@@ -107,12 +106,13 @@ def _zscore(points: FloatArray) -> FloatArray:
     return standard
 
 
-def _hausdorff_factor(algorithm: str) -> float:
-    factor = registry.get(algorithm).hausdorff_factor
+def _landmark_factor(query: Query, dim: int) -> float:
+    factor = registry.get(query.algorithm).landmark_factor(query.params, dim)
     if factor is None:
+        metric = f" and the metric '{query.params['metric']}'" if "metric" in query.params else ""
         raise ComputationError(
             "bad_parameter",
-            f"preprocess.subsample with the algorithm '{algorithm}': no bound of its error is known;"
-            " use vietoris_rips or alpha, or remove preprocess.subsample",
+            f"preprocess.subsample with the algorithm '{query.algorithm}'{metric}: no bound of its error is"
+            " known; use vietoris_rips or alpha, or remove preprocess.subsample",
         )
     return factor

@@ -13,7 +13,7 @@ from tdajob.comparison import Comparer, Comparison
 from tdajob.errors import MessageError, window_error_record
 from tdajob.events import alert_record
 from tdajob.features import feature_documents
-from tdajob.preprocess import Preprocessor, hausdorff_bound
+from tdajob.preprocess import Preprocessor, landmark_bound
 from tdajob.results import Effort, Subject, result_record
 from tdajob.settings import Input, Settings
 from tdajob.statebytes import StateError
@@ -40,7 +40,7 @@ class WindowAnswerer:
         self._stream = settings.stream
         self._max_points = settings.limits.max_points
         self._max_bytes = settings.limits.max_message_bytes
-        self._preprocessor = Preprocessor(settings.stream.preprocess, query.algorithm, query.min_persistence)
+        self._preprocessor = Preprocessor(settings.stream.preprocess, query)
         compared = settings.stream.comparison
         self._comparer = None if compared is None else Comparer(compared, query, settings.stream.preprocess)
         self._engine = Engine(engine_limits(settings.limits))
@@ -124,7 +124,7 @@ class WindowAnswerer:
             return self._caches.diagram(key, firing.sequences, prepared.points, query)
         diagram = self._engine.compute(prepared.points, query)
         left_out = firing.window.covering_radius
-        bound = hausdorff_bound(query.algorithm, query.min_persistence, left_out)
+        bound = landmark_bound(query, prepared.points.shape[1], left_out)
         bound += prepared.error_bound + diagram.error_bound
         return replace(diagram, error_bound=bound)
 

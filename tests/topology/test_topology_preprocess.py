@@ -30,9 +30,11 @@ def prepared(
     scale: ScaleSettings = UNSCALED,
     algorithm: str = "vietoris_rips",
     min_persistence: float = 0.0,
+    **params: object,
 ) -> Prepared:
     asked = PreprocessSettings(None, scale, landmarks)
-    return Preprocessor(asked, algorithm, min_persistence).prepare(points)
+    question = query(algorithm, min_persistence=min_persistence, **params)
+    return Preprocessor(asked, question).prepare(points)
 
 
 def clamped(diagram: Diagram) -> list[FloatArray]:
@@ -52,7 +54,9 @@ def hausdorff(first: FloatArray, second: FloatArray) -> float:
 
 
 clouds = arrays(np.float64, st.tuples(st.integers(1, 14), st.just(2)), elements=st.floats(-8, 8, width=16))
-algorithms = pytest.mark.parametrize(("algorithm", "factor"), [("vietoris_rips", 2.0), ("alpha", 1.0)])
+algorithms = pytest.mark.parametrize(
+    ("algorithm", "factor"), [("vietoris_rips", 2.0), ("alpha", 1.0), ("cech", 1.0)]
+)
 cuts = st.none() | st.floats(0.5, 5)
 
 
@@ -116,6 +120,32 @@ def test_a_circle_of_landmarks_is_still_a_circle(make_engine: MakeEngine) -> Non
     assert len(few.points) == 80
     loops = make_engine().compute(few.points, query()).bars[1]
     assert (loops[:, 1] - loops[:, 0]).max() > 2 * few.error_bound
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=clouds,
+    landmarks=st.integers(1, 14),
+    params=st.sampled_from(
+        [
+            {"metric": "manhattan"},
+            {"metric": "chebyshev"},
+            {"metric": "periodic", "period": [7.0, 5.0]},
+            {"metric": "haversine", "sphere_radius": 100.0},
+        ]
+    ),
+)
+def test_landmarks_keep_within_their_bound_whatever_the_metric(
+    points: FloatArray, landmarks: int, params: dict[str, object]
+) -> None:
+    few = prepared(points, landmarks, **params)
+    whole, part = (computed(cloud, query(**params)) for cloud in (points, few.points))
+    assert apart(whole, part) <= few.error_bound + ROUNDING
+
+
+def test_landmarks_by_directions_are_refused() -> None:
+    with pytest.raises(ComputationError, match="'vietoris_rips' and the metric 'angular': no bound"):
+        prepared(np.ones((3, 2)), 2, metric="angular")
 
 
 @pytest.mark.parametrize("algorithm", ["witness", "unruly"])
@@ -184,12 +214,12 @@ def test_the_order_of_points_does_not_matter(scale: ScaleSettings) -> None:
     ],
 )
 def test_tells_what_depends_on_the_whole_window(asked: PreprocessSettings, per_window: bool) -> None:
-    assert Preprocessor(asked, "vietoris_rips", 0.0).per_window is per_window
+    assert Preprocessor(asked, query()).per_window is per_window
 
 
 def test_a_fixed_scale_takes_points_of_its_own_dimension_alone() -> None:
     fixed = Preprocessor(
-        PreprocessSettings(None, ScaleSettings("fixed", (0.0, 0.0), (1.0, 1.0)), None), "alpha", 0.0
+        PreprocessSettings(None, ScaleSettings("fixed", (0.0, 0.0), (1.0, 1.0)), None), query("alpha")
     )
     fixed.check_coordinates(np.zeros((5, 2)))
     with pytest.raises(MessageError, match=r"3 coordinates.*have 2 numbers") as caught:

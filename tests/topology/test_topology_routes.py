@@ -54,9 +54,8 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(engines, "NEARLY_COMPLETE", 2.0 if "collapse" in name else 0.0)
     for limit in ("FEW_EDGES", "EDGES_PER_VERTEX"):
         monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
-    monkeypatch.setattr(engines, "MANY_VERTICES", ALWAYS if "lunes" in name else NEVER)
-    monkeypatch.setattr(engines, "CROWDED", -1.0)
-    monkeypatch.setattr(engines, "WORTH_REACHING", 9.0)
+    monkeypatch.setattr(engines, "CROWDED", ALWAYS if "lunes" in name else NEVER)
+    monkeypatch.setattr(engines, "WORTH_LEAVING_OUT", 9.0)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:

@@ -44,7 +44,7 @@ def test_a_machine_that_stops_and_starts_raises_two_alerts(make_engine: MakeEngi
     times[3 * WINDOW :] += 10_000
     times[5 * WINDOW :] += 10_000
     engine, asked = make_engine(), query()
-    preprocessor = Preprocessor(PREPROCESS, asked.algorithm, asked.min_persistence)
+    preprocessor = Preprocessor(PREPROCESS, asked)
     embedded: bytes | None = None
     previous: bytes | None = None
     comparisons: list[Comparison | None] = []

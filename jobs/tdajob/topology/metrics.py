@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -63,6 +64,20 @@ def scattered_distances(points: FloatArray, params: Parameters) -> FloatArray:
     """The same with the points in another order, in which engines take less time than in a sorted one."""
     brought = params["metric"] == PRECOMPUTED
     return distances_between(points if brought else scattered(points), params)
+
+
+def euclidean_factor(params: Parameters, dim: int) -> float | None:
+    """How many times the Euclidean distance of two points their distance is at most; None: no bound is known.
+
+    `params` holds those of `PARAMETERS` that were given.
+    """
+    metric = params.get("metric", "euclidean")
+    if metric in ("manhattan", "cityblock"):
+        return math.sqrt(dim)
+    if metric == "haversine":
+        # Degrees; nowhere is one of longitude longer than one of latitude.
+        return math.radians(float(str(params.get("sphere_radius", 1.0))))
+    return None if metric == "angular" else 1.0
 
 
 def check_metric(points: FloatArray, params: Parameters) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from importlib import import_module
@@ -41,6 +41,13 @@ class Algorithm(ABC):
 
     def check(self, points: FloatArray, query: Query) -> None:  # noqa: B027 -- for others to refuse
         """Raise ComputationError where the points and the parameters do not suit each other."""
+
+    def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:  # noqa: ARG002 -- likewise
+        """`hausdorff_factor` for points of `dim` coordinates at a Euclidean Hausdorff distance.
+
+        `params` holds those parameters that were given.
+        """
+        return self.hausdorff_factor
 
     def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- for others to decide by
         """Whether n points of `dim` coordinates may run away or crash, so that a child process does it."""

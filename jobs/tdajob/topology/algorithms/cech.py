@@ -25,6 +25,7 @@ class Cech(Algorithm):
 
     name = "cech"
     bounds_ambient_dimension = True
+    hausdorff_factor = 1.0
 
     def parameters(self) -> Sequence[Parameter]:
         """How exactly the triangulation is computed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class VietorisRips(Algorithm):
     def parameters(self) -> Sequence[Parameter]:
         """How far apart points are, and how exactly that is taken."""
         return (*metrics.PARAMETERS, _PRECISION)
+
+    def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:
+        """Twice how much the metric stretches: both ends of an edge may move."""
+        stretch = metrics.euclidean_factor(params, dim)
+        return None if stretch is None else self.hausdorff_factor * stretch
 
     def check(self, points: FloatArray, query: Query) -> None:
         """Whether the points suit the metric."""

@@ -27,13 +27,12 @@ FEW_EDGES = (1500, 1500, 250)
 """Up to here, for H_0, for H_1 and above, Ripser is done before redzed has begun."""
 EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 """Likewise: redzed's beginning grows with the vertices."""
-CROWDED = 0.4
-MANY_VERTICES = 350
-"""From this density and number on it pays to look for the length beyond which no loop begins."""
-REACH = 1.5
-"""Most clouds have no loop beyond so many times that length; where one is left, all edges are taken."""
-WORTH_REACHING = 0.7
-"""Share of the radius up to which edges are worth leaving out."""
+CROWDED = 430
+"""From so many edges for each vertex on it pays to look for the length beyond which no loop begins."""
+STEP = 1.5
+"""Loops are looked for up to so many times that length, and again, until none is left."""
+WORTH_LEAVING_OUT = 0.5
+"""Of the edges, at most this share may be left for one such look."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
 
@@ -113,13 +112,26 @@ def top_dimension(n: int, max_dimension: int) -> int:
 
 def _loops(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
     graph = graph_of(distances, cut)
-    if graph.density > CROWDED and graph.vertices >= MANY_VERTICES:
-        reach = REACH * last_empty_lune(distances, graph.radius)
-        if reach < WORTH_REACHING * graph.radius:
-            name, bars = _reduced(graph.below(reach), top, field)
-            if all(np.isfinite(loops).all() for loops in bars[1:]):
-                return name, bars
+    if 2 * len(graph.lengths) > CROWDED * graph.vertices:
+        near = _near_answer(distances, graph, top, field)
+        if near is not None:
+            return near
     return _whole(distances, graph, top, field)
+
+
+def _near_answer(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer | None:
+    """The answer from short edges alone; None if some loop needs many of the long ones."""
+    reach = STEP * last_empty_lune(distances, graph.radius)
+    while reach < graph.radius:
+        near = graph.below(reach)
+        if len(near.lengths) > WORTH_LEAVING_OUT * len(graph.lengths):
+            break
+        name, bars = _reduced(near, top, field)
+        # No loop begins any more, so where none is left none will be.
+        if all(np.isfinite(loops).all() for loops in bars[1:]):
+            return name, bars
+        reach *= STEP
+    return None
 
 
 def _voids(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
