@@ -24,7 +24,9 @@ ENGINE = "tdaflink:incremental"
 MIN_POINTS = 32
 """Measured: below, gudhi is faster. No share of changed points was found from which a rebuild is."""
 _SPARE_CAPACITY = 1.25
+"""Slots per point of a window that outgrew its slots."""
 _SPARSE = 4
+"""Slots per point beyond which a window that shrank is made anew."""
 
 
 def applicable(query: Query, n: int, dim: int) -> bool:  # noqa: ARG001 -- any number of coordinates will do
