@@ -181,7 +181,7 @@ def test_an_endless_stream_keeps_a_bounded_state_with_each_point_once(kind: str,
     )
     rng = np.random.default_rng(1)
     largest = chunks = 0
-    for start in range(0, 10_000, message):
+    for start in range(0, 4_000, message):
         stream.send(*(start + np.arange(message) - rng.integers(0, 90, message)).tolist())
         numbers = np.concatenate([rows.sequences for rows in stored_rows(stream.state)])
         assert len(set(numbers.tolist())) == len(numbers), "a point is stored twice"
@@ -194,7 +194,7 @@ def test_an_endless_stream_keeps_a_bounded_state_with_each_point_once(kind: str,
 
 def test_records_of_windows_go_with_their_windows() -> None:
     stream = Sender(window_settings(SlidingWindow(100, 1, 0, 60), allowed_lateness_ms=50))
-    for start in range(0, 20_000, 40):
+    for start in range(0, 6_000, 40):
         stream.send(start, start + 30, start - 35, now=start)
         stream.tick(start + 60)
     largest = max(len(chunk) for chunk in stream.state.chunks.values())
@@ -207,7 +207,7 @@ def test_records_of_windows_go_with_their_windows() -> None:
 
 def test_sessions_go_when_they_are_no_longer_kept() -> None:
     stream = Sender(window_settings(SessionWindow(10, None), allowed_lateness_ms=50))
-    for start in range(0, 50_000, 100):
+    for start in range(0, 20_000, 100):
         stream.send(start, start + 5)
     assert stored_points(stream.state) <= 6
     assert len(stream.state.chunks) <= 6

@@ -51,7 +51,7 @@ class Panes:
             self._add_to_crowded(pane, rows)
         else:
             self._store.append(pane, rows)
-        if pane in self._store and len(self._store.rows(pane)) > self._max_points:
+        if self._store.count(pane) > self._max_points:
             self._shrink(pane)
 
     def newest(self, pane: int) -> int:

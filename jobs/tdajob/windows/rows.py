@@ -13,9 +13,12 @@ from tdajob.topology.values import FloatArray
 from tdajob.windows.values import IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Rows:
-    """n points: running numbers (n,), event times (n,) in epoch ms, coordinates (n, d)."""
+    """n points: running numbers (n,), event times (n,) in epoch ms, coordinates (n, d).
+
+    Not frozen, since dozens are made for each message and the guard would take most of that time.
+    """
 
     sequences: IntArray
     times: IntArray

@@ -155,7 +155,7 @@ class SessionMachine(EventMachine[SessionPlan]):
     def _folded(self, session: Session) -> Session:
         """The session with its small further bins put into its first, so that merging leaves no crumbs."""
         first, *others = session.bins
-        small = [bin_id for bin_id in others if len(self.store.rows(bin_id)) < MERGED]
+        small = [bin_id for bin_id in others if self.store.count(bin_id) < MERGED]
         if not small:
             return session
         for bin_id in small:

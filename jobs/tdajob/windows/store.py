@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tdajob.windows.codec import POINTS, chunk_id, index_of, packed_rows, unpacked_rows
-from tdajob.windows.rows import Rows, joined
+from tdajob.windows.rows import Rows, no_rows
 
 MERGED = 64  # a chunk with fewer points is written again, longer, when the next ones come
 LARGEST = 1024  # points of a chunk
@@ -30,37 +30,38 @@ class _Chunk:
 class _Bin:
     """Rows in arrival order in arrays with room to grow; rows once given out are never overwritten."""
 
-    def __init__(self, first: Rows) -> None:
+    def __init__(self, dimension: int) -> None:
         self.chunks: deque[_Chunk] = deque()
-        self.stop = len(first)
+        self.stop = 0
         self._base = 0  # number of the row that lies first in the arrays
-        self._room = first
+        self._room = no_rows(dimension)
 
     def append(self, rows: Rows) -> None:
-        begin, end = self.stop - self._base, self.stop - self._base + len(rows)
-        if end > len(self._room):
-            self._grow(len(rows))
-            begin, end = self.stop - self._base, self.stop - self._base + len(rows)
+        count = len(rows)
+        if self.stop - self._base + count > len(self._room):
+            self._grow(count)
+        begin = self.stop - self._base
+        end = begin + count
         self._room.sequences[begin:end] = rows.sequences
         self._room.times[begin:end] = rows.times
         self._room.coordinates[begin:end] = rows.coordinates
-        self.stop += len(rows)
+        self.stop += count
 
-    def rows(self) -> Rows:
-        """A view of all rows whose chunks are kept."""
-        return self.between(self.chunks[0].start, self.stop)
+    @property
+    def first(self) -> int:
+        """Number of the first row whose chunk is kept."""
+        return self.chunks[0].start if self.chunks else self.stop
 
     def between(self, start: int, stop: int) -> Rows:
+        """A view of the rows from number `start` to before number `stop`."""
         return self._room.part(start - self._base, stop - self._base)
 
     def _grow(self, more: int) -> None:
-        kept = self.rows()
-        room = 2 * (len(kept) + more)
+        kept = self.between(self.first, self.stop)
+        room = max(MERGED, 2 * (len(kept) + more))
         dimension = kept.coordinates.shape[1]
-        self._base = self.stop - len(kept)
-        self._room = Rows(
-            np.empty(room, np.int64), np.empty(room, np.int64), np.empty((room, dimension), np.float64)
-        )
+        self._base = self.first
+        self._room = Rows(np.empty(room, np.int64), np.empty(room, np.int64), np.empty((room, dimension)))
         self._room.sequences[: len(kept)] = kept.sequences
         self._room.times[: len(kept)] = kept.times
         self._room.coordinates[: len(kept)] = kept.coordinates
@@ -90,11 +91,11 @@ class PointStore:
             parts.setdefault(bin_id, []).append(rows)
             ids.setdefault(bin_id, []).append(index_of(chunk))
         for bin_id, found in parts.items():
-            loaded = _Bin(joined(found))
-            start = 0
+            loaded = _Bin(found[0].coordinates.shape[1])
             for chunk, rows in zip(ids[bin_id], found, strict=True):
-                loaded.chunks.append(_Chunk(chunk, start, start + len(rows)))
-                start += len(rows)
+                start = loaded.stop
+                loaded.append(rows)
+                loaded.chunks.append(_Chunk(chunk, start, loaded.stop))
             self._bins[bin_id] = loaded
 
     def bins(self) -> Iterable[int]:
@@ -105,16 +106,20 @@ class PointStore:
 
     def rows(self, bin_id: int) -> Rows:
         """All rows of a bin, in the order in which they came."""
-        return self._bins[bin_id].rows()
+        found = self._bins[bin_id]
+        return found.between(found.first, found.stop)
+
+    def count(self, bin_id: int) -> int:
+        """The number of rows of a bin, 0 if there is none."""
+        found = self._bins.get(bin_id)
+        return found.stop - found.first if found else 0
 
     def append(self, bin_id: int, rows: Rows) -> None:
         """Add at least one row to a bin, which may be a new one."""
         grown = self._bins.get(bin_id)
         if grown is None:
-            # Copied, since the first rows are the room: they must not be the message's own arrays.
-            grown = self._bins[bin_id] = _Bin(_copied(rows))
-        else:
-            grown.append(rows)
+            grown = self._bins[bin_id] = _Bin(rows.coordinates.shape[1])
+        grown.append(rows)
         self._cut(bin_id, grown)
 
     def replace(self, bin_id: int, rows: Rows) -> None:
@@ -161,7 +166,3 @@ class PointStore:
         self._unsaved.pop(chunk.id, None)
         if chunk.id < self._saved_below:
             self._dropped.append(chunk_id(chunk.id, POINTS))
-
-
-def _copied(rows: Rows) -> Rows:
-    return Rows(rows.sequences.copy(), rows.times.copy(), rows.coordinates.copy())
