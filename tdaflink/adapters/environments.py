@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
 from tdaflink.domain.environment import Endpoints, Environment
@@ -170,5 +171,9 @@ def _overridden(endpoints: Endpoints) -> Endpoints:
         "kafka_cluster": "KAFKA_BOOTSTRAP_SERVERS_CLUSTER",
         "schema_registry": "SCHEMA_REGISTRY_URL",
     }
-    named = {field: os.environ[name] for field, name in variables.items() if os.environ.get(name)}
+    named: dict[str, Any] = {
+        field: os.environ[name] for field, name in variables.items() if os.environ.get(name)
+    }
+    if "rest_url" in named:
+        named["rest_standby"] = ()
     return replace(endpoints, **named)

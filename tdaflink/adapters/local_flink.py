@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from tdaflink.adapters.folders import make_folder, write_atomically
-from tdaflink.adapters.local_java import LocalJava, cluster_environ, digest, link
+from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.domain.errors import Unhealthy
@@ -85,12 +85,13 @@ class FlinkFiles:
 
     def launch(self, kind: str, component: str, main: str, processes: ProcessTable, tag: str = "") -> Launch:
         """The command that starts a component; `kind` is JM or TM."""
-        logs = make_folder(self.settings.folder / "logs" / component)
+        log = self.log(component)
+        logs = make_folder(log.parent)
         options, dynamic = self._resource_parameters(kind)
         command = (
             *(str(self.java.java), *options, *self._java_options(kind)),
             *processes.markers(component),
-            f"-Dlog.file={logs / f'{component}.log'}",
+            f"-Dlog.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
             *("-classpath", self._classpath(), main, "--configDir", str(self._home / "conf"), *dynamic),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
@@ -100,7 +101,7 @@ class FlinkFiles:
         return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
 
     def log(self, component: str) -> Path:
-        return self.settings.folder / "logs" / component / f"{component}.log"
+        return component_log(self.settings.folder, component)
 
     def _shipped_jars(self) -> list[Path]:
         # flink-python belongs into lib as well: see flink.yaml, classloader.parent-first-patterns.

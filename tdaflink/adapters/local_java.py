@@ -71,6 +71,11 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
+def component_log(folder: Path, component: str) -> Path:
+    """Where a component of the environment in `folder` writes its log."""
+    return folder / "logs" / component / f"{component}.log"
+
+
 def end_of_file(path: Path, lines: int = 30) -> str:
     """The last lines of a log; empty if there is none."""
     try:

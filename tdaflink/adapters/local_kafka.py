@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflink.adapters.folders import make_folder, write_atomically
-from tdaflink.adapters.local_java import LocalJava, cluster_environ, digest, link
+from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.domain.errors import Unhealthy
@@ -57,8 +57,8 @@ class KafkaBroker:
         self._settings = settings
         self._java = java
         self._home = settings.folder / "kafka"
-        self._logs = settings.folder / "logs" / self.name
-        self.log = self._logs / f"{self.name}.log"
+        self.log = component_log(settings.folder, self.name)
+        self._logs = self.log.parent
         self.settings = settings.digest
 
     def launch(self, processes: ProcessTable) -> Launch:

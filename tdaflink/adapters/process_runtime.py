@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,13 +20,14 @@ from tdaflink.adapters.local_flink import (
     bash_available,
     temporary_folder,
 )
-from tdaflink.adapters.local_java import end_of_file, find_local_java
+from tdaflink.adapters.local_java import component_log, end_of_file, find_local_java
 from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
+from tdaflink.adapters.logfiles import read_log
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
-from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health
-from tdaflink.domain.errors import MissingExtra, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
+from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, StorageFailed, Unhealthy
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.waiting import poll
@@ -128,15 +131,29 @@ class ProcessRuntime:
                 with writing(folder):
                     shutil.rmtree(folder)
 
+    def python(self) -> str:
+        """The interpreter that runs this command."""
+        return sys.executable
+
     def components(self) -> list[Component]:
         """Each component as it is now."""
         return [self._seen(component) for component in self._components()]
+
+    def logs(
+        self, component: str, *, since: datetime | None = None, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """The component's own log file and those that it was rolled into."""
+        if component not in (names := self._names()):
+            raise NotFound(
+                f"environment {self._environment.name} has no component {component!r}: {', '.join(names)}"
+            )
+        return read_log(component_log(self._folder, component), since=since, follow=follow)
 
     def _components(self) -> list[LocalComponent]:
         versions = load_versions()
         java = find_local_java(versions.flink)
         cache, lock = JarCache(), load_lock()
-        jars = {place: [cache.path(jar) for jar in lock.in_place(place)] for place in versions.jar_roots}
+        jars = {place: [cache.path(jar) for jar in lock.in_place(place)] for place in self._profile.jars}
         kafka = KafkaSettings(
             self._folder,
             self._profile,

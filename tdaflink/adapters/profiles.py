@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,9 +32,26 @@ def load_profile(name: str) -> Profile:
     if name not in profile_names():
         raise NotFound(f"no profile named {name!r}; shipped: {', '.join(profile_names())}")
     folder = profile_folder(name)
-    values = _yaml(folder / "profile.yaml")
-    parts = {part: _yaml(folder / f"{part}.yaml") for part in ("flink", "kafka")}
-    return _validated(Profile, {"name": name, **values, **parts}, folder / "profile.yaml")
+    return _validated(Profile, {"name": name, **_layered(folder, "profile.yaml")}, folder / "profile.yaml")
+
+
+def _layered(folder: Path, file: str) -> dict[str, Any]:
+    """A profile's values, flink.yaml and kafka.yaml over those of the folder that it extends."""
+    values = _yaml(folder / file)
+    parts = [part for part in ("flink", "kafka") if (folder / f"{part}.yaml").exists()]
+    own = {**values, **{part: _yaml(folder / f"{part}.yaml") for part in parts}}
+    below = own.pop("extends", None)
+    return _merged(_layered(profile_folder(below), "base.yaml"), own) if below else own
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings are merged key by key, anything else is replaced."""
+    both = {
+        key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below[key], dict) else value
+        for key, value in above.items()
+        if key in below
+    }
+    return {**below, **above, **both}
 
 
 def profile_folder(name: str) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,12 +15,23 @@ Health = Literal["healthy", "starting", "unhealthy", "dead"]
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Addresses as the command sees them; `kafka_cluster` is the broker list as the job sees it."""
+    """Addresses as the command sees them; `kafka_cluster` is the broker list as the job sees it.
+
+    `rest_standby` are those of further JobManagers, which answer for the one that leads.
+    """
 
     rest_url: str
     kafka: str
     kafka_cluster: str
     schema_registry: str | None = None
+    rest_standby: tuple[str, ...] = ()
+    prometheus: str | None = None
+    alertmanager: str | None = None
+    grafana: str | None = None
+
+    def __post_init__(self) -> None:
+        # A saved one comes back as a list.
+        object.__setattr__(self, "rest_standby", tuple(self.rest_standby))
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,14 @@ class Component:
 
 
 @dataclass(frozen=True)
+class LogLine:
+    """One line of a component's log, and when it was written where the log says so (always with a zone)."""
+
+    text: str
+    time: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Changes:
     """What bringing an environment up or down did: names of components, in order."""
 
@@ -77,5 +97,18 @@ class Runtime(Protocol):
     def endpoints(self) -> Endpoints:
         """Where the environment answers."""
 
+    def python(self) -> str:
+        """The interpreter that the cluster runs jobs with, as the cluster names it."""
+
     def components(self) -> list[Component]:
         """Each component with its health as seen now."""
+
+    def logs(
+        self, component: str, *, since: datetime | None = None, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """A component's log, oldest line first, as far back as it is kept.
+
+        `since` (with a zone) leaves out what is older; a line without a time belongs to the one before it.
+        With `follow` it goes on with what is written from now on, over rotations and restarts, until it is
+        closed. Raises `NotFound` for a component that the environment does not have.
+        """

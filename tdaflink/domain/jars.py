@@ -88,6 +88,11 @@ class JarLock:
     def in_place(self, place: str) -> tuple[LockedJar, ...]:
         return tuple(jar for jar in self.jars if jar.place == place)
 
+    def only(self, places: Iterable[str]) -> JarLock:
+        """The part of the lock that goes to these places."""
+        wanted = set(places)
+        return JarLock(tuple(jar for jar in self.jars if jar.place in wanted))
+
     @property
     def size(self) -> int:
         return sum(jar.size for jar in self.jars)

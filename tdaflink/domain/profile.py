@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.topics import TopicSizing
@@ -14,19 +14,14 @@ from tdaflink.domain.topics import TopicSizing
 Scalar = bool | int | float | str
 
 
-class Ports(BaseModel):
-    """First-choice ports; an environment's offset is added to each."""
+class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):
+    """Purpose -> first-choice port on 127.0.0.1; an environment's offset is added to each."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rest: int = Field(ge=1, le=65535)
-    kafka: int = Field(ge=1, le=65535)
-    kafka_controller: int = Field(ge=1, le=65535)
-    jobmanager_rpc: int = Field(ge=1, le=65535)
+    model_config = ConfigDict(frozen=True)
 
     def shifted(self, offset: int) -> dict[str, int]:
         """Purpose -> port, with the offset added."""
-        ports = {name: port + offset for name, port in self.model_dump().items()}
+        ports = {name: port + offset for name, port in self.root.items()}
         for name, port in ports.items():
             if not 1 <= port <= 65535:
                 raise ConfigError(f"port offset {offset} makes the {name} port {port}, outside 1 to 65535")
@@ -34,16 +29,17 @@ class Ports(BaseModel):
 
 
 class Profile(BaseModel):
-    """A folder under profiles/: its profile.yaml, flink.yaml and kafka.yaml together."""
+    """A folder under profiles/: its profile.yaml, flink.yaml and kafka.yaml, over those that it extends."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     about: str
-    runtime: Literal["process"]
+    runtime: Literal["process", "compose"]
     ports: Ports
     taskmanagers: int = Field(ge=1)
     topics: TopicSizing
+    jars: tuple[str, ...]
     kafka_java_options: tuple[str, ...]
     min_free_disk_mb: int = Field(ge=0)
     ready_within: float = Field(gt=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         # Saved before anything starts: whatever happens now, teardown knows what to look for.
         if store.find(name) != environment:
             store.save(environment)
-        fetched = _jars(request, load_lock(), JarCache(), reporter)
+        fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
         changes = _up(runtime, name, reporter)
         created: tuple[str, ...] = ()
         registered: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     environment = _environment(request, name, store, profile)
     components = runtime_for(environment, store).components()
     healthy = tuple(c.name for c in components if c.health == "healthy")
-    cache, lock = JarCache(), load_lock()
+    cache, lock = JarCache(), load_lock().only(profile.jars)
     catalogue = () if request.skip_kafka else load_catalogue().sized(profile.topics)
     planned = () if request.skip_kafka else _missing_schemas(environment, store)
     return SetupPlan(
@@ -137,9 +136,10 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
     saved = store.find(name)
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
-    draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), sys.executable)
+    draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
     offset = _offset(request, draft, store, profile, known=saved is not None)
-    if saved and (offset, sys.executable) == (saved.port_offset, saved.python):
+    python = runtime_for(draft, store).python()
+    if saved and (offset, python) == (saved.port_offset, saved.python):
         return saved
     if saved and _runs(saved, store):
         if offset != saved.port_offset:
@@ -148,7 +148,7 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
                 hint=f"tdaflink teardown --env {name} first; its data stays",
             )
         return saved
-    moved = replace(draft, port_offset=offset, python=sys.executable)
+    moved = replace(draft, port_offset=offset, python=python)
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
 
 
