@@ -5,6 +5,21 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
+class Images(BaseModel):
+    """name:tag of the public image of each service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flink: str
+    kafka: str
+    zookeeper: str
+    s3: str
+    schema_registry: str
+    prometheus: str
+    alertmanager: str
+    grafana: str
+
+
 class Versions(BaseModel):
     """profiles/versions.yaml, the one place that names them."""
 
@@ -20,6 +35,7 @@ class Versions(BaseModel):
     snappy: str
     java: str
     python: tuple[str, ...]
+    images: Images
 
     @property
     def jar_roots(self) -> dict[str, tuple[str, ...]]:

@@ -29,6 +29,15 @@ def test_the_python_requirements_name_the_versions() -> None:
     assert f'requires-python = ">={first},<{beyond}"' in PYPROJECT
 
 
+def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_version() -> None:
+    versions = profiles.load_versions()
+    images = versions.images
+    for image in images.model_dump().values():
+        assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+[a-z0-9._-]*", image), image
+    assert re.fullmatch(rf"flink:{versions.flink}-scala_[\d.]+-java{versions.java}", images.flink)
+    assert images.kafka == f"apache/kafka:{versions.kafka}"
+
+
 def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     versions, lock = profiles.load_versions(), profiles.load_lock()
     for place, roots in versions.jar_roots.items():
