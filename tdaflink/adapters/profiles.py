@@ -37,9 +37,9 @@ def load_profile(name: str) -> Profile:
 
 def _layered(folder: Path, file: str) -> dict[str, Any]:
     """A profile's values, flink.yaml and kafka.yaml over those of the folder that it extends."""
-    values = _yaml(folder / file)
+    values = read_yaml(folder / file)
     parts = [part for part in ("flink", "kafka") if (folder / f"{part}.yaml").exists()]
-    own = {**values, **{part: _yaml(folder / f"{part}.yaml") for part in parts}}
+    own = {**values, **{part: read_yaml(folder / f"{part}.yaml") for part in parts}}
     below = own.pop("extends", None)
     return _merged(_layered(profile_folder(below), "base.yaml"), own) if below else own
 
@@ -67,13 +67,13 @@ def topic_sizing(profile: str) -> TopicSizing:
 def load_catalogue() -> Catalogue:
     """The topic catalogue."""
     path = profiles_folder() / "topics.yaml"
-    return _validated(Catalogue, _yaml(path), path)
+    return _validated(Catalogue, read_yaml(path), path)
 
 
 def load_versions() -> Versions:
     """The versions that belong together."""
     path = profiles_folder() / "versions.yaml"
-    return _validated(Versions, _yaml(path), path)
+    return _validated(Versions, read_yaml(path), path)
 
 
 def schema_path(name: str) -> Path:
@@ -114,7 +114,8 @@ def _schema(topic: str, name: str) -> ShippedSchema:
         raise ConfigError(f"cannot read the schema {path}: {error}") from error
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping that a shipped YAML file holds."""
     # libyaml's parser where the wheel has it: setup must answer quickly.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

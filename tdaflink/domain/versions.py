@@ -33,6 +33,7 @@ class Versions(BaseModel):
     zstd: str
     lz4: str
     snappy: str
+    jmx_exporter: str
     java: str
     python: tuple[str, ...]
     images: Images
@@ -52,4 +53,5 @@ class Versions(BaseModel):
                 f"org.apache.kafka:kafka_{self.scala}:{self.kafka}",
                 f"org.apache.logging.log4j:log4j-slf4j-impl:{self.log4j}",
             ),
+            "kafka/agent": (f"io.prometheus.jmx:jmx_prometheus_javaagent:{self.jmx_exporter}",),
         }

@@ -1,0 +1,71 @@
+"""What an environment's Prometheus, Alertmanager and Grafana are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from tdaflink.adapters.monitoring import monitoring_files, reporter_settings
+from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored
+
+COMPOSE = Monitored(
+    environment="staging",
+    jobmanagers=Addresses(dns=("jobmanager",), port=FLINK_PORT),
+    taskmanagers=Addresses(dns=("taskmanager",), port=FLINK_PORT),
+    taskmanagers_expected=2,
+    kafka=Addresses(static=("kafka-1:7071", "kafka-2:7071")),
+    alertmanager=Addresses(static=("alertmanager:9093",)),
+    webhook="https://alerts.example/hook",
+)
+LOCAL = Monitored(
+    environment="local",
+    jobmanagers=Addresses(static=("127.0.0.1:9249",)),
+    taskmanagers=Addresses(static=("127.0.0.1:9250",)),
+    taskmanagers_expected=1,
+)
+
+
+def document(monitored: Monitored, path: str) -> Any:
+    return yaml.safe_load(monitoring_files(monitored)[path])
+
+
+def test_prometheus_finds_processes_by_name_or_by_address() -> None:
+    jobs = {j["job_name"]: j for j in document(COMPOSE, "prometheus/prometheus.yml")["scrape_configs"]}
+    assert list(jobs) == ["prometheus", "alertmanager", "flink-jobmanager", "flink-taskmanager", "kafka"]
+    (found,) = jobs["flink-taskmanager"]["dns_sd_configs"]
+    assert (found["names"], found["port"], found["type"]) == (["taskmanager"], 9249, "A")
+    assert jobs["kafka"]["static_configs"] == [{"targets": ["kafka-1:7071", "kafka-2:7071"]}]
+
+
+def test_what_an_environment_does_not_have_is_neither_scraped_nor_alerted() -> None:
+    config = document(LOCAL, "prometheus/prometheus.yml")
+    assert [job["job_name"] for job in config["scrape_configs"]] == [
+        *("prometheus", "flink-jobmanager", "flink-taskmanager")
+    ]
+    assert "alerting" not in config
+    assert config["global"]["external_labels"] == {"environment": "local"}
+
+
+def test_alerts_go_to_the_webhook_where_there_is_one() -> None:
+    config = document(COMPOSE, "alertmanager/alertmanager.yml")
+    assert config["route"]["receiver"] == "webhook"
+    (webhook,) = [one for one in config["receivers"] if one["name"] == "webhook"]
+    assert webhook["webhook_configs"] == [{"url": "https://alerts.example/hook", "send_resolved": True}]
+    without = document(LOCAL, "alertmanager/alertmanager.yml")
+    assert without["route"]["receiver"] == "shown"
+    assert without["receivers"] == [{"name": "shown"}]
+
+
+def test_the_rules_know_how_many_taskmanagers_there_should_be() -> None:
+    (group,) = document(COMPOSE, "prometheus/rules/expected.yml")["groups"]
+    assert group["rules"] == [{"record": "tdaflink_taskmanagers_expected", "expr": "vector(2)"}]
+
+
+def test_grafana_reads_from_the_environments_prometheus() -> None:
+    (source,) = document(COMPOSE, "grafana/datasources/prometheus.yaml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+
+
+def test_flinks_reporter_listens_where_prometheus_looks() -> None:
+    assert reporter_settings()["metrics.reporter.prom.port"] == FLINK_PORT
