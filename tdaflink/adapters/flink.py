@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from tdaflink.adapters.flink_control import JobControl
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachable
 from tdaflink.domain.failures import python_traceback, root_cause, signature
 from tdaflink.domain.jobs import (
@@ -28,7 +29,7 @@ RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
 _PARALLEL_CALLS = 8
 
 
-class FlinkRest:
+class FlinkRest(JobControl):
     """One cluster's JobManager.
 
     Every method raises `Unreachable` where nothing answers in time, `NotFound` for an id that the cluster
@@ -53,6 +54,11 @@ class FlinkRest:
         """Slots, TaskManagers, job counts and Flink's version, as Flink names them."""
         overview: Mapping[str, Any] = self._get("/overview")
         return overview
+
+    def slots(self) -> tuple[int, int]:
+        """How many slots are free, and how many there are."""
+        overview = self.overview()
+        return int(overview["slots-available"]), int(overview["slots-total"])
 
     def jobmanager_config(self) -> Mapping[str, str]:
         """The JobManager's effective configuration."""

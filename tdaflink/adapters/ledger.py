@@ -1,4 +1,4 @@
-"""The ledger: what was submitted from here, kept in SQLite beside the environment."""
+"""The ledger: what was submitted and done to jobs from here, kept in SQLite beside the environment."""
 
 from __future__ import annotations
 
@@ -7,33 +7,25 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tdaflink.domain.errors import TdaflinkError
+from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.adapters.ledger_schema import migrate
+from tdaflink.domain.errors import Locked, TdaflinkError
+from tdaflink.domain.ledger import (
+    Action,
+    Git,
+    JobSpec,
+    Operation,
+    OperationStep,
+    SavepointRecord,
+    Version,
+)
 
 _BUSY_SECONDS = 10.0
-# Each entry brings the schema from its index to the next version; entries are only ever added.
-_MIGRATIONS = (
-    """
-    CREATE TABLE submissions (
-        job_id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,
-        rest_url TEXT NOT NULL,
-        bundle_sha256 TEXT NOT NULL,
-        settings TEXT,
-        submitter TEXT NOT NULL,
-        state TEXT NOT NULL,
-        created_at REAL NOT NULL
-    );
-    CREATE TABLE uploads (
-        rest_url TEXT NOT NULL,
-        bundle_sha256 TEXT NOT NULL,
-        path TEXT NOT NULL,
-        PRIMARY KEY (rest_url, bundle_sha256)
-    );
-    """,
-)
+_SUBMISSION = "job_id, name, rest_url, bundle_sha256, submitter, state, created_at, document"
 
 
 class Ledger:
@@ -43,27 +35,141 @@ class Ledger:
         self._folder = folder
         self._path = folder / "ledger.db"
 
-    def intend(
-        self,
-        job_id: str,
-        name: str,
-        rest_url: str,
-        bundle_sha256: str,
-        settings: Mapping[str, Any] | None,
-        submitter: str,
-    ) -> None:
-        """Write down a submission before it is made, so that a job can always be traced to its maker."""
-        text = None if settings is None else json.dumps(settings, sort_keys=True)
+    # -- versions
+
+    def intend(self, version: Version) -> None:
+        """Write down a submission before it is made, so that a job can always be traced to its maker.
+
+        One that is known already stays as it is.
+        """
+        document = {
+            "spec": None if version.spec is None else asdict(version.spec),
+            "action": version.action,
+            "savepoint": version.savepoint,
+            "origin": version.origin,
+            "tdaflink": version.tdaflink,
+        }
+        settings = None if version.spec is None else version.spec.settings
         with self._transaction() as db:
             db.execute(
-                "INSERT INTO submissions VALUES (?, ?, ?, ?, ?, ?, 'submitting', ?)",
-                (job_id, name, rest_url, bundle_sha256, text, submitter, time.time()),
+                f"INSERT OR IGNORE INTO submissions ({_SUBMISSION}, settings)"  # noqa: S608 - a constant
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    version.job_id,
+                    version.name,
+                    version.rest_url,
+                    version.bundle_sha256,
+                    version.submitter,
+                    version.state,
+                    version.created_at or time.time(),
+                    json.dumps(document, sort_keys=True),
+                    None if settings is None else json.dumps(settings, sort_keys=True),
+                ),
             )
 
     def conclude(self, job_id: str, state: str) -> None:
-        """Write down how a submission ended: submitted or refused."""
+        """Write down how a submission ended: submitted, refused or failed."""
         with self._transaction() as db:
             db.execute("UPDATE submissions SET state = ? WHERE job_id = ?", (state, job_id))
+
+    def versions(self, name: str | None = None) -> list[Version]:
+        """All submissions, or those of one name, the oldest first, numbered by name."""
+        query = f"SELECT {_SUBMISSION} FROM submissions ORDER BY created_at, rowid"  # noqa: S608 - likewise
+        with self._transaction() as db:
+            found = [_version(row) for row in db.execute(query)]
+        numbered, counts = [], dict[str, int]()
+        for version in found:
+            counts[version.name] = counts.get(version.name, 0) + 1
+            numbered.append(replace(version, number=counts[version.name]))
+        return [version for version in numbered if name in (None, version.name)]
+
+    def version(self, job_id: str) -> Version | None:
+        """The submission that made a job."""
+        return next((version for version in self.versions() if version.job_id == job_id), None)
+
+    # -- operations
+
+    def save_operation(self, operation: Operation) -> None:
+        """Write down where an operation stands; a step that is new is added to its steps."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?)",
+                (
+                    operation.id,
+                    operation.name,
+                    operation.outcome,
+                    json.dumps(asdict(operation), sort_keys=True),
+                    operation.created_at,
+                ),
+            )
+            query = "SELECT number, step FROM operation_steps WHERE operation_id = ? ORDER BY number DESC"
+            number, step = db.execute(query, (operation.id,)).fetchone() or (0, "")
+            if step != operation.step:
+                values = (operation.id, number + 1, operation.step, time.time())
+                db.execute("INSERT INTO operation_steps VALUES (?, ?, ?, ?)", values)
+
+    def operations(self, name: str | None = None, *, under_way: bool = False) -> list[Operation]:
+        """Operations, the oldest first; `under_way` leaves out those that have ended."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT document FROM operations ORDER BY created_at, rowid").fetchall()
+        found = [_operation(json.loads(text)) for (text,) in rows]
+        return [
+            operation
+            for operation in found
+            if name in (None, operation.name) and not (under_way and operation.outcome)
+        ]
+
+    def operation_steps(self, operation_id: str) -> list[OperationStep]:
+        """The steps of an operation in order."""
+        query = "SELECT * FROM operation_steps WHERE operation_id = ? ORDER BY number"
+        with self._transaction() as db:
+            return [OperationStep(*row) for row in db.execute(query, (operation_id,))]
+
+    # -- savepoints and actions
+
+    def remember_savepoint(self, record: SavepointRecord) -> None:
+        """Write down whose savepoint lies where."""
+        values = (record.path, record.job_id, record.name, record.created_at)
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO savepoints VALUES (?, ?, ?, ?)", values)
+
+    def forget_savepoint(self, path: str) -> None:
+        """Take a savepoint that was removed off the list."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM savepoints WHERE path = ?", (path,))
+
+    def savepoints(self) -> list[SavepointRecord]:
+        """The savepoints that were asked for from here, the oldest first."""
+        with self._transaction() as db:
+            query = "SELECT path, job_id, name, created_at FROM savepoints ORDER BY created_at"
+            return [SavepointRecord(*row) for row in db.execute(query)]
+
+    def note(self, action: Action) -> None:
+        """Write down a control action."""
+        detail = json.dumps(dict(action.detail), sort_keys=True)
+        values = (
+            action.at,
+            action.action,
+            action.outcome,
+            action.job_id,
+            action.name,
+            action.submitter,
+            detail,
+        )
+        with self._transaction() as db:
+            db.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def actions(self, name: str | None = None) -> list[Action]:
+        """Control actions, the newest first."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT * FROM actions ORDER BY at DESC, rowid DESC").fetchall()
+        found = [
+            Action(at, action, outcome, job_id, job, submitter, json.loads(detail))
+            for at, action, outcome, job_id, job, submitter, detail in rows
+        ]
+        return [action for action in found if name in (None, action.name)]
+
+    # -- bundles
 
     def uploaded_path(self, rest_url: str, bundle_sha256: str) -> str | None:
         """Where an earlier upload of the same bundle lies on that JobManager."""
@@ -81,11 +187,32 @@ class Ledger:
         """Keep a bundle by its content beside the ledger, so that it can be submitted again."""
         path = self._folder / "bundles" / name
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_bytes(content)
-            part.replace(path)
+            make_folder(path.parent)
+            part = path.with_suffix(f".{time.monotonic_ns()}.part")
+            with writing(part):
+                part.write_bytes(content)
+                part.replace(path)
         return path
+
+    def bundle(self, name: str) -> bytes | None:
+        """The bytes of a bundle that was kept."""
+        path = self._folder / "bundles" / name
+        return path.read_bytes() if path.is_file() else None
+
+    @contextmanager
+    def working_on(self, name: str) -> Iterator[None]:
+        """Change the jobs of a name alone; the right ends with the process. Raises `Locked` at once."""
+        from filelock import FileLock, Timeout
+
+        folder = make_folder(self._folder / "operations")
+        try:
+            with FileLock(folder / f"{name}.lock", timeout=0):
+                yield
+        except Timeout:
+            raise Locked(
+                f"another tdaflink is at work on {name}",
+                hint="wait for it, or stop it: tdaflink upgrade --resume then goes on",
+            ) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -93,7 +220,7 @@ class Ledger:
             self._folder.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
-                _migrate(db)
+                migrate(db)
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
@@ -106,19 +233,32 @@ class Ledger:
             ) from error
 
 
-def _migrate(db: sqlite3.Connection) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == len(_MIGRATIONS):
-        return
-    if version > len(_MIGRATIONS):
-        raise sqlite3.DatabaseError("it was written by a newer tdaflink: upgrade tdaflink")
-    db.execute("PRAGMA journal_mode = WAL")
-    # The lock is taken before the version is read again: two first users at once migrate once.
-    db.execute("BEGIN IMMEDIATE")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    for migration in _MIGRATIONS[version:]:
-        for statement in migration.split(";"):
-            if statement.strip():
-                db.execute(statement)
-    db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-    db.execute("COMMIT")
+def _version(row: tuple[Any, ...]) -> Version:
+    *columns, text = row
+    job_id, name, rest_url, sha256, submitter, state, created_at = columns
+    more: Mapping[str, Any] = json.loads(text) if text else {}
+    return Version(
+        job_id,
+        name,
+        rest_url,
+        sha256,
+        submitter,
+        spec=_spec(more.get("spec")),
+        state=state,
+        action=more.get("action", "submit"),
+        savepoint=more.get("savepoint"),
+        origin=more.get("origin"),
+        tdaflink=more.get("tdaflink", ""),
+        created_at=created_at,
+    )
+
+
+def _spec(values: Mapping[str, Any] | None) -> JobSpec | None:
+    if values is None:
+        return None
+    git = values.get("git")
+    return JobSpec(**{**values, "args": tuple(values["args"]), "git": Git(**git) if git else None})
+
+
+def _operation(values: Mapping[str, Any]) -> Operation:
+    return Operation(**{**values, "target": _spec(values["target"])})

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tdaflink.domain.errors import UsageError
 from tdaflink.domain.progress import Reporter
 
 
@@ -88,6 +89,25 @@ def command(
         return function
 
     return register
+
+
+def asker() -> Callable[[str], bool] | None:
+    """What asks the user yes or no; None without a terminal to ask on."""
+    import sys
+
+    if not sys.stdin.isatty():
+        return None
+    return lambda question: typer.confirm(question, err=True)
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal; without one, or with a no, nothing is done."""
+    import sys
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
+    if not typer.confirm(question, err=True):
+        raise UsageError("nothing was done")
 
 
 def _configure_display(session: Session) -> None:

@@ -20,7 +20,7 @@ def demo(
 ) -> None:
     """The whole story in a minute: a cluster on this machine, the job, and the topology of known shapes."""
     from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
-    from tdaflink.cli.environments import confirm
+    from tdaflink.cli.common import confirm
     from tdaflink.display.demo import show_answer, show_demo
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.demo import run

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import Session, command, confirm
 from tdaflink.domain.errors import UsageError
 
 env_app = typer.Typer(help="Saved environments.", no_args_is_help=True)
@@ -87,16 +87,6 @@ def env_use(
     from tdaflink.services.environments import use_environment
 
     show_environments([use_environment(EnvironmentStore(), name)])
-
-
-def confirm(question: str) -> None:
-    """Ask on the terminal; without one, or with a no, nothing is done."""
-    import sys
-
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
-    if not typer.confirm(question, err=True):
-        raise UsageError("nothing was done")
 
 
 def _offset(text: str | None) -> int | Literal["auto"] | None:

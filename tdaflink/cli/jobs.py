@@ -54,32 +54,39 @@ def submit(
         typer.Option("--include", metavar="GLOB", help="Files beside --job's script; else your algorithms."),
     ] = None,
     start: Annotated[
-        str, typer.Option("--from", metavar="none|PATH", help="A savepoint or checkpoint to start from.")
-    ] = "none",
+        str | None,
+        typer.Option("--from", metavar="latest|none|PATH", help="State to start from; see docs/upgrades.md."),
+    ] = None,
+    allow_duplicate: Annotated[
+        bool, typer.Option("--allow-duplicate", help="Even if a job of that name runs already.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")] = True,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")] = 180.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
 ) -> None:
     """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.adapters.ledger import Ledger
-    from tdaflink.cli.wiring import announce, cluster_of, prepared_job
+    from tdaflink.cli.common import asker
+    from tdaflink.cli.wiring import announce, control_of, prepared_job
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
     from tdaflink.services.configuration import Asked
     from tdaflink.services.preparation import Wanted
+    from tdaflink.services.snapshots import started_from
 
     asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
-    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()), start)
+    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
     env, prepared = prepared_job(session, asked, wanted)
-    if dry_run:
+    if dry_run and start in (None, "none"):
         show_plan(submission.plan(prepared, env))
         return
-    announce(env)
-    with cluster_of(session) as (_, cluster):
-        ledger = Ledger(EnvironmentStore().folder(env.name))
-        limit = timeout if wait else None
-        show_submission(submission.submit(prepared, env, cluster, ledger, session.reporter(), limit))
+    with control_of(session) as control:
+        if dry_run:
+            show_plan(submission.plan(started_from(prepared, start, control, None), env))
+            return
+        announce(env)
+        ready = started_from(prepared, start, control, asker())
+        terms = submission.Terms(allow_duplicate=allow_duplicate)
+        show_submission(submission.submit(ready, control, timeout if wait else None, terms))
 
 
 @command(app, "list")
@@ -118,10 +125,10 @@ def cancel(
     jobs: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, unique prefixes, or names.")],
 ) -> None:
     """Cancel jobs and wait until they have ended; their checkpoints stay."""
-    from tdaflink.cli.wiring import announce, cluster_of
+    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.jobs import show_canceled
     from tdaflink.services.jobs import cancel as cancel_jobs
 
-    with cluster_of(session) as (env, cluster):
-        announce(env)
-        show_canceled(cancel_jobs(cluster, env.name, jobs, session.reporter()))
+    with control_of(session) as control:
+        announce(control.env)
+        show_canceled(cancel_jobs(control, jobs))

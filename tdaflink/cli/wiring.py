@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.cli.common import Session
     from tdaflink.domain.environment import Environment
-    from tdaflink.domain.layers import Resolved
+    from tdaflink.domain.layers import Layer, Resolved
+    from tdaflink.domain.ledger import Version
     from tdaflink.services.configuration import Asked
+    from tdaflink.services.control import Control
+    from tdaflink.services.jobrun import Job
     from tdaflink.services.preparation import Wanted
-    from tdaflink.services.submission import Job
 
 
 @contextmanager
@@ -32,6 +35,19 @@ def cluster_of(session: Session) -> Iterator[tuple[Environment, FlinkRest]]:
         yield env, cluster
     finally:
         cluster.close()
+
+
+@contextmanager
+def control_of(session: Session) -> Iterator[Control]:
+    """What actions on the cluster of the environment that the call means need."""
+    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.ledger import Ledger
+    from tdaflink.services.control import Control
+
+    with cluster_of(session) as (env, cluster):
+        kafka = KafkaClient(env.endpoints.kafka) if env.endpoints.kafka else None
+        ledger = Ledger(EnvironmentStore().folder(env.name))
+        yield Control(env, cluster, ledger, session.reporter(), kafka)
 
 
 def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
@@ -70,14 +86,35 @@ def announce(env: Environment) -> None:
     err().print(f"Environment {env.name} at {env.endpoints.rest_url}", markup=False)
 
 
-def resolved_config(session: Session, asked: Asked) -> tuple[Environment, Resolved]:
+def resolved_config(
+    session: Session, asked: Asked, below: Layer | None = None
+) -> tuple[Environment, Resolved]:
     """The config of a call, merged and validated, with the environment that it is for."""
     from tdaflink.adapters.profiles import load_profile
     from tdaflink.services.configuration import configure
 
     env = EnvironmentStore().resolve(session.env)
     job = load_profile(env.profile).job if env.runtime != "external" else {}
-    return env, configure(asked, env, job, session.reporter().warn)
+    return env, configure(asked, env, job, session.reporter().warn, below)
+
+
+def upgraded_job(session: Session, asked: Asked, wanted: Wanted, control: Control, version: Version) -> Job:
+    """The job that a call of `upgrade` means for the version that runs now."""
+    from tdaflink.services.preparation import script_again, script_job, shipped_job
+    from tdaflink.services.upgrades import base_layer, check_kept
+    from tdaflink.services.versions import included_in, job_from
+
+    env, resolved = resolved_config(session, asked, base_layer(version, asked))
+    spec = check_kept(version, resolved, script=wanted.script is not None)
+    if wanted.script is not None:
+        return script_job(resolved, wanted)
+    if spec.settings is None:
+        return script_again(resolved, job_from(spec, version.name, control), wanted.arguments)
+    carried = {} if wanted.include else included_in(spec, control)
+    kafka = kafka_of(session)[1]
+    return shipped_job(
+        resolved, env, replace(wanted, carried=carried), kafka.partition_counts, session.reporter().warn
+    )
 
 
 def prepared_job(session: Session, asked: Asked, wanted: Wanted) -> tuple[Environment, Job]:

@@ -30,19 +30,21 @@ class Bundle:
     content: bytes
 
 
-def shipped_bundle(include: Sequence[str] = ()) -> Bundle:
+def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | None = None) -> Bundle:
     """The job that tdaflink ships, with the files that `include` globs name at its top level.
 
+    `carried` are further files, by name, that an earlier bundle had; those of `include` replace them.
     Raises `NotFound` for an empty glob, and `UsageError` for a file that the job has already.
     """
     folder = jobs_folder()
     own = [folder / "main.py", *_package_files(folder / "tdajob")]
-    named = {path.relative_to(folder).as_posix(): path for path in own}
+    named: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in own}
+    further: dict[str, Path | bytes] = dict(carried or {})
     for path in included_files(include):
         if path.name in named or path.stem == "tdajob":
             raise UsageError(f"--include: the bundle has a {path.name} already", hint="rename the file")
-        named[path.name] = path
-    return _build("main", folder, named)
+        further[path.name] = path
+    return _build("main", folder, {**further, **named})
 
 
 def included_files(patterns: Sequence[str]) -> list[Path]:
@@ -75,7 +77,8 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
         if not matched:
             raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
         files.update(matched)
-    return _build(script.stem, folder, {path.relative_to(folder).as_posix(): path for path in files})
+    named: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in files}
+    return _build(script.stem, folder, named)
 
 
 def _package_files(package: Path) -> list[Path]:
@@ -84,14 +87,14 @@ def _package_files(package: Path) -> list[Path]:
     ]
 
 
-def _build(module: str, folder: Path, files: Mapping[str, Path]) -> Bundle:
+def _build(module: str, folder: Path, files: Mapping[str, Path | bytes]) -> Bundle:
     named = sorted(files.items())
     buffer = io.BytesIO()
     # Stored, not deflated: zlib's output differs between its versions, and the bundle's hash must not.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "META-INF/MANIFEST.MF", _MANIFEST)
-        for name, path in named:
-            _add(archive, name, path.read_bytes())
+        for name, source in named:
+            _add(archive, name, source if isinstance(source, bytes) else source.read_bytes())
             if buffer.tell() > _LARGEST:
                 raise UsageError(
                     f"the bundle of {folder} passes {_LARGEST // 2**20} MiB at {name}",

@@ -32,14 +32,20 @@ class Asked:
 
 
 def configure(
-    asked: Asked, env: Environment, profile: Mapping[str, Any], warn: Callable[[str], None]
+    asked: Asked,
+    env: Environment,
+    profile: Mapping[str, Any],
+    warn: Callable[[str], None],
+    below: Layer | None = None,
 ) -> Resolved:
     """Merge and validate; `profile` holds the job settings of the environment's profile.
+
+    `below` is what an earlier version of the job was told, above the profile and below this call.
 
     An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
     its addresses are not used. Raises `ConfigError`.
     """
-    layers = [Layer(f"profile {env.profile}", profile)]
+    layers = [Layer(f"profile {env.profile}", profile), *([below] if below else [])]
     if asked.file is not None:
         values = dict(read_config(asked.file))
         if env.runtime != "external":

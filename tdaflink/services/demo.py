@@ -21,6 +21,7 @@ from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.shapes import sample
 from tdaflink.services import jobs, submission
 from tdaflink.services.configuration import Asked, configure
+from tdaflink.services.control import Control
 from tdaflink.services.preparation import Wanted, shipped_job
 from tdaflink.services.results import Sought, arrivals, open_results
 from tdaflink.services.sending import Outgoing, send
@@ -93,7 +94,7 @@ def _job(env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep:
             # By name: a job that does not come up has no submission to tell its id.
             left = [job.id for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
             if left and not keep:
-                jobs.cancel(cluster, env.name, left, reporter)
+                jobs.cancel(_control(env, cluster, store, reporter), left)
 
         with _afterwards(clean, reporter):
             _submit(cluster, env, store, reporter)
@@ -105,8 +106,12 @@ def _submit(cluster: FlinkRest, env: Environment, store: EnvironmentStore, repor
     config = configure(asked, env, load_profile(env.profile).job, reporter.warn)
     partitions = KafkaClient(env.endpoints.kafka).partition_counts
     job = shipped_job(config, env, Wanted(), partitions, reporter.warn)
+    submission.submit(job, _control(env, cluster, store, reporter), RUNNING_SECONDS)
+
+
+def _control(env: Environment, cluster: FlinkRest, store: EnvironmentStore, reporter: Reporter) -> Control:
     ledger = Ledger(store.folder(env.name))
-    submission.submit(job, env, cluster, ledger, reporter, RUNNING_SECONDS)
+    return Control(env, cluster, ledger, reporter, KafkaClient(env.endpoints.kafka))
 
 
 @contextmanager

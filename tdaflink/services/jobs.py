@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import ClusterStatus, Job, JobStatus, find_job
-from tdaflink.domain.progress import Reporter
+from tdaflink.services.control import Control
 
 CANCEL_SECONDS = 60.0
 
@@ -59,25 +59,26 @@ def job_status(cluster: FlinkRest, env: str, reference: str) -> JobStatus:
     )
 
 
-def cancel(cluster: FlinkRest, env: str, references: Sequence[str], reporter: Reporter) -> list[Canceled]:
+def cancel(control: Control, references: Sequence[str]) -> list[Canceled]:
     """Cancel jobs and wait until each has ended.
 
     Every reference is looked up before anything is cancelled, so that a wrong one changes nothing.
     """
-    jobs = cluster.jobs(env, ended=True)
+    jobs = control.cluster.jobs(control.env.name, ended=True)
     chosen = {job.id: job for job in (find_job(jobs, reference) for reference in references)}
-    return [_cancel(cluster, job, reporter) for job in chosen.values()]
+    return [_cancel(control, job) for job in chosen.values()]
 
 
-def _cancel(cluster: FlinkRest, job: Job, reporter: Reporter) -> Canceled:
-    with reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
+def _cancel(control: Control, job: Job) -> Canceled:
+    with control.reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
         if job.ended:
             step.unchanged(f"has ended already: {job.state}")
             return Canceled(job.id, job.name, job.state)
         # It may end by itself between the listing and the call; then there is nothing left to cancel.
         with suppress(NotFound, Refused):
-            cluster.cancel(job.id)
-        state = cluster.wait_until_ended(job.id, CANCEL_SECONDS)
+            control.cluster.cancel(job.id)
+        state = control.cluster.wait_until_ended(job.id, CANCEL_SECONDS)
+    control.tell("cancel", "failed" if state == "FAILED" else "done", job.id, job.name, state=state)
     if state == "FAILED":
         raise TdaflinkError(
             f"job {job.id} failed before it could be cancelled", hint=f"tdaflink status {job.id}"

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from tdaflink.adapters.git import git_state
+from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import NotFound, UsageError
+from tdaflink.domain.errors import UsageError
 from tdaflink.domain.layers import Resolved
 from tdaflink.services.bundles import included_files, script_bundle, shipped_bundle
+from tdaflink.services.jobrun import Job
 from tdaflink.services.jobsettings import job_settings
-from tdaflink.services.submission import Job, further_flink_config, shipped_job_config
 
 PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be submitted besides the config: `script` None means the shipped job."""
+    """What is to be submitted besides the config: `script` None means the shipped job.
+
+    `carried` are files that the version before had included, by name.
+    """
 
     script: Path | None = None
     include: Sequence[str] = ()
     arguments: Sequence[str] = ()
-    start: str = "none"
+    carried: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def shipped_job(
@@ -50,20 +56,21 @@ def shipped_job(
         {topic for source in config.all_inputs() for topic in (source.topic, source.output_topic)}
     )
     counts = partitions([*topics, config.errors_topic])
-    settings = job_settings(config, env, counts, _modules(wanted.include))
+    plugins = _modules([*(path.name for path in included_files(wanted.include)), *wanted.carried])
+    settings = job_settings(config, env, counts, plugins)
     return Job(
         name=config.job_name,
         parallelism=config.parallelism,
-        bundle=shipped_bundle(wanted.include),
+        bundle=shipped_bundle(wanted.include, wanted.carried),
         settings=settings,
         flink_config=shipped_job_config(config),
-        savepoint=_savepoint(wanted.start),
+        config=_said(resolved),
     )
 
 
-def _modules(include: Sequence[str]) -> list[str]:
+def _modules(files: Sequence[str]) -> list[str]:
     """The modules among the files that are included: each registers algorithms."""
-    names = [path.stem for path in included_files(include) if path.suffix == ".py"]
+    names = [name.removesuffix(".py") for name in files if name.endswith(".py")]
     for name in names:
         if not name.isidentifier():
             raise UsageError(f"--include: {name}.py cannot be imported", hint="name it like a Python module")
@@ -75,26 +82,62 @@ def script_job(resolved: Resolved, wanted: Wanted) -> Job:
     if wanted.script is None:
         raise UsageError("a script job needs a script", hint="--job FILE")
     config, given = resolved.config, resolved.sources
-    flink_config = further_flink_config(config)
-    if "job_name" in given:
-        flink_config["pipeline.name"] = config.job_name
-    if "checkpoint_interval" in given:
-        flink_config["execution.checkpointing.interval"] = f"{config.checkpoint_interval} ms"
     return Job(
         name=config.job_name if "job_name" in given else wanted.script.stem,
         parallelism=config.parallelism,
         bundle=script_bundle(wanted.script, wanted.include),
         settings=None,
         args=tuple(wanted.arguments),
-        flink_config=flink_config,
-        savepoint=_savepoint(wanted.start),
+        flink_config=_script_flink_config(resolved),
+        config=_said(resolved),
+        git=git_state(wanted.script.resolve().parent),
     )
 
 
-def _savepoint(start: str) -> str | None:
-    if start == "none":
-        return None
-    local = Path(start.removeprefix("file://"))
-    if local.is_absolute() and local.parent.is_dir() and not (local / "_metadata").is_file():
-        raise NotFound(f"--from: {start} is not a completed savepoint or checkpoint: it has no _metadata")
-    return start
+def script_again(resolved: Resolved, before: Job, arguments: Sequence[str]) -> Job:
+    """A script that runs already, with what the config now says; without arguments it keeps its own."""
+    return replace(
+        before,
+        parallelism=resolved.config.parallelism,
+        args=tuple(arguments) or before.args,
+        flink_config=_script_flink_config(resolved),
+        config=_said(resolved),
+    )
+
+
+def _script_flink_config(resolved: Resolved) -> dict[str, str]:
+    config, given = resolved.config, resolved.sources
+    flink_config = _further_flink_config(config)
+    if "job_name" in given:
+        flink_config["pipeline.name"] = config.job_name
+    if "checkpoint_interval" in given:
+        flink_config["execution.checkpointing.interval"] = f"{config.checkpoint_interval} ms"
+    return flink_config
+
+
+def shipped_job_config(config: JobConfig) -> dict[str, str]:
+    """Flink settings that the shipped job needs wherever it runs."""
+    return {
+        "execution.checkpointing.interval": f"{config.checkpoint_interval} ms",
+        # Every operator has a uid of its own: a missing one is an error now, not a lost savepoint later.
+        "pipeline.auto-generate-uids": "false",
+        "pipeline.max-parallelism": "720",
+        # A bundle may touch the state of thousands of streams; what does not fit is written and read again.
+        "python.state.cache-size": "8192",
+        "python.map-state.write-cache-size": "4096",
+        "python.map-state.read-cache-size": "256",
+        **_further_flink_config(config),
+    }
+
+
+def _further_flink_config(config: JobConfig) -> dict[str, str]:
+    """Flink settings that the config names itself, as Flink writes values."""
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in config.flink.items()
+    }
+
+
+def _said(resolved: Resolved) -> dict[str, Any]:
+    """What the user and the profile have said, as one layer of the config."""
+    return resolved.config.model_dump(mode="json", exclude_unset=True)

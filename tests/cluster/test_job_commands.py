@@ -184,7 +184,7 @@ def test_a_script_that_makes_no_job_says_so(cluster: Cluster, scripts: Path, scr
         (("submit", "--set", "input_topic=no_such_topic"), 4, "no topic no_such_topic"),
         (("submit", "--job", "gone.py"), 4, "there is no file gone.py"),
         (("submit", "--config", "gone.json"), 4, "there is no file gone.json"),
-        (("submit", "--from", "/no-savepoint"), 4, "no _metadata"),
+        (("submit", "--from", "/no-savepoint"), 4, "is not a complete savepoint or checkpoint"),
         (("status", "no-such-job"), 4, "no job on this cluster has the id, id prefix or name 'no-such-job'"),
         (("cancel", "no-such-job"), 4, "no job on this cluster"),
         (("list", "--env", "nowhere"), 4, "nowhere"),
@@ -262,7 +262,15 @@ def test_thirty_rounds_of_submit_and_cancel_leave_the_taskmanager_as_it_was(
     identities = set()
     for _ in range(30):
         done = cluster.run(
-            "submit", "--job", str(scripts / "idle.py"), "--no-wait", "-o", "json", timeout=240
+            "submit",
+            "--job",
+            str(scripts / "idle.py"),
+            "--from",
+            "none",
+            "--no-wait",
+            "-o",
+            "json",
+            timeout=240,
         )
         job_id = done.json()["id"]
         wait_for_state(cluster, job_id, "RUNNING")

@@ -17,7 +17,7 @@ from tdaflink.domain.streams import CountWindow, NoWindow, SessionWindow, Window
 from tdaflink.resources import jobs_folder
 from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_sample
 from tdaflink.services.jobsettings import job_settings
-from tdaflink.services.submission import shipped_job_config
+from tdaflink.services.preparation import shipped_job_config
 from tdaflink.services.windowsettings import window_settings
 
 SEED = {

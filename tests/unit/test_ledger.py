@@ -5,20 +5,25 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tdaflink.adapters.ledger import Ledger
+from tdaflink.adapters.ledger_schema import MIGRATIONS
 from tdaflink.domain.errors import TdaflinkError
+from tdaflink.domain.ledger import Action, Git, JobSpec, Operation, SavepointRecord, Version
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tdaflink.adapters.ledger import Ledger
+from tdaflink.domain.ledger import Version
 ledger = Ledger(Path(sys.argv[1]))
 for i in range(50):
-    ledger.intend(f"{sys.argv[2]}-{i}", "name", "http://x", "hash", {"a": i}, "me@here")
+    ledger.intend(Version(f"{sys.argv[2]}-{i}", "name", "http://x", "hash", "me@here"))
     ledger.conclude(f"{sys.argv[2]}-{i}", "submitted")
 """
 
@@ -36,7 +41,7 @@ def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_an_intention_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
-    Ledger(tmp_path).intend("id", "name", "http://x", "hash", None, "me@here")
+    Ledger(tmp_path).intend(Version("id", "name", "http://x", "hash", "me@here"))
     assert rows(tmp_path) == [("id", "submitting")]
 
 
@@ -64,3 +69,72 @@ def test_kept_bundles_are_named_by_content(tmp_path: Path) -> None:
     path = Ledger(tmp_path).keep_bundle("tdaflink-abc.jar", b"bytes")
     assert path.read_bytes() == b"bytes"
     assert Ledger(tmp_path).keep_bundle("tdaflink-abc.jar", b"bytes") == path
+    assert Ledger(tmp_path).bundle("tdaflink-abc.jar") == b"bytes"
+    assert Ledger(tmp_path).bundle("tdaflink-def.jar") is None
+
+
+SPEC = JobSpec(
+    "tdaflink-abc.jar",
+    "abc",
+    "main",
+    2,
+    {"schema": 1},
+    ("--fast",),
+    {"pipeline.name": "x"},
+    {"parallelism": 2},
+    Git("0123", "main", True),
+)
+
+
+def test_versions_are_numbered_by_name_and_come_back_as_they_were_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for number, name in enumerate(["one", "two", "one"]):
+        written = Version(f"id-{number}", name, "http://x", "abc", "me@here", spec=SPEC, savepoint="/s")
+        ledger.intend(written)
+        ledger.conclude(written.job_id, "submitted")
+    ledger.intend(Version("id-0", "one", "http://x", "abc", "somebody else"))
+    assert [(v.job_id, v.number, v.submitter) for v in ledger.versions("one")] == [
+        ("id-0", 1, "me@here"),
+        ("id-2", 2, "me@here"),
+    ]
+    found = ledger.version("id-2")
+    assert found is not None
+    assert (found.spec, found.savepoint, found.state) == (SPEC, "/s", "submitted")
+
+
+def test_a_ledger_of_the_first_release_keeps_its_submissions(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.executescript(MIGRATIONS[0])
+        db.execute(
+            "INSERT INTO submissions VALUES ('id', 'one', 'http://x', 'abc', '{}', 'me', 'submitted', 5.0)"
+        )
+        db.execute("PRAGMA user_version = 1")
+    (found,) = Ledger(tmp_path).versions("one")
+    assert (found.job_id, found.number, found.spec, found.created_at) == ("id", 1, None, 5.0)
+
+
+def test_an_operation_remembers_each_step_once_and_in_order(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    one = Operation("op", "upgrade", "one", "http://x", "me", "id-0", SPEC, "savepoint", 60.0, created_at=1.0)
+    ledger.save_operation(one)
+    for change in ({"step": "stopping"}, {"trigger_id": "t"}, {"step": "submitting", "snapshot": "/s"}):
+        one = replace(one, **change)
+        ledger.save_operation(one)
+    assert ledger.operations(under_way=True) == [one]
+    assert [step.step for step in ledger.operation_steps("op")] == ["planned", "stopping", "submitting"]
+    ledger.save_operation(replace(one, step="ended", outcome="done"))
+    assert ledger.operations("one", under_way=True) == []
+    assert [found.outcome for found in ledger.operations("one")] == ["done"]
+
+
+def test_savepoints_and_actions_come_back(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.remember_savepoint(SavepointRecord("file:///s", "id", "one", 3.0))
+    ledger.note(Action(1.0, "submit", "done", "id", "one", "me", {"parallelism": 2}))
+    ledger.note(Action(2.0, "stop", "done", "id", "one", "me"))
+    assert ledger.savepoints() == [SavepointRecord("file:///s", "id", "one", 3.0)]
+    assert [action.action for action in ledger.actions("one")] == ["stop", "submit"]
+    assert ledger.actions("one")[1].detail == {"parallelism": 2}
+    assert ledger.actions("two") == []
+    ledger.forget_savepoint("file:///s")
+    assert ledger.savepoints() == []

@@ -131,6 +131,18 @@ EVENT: Example = {
     "distance_to_previous": _DISTANCE,
     "version": 1,
 }
+CONTROL_EVENT: Example = {
+    "id": "0c3c9a8f6ef4a0f1f6b3f7a7d6c0b6a5e4d3c2b1a09f8e7d6c5b4a3928170605",
+    "kind": "control",
+    "timestamp": "2024-01-01T12:05:31.207Z",
+    "action": "upgrade",
+    "outcome": "done",
+    "environment": "prod",
+    "job": {"id": "9d0f6c2e5b1a4c7f8e3d2b1a0c9f8e7d", "name": "tda-streaming"},
+    "submitter": "operator@control",
+    "detail": {"downtime_seconds": 6.4, "savepoint": "s3://state/savepoints/savepoint-7c1f2a-0d9e8c7b6a5f"},
+    "version": 1,
+}
 ERROR: Example = {
     "id": "099e375372735157b55b407437c02ac775d8fc38e067b18c9686b4e0d3246f9f",
     "job_id": "scan-18",

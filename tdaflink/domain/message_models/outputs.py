@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -235,16 +235,55 @@ class ErrorEvent(Closed):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ERROR]})
 
 
+class EventJob(Closed):
+    """The job that somebody did something to."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{32}$", description="Flink's id of it.")
+    name: str = Field(min_length=1, description="Its name.")
+
+
+_ALERT = ["stream_id", "result_id", "window", "distance_to_previous"]
+_CONTROL = ["action", "outcome", "environment", "job", "submitter", "detail"]
+
+
+def _needs(kind: str, fields: list[str]) -> dict[str, Any]:
+    """That an event of the kind has these fields."""
+    condition = {"properties": {"kind": {"const": kind}}}
+    return {"if": condition, "then": {"required": fields}}
+
+
 class Event(Closed):
     """What a person or a program may want to act on."""
 
     id: Sha256 = Field(description=_ID)
-    kind: Literal["alert"] = Field(description="The diagram of a window lies far from the one before.")
-    stream_id: Identifier = Field(description="The stream's; the key of this message.")
-    timestamp: UtcMilliseconds = Field(description="When it was computed.")
-    result_id: Sha256 = Field(description="The id of the window's result.")
-    window: Window = Field(description="The window.")
-    distance_to_previous: Distance = Field(description="As in the result.")
+    kind: Literal["alert", "control"] = Field(
+        description="alert: the diagram of a window lies far from the one before;"
+        " control: somebody did something to a job."
+    )
+    timestamp: UtcMilliseconds = Field(description="When it was computed, or done.")
+    stream_id: Identifier = Field(LEFT_OUT, description="Alerts: the stream's; the key of this message.")
+    result_id: Sha256 = Field(LEFT_OUT, description="Alerts: the id of the window's result.")
+    window: Window = Field(LEFT_OUT, description="Alerts: the window.")
+    distance_to_previous: Distance = Field(LEFT_OUT, description="Alerts: as in the result.")
+    action: Literal["submit", "cancel", "stop", "savepoint", "upgrade", "rescale", "rollback"] = Field(
+        LEFT_OUT, description="Control: what was done."
+    )
+    outcome: Literal["done", "submitted", "failed", "rolled_back", "superseded"] = Field(
+        LEFT_OUT,
+        description="Control: how it ended; submitted: nobody waited for it to run;"
+        " rolled_back: the version before it runs again.",
+    )
+    environment: str = Field(LEFT_OUT, min_length=1, description="Control: where.")
+    job: EventJob = Field(LEFT_OUT, description="Control: its job, whose name is the key of this message.")
+    submitter: str = Field(LEFT_OUT, description="Control: who did it, and on which machine.")
+    detail: dict[str, Any] = Field(
+        LEFT_OUT, title="object", description="Control: savepoint, reason, downtime_seconds and the like."
+    )
     version: Literal[1] = Field(description="Of the form of this message.")
 
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.EVENT]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [examples.EVENT, examples.CONTROL_EVENT],
+            "allOf": [_needs("alert", _ALERT), _needs("control", _CONTROL)],
+        }
+    )

@@ -1,0 +1,86 @@
+"""The part of Flink's REST interface that savepoints, stopping and rescaling need."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.domain.errors import NotFound, Refused
+
+if TYPE_CHECKING:
+    import httpx
+
+_MAIN_THREAD = "flink-jar-runner-thread"  # lives as long as a main() runs
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """How a savepoint or checkpoint that was asked for stands; neither path nor failure: under way."""
+
+    path: str | None = None
+    failure: str | None = None
+
+
+class JobControl(ABC):
+    """Mixed into the client of Flink's REST interface; raises what that raises."""
+
+    @abstractmethod
+    def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any: ...
+
+    @abstractmethod
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response: ...
+
+    def main_under_way(self) -> bool:
+        """Whether the JobManager runs a main() now, whoever has asked for it."""
+        threads = self._get("/jobmanager/thread-dump")["threadInfos"]
+        return any(str(thread["threadName"]).startswith(_MAIN_THREAD) for thread in threads)
+
+    def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
+        """Ask for a savepoint; asking twice under one trigger id is asking once."""
+        body = {"cancel-job": False, "triggerId": trigger_id, "target-directory": directory}
+        self._request("POST", f"/jobs/{job_id}/savepoints", json=body)
+
+    def stop(self, job_id: str, trigger_id: str, directory: str | None, *, drain: bool) -> None:
+        """Ask the job to stop with a savepoint; asking twice under one trigger id is asking once."""
+        body = {"drain": drain, "triggerId": trigger_id, "targetDirectory": directory}
+        self._request("POST", f"/jobs/{job_id}/stop", json=body)
+
+    def savepoint(self, job_id: str, trigger_id: str) -> Triggered:
+        """How that savepoint stands. `NotFound` where the cluster knows nothing of it, or no longer."""
+        told = self._get(f"/jobs/{job_id}/savepoints/{trigger_id}")
+        operation = told.get("operation") or {}
+        if told["status"]["id"] != "COMPLETED":
+            return Triggered()
+        if operation.get("location"):
+            return Triggered(path=str(operation["location"]))
+        cause = operation.get("failure-cause") or {}
+        return Triggered(failure=str(cause.get("stack-trace") or cause.get("class") or "no reason given"))
+
+    def newest_savepoint(self, job_id: str) -> str | None:
+        """Where the last savepoint of a job lies that the cluster remembers, also of one that has ended."""
+        latest = self._get(f"/jobs/{job_id}/checkpoints").get("latest") or {}
+        path = (latest.get("savepoint") or {}).get("external_path")
+        return str(path) if path else None
+
+    def trigger_checkpoint(self, job_id: str) -> None:
+        """Ask for a checkpoint now; whether one completes is seen in `checkpoints`."""
+        self._request("POST", f"/jobs/{job_id}/checkpoints", json={"checkpointType": "CONFIGURED"})
+
+    def max_parallelism(self, job_id: str) -> int:
+        """The largest parallelism that the state of every task of the job allows."""
+        vertices = self._get(f"/jobs/{job_id}")["vertices"]
+        return min((int(vertex["maxParallelism"]) for vertex in vertices), default=1)
+
+    def requirements(self, job_id: str) -> dict[str, dict[str, Any]] | None:
+        """Bounds of each task's parallelism by its id; None without the adaptive scheduler."""
+        try:
+            found: dict[str, dict[str, Any]] = self._get(f"/jobs/{job_id}/resource-requirements")
+        except (Refused, NotFound):
+            return None
+        return found
+
+    def require(self, job_id: str, requirements: Mapping[str, Any]) -> None:
+        """Set those bounds; the adaptive scheduler then rescales the job."""
+        self._request("PUT", f"/jobs/{job_id}/resource-requirements", json=dict(requirements))

@@ -1,0 +1,31 @@
+"""What the shell offers where a line could go on; silent where the cluster cannot be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
+    """Names and ids of the jobs that have not ended, with their state."""
+    import os
+
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.domain.errors import TdaflinkError
+
+    try:
+        env = EnvironmentStore().resolve(ctx.params.get("env") or os.environ.get("TDA_ENVIRONMENT"))
+        found = _jobs(env.endpoints.rest_url)
+    except TdaflinkError:
+        return []
+    words = [(name, state) for name, _, state in found]
+    words += [(job_id, f"{name}, {state}") for name, job_id, state in found] if incomplete else []
+    return [(word, about) for word, about in words if word.startswith(incomplete)]
+
+
+def _jobs(rest_url: str) -> list[tuple[str, str, str]]:
+    from contextlib import closing
+
+    from tdaflink.adapters.flink import FlinkRest
+
+    with closing(FlinkRest(rest_url)) as cluster:
+        return [(job.name, job.id, job.state) for job in cluster.jobs("", ended=False)]

@@ -1,0 +1,132 @@
+"""stop, savepoint, savepoints, history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+from tdaflink.cli.completion import complete_job
+
+JobArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Id, unique prefix, or name.", autocompletion=complete_job)
+]
+Directory = Annotated[
+    str | None,
+    typer.Option("--directory", metavar="URI", help="Where to write it; default: the cluster's own folder."),
+]
+Seconds = Annotated[float, typer.Option("--timeout", metavar="S", help="How long to wait for it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")]
+
+savepoints_app = typer.Typer(help="List and prune savepoints and checkpoints.", no_args_is_help=True)
+app.add_typer(savepoints_app, name="savepoints")
+
+
+@command(app, "savepoint")
+def savepoint(
+    session: Session, job: JobArgument, directory: Directory = None, timeout: Seconds = 300.0
+) -> None:
+    """Take a savepoint of a job, which goes on."""
+    from tdaflink.cli.wiring import announce, control_of
+    from tdaflink.display.lifecycle import show_saved
+    from tdaflink.services.stopping import take_savepoint
+
+    with control_of(session) as control:
+        announce(control.env)
+        show_saved(take_savepoint(control, job, directory, timeout))
+
+
+@command(app, "stop")
+def stop(
+    session: Session,
+    job: JobArgument,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="Fire all that waits first, for a job that is not to go on.")
+    ] = False,
+    directory: Directory = None,
+    timeout: Seconds = 300.0,
+) -> None:
+    """Stop a job with a savepoint, from which tdaflink submit --from latest goes on."""
+    from tdaflink.cli.wiring import announce, control_of
+    from tdaflink.display.lifecycle import show_saved
+    from tdaflink.services.stopping import stop as stop_job
+
+    with control_of(session) as control:
+        announce(control.env)
+        show_saved(stop_job(control, job, directory, timeout, drain=drain))
+
+
+@command(savepoints_app, "list")
+def savepoints_list(
+    session: Session,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of one job.", autocompletion=complete_job)
+    ] = None,
+) -> None:
+    """List the complete savepoints and checkpoints in the cluster's storage, the newest first."""
+    from tdaflink.cli.wiring import control_of
+    from tdaflink.display.lifecycle import show_snapshots
+    from tdaflink.services.snapshots import snapshots
+
+    with control_of(session) as control:
+        show_snapshots([one for one in snapshots(control) if name in (None, one.name)])
+
+
+@command(savepoints_app, "prune")
+def savepoints_prune(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of one job.")] = None,
+    keep: Annotated[
+        int | None, typer.Option("--keep", metavar="N", min=0, help="The newest N of each job stay.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Younger ones stay: 7d, 12h, 30m.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove savepoints by count and age; what a running job started from stays."""
+    from tdaflink.cli.common import confirm
+    from tdaflink.cli.wiring import announce, control_of
+    from tdaflink.display.lifecycle import show_pruned
+    from tdaflink.services.snapshots import prune
+
+    age = None if older_than is None else _age(older_than)
+    with control_of(session) as control:
+        planned = prune(control, name, keep=keep, older_than=age, dry_run=True)
+        if dry_run or not planned.removed:
+            show_pruned(planned)
+            return
+        announce(control.env)
+        if not yes:
+            confirm(f"Remove {len(planned.removed)} savepoints of {control.env.name}?")
+        show_pruned(prune(control, name, keep=keep, older_than=age, dry_run=False))
+
+
+@command(app, "history")
+def history(
+    session: Session,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.", autocompletion=complete_job),
+    ] = None,
+) -> None:
+    """Show who submitted, stopped and upgraded what, and the versions of a job."""
+    from tdaflink.cli.wiring import control_of
+    from tdaflink.display.lifecycle import show_history
+    from tdaflink.services.versions import history as history_of
+
+    with control_of(session) as control:
+        show_history(history_of(control, job))
+
+
+def _age(text: str) -> float:
+    from tdaflink.domain.errors import UsageError
+    from tdaflink.domain.fields import seconds
+
+    try:
+        return float(seconds(text))
+    except ValueError as error:
+        raise UsageError(f"--older-than {text!r}: {error}", hint="--older-than 7d") from None

@@ -1,0 +1,178 @@
+"""Savepoints, what pruning removed, and the history of jobs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.ledger import (
+    Action,
+    Changed,
+    History,
+    Operation,
+    OperationStep,
+    UpgradePlan,
+    Version,
+)
+from tdaflink.domain.snapshots import Pruned, Snapshot
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_GOOD = {"done", "submitted"}
+_SHOWN = 30
+
+
+def show_saved(saved: Any) -> None:
+    """What `savepoint` and `stop` return."""
+    if show_data(saved):
+        return
+    console.out().print(f"{saved.name}  {saved.id}  {saved.state}", markup=False)
+    console.out().print(saved.savepoint, markup=False, soft_wrap=True)
+    if saved.state == "FINISHED":
+        console.err().print(f"Next: tdaflink submit --job-name {saved.name} --from latest", markup=False)
+
+
+def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
+    """What an upgrade or rollback would do: as data for --dry-run, else on the way to doing it."""
+    if dry_run and show_data(plan):
+        return
+    out = console.out() if dry_run else console.err()
+    out.print(f"{plan.action} {plan.name} ({plan.job_id[:12]}, version {plan.version})", markup=False)
+    if plan.changes_nothing:
+        out.print("  nothing changes: it runs with this already; --force submits it again")
+        return
+    out.print("  bundle: " + ("the same" if plan.same_bundle else "another"))
+    for one in plan.differences:
+        out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", markup=False, soft_wrap=True)
+    for hint in plan.hints:
+        out.print(f"  note: {hint}", markup=False, soft_wrap=True)
+    if dry_run:
+        for number, step in enumerate(plan.steps, 1):
+            out.print(f"  {number}. {step}", markup=False)
+
+
+def show_changed(changed: Changed) -> None:
+    """What `upgrade`, `rescale` and `rollback` return."""
+    if show_data(changed):
+        return
+    down = "" if changed.downtime_seconds is None else f"  downtime {changed.downtime_seconds:g} s"
+    line = f"{changed.name}  {changed.id}  parallelism {changed.parallelism}{down}"
+    console.out().print(line, markup=False)
+    if changed.snapshot:
+        console.err().print(f"from {changed.snapshot}", markup=False, soft_wrap=True)
+
+
+def show_snapshots(found: Sequence[Snapshot]) -> None:
+    """The table of `savepoints list`."""
+    if show_data(found):
+        return
+    if not found:
+        console.err().print("There is no complete savepoint or checkpoint.")
+        return
+    table = _table("JOB", "KIND", "WHEN", "SIZE", "PATH")
+    for one in found:
+        table.add_row(one.name or one.job[:12], one.kind, _moment(one.created_at), _size(one), one.path)
+    console.out().print(table, soft_wrap=True)
+
+
+def show_pruned(pruned: Pruned) -> None:
+    """What `savepoints prune` removed, or would."""
+    if show_data(pruned):
+        return
+    verb = "would be removed" if pruned.dry_run else "removed"
+    for one in pruned.removed:
+        console.out().print(f"{verb}: {one.path} ({one.name or one.job}, {_moment(one.created_at)})")
+    for one, why in pruned.kept:
+        console.out().print(f"kept: {one.path}: {why}")
+    if not pruned.removed and not pruned.kept:
+        console.err().print("Nothing is due.")
+
+
+def show_history(history: History) -> None:
+    """`history`: what was done, and for one name its versions and the steps of its operations."""
+    if show_data(history):
+        return
+    if not history.actions and not history.versions:
+        console.err().print(f"Nothing was done in {history.env} yet.")
+        return
+    if history.name is not None:
+        _print_versions(history.versions)
+        _print_operations(history.operations, history.steps)
+    _print_actions(history.actions, history.env)
+
+
+def _print_versions(versions: Sequence[Version]) -> None:
+    table = _table("VERSION", "JOB", "STATE", "WHEN", "WHO", "BY", "P", "BUNDLE", "GIT", "FROM")
+    for one in versions:
+        spec = one.spec
+        git = spec.git if spec else None
+        table.add_row(
+            str(one.number),
+            one.job_id[:12],
+            one.state,
+            _moment(one.created_at),
+            one.submitter,
+            one.action,
+            str(spec.parallelism) if spec else "-",
+            one.bundle_sha256[:12],
+            f"{git.commit[:8]}{'+' if git.dirty else ''}" if git else "-",
+            (one.savepoint or "-").rsplit("/", 1)[-1],
+        )
+    console.out().print(table)
+
+
+def _print_operations(operations: Sequence[Operation], steps: Sequence[OperationStep]) -> None:
+    for one in operations:
+        outcome = one.outcome or "not finished: tdaflink upgrade --resume"
+        down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
+        console.out().print(f"\n{one.action} {one.id}: {outcome}{down}", markup=False)
+        if one.reason:
+            console.out().print(f"  {one.reason}", markup=False, soft_wrap=True)
+        for step in steps:
+            if step.operation_id == one.id:
+                console.out().print(f"  {_moment(step.at)}  {step.step}", markup=False)
+    if operations:
+        console.out().print("")
+
+
+def _print_actions(actions: Sequence[Action], env: str) -> None:
+    table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")
+    for one in actions[:_SHOWN]:
+        style = "" if one.outcome in _GOOD else "yellow"
+        outcome = f"[{style}]{one.outcome}[/]" if style else one.outcome
+        table.add_row(_moment(one.at), one.submitter, one.action, one.name, one.job_id[:12], outcome)
+    console.out().print(table)
+    if len(actions) > _SHOWN:
+        console.err().print(f"{len(actions) - _SHOWN} older ones of {env}: -o json shows all.")
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        right = heading in ("SIZE", "P", "VERSION")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=right)
+    return table
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _moment(epoch: float) -> str:
+    if not epoch:
+        return "-"
+    shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
+    return shown.strftime("%Y-%m-%d %H:%M:%S") if time.time() - epoch < 3.2e7 else shown.strftime("%Y-%m-%d")
+
+
+def _size(snapshot: Snapshot) -> str:
+    kib = snapshot.size_bytes / 1024
+    return f"{kib:.1f} KiB" if kib < 1024 else f"{kib / 1024:.1f} MiB"

@@ -1,0 +1,31 @@
+"""Records on the events topic that tell of control actions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timezone
+
+from tdaflink.domain.ledger import Action
+
+EVENTS_TOPIC = "tda_events"
+_VERSION = 1
+
+
+def control_event(action: Action, env: str) -> tuple[str, bytes]:
+    """Key (the job's name) and value of the event."""
+    moment = datetime.fromtimestamp(action.at, tz=timezone.utc).isoformat(timespec="milliseconds")
+    identity = json.dumps([action.action, env, action.job_id, action.at])
+    record = {
+        "id": hashlib.sha256(identity.encode()).hexdigest(),
+        "kind": "control",
+        "timestamp": moment.replace("+00:00", "Z"),
+        "action": action.action,
+        "outcome": action.outcome,
+        "environment": env,
+        "job": {"id": action.job_id, "name": action.name},
+        "submitter": action.submitter,
+        "detail": dict(action.detail),
+        "version": _VERSION,
+    }
+    return action.name, json.dumps(record, ensure_ascii=False).encode()

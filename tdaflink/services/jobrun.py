@@ -1,0 +1,117 @@
+"""A job that can be submitted, and the call of Flink's REST interface that runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tdaflink import __version__
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.ledger import Git, JobSpec
+from tdaflink.services.bundles import Bundle
+from tdaflink.services.control import submitter
+
+ENTRY_CLASS = "org.apache.flink.client.python.PythonDriver"
+_SECRET_WORDS = ("password", "secret", "jaas", "token", "credential")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be submitted. `settings` is None for a user's own script, which gets `args` alone.
+
+    `config` is what the user has said, as a layer of the config; `git` is about the script's folder.
+    """
+
+    name: str
+    parallelism: int
+    bundle: Bundle
+    settings: Mapping[str, Any] | None
+    args: Sequence[str] = ()
+    flink_config: Mapping[str, str] = field(default_factory=dict)
+    savepoint: str | None = None
+    allow_non_restored: bool = False
+    config: Mapping[str, Any] | None = None
+    git: Git | None = None
+
+    @property
+    def spec(self) -> JobSpec:
+        """What it takes to submit the same again, beside the bundle's bytes."""
+        return JobSpec(
+            bundle_name=self.bundle.name,
+            bundle_sha256=self.bundle.sha256,
+            module=self.bundle.module,
+            parallelism=self.parallelism,
+            settings=self.settings,
+            args=tuple(self.args),
+            flink_config=dict(self.flink_config),
+            config=self.config,
+            git=self.git,
+        )
+
+
+def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
+    """What `/jars/:id/run` is told; `path` is where the bundle lies on the JobManager."""
+    args = ["-pyclientexec", env.python, "-pyfs", path, "-pym", job.bundle.module]
+    if job.settings is not None:
+        args += ["--settings", json.dumps(job.settings, separators=(",", ":"), sort_keys=True)]
+    body: dict[str, Any] = {
+        "entryClass": ENTRY_CLASS,
+        "jobId": job_id,
+        "parallelism": job.parallelism,
+        "programArgsList": [*args, *job.args],
+        "flinkConfiguration": {
+            **job.flink_config,
+            # -pyfs alone never reaches the TaskManagers.
+            "python.files": path,
+            "python.executable": env.python,
+            "python.client.executable": env.python,
+            "pipeline.global-job-parameters": _travelling(job, env),
+        },
+    }
+    if job.savepoint:
+        body |= {
+            "savepointPath": job.savepoint,
+            "claimMode": "NO_CLAIM",
+            "allowNonRestoredState": job.allow_non_restored,
+        }
+    return body
+
+
+def _travelling(job: Job, env: Environment) -> str:
+    """What any machine needs to know of the job, as Flink writes a map in one string."""
+    facts = {
+        "tdaflink.name": job.name,
+        "tdaflink.environment": env.name,
+        "tdaflink.version": __version__,
+        "tdaflink.bundle": job.bundle.sha256,
+        "tdaflink.submitter": submitter(),
+    }
+    if job.settings is not None:
+        facts["tdaflink.config"] = _hash(job.settings)
+    if job.savepoint:
+        facts["tdaflink.savepoint"] = job.savepoint
+    if not _holds_plain_secrets(job):
+        facts["tdaflink.spec"] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
+    # Flink takes the text apart at commas, then each part at its colon, and unquotes both times.
+    return ",".join(_quoted(f"{key}:{_quoted(value)}") for key, value in facts.items())
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _hash(settings: Mapping[str, Any]) -> str:
+    import hashlib
+
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _holds_plain_secrets(job: Job) -> bool:
+    """Whether the settings have in plain text what Flink's REST interface must not show to everybody."""
+    named = {**((job.settings or {}).get("kafka", {}).get("properties") or {}), **job.flink_config}
+    return any(
+        isinstance(value, str) and any(word in key.lower() for word in _SECRET_WORDS)
+        for key, value in named.items()
+    )

@@ -1,0 +1,89 @@
+"""Ending a job so that another can go on from its state: savepoint, last-state or none."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from tdaflink.domain.errors import NotFound, Refused
+from tdaflink.domain.jobs import TERMINAL_STATES
+from tdaflink.domain.ledger import Operation
+from tdaflink.domain.snapshots import canonical
+from tdaflink.services.control import Control
+from tdaflink.services.snapshots import described, restart_point
+from tdaflink.services.stopping import remember, request_stop, stopped
+
+SAVEPOINT_SECONDS = 300.0
+CANCEL_SECONDS = 60.0
+
+
+def leave(control: Control, operation: Operation) -> str | None:
+    """End the old job; returns what the new one starts from. May be called again after any failure.
+
+    Raises `JobFailed` where no savepoint can be taken, and `NotFound` where there is no checkpoint.
+    """
+    if operation.state_mode == "savepoint":
+        path = _with_savepoint(control, operation)
+        remember(control, path, operation.old_job_id, operation.name)
+        return path
+    if operation.state_mode == "last-state":
+        return _at_last_state(control, operation)
+    _cancel(control, operation)
+    return None
+
+
+def _with_savepoint(control: Control, operation: Operation) -> str:
+    job_id, trigger_id = operation.old_job_id, operation.trigger_id or ""
+    if not _alive(control, job_id):
+        return _left_before(control, operation)
+    with control.reporter.step(f"stop {operation.name} with a savepoint") as step:
+        request_stop(control, job_id, trigger_id, None)
+        return stopped(control, job_id, trigger_id, SAVEPOINT_SECONDS, step)
+
+
+def _left_before(control: Control, operation: Operation) -> str:
+    """The savepoint of a job that an earlier attempt has stopped already."""
+    job_id = operation.old_job_id
+    with suppress(NotFound):
+        path = control.cluster.savepoint(job_id, operation.trigger_id or "").path
+        path = path or control.cluster.newest_savepoint(job_id)
+        if path:
+            return canonical(path)
+    point = restart_point(control, job_id)
+    if point is None:
+        raise NotFound(
+            f"job {job_id} has ended, and there is no savepoint or checkpoint of it",
+            hint="tdaflink savepoints list",
+        )
+    return point.path
+
+
+def _at_last_state(control: Control, operation: Operation) -> str:
+    if restart_point(control, operation.old_job_id) is None:
+        raise NotFound(
+            f"{operation.name} has no complete checkpoint, and was not started from one",
+            hint="--state none starts with nothing; tdaflink savepoints list",
+        )
+    _cancel(control, operation)
+    # Only now: it may have completed another one until it ended.
+    point = restart_point(control, operation.old_job_id)
+    if point is None:
+        raise NotFound(f"the checkpoint of {operation.name} is gone")
+    control.reporter.note(
+        f"going on from the {described(point)}: what came since is read again, and with at_least_once"
+        " answered again under the same ids"
+    )
+    return point.path
+
+
+def _cancel(control: Control, operation: Operation) -> None:
+    if not _alive(control, operation.old_job_id):
+        return
+    with control.reporter.step(f"cancel {operation.name}"):
+        with suppress(NotFound, Refused):
+            control.cluster.cancel(operation.old_job_id)
+        control.cluster.wait_until_ended(operation.old_job_id, CANCEL_SECONDS)
+
+
+def _alive(control: Control, job_id: str) -> bool:
+    state = control.cluster.job_state(job_id)
+    return state is not None and state not in TERMINAL_STATES

@@ -1,0 +1,266 @@
+"""Changing a running job in steps: stop with its state, submit what shall run, see it run, else go back.
+
+Each step is written to the ledger before it is taken, and finds out for itself how far an earlier attempt
+came. So an operation whose command was interrupted or killed is carried on by any other.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from tdaflink.domain.errors import (
+    DeadlinePassed,
+    Interrupted,
+    JobFailed,
+    NotFound,
+    Refused,
+    TdaflinkError,
+    UsageError,
+)
+from tdaflink.domain.jobs import TERMINAL_STATES
+from tdaflink.domain.ledger import Changed, JobSpec, Operation
+from tdaflink.domain.waiting import poll
+from tdaflink.services import leaving
+from tdaflink.services.control import Control
+from tdaflink.services.snapshots import restart_point
+from tdaflink.services.startup import wait_for_checkpoint, wait_until_running
+from tdaflink.services.submission import Terms, launch, wait_for_other_mains
+from tdaflink.services.versions import job_from
+
+CHECKPOINT_SECONDS = 120.0
+SLOTS_SECONDS = 30.0
+CANCEL_SECONDS = 60.0
+
+
+def carry_out(control: Control, operation: Operation) -> Changed:
+    """Take every step that is left. Raises `JobFailed` where the version before had to be brought back,
+    and `Interrupted` at Ctrl-C; `resume` goes on from there."""
+    run = _Run(control, operation)
+    try:
+        run.to_the_end()
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: the {operation.action} of {operation.name} is at the step {run.operation.step!r}",
+            hint="tdaflink upgrade --resume goes on",
+        ) from None
+    except TdaflinkError:
+        if not run.operation.outcome:
+            step = run.operation.step
+            control.reporter.warn(
+                f"{operation.name} is at the step {step!r}: tdaflink upgrade --resume goes on"
+            )
+        raise
+    return run.changed()
+
+
+def unfinished(control: Control, name: str | None) -> Operation:
+    """The operation that is under way, of one job or the only one. Raises `NotFound`, `UsageError`."""
+    found = control.ledger.operations(name, under_way=True)
+    if not found:
+        whose = f" of {name}" if name else ""
+        raise NotFound(f"no unfinished upgrade, rescaling or rollback{whose}", hint="tdaflink history")
+    names = sorted({operation.name for operation in found})
+    if len(names) > 1:
+        raise UsageError(f"several are unfinished: {', '.join(names)}", hint="tdaflink upgrade NAME --resume")
+    return found[-1]
+
+
+class _Run:
+    def __init__(self, control: Control, operation: Operation) -> None:
+        self.operation = operation
+        self._control = control
+        self._failure: TdaflinkError | None = None
+
+    def to_the_end(self) -> None:
+        steps: dict[str, Callable[[], None]] = {
+            "planned": self._stop,
+            "stopping": self._stop,
+            "submitting": self._submit,
+            "verifying": self._verify,
+            "returning": self._return,
+        }
+        while not self.operation.outcome:
+            steps[self.operation.step]()
+        if self.operation.outcome == "rolled_back":
+            raise self._rolled_back()
+
+    def changed(self) -> Changed:
+        done = self.operation
+        return Changed(
+            id=done.new_job_id or "",
+            name=done.name,
+            action=done.action,
+            outcome=done.outcome,
+            env=self._control.env.name,
+            parallelism=done.target.parallelism,
+            previous_id=done.old_job_id,
+            snapshot=done.snapshot,
+            downtime_seconds=done.downtime,
+        )
+
+    # -- the steps
+
+    def _stop(self) -> None:
+        one = self.operation
+        trigger_id, since = one.trigger_id or secrets.token_hex(16), one.stopped_at or time.time()
+        self._note(step="stopping", trigger_id=trigger_id, stopped_at=since)
+        try:
+            snapshot = leaving.leave(self._control, self.operation)
+        except (JobFailed, Refused, NotFound) as error:
+            if self._alive(one.old_job_id):
+                self._end("failed", f"{error.message}; it goes on as it was")
+                raise
+            # It died of it: what it was comes back from the newest state that there is.
+            self._failure = error
+            self._note(step="returning", reason=error.message, snapshot=self._newest_state())
+            return
+        self._note(step="submitting", snapshot=snapshot)
+
+    def _submit(self) -> None:
+        one = self.operation
+        if not self._arrived(one.new_job_id):
+            self._yield_to_others()
+            try:
+                self._launch(one.target, one.origin, lambda job_id: self._note(new_job_id=job_id))
+            except (JobFailed, Refused) as error:
+                self._give_up(error)
+                return
+        self._note(step="verifying")
+
+    def _verify(self) -> None:
+        one = self.operation
+        job_id = one.new_job_id or ""
+        try:
+            with self._control.reporter.step(f"wait until {one.name} runs") as step:
+                ready = one.target.settings is not None
+                cluster = self._control.cluster
+                since = wait_until_running(cluster, job_id, one.wait_seconds, step, expect_ready=ready)
+            self._note(running_at=one.running_at or since)
+            with self._control.reporter.step("its first checkpoint") as step:
+                wait_for_checkpoint(self._control.cluster, job_id, CHECKPOINT_SECONDS, step)
+        except (JobFailed, DeadlinePassed) as error:
+            self._give_up(error)
+            return
+        self._end("done", "")
+
+    def _return(self) -> None:
+        one = self.operation
+        self._clear_away(one.new_job_id)
+        version = self._control.ledger.version(one.old_job_id)
+        if version is None or version.spec is None:
+            raise NotFound(f"the ledger no longer knows the version {one.old_job_id} of {one.name}")
+        if not self._arrived(one.back_job_id):
+            self._yield_to_others()
+            origin = version.origin or version.job_id
+            self._launch(version.spec, origin, lambda job_id: self._note(back_job_id=job_id))
+        # A job that was left without a savepoint may have been in trouble before: then it is again.
+        if one.state_mode == "savepoint":
+            with self._control.reporter.step(f"wait until {one.name} runs again") as step:
+                since = wait_until_running(
+                    self._control.cluster,
+                    self.operation.back_job_id or "",
+                    one.wait_seconds,
+                    step,
+                    expect_ready=version.spec.settings is not None,
+                )
+            self._note(running_at=since)
+        self._end("rolled_back", self.operation.reason)
+
+    # -- what the steps are made of
+
+    def _note(self, **changes: Any) -> None:
+        self.operation = replace(self.operation, **changes)
+        self._control.ledger.save_operation(self.operation)
+
+    def _end(self, outcome: str, reason: str) -> None:
+        self._note(step="ended", outcome=outcome, reason=reason)
+        one = self.operation
+        job_id = {"done": one.new_job_id, "rolled_back": one.back_job_id}.get(outcome) or one.old_job_id
+        told = {
+            "previous_id": one.old_job_id,
+            "savepoint": one.snapshot,
+            "downtime_seconds": one.downtime,
+            "parallelism": one.target.parallelism,
+            "reason": reason or None,
+        }
+        detail = {key: value for key, value in told.items() if value is not None}
+        self._control.tell(one.action, outcome, job_id, one.name, **detail)
+
+    def _give_up(self, error: TdaflinkError) -> None:
+        self._failure = error
+        self._control.reporter.warn(f"{error.message}: going back to the version before")
+        self._note(step="returning", reason=error.message, running_at=None)
+
+    def _launch(self, spec: JobSpec, origin: str | None, intended: Callable[[str], None]) -> None:
+        one = self.operation
+        job = replace(
+            job_from(spec, one.name, self._control),
+            savepoint=one.snapshot,
+            allow_non_restored=one.allow_non_restored,
+        )
+        self._wait_for_slots(spec.parallelism)
+        launch(job, self._control, Terms(action=one.action, origin=origin, intended=intended))
+
+    def _wait_for_slots(self, count: int) -> None:
+        """The slots of a job that has ended are free a moment later."""
+        for _ in poll(SLOTS_SECONDS, every=0.1):
+            if self._control.cluster.slots()[0] >= count:
+                return
+
+    def _arrived(self, job_id: str | None) -> bool:
+        """Whether a submission that was intended has reached the cluster, even if its command was killed."""
+        if job_id is None:
+            return False
+        with self._control.reporter.step("looking for what was submitted before") as step:
+            wait_for_other_mains(self._control.cluster, step)
+        return self._control.cluster.job_state(job_id) is not None
+
+    def _yield_to_others(self) -> None:
+        """Somebody may have started the job by hand since: then it is theirs."""
+        one = self.operation
+        ours = {one.new_job_id, one.back_job_id}
+        for other in self._control.cluster.jobs(self._control.env.name, ended=False):
+            if other.name == one.name and other.id not in ours:
+                self._end("superseded", f"{other.id} was started in the meantime")
+                raise Refused(
+                    f"a job named {one.name} was started in the meantime ({other.id[:12]}):"
+                    f" the {one.action} is given up",
+                    hint=f"tdaflink status {other.id[:12]}",
+                )
+
+    def _alive(self, job_id: str) -> bool:
+        state = self._control.cluster.job_state(job_id)
+        return state is not None and state not in TERMINAL_STATES
+
+    def _newest_state(self) -> str | None:
+        point = restart_point(self._control, self.operation.old_job_id)
+        return point.path if point else None
+
+    def _clear_away(self, job_id: str | None) -> None:
+        """End what did not come up."""
+        if job_id is None:
+            return
+        if self._alive(job_id):
+            with self._control.reporter.step(f"cancel {job_id[:12]}"):
+                with suppress(NotFound, Refused):
+                    self._control.cluster.cancel(job_id)
+                self._control.cluster.wait_until_ended(job_id, CANCEL_SECONDS)
+        version = self._control.ledger.version(job_id)
+        if version is not None and version.state != "refused":
+            self._control.ledger.conclude(job_id, "failed")
+
+    def _rolled_back(self) -> JobFailed:
+        one, failure = self.operation, self._failure
+        down = "" if one.downtime is None else f" (downtime {one.downtime:g} s)"
+        return JobFailed(
+            f"the {one.action} of {one.name} was rolled back: {one.reason}. The version before runs again as"
+            f" {(one.back_job_id or '')[:12]} from the same state{down}",
+            detail=failure.detail if failure else None,
+            noise=failure.noise if failure else None,
+            hint=f"tdaflink history {one.name}; mend what was wrong and try again",
+        )

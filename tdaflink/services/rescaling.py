@@ -1,0 +1,149 @@
+"""Changing the parallelism of a running job: live where the scheduler can, else through a savepoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
+from tdaflink.domain.jobs import Job as RunningJob
+from tdaflink.domain.ledger import Changed, JobSpec, Version
+from tdaflink.domain.waiting import poll
+from tdaflink.services import upgrades
+from tdaflink.services.control import Control
+from tdaflink.services.jobrun import Job
+from tdaflink.services.versions import job_from
+
+
+def rescale(
+    control: Control,
+    job: RunningJob,
+    version: Version,
+    count: int,
+    partitions: Mapping[str, int],
+    wait: float,
+) -> Changed:
+    """Run the job with `count` parallel subtasks; `partitions` has those of its input topics.
+
+    Raises `Refused` beyond the slots or the largest parallelism of its state, before anything is touched.
+    """
+    if count < 1:
+        raise UsageError(f"{count} subtasks: at least one")
+    if version.spec is None:
+        raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
+    _check_bounds(control, job, count)
+    _tell_of_partitions(control, count, partitions)
+    if job.parallelism == count:
+        control.reporter.note(f"{job.name} has {count} subtasks already")
+        return _changed(control, job, count, "unchanged", None)
+    requirements = control.cluster.requirements(job.id)
+    if requirements is not None:
+        return _live(control, job, requirements, count, partitions, wait)
+    target = _scaled(job_from(version.spec, job.name, control), count, partitions)
+    return upgrades.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
+
+
+def input_topics(spec: JobSpec) -> list[str]:
+    """The topics that a shipped job reads; those of a script are not known."""
+    return [one["topic"] for one in (spec.settings or {}).get("inputs", ())]
+
+
+def _check_bounds(control: Control, job: RunningJob, count: int) -> None:
+    most = control.cluster.max_parallelism(job.id)
+    if count > most:
+        raise Refused(
+            f"{count} subtasks are more than the max parallelism {most} of the state of {job.name}",
+            hint=f"at most {most}",
+        )
+    free, total = control.cluster.slots()
+    if count > free + job.parallelism:
+        raise Refused(
+            f"{count} subtasks need as many slots: {job.name} holds {job.parallelism}, and {free} of the"
+            f" cluster's {total} are free",
+            hint=f"at most {free + job.parallelism}, or more TaskManagers",
+        )
+
+
+def _tell_of_partitions(control: Control, count: int, partitions: Mapping[str, int]) -> None:
+    for topic, number in partitions.items():
+        if number < count:
+            control.reporter.warn(
+                f"{topic} has {number} partitions: {number} subtasks read it, and all {count} compute"
+            )
+
+
+def _scaled(job: Job, count: int, partitions: Mapping[str, int]) -> Job:
+    if job.settings is None:
+        return replace(job, parallelism=count, config={**(job.config or {}), "parallelism": count})
+    inputs = [
+        {**one, "source_parallelism": min(partitions[one["topic"]], count)} for one in job.settings["inputs"]
+    ]
+    settings = {**job.settings, "parallelism": count, "inputs": inputs}
+    config = {**(job.config or {}), "parallelism": count}
+    return replace(job, parallelism=count, settings=settings, config=config)
+
+
+# -- with the adaptive scheduler
+
+
+def _live(
+    control: Control,
+    job: RunningJob,
+    requirements: Mapping[str, Mapping[str, Any]],
+    count: int,
+    partitions: Mapping[str, int],
+    wait: float,
+) -> Changed:
+    names = {vertex.id: vertex.name for vertex in control.cluster.vertices(job.id)}
+    limit = max(partitions.values(), default=count)
+    wanted = {
+        vertex: {"parallelism": {"lowerBound": 1, "upperBound": _bound(names.get(vertex, ""), count, limit)}}
+        for vertex in requirements
+    }
+    began = time.monotonic()
+    with control.reporter.step(f"rescale {job.name} live to {count}") as step:
+        control.cluster.require(job.id, wanted)
+        down_since: float | None = None
+        down = 0.0
+        for gone in poll(wait, every=0.1):
+            vertices = control.cluster.vertices(job.id)
+            reached = all(v.parallelism == wanted[v.id]["parallelism"]["upperBound"] for v in vertices)
+            running = all(v.subtasks.get("RUNNING", 0) == v.parallelism for v in vertices)
+            step.update(f"{gone:.0f} s")
+            now = time.monotonic() - began
+            if not running and down_since is None:
+                down_since = now
+            if running and down_since is not None:
+                down, down_since = down + now - down_since, None
+            if reached and running:
+                break
+        else:
+            raise DeadlinePassed(
+                f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler goes on",
+                hint=f"tdaflink status {job.id[:12]}",
+            )
+    control.tell("rescale", "done", job.id, job.name, parallelism=count, downtime_seconds=round(down, 1))
+    return _changed(control, job, count, "done", round(down, 1))
+
+
+def _bound(task: str, count: int, partitions: int) -> int:
+    """A source reads with no more subtasks than there are partitions; the heartbeat has one."""
+    if "heartbeat-source" in task:
+        return 1
+    return min(count, partitions) if "-source" in task else count
+
+
+def _changed(control: Control, job: RunningJob, count: int, outcome: str, downtime: float | None) -> Changed:
+    return Changed(
+        id=job.id,
+        name=job.name,
+        action="rescale",
+        outcome=outcome,
+        env=control.env.name,
+        parallelism=count,
+        previous_id=job.id,
+        snapshot=None,
+        downtime_seconds=downtime,
+    )

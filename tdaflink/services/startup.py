@@ -1,0 +1,104 @@
+"""Waiting until a job really runs, and telling why it does not."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.errors import DeadlinePassed, JobFailed, NotFound, Refused
+from tdaflink.domain.failures import own_frames
+from tdaflink.domain.jobs import Failure
+from tdaflink.domain.progress import Step
+from tdaflink.domain.waiting import poll
+
+STABLE_SECONDS = 5.0  # RUNNING means: and no restart for so long
+SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
+READY_METRIC = "tda_ready"  # the shipped job's operators report it once their open() has passed
+_ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
+
+
+def wait_until_running(
+    cluster: FlinkRest, job_id: str, seconds: float, step: Step, *, expect_ready: bool
+) -> float:
+    """Return when every subtask runs, every open() has passed and nothing restarted for 5 s.
+
+    The value is the moment since when that was so, in epoch seconds. Raises `JobFailed` with the cause, and
+    `DeadlinePassed`.
+    """
+    stable_since: float | None = None
+    seen = "nothing yet"
+    for gone in poll(seconds, every=0.25):
+        failures = cluster.failures(job_id)
+        state = cluster.job_state(job_id)
+        if state in _ENDED_BADLY or _loops(failures):
+            raise _failed(job_id, state, failures)
+        if state == "FINISHED":
+            return time.time()
+        running, total, ready = _progress(cluster, job_id, expect_ready)
+        seen = f"{state}, {running} of {total} tasks running" + ("" if ready else ", operators opening")
+        step.update(seen)
+        calm = state == "RUNNING" and running == total > 0 and ready
+        stable_since = (gone if stable_since is None else stable_since) if calm else None
+        if stable_since is not None and gone - stable_since >= STABLE_SECONDS:
+            return time.time() - (gone - stable_since)
+    raise DeadlinePassed(
+        f"job {job_id} is not RUNNING after {seconds:g} s ({seen}); it goes on",
+        hint=f"tdaflink status {job_id}, or tdaflink cancel {job_id}",
+    )
+
+
+def wait_for_checkpoint(cluster: FlinkRest, job_id: str, seconds: float, step: Step) -> None:
+    """Ask for a checkpoint and return when one is complete. Raises as `wait_until_running` does."""
+    for _ in poll(seconds, every=0.2):
+        failures = cluster.failures(job_id)
+        state = cluster.job_state(job_id)
+        if state in _ENDED_BADLY or _loops(failures):
+            raise _failed(job_id, state, failures)
+        found = cluster.checkpoints(job_id)
+        if found.completed or state == "FINISHED":
+            return
+        step.update(f"{found.failed} failed so far" if found.failed else "under way")
+        if not found.in_progress:
+            # While tasks restart there is none to be had; the next round asks again.
+            with suppress(Refused, NotFound):
+                cluster.trigger_checkpoint(job_id)
+    raise DeadlinePassed(
+        f"job {job_id} has completed no checkpoint within {seconds:g} s",
+        hint=f"tdaflink status {job_id[:12]}",
+    )
+
+
+def _progress(cluster: FlinkRest, job_id: str, expect_ready: bool) -> tuple[int, int, bool]:
+    vertices = cluster.vertices(job_id)
+    total = sum(vertex.parallelism for vertex in vertices)
+    running = sum(
+        vertex.subtasks.get("RUNNING", 0) + vertex.subtasks.get("FINISHED", 0) for vertex in vertices
+    )
+    if not expect_ready or running < total:
+        return running, total, not expect_ready
+    counts = {vertex.id: cluster.subtasks_with_metric(job_id, vertex.id, READY_METRIC) for vertex in vertices}
+    reporting = [vertex for vertex in vertices if counts[vertex.id]]
+    ready = bool(reporting) and all(counts[v.id] == v.parallelism for v in reporting)
+    return running, total, ready
+
+
+def _loops(failures: Sequence[Failure]) -> bool:
+    causes = Counter(failure.signature for failure in failures)
+    return any(count >= SAME_CAUSE_RESTARTS for count in causes.values())
+
+
+def _failed(job_id: str, state: str | None, failures: Sequence[Failure]) -> JobFailed:
+    if not failures:
+        return JobFailed(f"job {job_id} is {state}", hint=f"tdaflink status {job_id}")
+    newest = failures[0]
+    looping = state not in {"FAILED", "CANCELED"}
+    what = "keeps restarting" if looping else f"is {state}"
+    return JobFailed(
+        f"job {job_id} {what}: {newest.cause}",
+        detail=own_frames(newest.traceback) if newest.traceback else None,
+        noise=newest.text,
+        hint=f"tdaflink cancel {job_id} ends its restarts" if looping else f"tdaflink status {job_id}",
+    )

@@ -1,0 +1,150 @@
+"""Taking savepoints, and stopping jobs with one."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tdaflink.domain.errors import (
+    DeadlinePassed,
+    Interrupted,
+    JobFailed,
+    NotFound,
+    Refused,
+    TdaflinkError,
+)
+from tdaflink.domain.failures import root_cause
+from tdaflink.domain.jobs import Job, find_job
+from tdaflink.domain.ledger import SavepointRecord
+from tdaflink.domain.progress import Step
+from tdaflink.domain.snapshots import canonical
+from tdaflink.domain.waiting import poll
+from tdaflink.services.control import Control
+
+ENDED_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A savepoint that was taken, and what became of its job."""
+
+    id: str
+    name: str
+    state: str
+    savepoint: str
+    seconds: float
+
+
+def take_savepoint(control: Control, reference: str, directory: str | None, seconds: float) -> Saved:
+    """Take a savepoint of a running job, which goes on. Raises `JobFailed` where it cannot be taken."""
+    job = living_job(control, reference)
+    trigger_id, began = secrets.token_hex(16), time.monotonic()
+    with control.reporter.step(f"savepoint of {job.name}") as step:
+        control.cluster.trigger_savepoint(job.id, trigger_id, directory)
+        path = _told(control, "savepoint", job, lambda: _wait(control, job.id, trigger_id, seconds, step))
+    control.tell("savepoint", "done", job.id, job.name, savepoint=path)
+    return Saved(job.id, job.name, job.state, path, round(time.monotonic() - began, 1))
+
+
+def stop(control: Control, reference: str, directory: str | None, seconds: float, *, drain: bool) -> Saved:
+    """Stop a job with a savepoint. Where none can be taken it goes on as it was, and `JobFailed` says so."""
+    job = living_job(control, reference)
+    trigger_id, began = secrets.token_hex(16), time.monotonic()
+    try:
+        with control.reporter.step(f"stop {job.name} with a savepoint") as step:
+
+            def stop_it() -> str:
+                request_stop(control, job.id, trigger_id, directory, drain=drain)
+                return stopped(control, job.id, trigger_id, seconds, step)
+
+            path = _told(control, "stop", job, stop_it)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; the stop of {job.name} goes on in the cluster",
+            hint=f"tdaflink status {job.id[:12]}, then tdaflink savepoints list {job.name}",
+        ) from None
+    control.tell("stop", "done", job.id, job.name, savepoint=path, drain=drain)
+    return Saved(job.id, job.name, "FINISHED", path, round(time.monotonic() - began, 1))
+
+
+def living_job(control: Control, reference: str) -> Job:
+    """The one job that is meant, which must not have ended."""
+    job = find_job(control.cluster.jobs(control.env.name, ended=True), reference)
+    if job.ended:
+        raise NotFound(
+            f"{job.name} ({job.id[:12]}) has ended: {job.state}",
+            hint=f"tdaflink savepoints list {job.name}; tdaflink submit --from latest goes on from its state",
+        )
+    return job
+
+
+def request_stop(
+    control: Control, job_id: str, trigger_id: str, directory: str | None, *, drain: bool = False
+) -> None:
+    """Ask the job to stop; a job of which not every task runs refuses at once, which is `JobFailed`."""
+    try:
+        control.cluster.stop(job_id, trigger_id, directory, drain=drain)
+    except Refused as refusal:
+        raise JobFailed(
+            f"job {job_id} takes no savepoint now: {refusal.reason}",
+            noise=refusal.noise,
+            hint=f"tdaflink status {job_id[:12]}; tdaflink upgrade --state last-state goes by its newest"
+            " checkpoint",
+        ) from refusal
+
+
+def stopped(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step) -> str:
+    """Where the savepoint lies with which the job has stopped, once it has ended."""
+    path = _wait(control, job_id, trigger_id, seconds, step)
+    step.update("waiting until it has ended")
+    state = control.cluster.wait_until_ended(job_id, ENDED_SECONDS)
+    if state == "FAILED":
+        control.reporter.warn(f"job {job_id} failed after its savepoint was complete")
+    return path
+
+
+def remember(control: Control, path: str, job_id: str, name: str) -> None:
+    """Write down whose savepoint it is."""
+    control.ledger.remember_savepoint(SavepointRecord(canonical(path), job_id, name, time.time()))
+
+
+def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step) -> str:
+    for gone in poll(seconds, every=0.1):
+        step.update(f"{gone:.0f} s")
+        try:
+            triggered = control.cluster.savepoint(job_id, trigger_id)
+        except NotFound:
+            return _remembered(control, job_id)
+        if triggered.path:
+            return canonical(triggered.path)
+        if triggered.failure:
+            raise JobFailed(
+                f"no savepoint of job {job_id}: {root_cause(triggered.failure)}",
+                noise=triggered.failure,
+                hint=f"tdaflink status {job_id[:12]}; a job that keeps restarting can take none:"
+                " tdaflink upgrade --state last-state goes by its newest checkpoint",
+            )
+    raise DeadlinePassed(
+        f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
+        hint=f"--timeout with more seconds; tdaflink status {job_id[:12]} shows how its checkpoints do",
+    )
+
+
+def _remembered(control: Control, job_id: str) -> str:
+    """The savepoint of a trigger that the cluster has forgotten, as it does after five minutes."""
+    path = control.cluster.newest_savepoint(job_id)
+    if path is None:
+        raise NotFound(f"the cluster no longer knows of the savepoint of job {job_id}")
+    return canonical(path)
+
+
+def _told(control: Control, action: str, job: Job, wait: Callable[[], str]) -> str:
+    try:
+        path = wait()
+    except TdaflinkError as error:
+        control.tell(action, "failed", job.id, job.name, reason=error.message)
+        raise
+    remember(control, path, job.id, job.name)
+    return path

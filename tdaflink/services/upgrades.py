@@ -1,0 +1,248 @@
+"""Upgrades and rollbacks: what would change, what that means for the state, and beginning them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tdaflink.domain.errors import NotFound, Refused, UsageError
+from tdaflink.domain.jobs import Job as RunningJob
+from tdaflink.domain.layers import Layer, Resolved
+from tdaflink.domain.ledger import Changed, Difference, JobSpec, Operation, StateMode, UpgradePlan, Version
+from tdaflink.services.configuration import Asked
+from tdaflink.services.control import Control, submitter
+from tdaflink.services.jobrun import Job
+from tdaflink.services.operations import carry_out, unfinished
+
+_STEPS: Mapping[StateMode, Sequence[str]] = {
+    "savepoint": ("stop it with a savepoint",),
+    "last-state": ("cancel it", "find its newest complete checkpoint"),
+    "none": ("cancel it, and leave its state",),
+}
+_THEN = (
+    "submit the new version from that state",
+    "wait until it runs and has completed a checkpoint; else bring the version before back",
+)
+
+
+# -- what the new version is
+
+
+def base_layer(version: Version, asked: Asked) -> Layer:
+    """What the version that runs was told; a config file replaces all of it but the name."""
+    config = (version.spec.config if version.spec else None) or {}
+    kept = {} if asked.file is not None else dict(config)
+    return Layer(f"version {version.number}", {**kept, "job_name": version.name})
+
+
+def check_kept(version: Version, resolved: Resolved, *, script: bool) -> JobSpec:
+    """The spec of the version that runs. Refuses what would be another job."""
+    spec = version.spec
+    if spec is None:
+        raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
+    if resolved.config.job_name != version.name:
+        raise UsageError(
+            f"job_name {resolved.config.job_name} (from {resolved.sources['job_name']}): an upgrade keeps the"
+            f" name {version.name}, by which its offsets and transactions are known",
+            hint="leave job_name out, or tdaflink stop and tdaflink submit --from PATH under the new name",
+        )
+    if script and spec.settings is not None:
+        raise UsageError(
+            f"{version.name} is the shipped job: a script of your own cannot go on from its state",
+            hint="tdaflink submit --job FILE submits it beside",
+        )
+    return spec
+
+
+# -- the plan
+
+
+def plan(
+    control: Control, job: RunningJob, version: Version, target: JobSpec, state: StateMode, action: str
+) -> UpgradePlan:
+    """What would change, and what that means for the state."""
+    old = version.spec
+    if old is None:
+        raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
+    return UpgradePlan(
+        env=control.env.name,
+        rest_url=control.env.endpoints.rest_url,
+        action=action,
+        name=job.name,
+        job_id=job.id,
+        version=version.number,
+        state=state,
+        same_bundle=old.bundle_sha256 == target.bundle_sha256,
+        differences=differences(old, target),
+        hints=hints(old, target, state),
+        steps=[*_STEPS[state], *_THEN],
+    )
+
+
+def differences(old: JobSpec, new: JobSpec) -> list[Difference]:
+    """Every value that differs, by its dotted name, in alphabetical order."""
+    before, after = dict(_flat(_comparable(old))), dict(_flat(_comparable(new)))
+    return [
+        Difference(key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _comparable(spec: JobSpec) -> Mapping[str, Any]:
+    return {
+        "parallelism": spec.parallelism,
+        "args": list(spec.args),
+        "flink": {f"'{key}'": value for key, value in spec.flink_config.items()},
+        **(spec.settings or {}),
+    }
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+        for item in value:
+            name = item.get("route") if isinstance(item, Mapping) else None
+            yield from _flat(item, f"{prefix}[{name}]" if name else prefix)
+    else:
+        yield prefix, list(value) if isinstance(value, tuple) else value
+
+
+def hints(old: JobSpec, new: JobSpec, state: StateMode) -> list[str]:
+    """What the change means for the state that the new version starts from."""
+    if state == "none":
+        return ["windows that are open are lost; reading goes on at the offsets of the last checkpoint"]
+    if old.settings is None or new.settings is None:
+        return ["state is found again by the uids of operators: an operator without one may lose its own"]
+    return list(_shipped_hints(old.settings, new.settings))
+
+
+def _shipped_hints(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    before = {one["route"]: one for one in old["inputs"]}
+    after = {one["route"]: one for one in new["inputs"]}
+    for route in before.keys() - after.keys():
+        yield (
+            f"the route {route} is left out: its state has no place to go, and the start is refused without"
+            " --allow-non-restored-state"
+        )
+    for route in before.keys() & after.keys():
+        one, other = before[route], after[route]
+        if one["topic"] != other["topic"]:
+            yield (
+                f"{route} reads {other['topic']} instead of {one['topic']}: the partitions of the old topic"
+                " stay in the state, and are read on"
+            )
+        if (one["window"] is None) != (other["window"] is None):
+            yield (
+                f"{route} is windowed in only one of the two versions: its operators differ, and the start is"
+                " refused without --allow-non-restored-state"
+            )
+        elif one["window"] and _shape(one["window"]) != _shape(other["window"]):
+            yield (
+                f"{route} has other windows: those that are open fire once more as they were, with"
+                ' closed_by "changed", and the new ones begin'
+            )
+    if old["kafka"]["delivery"] != new["kafka"]["delivery"]:
+        yield f"delivery becomes {new['kafka']['delivery']}: it holds from the first checkpoint on"
+
+
+def _shape(window: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in window.items() if key not in ("timeout_ms", "state_ttl_ms")}
+
+
+# -- beginning
+
+
+def begin(
+    control: Control,
+    job: RunningJob,
+    target: Job,
+    *,
+    action: str,
+    state: StateMode,
+    wait: float,
+    origin: str | None = None,
+    allow_non_restored: bool = False,
+) -> Changed:
+    """Carry out the change from its first step to its last. Raises `Refused` before anything is touched where
+    slots are too few or another operation is unfinished, and what `carry_out` raises."""
+    with control.ledger.working_on(job.name):
+        _refuse_second(control, job.name)
+        _check_slots(control, job, target)
+        control.ledger.keep_bundle(target.bundle.name, target.bundle.content)
+        operation = Operation(
+            id=secrets.token_hex(6),
+            action=action,
+            name=job.name,
+            rest_url=control.env.endpoints.rest_url,
+            submitter=submitter(),
+            old_job_id=job.id,
+            target=target.spec,
+            state_mode=state,
+            wait_seconds=wait,
+            origin=origin,
+            allow_non_restored=allow_non_restored,
+            created_at=time.time(),
+        )
+        control.ledger.save_operation(operation)
+        return carry_out(control, operation)
+
+
+def resume(control: Control, name: str | None) -> Changed:
+    """Go on with what was interrupted."""
+    with control.ledger.working_on(unfinished(control, name).name):
+        operation = unfinished(control, name)
+        control.reporter.note(
+            f"going on with the {operation.action} of {operation.name} at the step {operation.step!r}"
+        )
+        return carry_out(control, operation)
+
+
+def _refuse_second(control: Control, name: str) -> None:
+    for other in control.ledger.operations(name, under_way=True):
+        raise Refused(
+            f"the {other.action} of {name} by {other.submitter} is not finished: it is at the step"
+            f" {other.step!r}",
+            hint=f"tdaflink upgrade {name} --resume",
+        )
+
+
+def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
+    free, total = control.cluster.slots()
+    if free + job.parallelism < target.parallelism:
+        raise Refused(
+            f"{job.name} would need {target.parallelism} slots; {free} of the cluster's {total} are free,"
+            f" and it holds {job.parallelism}",
+            hint="a smaller parallelism, or tdaflink list and tdaflink cancel ID",
+        )
+
+
+# -- rolling back
+
+
+def version_before(control: Control, current: Version, wanted: int | None) -> Version:
+    """The version to roll back to: number `wanted`, else the newest that ran before and differs."""
+    versions = control.ledger.versions(current.name)
+    if wanted is not None:
+        found = next((one for one in versions if one.number == wanted), None)
+        if found is None or found.spec is None:
+            known = ", ".join(str(one.number) for one in versions if one.spec)
+            raise NotFound(
+                f"{current.name} has no version {wanted} that could be submitted again (there are: {known})",
+                hint=f"tdaflink history {current.name}",
+            )
+        return found
+    by_id = {one.job_id: one for one in versions}
+    origin = by_id.get(current.origin or "", current)
+    for one in reversed(versions):
+        usable = one.spec is not None and one.state == "submitted" and one.origin is None
+        if usable and one.number < origin.number and one.spec != current.spec:
+            return one
+    raise NotFound(
+        f"version {current.number} of {current.name} has none before it to roll back to",
+        hint=f"tdaflink history {current.name}; --to VERSION names one",
+    )

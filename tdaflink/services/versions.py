@@ -1,0 +1,152 @@
+"""The versions of a job: from the ledger, from the cluster where the ledger is new, and back to a job."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from tdaflink.domain.errors import NotFound, Refused
+from tdaflink.domain.jobs import Job as RunningJob
+from tdaflink.domain.jobs import find_job
+from tdaflink.domain.ledger import Git, History, JobSpec, Version
+from tdaflink.services.bundles import Bundle, shipped_bundle
+from tdaflink.services.control import Control
+from tdaflink.services.jobrun import Job
+
+
+def history(control: Control, reference: str | None) -> History:
+    """What is known of all jobs, or of one; jobs that run and that the ledger does not know are added.
+
+    Raises `NotFound` where neither knows the reference.
+    """
+    adopt(control)
+    name = None if reference is None else _name_of(control, reference)
+    ledger = control.ledger
+    operations = list(reversed(ledger.operations(name)))
+    steps = [step for one in operations for step in ledger.operation_steps(one.id)]
+    versions = list(reversed(ledger.versions(name)))
+    return History(control.env.name, name, ledger.actions(name), versions, operations, steps)
+
+
+def _name_of(control: Control, reference: str) -> str:
+    versions = control.ledger.versions()
+    if any(version.name == reference for version in versions):
+        return reference
+    names = {version.name for version in versions if version.job_id.startswith(reference.lower())}
+    if len(names) == 1:
+        return names.pop()
+    return find_job(control.cluster.jobs(control.env.name, ended=True), reference).name
+
+
+def adopt(control: Control) -> None:
+    """Write down the jobs that another machine has submitted, as far as they tell of themselves."""
+    known = {version.job_id for version in control.ledger.versions()}
+    for job in reversed(control.cluster.jobs(control.env.name, ended=False)):
+        if job.id not in known:
+            with suppress(NotFound):
+                _adopt(control, job)
+
+
+def _adopt(control: Control, job: RunningJob) -> None:
+    facts = control.cluster.job_parameters(job.id)
+    if "tdaflink.name" not in facts:
+        return
+    spec = _travelled(facts.get("tdaflink.spec"))
+    if spec is not None:
+        _keep_if_ours(control, spec)
+    control.ledger.intend(
+        Version(
+            job.id,
+            job.name,
+            control.env.endpoints.rest_url,
+            facts.get("tdaflink.bundle", ""),
+            facts.get("tdaflink.submitter", ""),
+            spec=spec,
+            state="submitted",
+            savepoint=facts.get("tdaflink.savepoint"),
+            tdaflink=facts.get("tdaflink.version", ""),
+            created_at=datetime.fromisoformat(job.start_time.replace("Z", "+00:00")).timestamp(),
+        )
+    )
+
+
+def _travelled(text: str | None) -> JobSpec | None:
+    if text is None:
+        return None
+    try:
+        values: dict[str, Any] = json.loads(text)
+        git = values.pop("git", None)
+        return JobSpec(**{**values, "args": tuple(values["args"])}, git=Git(**git) if git else None)
+    except (ValueError, TypeError, KeyError):
+        return None  # another release wrote it in another form; name and hashes are known all the same
+
+
+def _keep_if_ours(control: Control, spec: JobSpec) -> None:
+    """Keep the shipped job's bundle if this tdaflink makes the very same."""
+    if spec.settings is None or control.ledger.bundle(spec.bundle_name) is not None:
+        return
+    bundle = shipped_bundle()
+    if bundle.sha256 == spec.bundle_sha256:
+        control.ledger.keep_bundle(bundle.name, bundle.content)
+
+
+def running_version(control: Control, job: RunningJob) -> Version:
+    """The version that a running job is. Raises `Refused` where it cannot be submitted again."""
+    adopt(control)
+    version = control.ledger.version(job.id)
+    if version is None or version.spec is None:
+        raise Refused(
+            f"how {job.name} ({job.id[:12]}) was submitted is not known, so there would be no way back",
+            hint=f"tdaflink stop {job.id[:12]}, then tdaflink submit --job-name {job.name} --from latest",
+        )
+    if control.ledger.bundle(version.spec.bundle_name) is None:
+        raise Refused(
+            f"the bundle of {job.name} ({version.spec.bundle_sha256[:12]}) is on the machine of"
+            f" {version.submitter}, so there would be no way back from here",
+            hint=f"run it there, or tdaflink stop {job.id[:12]} and tdaflink submit --from latest",
+        )
+    return version
+
+
+def earlier_job(control: Control, version: Version) -> Job:
+    """The job that an earlier version was."""
+    if version.spec is None:
+        raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
+    return job_from(version.spec, version.name, control)
+
+
+def job_from(spec: JobSpec, name: str, control: Control) -> Job:
+    """The job that a spec describes, with the bundle that was kept."""
+    content = control.ledger.bundle(spec.bundle_name)
+    if content is None:
+        raise NotFound(f"the bundle {spec.bundle_name} of {name} is not beside the ledger")
+    return Job(
+        name=name,
+        parallelism=spec.parallelism,
+        bundle=Bundle(spec.bundle_name, spec.bundle_sha256, spec.module, _files(content), content),
+        settings=spec.settings,
+        args=tuple(spec.args),
+        flink_config=dict(spec.flink_config),
+        config=spec.config,
+        git=spec.git,
+    )
+
+
+def _files(content: bytes) -> list[str]:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        return [name for name in archive.namelist() if not name.startswith("META-INF/")]
+
+
+def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
+    """The files that were included in a shipped job's bundle beside its own, by name."""
+    content = control.ledger.bundle(spec.bundle_name)
+    if content is None or spec.settings is None:
+        return {}
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        own = ("main.py", "tdajob/", "META-INF/")
+        return {name: archive.read(name) for name in archive.namelist() if not name.startswith(own)}
