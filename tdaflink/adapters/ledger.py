@@ -73,14 +73,15 @@ class Ledger:
             db.execute("UPDATE submissions SET state = ? WHERE job_id = ?", (state, job_id))
 
     def versions(self, name: str | None = None) -> list[Version]:
-        """All submissions, or those of one name, the oldest first, numbered by name."""
+        """All submissions, or those of one name, the oldest first, numbered by name unless refused."""
         query = f"SELECT {_SUBMISSION} FROM submissions ORDER BY created_at, rowid"  # noqa: S608 - likewise
         with self._transaction() as db:
             found = [_version(row) for row in db.execute(query)]
         numbered, counts = [], dict[str, int]()
         for version in found:
-            counts[version.name] = counts.get(version.name, 0) + 1
-            numbered.append(replace(version, number=counts[version.name]))
+            taken = version.state != "refused"
+            counts[version.name] = counts.get(version.name, 0) + taken
+            numbered.append(replace(version, number=counts[version.name] if taken else 0))
         return [version for version in numbered if name in (None, version.name)]
 
     def version(self, job_id: str) -> Version | None:

@@ -113,7 +113,7 @@ def _print_versions(versions: Sequence[Version]) -> None:
         spec = one.spec
         git = spec.git if spec else None
         table.add_row(
-            str(one.number),
+            str(one.number or "-"),
             one.job_id[:12],
             one.state,
             _moment(one.created_at),

@@ -40,7 +40,7 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Version:
-    """One submission. `number` counts the submissions of the name; times are epoch seconds.
+    """One submission. `number` counts those of the name that were not refused; times are epoch seconds.
 
     `state` is submitting, submitted, refused, or failed where it was given up for the version before it;
     `spec` is None where only its name and hashes are known; `origin` is the job whose spec it repeats.
