@@ -58,6 +58,10 @@ class Answerer:
         self._uploads = UploadAccess(settings.uploads, settings.limits.max_points)
         self._memory = memory_meter()
 
+    def start(self) -> None:
+        """Get ready, so that the first message need not wait."""
+        self._engine.start()
+
     def close(self) -> None:
         self._engine.close()
         self._uploads.close()

@@ -35,6 +35,7 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         from tdajob.answers import Answerer
 
         self._answerer = Answerer(self._settings)
+        self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
 
     def flat_map(self, value: Row) -> Iterable[Row]:

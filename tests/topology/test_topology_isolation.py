@@ -72,6 +72,15 @@ def test_small_rips_computations_start_no_process(make_engine: MakeEngine) -> No
     assert engine._process.pid is None
 
 
+def test_a_child_started_before_is_the_one_that_computes(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.start()
+    waiting = child_of(engine)
+    engine.start()
+    assert_works(engine)
+    assert child_of(engine) == waiting
+
+
 def test_a_runaway_ends_at_its_deadline_and_the_next_works(make_engine: MakeEngine) -> None:
     engine = make_engine(compute_timeout=2.0)
     assert_works(engine)

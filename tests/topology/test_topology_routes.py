@@ -7,7 +7,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from tdajob.topology.flag import engines, graph, lunes, redzed, ripser
+from tdajob.topology.flag import engines, graph, redzed, ripser
+from tdajob.topology.incremental.machine_code import kernels
 from tdajob.topology.values import FloatArray
 from topology_cases import (
     bars_mod_two,
@@ -42,8 +43,7 @@ NEVER, ALWAYS = 10**9, 0
         "collapse+ripser",
         "redzed",
         "collapse+redzed",
-        "lunes+ripser",
-        "lunes+redzed",
+        "compiled",
         "matrix",
     ]
 )
@@ -54,8 +54,7 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(engines, "NEARLY_COMPLETE", 2.0 if "collapse" in name else 0.0)
     for limit in ("FEW_EDGES", "EDGES_PER_VERTEX"):
         monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
-    monkeypatch.setattr(engines, "CROWDED", ALWAYS if "lunes" in name else NEVER)
-    monkeypatch.setattr(engines, "WORTH_LEAVING_OUT", 1.0)
+    monkeypatch.setattr(engines, "COMPILED_FROM", ALWAYS if name == "compiled" else NEVER)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:
@@ -148,23 +147,21 @@ def test_both_equal_the_definition(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("cloud", [*CLOUDS, circle, torus])
-@pytest.mark.parametrize("checked", [0.0, 0.1, 99.0])
-def test_no_edge_beyond_the_last_empty_lune_has_one(
-    cloud: Cloud, checked: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lunes, "CHECKED", checked)
+def test_no_edge_beyond_the_last_empty_lune_has_one(cloud: Cloud) -> None:
+    compiled = kernels()
+    assert compiled is not None
     for n in (1, 2, 3, 5, 40):
         points = cloud(n, n)
         distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-        last = lunes.last_empty_lune(distances, np.inf)
-        with_empty_lune = [
-            length
-            for (one, other), length in np.ndenumerate(distances)
-            if one != other and (np.maximum(distances[one], distances[other]) >= length).all()
-        ]
-        assert last >= max(with_empty_lune, default=0.0)
-        if checked > n:
-            assert last == max(with_empty_lune, default=0.0)
+        for radius in (np.inf, 0.7):
+            with_empty_lune = [
+                length
+                for (one, other), length in np.ndenumerate(distances)
+                if one != other
+                and length <= radius
+                and (np.maximum(distances[one], distances[other]) >= length).all()
+            ]
+            assert compiled.anew.last_empty_lune(distances, radius) == max(with_empty_lune, default=0.0)
 
 
 def test_two_vertices_do_not_both_leave_the_third_to_the_other() -> None:
@@ -184,6 +181,8 @@ def test_each_question_takes_its_route() -> None:
     assert computed(uniform(20, 0), query()).engine == "gudhi:ripser"
     assert computed(uniform(200, 0), query()).engine == "redzed"
     assert computed(uniform(200, 0), query(field=3)).engine == "gudhi:ripser"
+    assert computed(uniform(300, 0), query()).engine == "tdaflink:reduced"
+    assert computed(uniform(300, 0), query(field=3)).engine == "tdaflink:reduced"
     assert computed(uniform(200, 0), query(cut=0.01)).engine == "gudhi:ripser"
     assert computed(uniform(40, 0), query(max_dimension=2)).engine == "gudhi:collapse+ripser"
     assert computed(sphere(100, 0), query(max_dimension=2)).engine == "redzed"

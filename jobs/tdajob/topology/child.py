@@ -6,13 +6,20 @@ from importlib import import_module
 
 from tdajob.topology import registry, wire
 from tdajob.topology.execution import execute
+from tdajob.topology.incremental.machine_code import warm_up
 from tdajob.topology.serving import serve
 from tdajob.topology.values import ComputationError
 
 
 def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None:
     """Answer requests until the parent closes its end, or ends."""
-    serve(request_fd, reply_fd, parent, memory_bytes, load=registry.load_built_in, reply=_reply)
+    serve(request_fd, reply_fd, parent, memory_bytes, load=_load, reply=_reply)
+
+
+def _load() -> None:
+    registry.load_built_in()
+    # Before memory is bounded, and before anybody waits for an answer.
+    warm_up()
 
 
 def _reply(header: wire.Header, payload: bytes) -> tuple[wire.Header, bytes]:

@@ -25,6 +25,10 @@ class Engine:
         self._process = KeptProcess(f"{__package__}.child", limits.max_predicted_bytes)
         self._last: tuple[Query, Algorithm, Query] | None = None
 
+    def start(self) -> None:
+        """Start the child process, so that no computation waits for it, nor for a compiler."""
+        self._process.start()
+
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The diagram of the finite float64 points (n, d), in any order.
 

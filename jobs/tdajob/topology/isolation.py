@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tdajob.topology import wire
@@ -47,7 +48,7 @@ class _Child:
 
 
 class KeptProcess:
-    """A child process that is started at the first exchange and kept until it fails or is closed.
+    """A child process that is started at the first exchange, or before, and kept until it fails or is closed.
 
     It is a fresh interpreter, not a fork: the parent has threads, and its main module is foreign. Its
     code comes from the parent's `sys.path`, which may hold zips. Frames travel on pipes of their own,
@@ -64,16 +65,21 @@ class KeptProcess:
         """The process id, None where none runs."""
         return None if self._child is None else self._child.process.pid
 
+    def start(self) -> None:
+        """Start the process, unless it runs: what it loads first may take a while.
+
+        That it cannot be started is the first exchange's to tell.
+        """
+        with suppress(ProcessEndedError):
+            self._running()
+
     def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytes]:
         """Send a request and return the reply.
 
         Raises TimeoutError after `timeout` seconds (starting the process not counted) and
         ProcessEndedError where the process dies. After either the next exchange starts a new one.
         """
-        if self._child is None or self._child.process.poll() is not None:
-            self.close()
-            self._child = self._started()
-        child, deadline = self._child, time.monotonic() + timeout
+        child, deadline = self._running(), time.monotonic() + timeout
         try:
             wire.send(child.requests, header, payload, deadline)
             return wire.receive(child.replies, deadline)
@@ -90,6 +96,12 @@ class KeptProcess:
         if self._child is not None:
             child, self._child = self._child, None
             child.end()
+
+    def _running(self) -> _Child:
+        if self._child is None or self._child.process.poll() is not None:
+            self.close()
+            self._child = self._started()
+        return self._child
 
     def _started(self) -> _Child:
         child = self._spawned()

@@ -42,23 +42,30 @@ class Graph:
         """The share of all pairs that are edges."""
         return len(self.places) / max(1, math.comb(self.vertices, 2))
 
-    def below(self, length: float) -> Graph:
-        """The graph without longer edges than that."""
-        kept = self.lengths <= length
-        return Graph(self.vertices, self.places[kept], self.lengths[kept], min(self.radius, length))
-
 
 def graph_of(distances: FloatArray, cut: float | None) -> Graph:
     """The graph of a symmetric matrix (n, n), without edges beyond `cut` and without idle ones."""
     farthest = distances.max(axis=1)
-    # From the enclosing radius on the complex is a cone over a vertex, so nothing happens any more.
-    enclosing = float(farthest.min())
-    radius = enclosing if cut is None else min(enclosing, cut)
-    limits = np.full(len(distances), radius)
-    if enclosing < ROUND * float(farthest.max()) and radius > REACH * enclosing:
-        limits = np.minimum(limits, dominated_from(distances, farthest))
+    radius = last_radius(farthest, cut)
+    limits = limits_within(distances, farthest, radius)
     places, lengths = _edges_within(distances, limits)
     return Graph(len(distances), places, lengths, radius)
+
+
+def last_radius(farthest: FloatArray, cut: float | None) -> float:
+    """Beyond which nothing happens, or is wanted; `farthest` is the greatest distance of each vertex."""
+    # From the enclosing radius on the complex is a cone over a vertex.
+    enclosing = float(farthest.min())
+    return enclosing if cut is None else min(enclosing, cut)
+
+
+def limits_within(distances: FloatArray, farthest: FloatArray, radius: float) -> FloatArray:
+    """For each vertex a length, at most `radius`, beyond which its edges are idle; a greater one will do too."""
+    limits = np.full(len(distances), radius)
+    enclosing = float(farthest.min())
+    if enclosing < ROUND * float(farthest.max()) and radius > REACH * enclosing:
+        limits = np.minimum(limits, dominated_from(distances, farthest))
+    return limits
 
 
 def dominated_from(distances: FloatArray, farthest: FloatArray) -> FloatArray:

@@ -70,7 +70,7 @@ class EdgeList:
         self._resize(self._count)
 
     def _merge(self, new: Edges) -> None:
-        new = _sorted(new)
+        new = in_order(new)
         count = self._count + len(new[0])
         if count > len(self._edges[0]):
             self._resize(int(_SPARE * count))
@@ -93,15 +93,15 @@ def _resized(column: Column, count: int, room: int) -> Column:
     return resized
 
 
-def _sorted(edges: Edges) -> Edges:
+def in_order(edges: Edges) -> Edges:
     """The edges, given by (high, low), in their order."""
     lengths, highs, lows = edges
     order = np.argsort(lengths)
-    in_order = lengths[order]
+    ascending = lengths[order]
     # The fast way forgets the order of ties, which most clouds have none of.
-    if (in_order[1:] == in_order[:-1]).any():
+    if (ascending[1:] == ascending[:-1]).any():
         order = np.argsort(lengths, kind="stable")
-    return in_order, highs[order], lows[order]
+    return ascending, highs[order], lows[order]
 
 
 def reach_of(count: int, distances: FloatArray, live: NDArray[np.int64]) -> float:

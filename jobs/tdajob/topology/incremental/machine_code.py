@@ -37,6 +37,7 @@ class Kernels:
     edges: ModuleType
     lunes: ModuleType
     homology: ModuleType
+    anew: ModuleType
 
 
 def warm_up() -> bool:
@@ -105,7 +106,7 @@ def _imported(sources: Mapping[str, bytes]) -> Kernels:
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return Kernels(
-            *(importlib.import_module(f"{name}.{part}") for part in ("edges", "lunes", "homology"))
+            *(importlib.import_module(f"{name}.{part}") for part in ("edges", "lunes", "homology", "anew"))
         )
 
 

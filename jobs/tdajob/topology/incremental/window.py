@@ -21,13 +21,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from tdajob.topology.incremental.edge_list import EdgeList, reach_of
+from tdajob.topology.incremental.events import Events, events
 from tdajob.topology.incremental.machine_code import Kernels
 from tdajob.topology.values import FloatArray
 
@@ -104,10 +104,19 @@ class Window:
         self._certify(sweep, min(cut, self._first_reach(len(sweep.newest_first))))
         proven = False
         while True:
-            events = self._events(sweep, max_dimension, prime)
-            if sweep.end == pairs or sweep.upto >= cut:
+            last = sweep.end == pairs or sweep.upto >= cut
+            found = events(
+                self._kernels,
+                sweep.found,
+                self._certificates,
+                self._distances,
+                len(sweep.newest_first),
+                prime=prime if max_dimension > 0 else None,
+                last=last,
+            )
+            if last:
                 break
-            if events.unfinished:
+            if found.unfinished:
                 self._certify(sweep, min(cut, self._length_of(int(_GROWTH * sweep.end) + 1)))
             elif proven or max_dimension == 0:
                 break
@@ -118,8 +127,8 @@ class Window:
                 self._certify(sweep, min(cut, longest))
         if not proven and sweep.end < pairs:
             self._prove(sweep, search=False)
-        self._settle(sweep, events)
-        return [events.h0, events.h1]
+        self._settle(sweep, found)
+        return [found.h0, found.h1]
 
     def _newest_first(self) -> Slots:
         live = np.flatnonzero(self.alive)
@@ -168,28 +177,10 @@ class Window:
         )
         return longest
 
-    def _events(self, sweep: _Sweep, max_dimension: int, prime: int) -> _Events:
-        homology, empty = self._kernels.homology, sweep.found[:, 2] < 0
-        graph, forks = sweep.found[empty], sweep.found[~empty]
-        joins = homology.forest(graph, len(self.alive))
-        lengths = self._distances[graph[:, 0], graph[:, 1]]
-        components = len(sweep.newest_first) - np.count_nonzero(joins)
-        h0_deaths = np.concatenate((lengths[joins], np.full(components, np.inf)))
-        h0 = np.column_stack((np.zeros(len(h0_deaths)), h0_deaths))
-        h1 = np.empty((0, 2))
-        if max_dimension > 0:
-            steps, relations = homology.paths(graph, forks, self._certificates)
-            died_by = homology.deaths(joins, steps, relations, prime)
-            h1_deaths = np.full(len(died_by), np.inf)
-            killers = forks[died_by[died_by >= 0]]
-            h1_deaths[died_by >= 0] = self._distances[killers[:, 0], killers[:, 1]]
-            h1 = np.column_stack((lengths[~joins][::-1], h1_deaths))
-        return _Events(h0, h1, components > 1 or bool(np.isinf(h1).any()))
-
-    def _settle(self, sweep: _Sweep, events: _Events) -> None:
+    def _settle(self, sweep: _Sweep, found: Events) -> None:
         """Get ready for the next points."""
         self._changed[:] = False
-        bars = np.concatenate((events.h0, events.h1))
+        bars = np.concatenate((found.h0, found.h1))
         self._last_event = float(bars[np.isfinite(bars)].max(initial=0.0))
         useful = max(2 * sweep.end, _SHORT_LIST)
         if len(self._edges) > 2 * useful:
@@ -212,15 +203,6 @@ class _Sweep:
         # Slots below the newest one are the next newest where a window slides; hubs among them stay long.
         newest = int(newest_first[0]) if len(newest_first) else 0
         self.first_word = (newest // 64 - 1) % self.joined.shape[1]
-
-
-@dataclass(frozen=True)
-class _Events:
-    """Bars of the edges so far, and whether they leave components to join or classes to die."""
-
-    h0: FloatArray
-    h1: FloatArray
-    unfinished: bool
 
 
 def _empty_sets(count: int, slots: int) -> NDArray[np.uint64]:

@@ -222,7 +222,7 @@ def near_pass(
 
 
 @compiled
-def _witness(distances: RealRows, candidates: Ints, p: int, q: int) -> int:
+def witness(distances: RealRows, candidates: Ints, p: int, q: int) -> int:
     """The first candidate that is nearer to p and q than they are to each other, or -1."""
     length = distances[p, q]
     for w in candidates:
@@ -258,7 +258,7 @@ def far_pass(
             if code >= 0 and rank[code] < 0:
                 certificates[start + low] = WITNESS - code
                 continue
-            w = _witness(distances, newest_first, high, low) if search else -1
+            w = witness(distances, newest_first, high, low) if search else -1
             certificates[start + low] = WITNESS - w if w >= 0 else UNSEEN
             if search and w < 0:
                 longest = max(longest, length)

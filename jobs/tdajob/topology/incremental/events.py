@@ -1,0 +1,62 @@
+"""The bars that the lunes of the edges so far give."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdajob.topology.incremental.machine_code import Kernels
+from tdajob.topology.values import FloatArray
+
+
+@dataclass(frozen=True)
+class Events:
+    """Bars of the edges so far, and whether they leave components to join or classes to die.
+
+    Where `complete` is false too few edges were there for H1 to be done, and its bars were not computed.
+    """
+
+    h0: FloatArray
+    h1: FloatArray
+    unfinished: bool
+    complete: bool
+
+
+def events(
+    kernels: Kernels,
+    found: NDArray[np.int32],
+    certificates: NDArray[np.int16],
+    distances: FloatArray,
+    points: int,
+    *,
+    prime: int | None,
+    last: bool,
+) -> Events:
+    """The bars (k, 2) that come of what `near_pass` found among `points` points.
+
+    H1 is over Z/prime, and empty for None. Unless the edges are the last ones, H1 is not computed where a
+    count tells that it cannot be done.
+    """
+    homology, empty = kernels.homology, found[:, 2] < 0
+    graph, forks = found[empty], found[~empty]
+    joins = homology.forest(graph, len(distances))
+    lengths = distances[graph[:, 0], graph[:, 1]]
+    components = points - np.count_nonzero(joins)
+    h0_deaths = np.concatenate((lengths[joins], np.full(components, np.inf)))
+    h0 = np.column_stack((np.zeros(len(h0_deaths)), h0_deaths))
+    h1 = np.empty((0, 2))
+    if prime is None:
+        return Events(h0, h1, components > 1, True)
+    births = len(graph) - np.count_nonzero(joins)
+    if not last and (components > 1 or len(forks) < births):
+        return Events(h0, h1, True, False)
+    steps, relations = homology.paths(graph, forks, certificates)
+    died_by = homology.deaths(joins, steps, relations, prime)
+    h1_deaths = np.full(len(died_by), math.inf)
+    killers = forks[died_by[died_by >= 0]]
+    h1_deaths[died_by >= 0] = distances[killers[:, 0], killers[:, 1]]
+    h1 = np.column_stack((lengths[~joins][::-1], h1_deaths))
+    return Events(h0, h1, components > 1 or bool(np.isinf(h1).any()), True)
