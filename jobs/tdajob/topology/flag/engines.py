@@ -31,8 +31,8 @@ FEW_EDGES = (1500, 1500, 250)
 EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 """Likewise: redzed's beginning grows with the vertices."""
 COMPILED_FROM = 257
-"""Points from which machine code of our own gives H_0 and H_1, two to four times as fast as redzed. It would be
-faster for fewer, too, but those a worker computes itself, which need not load a compiler for them."""
+"""Points from which machine code of our own gives H_0 and H_1, two to four times as fast as redzed. It would
+be faster for fewer, too, but those a worker computes itself, which need not load a compiler for them."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
 

@@ -60,7 +60,7 @@ def last_radius(farthest: FloatArray, cut: float | None) -> float:
 
 
 def limits_within(distances: FloatArray, farthest: FloatArray, radius: float) -> FloatArray:
-    """For each vertex a length, at most `radius`, beyond which its edges are idle; a greater one will do too."""
+    """For each vertex a length, at most `radius`, beyond which its edges are idle, as beyond any greater."""
     limits = np.full(len(distances), radius)
     enclosing = float(farthest.min())
     if enclosing < ROUND * float(farthest.max()) and radius > REACH * enclosing:

@@ -81,9 +81,10 @@ class _Filtration:
         end = int(np.searchsorted(self._edges[0], FIRST_REACH * births_end, side="right"))
         while end < len(self._edges[0]) or self._reach < self._radius:
             yield end
-            end = int(GROWTH * end) + 1
-            self._list_more(end)
-            end = min(end, len(self._edges[0]))
+            wanted = int(GROWTH * end) + 1
+            if end == len(self._edges[0]):
+                self._list_more(wanted)
+            end = min(wanted, len(self._edges[0]))
         yield end
 
     def _list_more(self, wanted: int) -> None:
