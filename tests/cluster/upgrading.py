@@ -1,0 +1,204 @@
+"""A job with an algorithm of its own under a steady stream, to be changed while messages come."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka.admin import AdminClient, NewTopic
+from harness import Cluster
+from streaming import PARTITIONS, Streams, make_streams
+
+from tdaflink.domain.waiting import poll
+
+SIZE, SLIDE = 20, 5
+STREAMS = 4
+FATAL = [-77.0, -77.0]
+WORKS = """\
+import os, signal
+import gudhi
+from tdajob.topology.bars import finished_bars
+from tdajob.topology.registry import Algorithm, register
+from tdajob.topology.values import Diagram
+
+
+@register
+class Brittle(Algorithm):
+    name = "brittle"
+
+    def needs_isolation(self, n, dim, query):
+        return False
+
+    def predicted_bytes(self, n, dim, query):
+        return 0
+
+    def compute(self, points, query):
+        if [-77.0, -77.0] in points.tolist():
+            os.kill(os.getpid(), signal.SIGKILL)
+        tree = gudhi.RipsComplex(points=points).create_simplex_tree(max_dimension=query.max_dimension + 1)
+        tree.compute_persistence(homology_coeff_field=2, min_persistence=0)
+        raw = [tree.persistence_intervals_in_dimension(d) for d in range(query.max_dimension + 1)]
+        cut = query.max_persistence
+        return Diagram(finished_bars(raw, query, cut), "brittle", cut, 0.0)
+"""
+MENDED = WORKS.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
+RAISES = 'raise RuntimeError("no such sensor: 42")\n'
+
+
+@dataclass
+class Sent:
+    """What a feed has sent: points of each stream, and requests."""
+
+    points: Counter[str] = field(default_factory=Counter)
+    requests: list[str] = field(default_factory=list)
+
+    def spans(self) -> set[tuple[str, int, int]]:
+        """Stream, first and last number of each window that must have fired."""
+        return {
+            (name, last - SIZE + 1, last)
+            for name, count in self.points.items()
+            for last in range(SIZE, count + 1, SLIDE)
+        }
+
+
+@dataclass
+class Steady:
+    """The job, its topics, and how many answers all that was sent has."""
+
+    name: str
+    streams: Streams
+    requests: str
+    results: str
+    folder: Path
+    answers: int = 0
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.streams.cluster
+
+    def version(self, text: str) -> str:
+        """The file of the algorithm, with that text."""
+        file = self.folder / uuid.uuid4().hex / "brittle.py"
+        file.parent.mkdir()
+        file.write_text(text)
+        return str(file)
+
+    def running(self) -> list[dict[str, Any]]:
+        found = self.cluster.run("list", "-o", "json").json()
+        return [job for job in found if job["name"] == self.name]
+
+    def step(self, sent: Sent, tag: str, number: int) -> None:
+        """One round of messages: a request, and four points of each stream."""
+        numbers = random.Random(f"{tag}{number}")
+        clouds = [
+            [[round(numbers.random(), 3), round(numbers.random(), 3)] for _ in range(4)]
+            for _ in range(STREAMS + 1)
+        ]
+        names = [f"{tag}-s{stream}" for stream in range(STREAMS)]
+        self.streams.send(
+            [{"stream_id": n, "points": cloud} for n, cloud in zip(names, clouds[1:], strict=True)]
+        )
+        sent.points.update(dict.fromkeys(names, 4))
+        job_id = f"{tag}-r{number}"
+        self.send_request(job_id, clouds[0])
+        sent.requests.append(job_id)
+
+    def send_request(self, job_id: str, points: list[list[float]]) -> None:
+        from confluent_kafka import Producer
+
+        producer = Producer({"bootstrap.servers": self.cluster.kafka})
+        message = {"job_id": job_id, "point_cloud": {"points": points}}
+        producer.produce(self.requests, json.dumps(message).encode(), job_id)
+        assert producer.flush(30) == 0
+
+    @contextmanager
+    def feed(self, tag: str) -> Iterator[Sent]:
+        """Messages before, during and after the block."""
+        sent, enough = Sent(), threading.Event()
+
+        def run() -> None:
+            number = 0
+            while not enough.is_set():
+                self.step(sent, tag, number)
+                number += 1
+                time.sleep(0.05)
+
+        feeder = threading.Thread(target=run)
+        feeder.start()
+        try:
+            for _ in poll(30, every=0.05):
+                if len(sent.requests) >= 20:
+                    break
+            yield sent
+            before = len(sent.requests)
+            for _ in poll(30, every=0.05):
+                if len(sent.requests) >= before + 20:
+                    break
+        finally:
+            enough.set()
+            feeder.join()
+        self.answers += len(sent.requests) + len(sent.spans())
+
+    def check(self, tag: str, sent: Sent) -> list[dict[str, Any]]:
+        """Every message of the feed was answered exactly once; returns the answers."""
+        found = self.streams.records(
+            self.answers, topics=[self.streams.output, self.results, self.streams.errors]
+        )
+        mine = [one for one in found if str(one["job_id"] or one["stream_id"]).startswith(f"{tag}-")]
+        assert [one for one in mine if "code" in one] == []
+        spans = Counter(
+            (one["stream_id"], one["window"]["first_seq"], one["window"]["last_seq"])
+            for one in mine
+            if one["stream_id"]
+        )
+        assert spans == dict.fromkeys(sent.spans(), 1)
+        assert Counter(one["job_id"] for one in mine if one["job_id"]) == dict.fromkeys(sent.requests, 1)
+        return mine
+
+
+@contextmanager
+def steady_job(cluster: Cluster, folder: Path) -> Iterator[Steady]:
+    """The shipped job with the algorithm, exactly once, on topics of its own."""
+    streams = make_streams(cluster)
+    name = streams.input.removesuffix("-input")
+    requests, results = f"{name}-requests", f"{name}-results"
+    admin = AdminClient({"bootstrap.servers": cluster.kafka})
+    wanted = [NewTopic(topic, PARTITIONS, 1) for topic in (requests, results)]
+    for done in admin.create_topics(wanted).values():
+        done.result(timeout=30)
+    steady = Steady(name, streams, requests, results, folder)
+    window = {"kind": "count", "size": SIZE, "slide": SLIDE, "timeout": None}
+    inputs = [
+        {"route": "requests", "topic": requests, "output_topic": results},
+        {"route": "streams", "topic": streams.input, "output_topic": streams.output, "window": window},
+    ]
+    config = {
+        "job_name": name,
+        "parallelism": 1,
+        "inputs": inputs,
+        "errors_topic": streams.errors,
+        "events_topic": streams.events,
+        "checkpoint_interval": "1s",
+        "delivery": "exactly_once",
+        "algorithm": "brittle",
+        "flink": {"restart-strategy.exponential-delay.max-backoff": "2s"},
+    }
+    file = folder / "config.json"
+    file.write_text(json.dumps(config))
+    try:
+        include = ("--include", steady.version(WORKS))
+        cluster.run("submit", "--config", str(file), *include, "-o", "json", timeout=240).json()
+        yield steady
+    finally:
+        alive = [job["id"] for job in steady.running()]
+        if alive:
+            cluster.run("cancel", *alive, timeout=90)
