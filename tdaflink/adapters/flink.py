@@ -36,13 +36,13 @@ class FlinkRest(JobControl):
     does not know, and `Refused` with Flink's own first line for every other no.
     """
 
-    def __init__(self, rest_url: str) -> None:
+    def __init__(self, rest_url: str, read_seconds: float = READ_SECONDS) -> None:
         import httpx
 
         self.url = rest_url.rstrip("/")
         # Loading the certificate store takes 20 ms, and plain http has no use for it.
         verify = self.url.startswith("https:")
-        timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
         self._client = httpx.Client(base_url=self.url, timeout=timeout, verify=verify, trust_env=verify)
 
     def close(self) -> None:
@@ -91,14 +91,20 @@ class FlinkRest(JobControl):
 
     # -- jobs
 
-    def jobs(self, env: str, *, ended: bool) -> list[Job]:
-        """Jobs that the cluster remembers, newest first; without `ended` only those still alive."""
+    def jobs(self, env: str, *, ended: bool, known: Mapping[str, int] | None = None) -> list[Job]:
+        """Jobs that the cluster remembers, newest first; without `ended` only those still alive.
+
+        Parallelism costs a call for each job, but for those of which it is `known`.
+        """
         found = self._get("/jobs/overview")["jobs"]
         chosen = [job for job in found if ended or job["state"] not in TERMINAL_STATES]
         chosen.sort(key=lambda job: -int(job["start-time"]))
-        with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
-            parallelism = list(pool.map(self._parallelism, (str(job["jid"]) for job in chosen)))
-        return [_job(job, p, env) for job, p in zip(chosen, parallelism, strict=True)]
+        parallelism = dict(known or {})
+        unknown = [str(job["jid"]) for job in chosen if str(job["jid"]) not in parallelism]
+        if unknown:
+            with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+                parallelism |= zip(unknown, pool.map(self._parallelism, unknown), strict=True)
+        return [_job(job, parallelism[str(job["jid"])], env) for job in chosen]
 
     def job_state(self, job_id: str) -> str | None:
         """The job's state, or None where the cluster does not know it."""
@@ -152,6 +158,14 @@ class FlinkRest(JobControl):
         raise DeadlinePassed(
             f"job {job_id} has not ended after {seconds:g} s", hint=f"tdaflink status {job_id}"
         )
+
+    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        """A resource as Flink gives it, for the modules beside this one."""
+        return self._get(path, params=params)
+
+    def text(self, path: str) -> str:
+        """A resource that is no JSON, such as a log."""
+        return self._request("GET", path).text
 
     # -- the one chokepoint
 

@@ -17,6 +17,7 @@ from tdaflink.adapters.kafka_common import (
     require_partitions,
 )
 from tdaflink.adapters.kafka_tail import Start, Tail
+from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.domain.errors import DeadlinePassed, TdaflinkError
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class KafkaClient:
         # The admin client is the lightest that can ask for metadata.
         found = require_partitions(AdminClient(self._common, logger=quiet), self.bootstrap, topics)
         return {topic: sum(1 for name, _ in found if name == topic) for topic in topics}
+
+    def watch(self) -> TopicWatch:
+        """A look at topics that is taken again and again."""
+        return TopicWatch(self._common, self.bootstrap)
 
     def tail(self, topics: Sequence[str], start: Start, *, optional: Sequence[str] = ()) -> Tail:
         """Open topics for reading, outside any consumer group; those of `optional` may be missing."""

@@ -29,6 +29,7 @@ HOMES = {
     "rescale": "upgrades",
     "rollback": "upgrades",
     "history": "lifecycle",
+    "watch": "watch",
     "send": "data",
     "results": "data",
     "config": "config",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tdaflink.services.control import Control
     from tdaflink.services.jobrun import Job
     from tdaflink.services.preparation import Wanted
+    from tdaflink.services.watching import Sources
 
 
 @contextmanager
@@ -56,6 +57,30 @@ def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
 
     env = EnvironmentStore().resolve(session.env)
     return env, KafkaClient(env.endpoints.kafka)
+
+
+def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Callable[[], None]]:
+    """What the dashboard reads of the environment that the call means, and how that is closed."""
+    from tdaflink.adapters.component_logs import FlinkLogs, RuntimeLogs
+    from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.prometheus import Prometheus
+    from tdaflink.adapters.runtimes import runtime_for
+    from tdaflink.services.watching import READ_SECONDS, Sources
+
+    env, client = kafka_of(session)
+    cluster = FlinkRest(env.endpoints.rest_url, READ_SECONDS)
+    kafka = client.watch()
+    url = prometheus or env.endpoints.prometheus
+    alerts = Prometheus(url) if url else None
+    store = EnvironmentStore()
+    logs = FlinkLogs(cluster) if env.runtime == "external" else RuntimeLogs(runtime_for(env, store))
+
+    def close() -> None:
+        for source in (cluster, kafka, alerts):
+            if source is not None:
+                source.close()
+
+    return Sources(env.name, cluster, kafka, alerts, logs), close
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -13,11 +14,13 @@ from tdaflink.display import console
 
 
 def plain(value: Any) -> Any:
-    """A value of dataclasses, mappings, sequences and paths as what JSON knows."""
+    """A value of dataclasses, mappings, sequences and paths as what JSON knows; infinity is "inf"."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         return str(value) if isinstance(value, Path) else value
     return [plain(item) for item in value]

@@ -10,6 +10,7 @@ from typing import Any
 from tdaflink import __version__
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.ledger import Git, JobSpec
+from tdaflink.domain.travelling import facts_for_watchers
 from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import submitter
 
@@ -90,6 +91,7 @@ def _travelling(job: Job, env: Environment) -> str:
     }
     if job.settings is not None:
         facts["tdaflink.config"] = _hash(job.settings)
+        facts |= facts_for_watchers(job.settings)
     if job.savepoint:
         facts["tdaflink.savepoint"] = job.savepoint
     if not _holds_plain_secrets(job):

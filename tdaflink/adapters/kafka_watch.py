@@ -1,0 +1,136 @@
+"""Where topics end, what groups have committed, and the newest records, over connections that are kept."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tdaflink.adapters.kafka_common import CONNECT_SECONDS, existing_topics, mapped, quiet
+from tdaflink.adapters.kafka_tail import Record
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+    from confluent_kafka.admin import AdminClient
+
+Place = tuple[str, int]
+_READ_SECONDS = 1.5
+
+
+class TopicWatch:
+    """One thread's look at a Kafka cluster. All raises `Unreachable` where no broker answers in time."""
+
+    def __init__(self, common: Mapping[str, Any], bootstrap: str) -> None:
+        self._common = common
+        self._bootstrap = bootstrap
+        self._admin: AdminClient | None = None
+        self._consumer: Consumer | None = None
+
+    def close(self) -> None:
+        """Drop the connections."""
+        if self._consumer is not None:
+            self._consumer.close()
+        self._consumer = self._admin = None
+
+    def partitions(self, topics: Iterable[str]) -> list[Place]:
+        """The partitions of those of the topics that exist."""
+        known = existing_topics(self._client(), self._bootstrap)
+        return [(topic, number) for topic in topics for number in known.get(topic, ())]
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset of the next record of each partition; those that are gone are left out."""
+        return self._offsets(places, latest=True)
+
+    def begins(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset of the first record that each partition still has."""
+        return self._offsets(places, latest=False)
+
+    def committed(self, group: str) -> dict[Place, int]:
+        """What a consumer group has committed: the offset of the record that it would read next."""
+        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+
+        asked = [ConsumerGroupTopicPartitions(group)]
+        futures = self._client().list_consumer_group_offsets(asked, request_timeout=CONNECT_SECONDS)
+        try:
+            found = futures[group].result(timeout=CONNECT_SECONDS + 1).topic_partitions
+        except KafkaException as error:
+            raise mapped(error.args[0], self._bootstrap) from error
+        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0 and p.error is None}
+
+    def newest(self, ends: Mapping[Place, int], back: int) -> list[Record]:
+        """The last `back` records of each partition, as far as they come within 1.5 s."""
+        from confluent_kafka import TopicPartition
+
+        left = {place: end for place, end in ends.items() if end > 0}
+        if not left:
+            return []
+        consumer = self._reader()
+        consumer.assign([TopicPartition(*place, max(0, end - back)) for place, end in left.items()])
+        records: list[Record] = []
+        deadline = time.monotonic() + _READ_SECONDS
+        try:
+            while left and (rest := deadline - time.monotonic()) > 0:
+                for message in consumer.consume(back * len(left), timeout=min(rest, 0.1)):
+                    self._take(message, left, records)
+        finally:
+            # What has been fetched ahead is dropped: a busy topic costs nothing between two looks.
+            consumer.unassign()
+        return records
+
+    def _take(self, message: Any, left: dict[Place, int], records: list[Record]) -> None:
+        from confluent_kafka import KafkaError
+
+        place, error = (str(message.topic()), int(message.partition())), message.error()
+        if error is None:
+            offset = int(message.offset())
+            records.append(Record(*place, offset, message.timestamp()[1], message.key(), message.value()))
+            if offset + 1 >= left.get(place, 0):
+                left.pop(place, None)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            left.pop(place, None)
+        elif not error.retriable():
+            raise mapped(error, self._bootstrap)
+
+    def _offsets(self, places: Iterable[Place], *, latest: bool) -> dict[Place, int]:
+        from confluent_kafka import KafkaError, KafkaException, TopicPartition
+        from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+        wanted = (OffsetSpec.latest if latest else OffsetSpec.earliest)()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(*place): wanted for place in places}
+        if not asked:
+            return {}
+        gone = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
+        found = {}
+        for place, future in self._client().list_offsets(asked, request_timeout=CONNECT_SECONDS).items():
+            try:
+                found[place.topic, place.partition] = int(future.result(timeout=CONNECT_SECONDS + 1).offset)
+            except KafkaException as error:
+                if error.args[0].code() not in gone:
+                    raise mapped(error.args[0], self._bootstrap) from error
+        return found
+
+    def _client(self) -> AdminClient:
+        from confluent_kafka.admin import AdminClient
+
+        if self._admin is None:
+            self._admin = AdminClient(dict(self._common), logger=quiet)
+        return self._admin
+
+    def _reader(self) -> Consumer:
+        from confluent_kafka import Consumer
+
+        if self._consumer is None:
+            self._consumer = Consumer(
+                {
+                    **self._common,
+                    "group.id": f"tdaflink-watch-{secrets.token_hex(8)}",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "earliest",
+                    "isolation.level": "read_committed",
+                    "enable.partition.eof": True,
+                    "queued.max.messages.kbytes": 32 * 1024,
+                },
+                logger=quiet,
+            )
+        return self._consumer

@@ -1,0 +1,190 @@
+"""One frame: the board as the view wants it, in exactly so many lines and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.text import Text
+
+from tdaflink.display.barcode import UNICODE, Glyphs
+from tdaflink.display.watch import panels, words
+from tdaflink.display.watch.view import View, shown, window
+from tdaflink.domain.board import Board, JobLine
+
+_HELP = """\
+Up Down j k      move: in the list, or in a text           Enter   open the chosen job
+PgUp PgDn g G    move by a page, to the start, to the end  e       its exceptions
+/                filter by name, id or state               l       logs; Tab: the next component's
+s                sort by state, name, records, lag, p95    b       the newest barcode
+a                show ended jobs, too                      n       of the next stream
+p Space          pause                                     Esc     back
+q Ctrl-C         quit                                      ?       this page
+
+REC/S    records that the job's sources read each second, over the last ten
+WIN/S    windows answered each second
+P95      95 of 100 computations took no longer; of the slowest subtask
+LAG      records in its topics that it has not read
+CKPT     time since the last completed checkpoint
+uncommitted  records after those that the last checkpoint covers: read again after a failure
+
+A value that is not known yet is "-", never 0. Of many jobs the chosen one is read at every refresh, the
+others in turn. What a silent source last said stays, with the time since when it has been silent."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the terminal, in cells."""
+
+    width: int
+    height: int
+
+
+def frame(
+    board: Board | None,
+    view: View,
+    size: Size,
+    *,
+    now: float,
+    every: float,
+    glyphs: Glyphs = UNICODE,
+    keys: bool = True,
+) -> Group:
+    """What the terminal shows. `now` is in epoch seconds, `every` the seconds between two refreshes.
+
+    Without `keys` it is a picture to be read: no line of keys, and no higher than what there is to see.
+    """
+    if board is None:
+        return Group(Text("reading the cluster ..."))
+    top = _top(board, view, size, now, every)
+    bottom = [_bottom(view)] if keys else []
+    room = size.height - len(top) - len(bottom)
+    body = _body(board, view, Size(size.width, room), glyphs)[:room]
+    body += [Text("")] * (room - len(body)) if keys else []
+    return Group(*(_cropped(line, size.width) for line in (*top, *body, *bottom)))
+
+
+def list_rows(size: Size) -> int:
+    """How many jobs the list shows at once."""
+    return max(3, (size.height - 6) // 3 if size.height < 40 else (size.height - 6) // 2)
+
+
+def _cropped(line: Text, width: int) -> Text:
+    line.no_wrap, line.overflow = True, "crop"
+    line.truncate(width)
+    return line
+
+
+def _top(board: Board, view: View, size: Size, now: float, every: float) -> list[Text]:
+    old = now - board.taken_at
+    stamp = f"{words.clock(board.taken_at)} UTC"
+    if view.paused:
+        stamp += f"  PAUSED {words.age(old)} ago"
+    elif old > 3 * every + 2:
+        stamp += f"  {words.age(old)} ago: the cluster is slow to answer"
+    title = Text.assemble(("tdaflink ", ""), (board.env, "bold"), f"  {board.rest_url}  ", (stamp, ""))
+    lines = [title, *panels.cluster_lines(board, size.width)]
+    lines += [panels.stale_line(stale, now, size.width) for stale in board.stale if stale.source != "logs"]
+    return [*lines, *panels.alert_lines(board, size.width, 2 if size.height < 40 else 6)]
+
+
+def _bottom(view: View) -> Text:
+    if view.typing:
+        return Text(f"/{view.filter}_   Enter keeps, Esc clears", style="reverse")
+    keys = "Enter job  e exceptions  l logs  b barcode  / filter  s sort  p pause  ? help  q quit"
+    if view.screen != "jobs":
+        keys = "Up Down PgUp PgDn move  Esc back  ? help  q quit"
+        keys = f"Tab next component  {keys}" if view.screen == "logs" else keys
+    return Text(keys, style="dim")
+
+
+def _body(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
+    line = board.find(view.chosen)
+    if view.screen == "help":
+        return _scrolled("Keys", [Text(text) for text in _HELP.splitlines()], view, size)
+    if view.screen == "barcode":
+        return panels.barcode_lines(board, view.stream, size.width, size.height, glyphs)
+    if view.screen == "logs":
+        return _log(board, view, size)
+    if line is None or view.screen == "jobs":
+        return _overview(board, view, line, size, glyphs)
+    if view.screen == "exceptions":
+        title = f"Exceptions of {line.job.name} {line.job.id[:12]}"
+        return _scrolled(title, panels.exception_lines(line, size.width), view, size)
+    return _scrolled("", _whole_job(line, board, size.width), view, size)
+
+
+def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
+    lines = panels.job_lines(line, board, width)
+    if line.load is not None and line.load.vertices:
+        lines += [Text(""), *panels.vertex_lines(line.load.vertices, width)]
+    return lines
+
+
+def _log(board: Board, view: View, size: Size) -> list[Text]:
+    """The end of the log; scrolling goes upwards from there."""
+    lines = panels.log_lines(board)
+    others = "" if board.log is None else "  of " + ", ".join(board.log.components)
+    title = f"Log of {board.log.component}{others}" if board.log is not None else "Log"
+    room = size.height - 1
+    last = max(min(room, len(lines)), len(lines) - view.scroll)
+    return [Text(title, style="bold"), *lines[max(0, last - room) : last]]
+
+
+def _scrolled(title: str, lines: list[Text], view: View, size: Size) -> list[Text]:
+    heading = [Text(title, style="bold")] if title else []
+    room = size.height - len(heading)
+    first = max(0, min(view.scroll, len(lines) - room))
+    return [*heading, *lines[first : first + room]]
+
+
+def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs: Glyphs) -> list[Text]:
+    lines = _list(board, view, size, glyphs)
+    if line is None:
+        return lines
+    lines.append(Text(""))
+    room = size.height - len(lines)
+    if size.width >= panels.WIDE:
+        return [*lines, *_beside(board, view, line, Size(size.width, room), glyphs)]
+    told = panels.job_lines(line, board, size.width)
+    rest = room - len(told) - 1
+    picture = panels.barcode_lines(board, view.stream, size.width, rest, glyphs) if rest > 0 else []
+    return [*lines, *told, *([Text(""), *picture] if picture else [])]
+
+
+def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
+    columns = panels.job_columns(size.width)
+    lines = [words.row(columns, [column.heading for column in columns], size.width, style="bold")]
+    rows = window(view, board, list_rows(size))
+    for line in rows:
+        chosen = line.job.id == view.chosen
+        lines.append(panels.job_row(line, size.width, chosen=chosen, unicode=glyphs is UNICODE))
+    every = shown(view, board)
+    hidden = len(board.jobs) - len(every)
+    if not rows:
+        lines.append(Text("no jobs" + (f" match {view.filter!r}" if view.filter else "") + _hidden(hidden)))
+    elif len(every) > len(rows) or view.filter or view.sort != "state":
+        told = f"{len(rows)} of {len(every)} jobs, by {view.sort}"
+        lines.append(Text(told + (f", matching {view.filter!r}" if view.filter else ""), style="dim"))
+    return lines
+
+
+def _hidden(number: int) -> str:
+    return f" ({number} not shown; a shows ended ones)" if number else "; tdaflink submit starts one"
+
+
+def _beside(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
+    """The chosen job at the left, the newest barcode at the right, the tasks below where there is room."""
+    left, right = size.width * 11 // 20, size.width - size.width * 11 // 20 - 3
+    told = panels.job_lines(line, board, left)
+    picture = panels.barcode_lines(board, view.stream, right, max(8, min(size.height, 20)), glyphs)
+    lines = []
+    for index in range(max(len(told), len(picture))):
+        own = told[index].copy() if index < len(told) else Text("")
+        own.truncate(left, pad=True)
+        other = picture[index] if index < len(picture) else Text("")
+        lines.append(own.append("   ").append_text(other))
+    vertices = line.load.vertices if line.load is not None else ()
+    if vertices and size.height - len(lines) > len(vertices) + 2:
+        lines += [Text(""), *panels.vertex_lines(vertices, size.width)]
+    return lines

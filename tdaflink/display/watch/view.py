@@ -1,0 +1,184 @@
+"""What the person at the screen has chosen to see, and how each key changes that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tdaflink.domain.board import Board, JobLine
+from tdaflink.domain.snapshot import Focus
+
+Screen = Literal["jobs", "job", "exceptions", "logs", "barcode", "help"]
+Sort = Literal["state", "name", "records", "lag", "p95"]
+
+SORTS: tuple[Sort, ...] = ("state", "name", "records", "lag", "p95")
+_TROUBLE_FIRST = ("FAILED", "FAILING", "RESTARTING")
+
+
+@dataclass(frozen=True)
+class View:
+    """The state of the screen. `chosen` is a job's id, `stream` whose barcode is wanted (None: the newest)."""
+
+    screen: Screen = "jobs"
+    chosen: str | None = None
+    filter: str = ""
+    typing: bool = False
+    sort: Sort = "state"
+    ended: bool = False
+    paused: bool = False
+    scroll: int = 0
+    stream: str | None = None
+    component: str | None = None
+
+
+def shown(view: View, board: Board) -> list[JobLine]:
+    """The jobs of the list: those that the filter lets through, in the order that was chosen."""
+    words = view.filter.lower()
+    lines = [
+        line
+        for line in board.jobs
+        if words in f"{line.job.name} {line.job.id} {line.job.state}".lower()
+        and (view.ended or not line.job.ended or line.job.state == "FAILED")
+    ]
+    return sorted(lines, key=_ORDERS[view.sort])
+
+
+def settled(view: View, board: Board) -> View:
+    """The view on a job that is there: the chosen one, else the first of the list."""
+    lines = shown(view, board)
+    if any(line.job.id == view.chosen for line in lines):
+        return view
+    if view.screen != "jobs" and board.find(view.chosen):
+        return view
+    return replace(view, chosen=lines[0].job.id if lines else None)
+
+
+def focus_of(view: View, board: Board | None, rows: int) -> Focus:
+    """What the next snapshot has to be of, where `rows` jobs are on the screen."""
+    visible = () if board is None else tuple(line.job.id for line in window(view, board, rows))
+    logs_of = (view.component or "taskmanager") if view.screen == "logs" else None
+    return Focus(job=view.chosen, visible=visible, stream=view.stream, logs_of=logs_of)
+
+
+def window(view: View, board: Board, rows: int) -> Sequence[JobLine]:
+    """The part of the list around the chosen job that `rows` lines hold."""
+    lines = shown(view, board)
+    place = next((i for i, line in enumerate(lines) if line.job.id == view.chosen), 0)
+    first = max(0, min(place - rows // 2, len(lines) - rows))
+    return lines[first : first + rows]
+
+
+def press(view: View, key: str, board: Board, page: int) -> View | None:
+    """The view after a key; None means to quit. `page` is how far a page key goes."""
+    if view.typing:
+        return _type(view, key)
+    if key in ("q", "Q"):
+        return None
+    if key in _MOVES:
+        return _move(view, _MOVES[key](page), board)
+    action = _ACTIONS.get(key)
+    return view if action is None else settled(action(view, board), board)
+
+
+def _type(view: View, key: str) -> View:
+    """A key while the filter is being typed."""
+    if key == "KEY_ENTER":
+        return replace(view, typing=False)
+    if key == "KEY_ESCAPE":
+        return replace(view, typing=False, filter="")
+    if key in ("KEY_BACKSPACE", "KEY_DELETE"):
+        return replace(view, filter=view.filter[:-1])
+    return replace(view, filter=view.filter + key) if len(key) == 1 and key.isprintable() else view
+
+
+def _move(view: View, step: int, board: Board) -> View:
+    if view.screen != "jobs":
+        return replace(view, scroll=max(0, view.scroll + step))
+    ids = [line.job.id for line in shown(view, board)]
+    if not ids:
+        return view
+    place = ids.index(view.chosen) if view.chosen in ids else 0
+    return replace(view, chosen=ids[max(0, min(place + step, len(ids) - 1))])
+
+
+def _open(screen: Screen) -> Callable[[View, Board], View]:
+    def opened(view: View, _board: Board) -> View:
+        back = view.screen == screen
+        return replace(view, screen="jobs" if back else screen, scroll=0)
+
+    return opened
+
+
+def _back(view: View, _board: Board) -> View:
+    if view.screen == "jobs":
+        return replace(view, filter="")
+    return replace(view, screen="jobs", scroll=0)
+
+
+def _next_sort(view: View, _board: Board) -> View:
+    return replace(view, sort=SORTS[(SORTS.index(view.sort) + 1) % len(SORTS)])
+
+
+def _next_stream(view: View, board: Board) -> View:
+    """The next of the streams that have been seen; after the last one the newest of all again."""
+    streams = [None, *sorted(board.streams)]
+    place = streams.index(view.stream) if view.stream in streams else 0
+    return replace(view, stream=streams[(place + 1) % len(streams)])
+
+
+def _next_component(view: View, board: Board) -> View:
+    names = list(board.log.components) if board.log is not None else []
+    if view.screen != "logs" or not names or board.log is None:
+        return view
+    place = names.index(board.log.component) if board.log.component in names else -1
+    return replace(view, component=names[(place + 1) % len(names)], scroll=0)
+
+
+_MOVES: dict[str, Callable[[int], int]] = {
+    "KEY_UP": lambda _: -1,
+    "k": lambda _: -1,
+    "KEY_DOWN": lambda _: 1,
+    "j": lambda _: 1,
+    "KEY_PGUP": lambda page: -page,
+    "KEY_PGDOWN": lambda page: page,
+    "KEY_HOME": lambda _: -(10**6),
+    "g": lambda _: -(10**6),
+    "KEY_END": lambda _: 10**6,
+    "G": lambda _: 10**6,
+}
+_ACTIONS: dict[str, Callable[[View, Board], View]] = {
+    "KEY_ENTER": _open("job"),
+    "e": _open("exceptions"),
+    "l": _open("logs"),
+    "b": _open("barcode"),
+    "?": _open("help"),
+    "h": _open("help"),
+    "KEY_ESCAPE": _back,
+    "KEY_BACKSPACE": _back,
+    "/": lambda view, _: replace(view, screen="jobs", typing=True, filter=""),
+    "s": _next_sort,
+    "a": lambda view, _: replace(view, ended=not view.ended),
+    "p": lambda view, _: replace(view, paused=not view.paused),
+    " ": lambda view, _: replace(view, paused=not view.paused),
+    "n": _next_stream,
+    "KEY_TAB": _next_component,
+    "\t": _next_component,
+}
+_ORDERS: dict[Sort, Callable[[JobLine], tuple[object, ...]]] = {
+    "state": lambda line: (
+        line.job.ended and line.job.state != "FAILED",
+        line.job.state not in _TROUBLE_FIRST,
+        line.job.name,
+        line.job.id,
+    ),
+    "name": lambda line: (line.job.name, line.job.id),
+    "records": lambda line: (-(line.rates.records or 0.0), line.job.name, line.job.id),
+    "lag": lambda line: (-(line.total_lag or 0), line.job.name, line.job.id),
+    "p95": lambda line: (-_p95(line), line.job.name, line.job.id),
+}
+
+
+def _p95(line: JobLine) -> float:
+    computation = line.load.computation if line.load is not None else None
+    return (computation.p95 if computation else None) or 0.0

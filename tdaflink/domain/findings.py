@@ -1,0 +1,261 @@
+"""What is wrong with a job, why it matters, and the command that mends it. Pure: what was seen goes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tdaflink.domain.jobs import Job
+from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
+from tdaflink.domain.travelling import slide_of
+
+Severity = Literal["error", "warning"]
+
+BUSY = 900.0  # milliseconds of each second, from which on a task has no room left
+HELD_UP = 500.0
+SKEWED = 2.0  # the busiest subtask takes so many times the average
+CATCH_UP_SECONDS = 60.0
+LAG_WITHOUT_RATE = 1000
+MISSED_CHECKPOINTS = 3
+LONG_CHECKPOINT = 0.5  # of the interval between two
+NEARLY_FULL = 0.9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: what was seen, what to do about it, and the command to type."""
+
+    kind: str
+    severity: Severity
+    text: str
+    advice: str
+    command: str
+
+
+def findings(
+    job: Job,
+    load: JobLoad,
+    lag: Mapping[str, TopicLag] | None = None,
+    records_per_second: float | None = None,
+    cluster: ClusterState | None = None,
+) -> list[Finding]:
+    """Everything that is wrong with a job, the root of the matter first.
+
+    `records_per_second` is what its sources read now; where it is not known, a lag counts by itself.
+    """
+    if job.state in ("FINISHED", "CANCELED"):
+        return []
+    found = [*_failing(job, load)]
+    if job.ended:
+        return found
+    return [
+        *found,
+        *_waiting(job, cluster),
+        *_slow(job, load, cluster),
+        *_skewed(job, load),
+        *_checkpoints(job, load),
+        *_behind(job, load, lag or {}, records_per_second),
+        *_refused(job, load),
+        *_memory(job, cluster),
+    ]
+
+
+def _ref(job: Job) -> str:
+    return job.id[:8]
+
+
+def _env(job: Job) -> str:
+    return f" --env {job.env}"
+
+
+def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
+    failures = load.failures or ()
+    if not failures:
+        return
+    if job.state == "FAILED":
+        yield Finding(
+            "failed",
+            "error",
+            f"failed: {failures[0].cause}",
+            "the traceback says where; mend it and submit again",
+            f"tdaflink status {_ref(job)} -v",
+        )
+    elif job.state != "RUNNING" or (load.restarts or 0) >= 2:
+        same = sum(1 for failure in failures if failure.signature == failures[0].signature)
+        times = f", {same} times of {len(failures)} by one cause" if len(failures) > 1 else ""
+        yield Finding(
+            "restarting",
+            "error",
+            f"{load.restarts or len(failures)} restarts{times}: {failures[0].cause}",
+            "the same record or line will fail again; the traceback says where",
+            f"tdaflink status {_ref(job)} -v",
+        )
+
+
+def _waiting(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
+    if cluster is None or job.tasks_running == job.tasks_total or job.state == "FINISHED":
+        return
+    if cluster.taskmanagers == 0 or (cluster.slots_available == 0 and job.tasks_running == 0):
+        yield Finding(
+            "no_slots",
+            "error",
+            f"waits for slots: {cluster.taskmanagers} TaskManagers, {cluster.slots_available} of"
+            f" {cluster.slots_total} slots free, {job.parallelism} needed",
+            "start the TaskManager that is missing, or cancel another job",
+            f"tdaflink setup{_env(job)}",
+        )
+
+
+def _slow(job: Job, load: JobLoad, cluster: ClusterState | None) -> Iterator[Finding]:
+    slide = slide_of(load.parameters)
+    computation = load.computation
+    slowest = computation.p95 if computation else None
+    if slowest is not None and slide is not None and slide.seconds is not None and slowest > slide.seconds:
+        yield Finding(
+            "slow_computation",
+            "warning",
+            f"a computation takes {slowest:.2f} s (p95), and windows come every {slide}",
+            "make windows smaller or slide further, or thin their points by landmarks",
+            f"tdaflink upgrade {_ref(job)} --set preprocess.subsample.landmarks=100{_env(job)}",
+        )
+    full = _bottleneck(load.vertices)
+    if full is None:
+        return
+    upstream = [v for v in load.vertices if (v.backpressured or 0.0) >= HELD_UP]
+    held = f"; it holds up {_short(upstream[0])}" if upstream else ""
+    yield Finding(
+        "bottleneck",
+        "warning",
+        f"{_short(full)} is busy {(full.busiest or 0.0) / 10:.0f} % of the time{held}",
+        *_more_room(job, full, cluster),
+    )
+
+
+def _more_room(job: Job, full: VertexLoad, cluster: ClusterState | None) -> tuple[str, str]:
+    free = cluster.slots_available if cluster is not None else 0
+    if free > 0:
+        wanted = min(full.parallelism + free, 2 * full.parallelism)
+        return (
+            f"{free} slots are free: run more subtasks",
+            f"tdaflink rescale {_ref(job)} {wanted}{_env(job)}",
+        )
+    return (
+        "no slot is free: smaller clouds, a lower max_dimension or max_persistence cost less",
+        f"tdaflink upgrade {_ref(job)} --set max_dimension=1{_env(job)}",
+    )
+
+
+def _bottleneck(vertices: Sequence[VertexLoad]) -> VertexLoad | None:
+    full = [vertex for vertex in vertices if (vertex.busiest or 0.0) >= BUSY]
+    return max(full, key=lambda vertex: vertex.busiest or 0.0, default=None)
+
+
+def _short(vertex: VertexLoad) -> str:
+    """A task by its first operator."""
+    return vertex.name.split(" -> ", 1)[0].removeprefix("Source: ")
+
+
+def _skewed(job: Job, load: JobLoad) -> Iterator[Finding]:
+    for vertex in load.vertices:
+        uneven = vertex.parallelism > 1 and (vertex.skew or 0.0) >= SKEWED
+        if uneven and (vertex.busiest or 0.0) >= HELD_UP:
+            yield Finding(
+                "skew",
+                "warning",
+                f"one subtask of {_short(vertex)} takes {vertex.skew:.1f} times the average of records",
+                "spread the records over more streams (stream_id) or partitions",
+                f"tdaflink topics describe{_env(job)}",
+            )
+
+
+def _checkpoints(job: Job, load: JobLoad) -> Iterator[Finding]:
+    done, interval = load.checkpoints, load.checkpoint_interval_ms
+    if done is None or interval is None or job.state != "RUNNING":
+        return
+    age = done.latest_age_ms if done.latest_age_ms is not None else job.duration_ms
+    longer = f"tdaflink upgrade {_ref(job)} --set checkpoint_interval={_longer(interval)}{_env(job)}"
+    if age > MISSED_CHECKPOINTS * interval + (done.latest_duration_ms or 0):
+        yield Finding(
+            "no_checkpoint",
+            "error",
+            f"no checkpoint for {age / 1000:.0f} s, and one is due every {interval / 1000:g} s"
+            f" ({done.failed} failed, {done.in_progress} under way)",
+            "a failure now would repeat all since then; the checkpoint storage or a full task holds it up",
+            f"tdaflink status {_ref(job)}{_env(job)}",
+        )
+    elif (done.latest_duration_ms or 0) > LONG_CHECKPOINT * interval:
+        yield Finding(
+            "long_checkpoints",
+            "warning",
+            f"the last checkpoint took {(done.latest_duration_ms or 0) / 1000:.1f} s of the"
+            f" {interval / 1000:g} s between two",
+            "take them less often, keep less state, or look at the storage",
+            longer,
+        )
+
+
+def _longer(interval_ms: int) -> str:
+    return f"{max(1, round(2 * interval_ms / 1000))}s"
+
+
+def _behind(job: Job, load: JobLoad, lag: Mapping[str, TopicLag], rate: float | None) -> Iterator[Finding]:
+    for topic, seen in lag.items():
+        known = rate is not None and rate > 0
+        seconds = seen.lag / rate if known and rate else None
+        if seen.lag < LAG_WITHOUT_RATE and (seconds is None or seconds < CATCH_UP_SECONDS):
+            continue
+        if seconds is not None and seconds < CATCH_UP_SECONDS:
+            continue
+        takes = f", {seconds:.0f} s of work at the present rate" if seconds is not None else ""
+        yield Finding(
+            "lag",
+            "warning",
+            f"{seen.lag} records behind in {topic} ({seen.behind} of {seen.partitions} partitions){takes}",
+            _lag_advice(load, seen),
+            f"tdaflink topics describe {topic}{_env(job)}",
+        )
+
+
+def _lag_advice(load: JobLoad, seen: TopicLag) -> str:
+    if _bottleneck(load.vertices) is not None:
+        return "the job is as busy as it can be: see the task that is full"
+    if seen.partitions > 1 and seen.behind == 1:
+        return "one partition alone is behind: its producers send everything under one key"
+    return "the job has room left: more source subtasks read faster, up to one for each partition"
+
+
+def _refused(job: Job, load: JobLoad) -> Iterator[Finding]:
+    computation = load.computation
+    if computation is None or computation.errors == 0:
+        return
+    if computation.errors > computation.answered:
+        yield Finding(
+            "refused",
+            "warning",
+            f"{computation.errors} messages were refused, and {computation.answered} answered",
+            "each has an error record with a code, a reason and the original bytes",
+            f"tdaflink results --errors{_env(job)}",
+        )
+
+
+def _memory(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
+    if cluster is None:
+        return
+    for owner, memory in (("a TaskManager", cluster.taskmanager), ("the JobManager", cluster.jobmanager)):
+        for kind in ("heap", "metaspace"):
+            share = memory_share(memory, kind)
+            if share is not None and share >= NEARLY_FULL:
+                yield Finding(
+                    kind,
+                    "warning",
+                    f"the {kind} of {owner} is {share:.0%} full",
+                    "fewer jobs in one cluster need less; setup replaces what has died of it",
+                    f"tdaflink setup{_env(job)}",
+                )
+
+
+def memory_share(memory: Memory, kind: str) -> float | None:
+    """How full heap or metaspace is, 0 to 1; None where it is not known."""
+    used, limit = getattr(memory, f"{kind}_used"), getattr(memory, f"{kind}_max")
+    return used / limit if used is not None and limit else None

@@ -1,0 +1,173 @@
+"""What one look at a cluster finds: frozen values, as `watch --once -o json` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tdaflink.domain.jobs import Checkpoints, Failure, Job
+from tdaflink.domain.messages import Result
+
+Source = Literal["flink", "kafka", "prometheus", "logs"]
+Offsets = Mapping[str, Mapping[int, int | None]]  # by topic and partition
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a JVM uses and may use; of several JVMs each is the highest value."""
+
+    heap_used: int | None = None
+    heap_max: int | None = None
+    metaspace_used: int | None = None
+    metaspace_max: int | None = None
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """The JobManager's own view of the cluster; `taskmanager` is that of the fullest one."""
+
+    flink_version: str
+    taskmanagers: int
+    slots_total: int
+    slots_available: int
+    jobmanager: Memory
+    taskmanager: Memory
+
+
+@dataclass(frozen=True)
+class VertexLoad:
+    """Where the time of one task goes: milliseconds of each second, the average over its subtasks.
+
+    `busiest` is the busiest subtask's, `skew` the most records that a subtask took over the average. What
+    Flink does not measure for a task (sources of the old kind) is null.
+    """
+
+    id: str
+    name: str
+    kind: str  # source, parse, compute, sink or other
+    parallelism: int
+    records_in: int = 0
+    records_out: int = 0
+    busy: float | None = None
+    backpressured: float | None = None
+    idle: float | None = None
+    busiest: float | None = None
+    skew: float | None = None
+
+
+@dataclass(frozen=True)
+class Computation:
+    """What the shipped job's operators report: seconds and bytes of the worst subtask, counts of all."""
+
+    last: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    memory_bytes: int | None = None
+    answered: int = 0
+    windows: int | None = None
+    points: int = 0
+    pairs: int = 0
+    errors: int = 0
+    late_points: int = 0
+
+
+@dataclass(frozen=True)
+class JobLoad:
+    """What a job does now.
+
+    `records_in` counts what its sources have read; `positions` are the next offsets that they will read, and
+    `committed` those that its last checkpoint has, null where none is known yet. `watermark` is Flink's own
+    in epoch milliseconds, null for jobs that do not use it.
+    """
+
+    taken_at: float
+    restarts: int | None = None
+    records_in: int | None = None
+    computation: Computation | None = None
+    vertices: Sequence[VertexLoad] = ()
+    positions: Offsets = field(default_factory=dict)
+    committed: Offsets = field(default_factory=dict)
+    watermark: int | None = None
+    checkpoints: Checkpoints | None = None
+    checkpoint_interval_ms: int | None = None
+    failures: Sequence[Failure] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TopicLag:
+    """How many records of a topic a job has not read, and has not covered by a checkpoint.
+
+    `behind` is the number of partitions with such records, of `partitions`.
+    """
+
+    lag: int
+    committed_lag: int | None
+    behind: int
+    partitions: int
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert that fires, as Prometheus tells it."""
+
+    name: str
+    severity: str
+    since: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest result of a stream or of a topic; `event_time` is the end of what it covers, if told."""
+
+    topic: str
+    stream: str
+    result: Result
+    event_time: str | None = None
+
+
+@dataclass(frozen=True)
+class JobSeen:
+    """A job, what it does, and how far it is behind; the last two only of those that were looked into."""
+
+    job: Job
+    load: JobLoad | None = None
+    lag: Mapping[str, TopicLag] | None = None
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """The end of a component's log, oldest line first."""
+
+    component: str
+    components: Sequence[str]
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Focus:
+    """What the person at the screen looks at, so that a refresh reads no more than that."""
+
+    job: str | None = None
+    visible: Sequence[str] = ()
+    stream: str | None = None
+    logs_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One refresh; `taken_at` is in epoch seconds. What did not answer is null and named in `problems`."""
+
+    taken_at: float
+    env: str
+    rest_url: str
+    cluster: ClusterState | None
+    jobs: Sequence[JobSeen] | None
+    alerts: Sequence[Alert] | None = None
+    newest: Newest | None = None
+    streams: Sequence[str] = ()
+    log: LogTail | None = None
+    problems: Mapping[Source, str] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""How far jobs are behind: where topics end, less what has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tdaflink.adapters.kafka_watch import Place, TopicWatch
+from tdaflink.domain.snapshot import JobLoad, JobSeen, Offsets, TopicLag
+from tdaflink.domain.travelling import GROUP
+
+
+def lag_of(jobs: Sequence[JobSeen], kafka: TopicWatch, chosen: str | None) -> list[JobSeen]:
+    """The jobs with the lag of each topic that they read."""
+    ends = kafka.ends({place for seen in jobs if seen.load for place in _places(seen.load.positions)})
+    return [_with_lag(seen, ends, kafka, deep=seen.job.id == chosen) for seen in jobs]
+
+
+def _with_lag(seen: JobSeen, ends: Mapping[Place, int], kafka: TopicWatch, *, deep: bool) -> JobSeen:
+    if seen.load is None or not seen.load.positions:
+        return seen
+    return replace(seen, lag=job_lag(seen.load, ends, kafka if deep else None))
+
+
+def job_lag(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch | None) -> dict[str, TopicLag] | None:
+    """Lag by topic.
+
+    A source that has read nothing since it started has no position of its own: it stands where its group
+    has committed, else at the beginning. That is asked of `kafka`; without it such partitions are left out.
+    """
+    resting = _resting(load, ends, kafka) if kafka is not None else {}
+    return {
+        topic: _topic_lag(topic, partitions, load.committed.get(topic, {}), ends, resting)
+        for topic, partitions in load.positions.items()
+    }
+
+
+def _topic_lag(
+    topic: str,
+    positions: Mapping[int, int | None],
+    committed: Mapping[int, int | None],
+    ends: Mapping[Place, int],
+    resting: Mapping[Place, int],
+) -> TopicLag:
+    lags, uncommitted = [], []
+    for number, position in positions.items():
+        end = ends.get((topic, number))
+        rest = resting.get((topic, number))
+        at = position if position is not None else rest
+        if end is not None and at is not None:
+            lags.append(max(0, end - at))
+        saved = committed.get(number)
+        saved = saved if saved is not None else rest
+        if end is not None and saved is not None:
+            uncommitted.append(max(0, end - saved))
+    return TopicLag(
+        lag=sum(lags),
+        committed_lag=sum(uncommitted) if uncommitted else None,
+        behind=sum(1 for lag in lags if lag > 0),
+        partitions=len(positions),
+    )
+
+
+def _resting(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dict[Place, int]:
+    """Where sources stand that have read nothing yet."""
+    silent = [
+        (topic, number)
+        for topic, partitions in load.positions.items()
+        for number, position in partitions.items()
+        if position is None and ends.get((topic, number), 0) > 0
+    ]
+    if not silent:
+        return {}
+    group = load.parameters.get(GROUP)
+    committed = kafka.committed(group) if group else {}
+    unknown = [place for place in silent if place not in committed]
+    begins = kafka.begins(unknown) if unknown else {}
+    return {place: committed[place] if place in committed else begins.get(place, 0) for place in silent}
+
+
+def _places(positions: Offsets) -> list[Place]:
+    return [(topic, number) for topic, partitions in positions.items() for number in partitions]

@@ -1,0 +1,273 @@
+"""One snapshot after the other of a cluster: what is looked at is read, and no more."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tdaflink.adapters.component_logs import ComponentLogs
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.flink_metrics import JobLoads
+from tdaflink.adapters.kafka_tail import Record
+from tdaflink.adapters.kafka_watch import TopicWatch
+from tdaflink.adapters.prometheus import Prometheus
+from tdaflink.domain.board import Board, updated
+from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
+from tdaflink.domain.jobs import Job
+from tdaflink.domain.messages import RESULTS_TOPIC, WINDOWS_TOPIC, result_from
+from tdaflink.domain.snapshot import (
+    Alert,
+    Focus,
+    JobLoad,
+    JobSeen,
+    LogTail,
+    Newest,
+    Snapshot,
+    Source,
+)
+from tdaflink.domain.travelling import outputs_of
+from tdaflink.services.lag import lag_of
+
+GLANCES = 8  # jobs besides the chosen one that one refresh looks into, in turn
+BARCODE_SECONDS = 4.0
+PATIENCE_SECONDS = 5.0  # after this long a source that did not answer is asked again
+READ_SECONDS = 4.0  # one answer of Flink's, at the longest
+LOG_LINES = 300
+RATE_INTERVAL_SECONDS = 2.0
+_BACK = 3  # newest records of each partition; a chosen stream may lie deeper
+_BACK_OF_STREAM = 40
+_STREAMS_KEPT = 50
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where snapshots come from; an environment need not have them all."""
+
+    env: str
+    cluster: FlinkRest
+    kafka: TopicWatch | None = None
+    prometheus: Prometheus | None = None
+    logs: ComponentLogs | None = None
+
+
+@dataclass
+class _Results:
+    """The newest result as last read, and where the topics ended then."""
+
+    stream: str | None = None
+    read_at: float = 0.0
+    ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    newest: Newest | None = None
+    streams: list[str] = field(default_factory=list)
+
+
+class SnapshotReader:
+    """Reads snapshots, one at a time. Nothing that a source says or does not say raises."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._loads = JobLoads(sources.cluster)
+        self._seen: dict[str, JobLoad] = {}
+        self._parallelism: Mapping[str, int] = {}
+        self._results = _Results()
+        self._silent_until: dict[Source, float] = {}
+        self._problems: dict[Source, str] = {}
+
+    def read(self, focus: Focus) -> Snapshot:
+        """One refresh of what `focus` names."""
+        sources = self._sources
+        cluster = self._ask("flink", self._loads.cluster_state)
+        # Without a JobManager there is nothing to ask for jobs, and each further question would wait as long.
+        jobs = None if cluster is None else self._ask("flink", lambda: self._jobs(focus))
+        kafka, prometheus = sources.kafka, sources.prometheus
+        seen = None if jobs is None else [JobSeen(job, self._seen.get(job.id)) for job in jobs]
+        newest = None
+        if kafka is not None:
+            if seen is not None:
+                known = seen
+                seen = self._ask("kafka", lambda: lag_of(known, kafka, focus.job)) or seen
+            newest = self._ask("kafka", lambda: self._newest(kafka, focus))
+        alerts: Sequence[Alert] | None = None
+        if prometheus is not None:
+            alerts = self._ask("prometheus", prometheus.firing)
+        return Snapshot(
+            taken_at=time.time(),
+            env=sources.env,
+            rest_url=sources.cluster.url,
+            cluster=cluster,
+            jobs=seen,
+            alerts=alerts,
+            newest=newest,
+            streams=tuple(self._results.streams),
+            log=self._log(focus),
+            problems=dict(self._problems),
+        )
+
+    def _ask(self, source: Source, question: Callable[[], T]) -> T | None:
+        """The answer, or None where the source does not answer; a silent one is left alone for a while."""
+        if source != "flink" and time.monotonic() < self._silent_until.get(source, 0.0):
+            return None
+        try:
+            answer = question()
+        except TdaflinkError as error:
+            self._problems[source] = error.message
+            self._silent_until[source] = time.monotonic() + PATIENCE_SECONDS
+            return None
+        self._problems.pop(source, None)
+        return answer
+
+    def _jobs(self, focus: Focus) -> list[Job]:
+        jobs = self._sources.cluster.jobs(self._sources.env, ended=True, known=self._parallelism)
+        present = {job.id: job for job in jobs}
+        # A job that is being started may get its tasks later, and one may be rescaled.
+        self._parallelism = {
+            job.id: job.parallelism for job in jobs if job.parallelism and job.id != focus.job
+        }
+        self._loads.forget_all_but(present)
+        self._seen = {job_id: load for job_id, load in self._seen.items() if job_id in present}
+        chosen = focus.job or next((job.id for job in jobs if not job.ended), None)
+        others = [i for i in focus.visible if i in present and i != chosen and not self._settled(present[i])]
+        others.sort(key=lambda job_id: self._seen[job_id].taken_at if job_id in self._seen else 0.0)
+        if chosen in present and not self._settled(present[chosen]):
+            self._look(chosen, self._loads.look)
+        for job_id in others[:GLANCES]:
+            in_trouble = present[job_id].state != "RUNNING"
+            self._look(job_id, self._loads.look if in_trouble else self._loads.glance)
+        return jobs
+
+    def _settled(self, job: Job) -> bool:
+        """Whether nothing new can be read of a job."""
+        return job.ended and job.id in self._seen
+
+    def _look(self, job_id: str, read: Callable[[str], JobLoad]) -> None:
+        try:
+            self._seen[job_id] = read(job_id)
+        except NotFound:
+            self._seen.pop(job_id, None)
+
+    def _newest(self, kafka: TopicWatch, focus: Focus) -> Newest | None:
+        kept = self._results
+        if kept.stream == focus.stream and time.monotonic() - kept.read_at < BARCODE_SECONDS:
+            return kept.newest
+        topics = self._result_topics(focus)
+        ends = kafka.ends(kafka.partitions(topics))
+        if ends != kept.ends or kept.stream != focus.stream:
+            records = kafka.newest(ends, _BACK if focus.stream is None else _BACK_OF_STREAM)
+            self._take(records, focus.stream)
+            kept.ends = ends
+        kept.stream, kept.read_at = focus.stream, time.monotonic()
+        return kept.newest
+
+    def _take(self, records: Sequence[Record], stream: str | None) -> None:
+        kept = self._results
+        found = None
+        for record in sorted(records, key=lambda record: -record.timestamp_ms):
+            key = (record.key or b"").decode("utf-8", "replace")
+            if record.topic != RESULTS_TOPIC and key and key not in kept.streams:
+                kept.streams = [key, *kept.streams][:_STREAMS_KEPT]
+            if found is None and stream in (None, key):
+                found = _newest_of(record, key)
+        # A stream that has been silent for long may lie too deep: its last picture stays.
+        same = kept.newest is not None and stream in (None, kept.newest.stream)
+        kept.newest = found or (kept.newest if same else None)
+
+    def _result_topics(self, focus: Focus) -> list[str]:
+        load = self._seen.get(focus.job) if focus.job else None
+        told = outputs_of(load.parameters) if load is not None else []
+        return told or [RESULTS_TOPIC, WINDOWS_TOPIC]
+
+    def _log(self, focus: Focus) -> LogTail | None:
+        logs, wanted = self._sources.logs, focus.logs_of
+        if logs is None or wanted is None:
+            return None
+
+        def read() -> LogTail:
+            names = logs.names()
+            component = wanted if wanted in names else next(iter(names), "")
+            return LogTail(component, names, logs.tail(component, LOG_LINES))
+
+        return self._ask("logs", read)
+
+
+class Watcher:
+    """Reads in a thread of its own, so that a slow cluster never holds up the screen."""
+
+    def __init__(self, reader: SnapshotReader, every: float, close: Callable[[], None]) -> None:
+        """`close` ends the sources; the thread calls it, since it alone may be using them."""
+        self._reader = reader
+        self._every = every
+        self._close = close
+        self._focus = Focus()
+        self._latest: Snapshot | None = None
+        self._asked = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._asked.set()
+        # A call in flight may take seconds more; whoever quits does not wait for it.
+        self._thread.join(0.5)
+
+    def latest(self) -> Snapshot | None:
+        """The newest snapshot, None before the first."""
+        return self._latest
+
+    def look_at(self, focus: Focus) -> None:
+        """What the next snapshot is to be of; a new focus is read at once."""
+        if focus != self._focus:
+            changed = (focus.job, focus.stream, focus.logs_of) != (
+                self._focus.job,
+                self._focus.stream,
+                self._focus.logs_of,
+            )
+            self._focus = focus
+            if changed:
+                self._asked.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._ended.is_set():
+                started = time.monotonic()
+                self._latest = self._reader.read(self._focus)
+                left = max(0.1, self._every - (time.monotonic() - started))
+                self._asked.wait(left)
+                self._asked.clear()
+        finally:
+            self._close()
+
+
+def _newest_of(record: Record, key: str) -> Newest | None:
+    try:
+        message = json.loads(record.value or b"")
+        result = result_from(message)
+        window = message.get("window") or {}
+        ends = window.get("end") or window.get("last_event")
+        return Newest(record.topic, key or result.job_id, result, None if ends is None else str(ends))
+    except (ValueError, AttributeError):
+        return None  # not a result: other programs may write there, too
+
+
+def look_once(reader: SnapshotReader, stream: str | None, *, rates: bool) -> tuple[Board, Snapshot]:
+    """The board and the newest snapshot; for `rates` two snapshots, some seconds apart.
+
+    Raises `Unreachable` where Flink does not answer.
+    """
+    first = reader.read(Focus(stream=stream))
+    if first.cluster is None:
+        raise Unreachable(first.problems["flink"], hint="tdaflink setup; --env names another environment")
+    if rates and first.jobs:
+        time.sleep(RATE_INTERVAL_SECONDS)
+    visible = [seen.job.id for seen in first.jobs or ()]
+    second = reader.read(Focus(stream=stream, visible=visible))
+    return updated(updated(None, first), second), second
