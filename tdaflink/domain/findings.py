@@ -77,18 +77,18 @@ def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
         yield Finding(
             "failed",
             "error",
-            f"failed: {failures[0].cause}",
+            "the job has failed for good, by the root cause that its last exception names",
             "the traceback says where; mend it and submit again",
             f"tdaflink status {_ref(job)} -v",
         )
     elif job.state != "RUNNING" or (load.restarts or 0) >= 2:
         same = sum(1 for failure in failures if failure.signature == failures[0].signature)
-        times = f", {same} times of {len(failures)} by one cause" if len(failures) > 1 else ""
+        times = f"; {same} of the last {len(failures)} exceptions have one cause" if len(failures) > 1 else ""
         yield Finding(
             "restarting",
             "error",
-            f"{load.restarts or len(failures)} restarts{times}: {failures[0].cause}",
-            "the same record or line will fail again; the traceback says where",
+            f"restarted {load.restarts or len(failures)} times{times}",
+            "the same record would fail again; the traceback says where",
             f"tdaflink status {_ref(job)} -v",
         )
 

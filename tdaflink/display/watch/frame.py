@@ -91,7 +91,7 @@ def _top(board: Board, view: View, size: Size, now: float, every: float) -> list
 def _bottom(view: View) -> Text:
     if view.typing:
         return Text(f"/{view.filter}_   Enter keeps, Esc clears", style="reverse")
-    keys = "Enter job  e exceptions  l logs  b barcode  / filter  s sort  p pause  ? help  q quit"
+    keys = "Enter open  e exceptions  l logs  b barcode  / filter  s sort  ? help  q quit"
     if view.screen != "jobs":
         keys = "Up Down PgUp PgDn move  Esc back  ? help  q quit"
         keys = f"Tab next component  {keys}" if view.screen == "logs" else keys

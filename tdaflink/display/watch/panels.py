@@ -13,7 +13,7 @@ from tdaflink.domain.board import Board, JobLine, Stale
 from tdaflink.domain.failures import own_frames
 from tdaflink.domain.findings import Finding, memory_share
 from tdaflink.domain.snapshot import ClusterState, JobLoad, TopicLag, VertexLoad
-from tdaflink.domain.travelling import slide_of
+from tdaflink.domain.travelling import outputs_of, slide_of
 
 WIDE = 120
 STATE_STYLES = {
@@ -224,11 +224,13 @@ def _event_time(load: JobLoad, board: Board) -> list[Text]:
         at = f"{words.clock(load.watermark / 1000)} UTC, {words.age(behind)} behind the clock"
         return [Text(f"watermark    {at}")]
     newest = board.newest
-    if newest is None or newest.event_time is None or not load.parameters:
+    if newest is None or newest.event_time is None or newest.topic not in outputs_of(load.parameters):
         return []
     moment = words.moment_of(newest.event_time)
-    behind_text = "" if moment is None else f", {words.age(board.taken_at - moment)} behind the clock"
-    return [Text(f"event time   {newest.event_time}{behind_text} (the newest window, {newest.stream})")]
+    if moment is None:
+        return []
+    behind = f"{words.age(board.taken_at - moment)} behind the clock"
+    return [Text(f"event time   {words.clock(moment)} UTC, {behind} (the newest window, of {newest.stream})")]
 
 
 def _checkpoint_line(load: JobLoad) -> Text:

@@ -18,7 +18,7 @@ _TROUBLE_FIRST = ("FAILED", "FAILING", "RESTARTING")
 
 @dataclass(frozen=True)
 class View:
-    """The state of the screen. `chosen` is a job's id, `stream` whose barcode is wanted (None: the newest)."""
+    """The state of the screen. `chosen` is a job's id, `stream` whose barcode is wanted (None: any)."""
 
     screen: Screen = "jobs"
     chosen: str | None = None
