@@ -55,7 +55,7 @@ def findings(
         *_slow(job, load, cluster),
         *_skewed(job, load),
         *_checkpoints(job, load),
-        *_behind(job, load, lag or {}, records_per_second),
+        *_behind(job, load, lag or {}, records_per_second, cluster),
         *_refused(job, load),
         *_memory(job, cluster),
     ]
@@ -79,7 +79,7 @@ def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
             "error",
             "the job has failed for good, by the root cause that its last exception names",
             "the traceback says where; mend it and submit again",
-            f"tdaflink status {_ref(job)} -v",
+            f"tdaflink status {_ref(job)} -v{_env(job)}",
         )
     elif job.state != "RUNNING" or (load.restarts or 0) >= 2:
         same = sum(1 for failure in failures if failure.signature == failures[0].signature)
@@ -89,7 +89,7 @@ def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
             "error",
             f"restarted {load.restarts or len(failures)} times{times}",
             "the same record would fail again; the traceback says where",
-            f"tdaflink status {_ref(job)} -v",
+            f"tdaflink status {_ref(job)} -v{_env(job)}",
         )
 
 
@@ -165,7 +165,7 @@ def _skewed(job: Job, load: JobLoad) -> Iterator[Finding]:
                 "warning",
                 f"one subtask of {_short(vertex)} takes {vertex.skew:.1f} times the average of records",
                 "spread the records over more streams (stream_id) or partitions",
-                f"tdaflink topics describe{_env(job)}",
+                f"tdaflink topics list{_env(job)}",
             )
 
 
@@ -182,7 +182,7 @@ def _checkpoints(job: Job, load: JobLoad) -> Iterator[Finding]:
             f"no checkpoint for {age / 1000:.0f} s, and one is due every {interval / 1000:g} s"
             f" ({done.failed} failed, {done.in_progress} under way)",
             "a failure now would repeat all since then; the checkpoint storage or a full task holds it up",
-            f"tdaflink status {_ref(job)}{_env(job)}",
+            f"tdaflink status {_ref(job)} -v{_env(job)}",
         )
     elif (done.latest_duration_ms or 0) > LONG_CHECKPOINT * interval:
         yield Finding(
@@ -199,30 +199,46 @@ def _longer(interval_ms: int) -> str:
     return f"{max(1, round(2 * interval_ms / 1000))}s"
 
 
-def _behind(job: Job, load: JobLoad, lag: Mapping[str, TopicLag], rate: float | None) -> Iterator[Finding]:
+def _behind(
+    job: Job,
+    load: JobLoad,
+    lag: Mapping[str, TopicLag],
+    rate: float | None,
+    cluster: ClusterState | None,
+) -> Iterator[Finding]:
     for topic, seen in lag.items():
-        known = rate is not None and rate > 0
-        seconds = seen.lag / rate if known and rate else None
-        if seen.lag < LAG_WITHOUT_RATE and (seconds is None or seconds < CATCH_UP_SECONDS):
+        seconds = seen.lag / rate if rate else None
+        if seconds < CATCH_UP_SECONDS if seconds is not None else seen.lag < LAG_WITHOUT_RATE:
             continue
-        if seconds is not None and seconds < CATCH_UP_SECONDS:
-            continue
-        takes = f", {seconds:.0f} s of work at the present rate" if seconds is not None else ""
+        takes = "" if seconds is None else f", {seconds:.0f} s of work at the present rate"
         yield Finding(
             "lag",
             "warning",
             f"{seen.lag} records behind in {topic} ({seen.behind} of {seen.partitions} partitions){takes}",
-            _lag_advice(load, seen),
-            f"tdaflink topics describe {topic}{_env(job)}",
+            *_faster(job, load, seen, cluster),
         )
 
 
-def _lag_advice(load: JobLoad, seen: TopicLag) -> str:
-    if _bottleneck(load.vertices) is not None:
-        return "the job is as busy as it can be: see the task that is full"
+def _faster(job: Job, load: JobLoad, seen: TopicLag, cluster: ClusterState | None) -> tuple[str, str]:
+    full = _bottleneck(load.vertices)
+    if full is not None:
+        advice, command = _more_room(job, full, cluster)
+        return f"the job is as busy as it can be; {advice}", command
     if seen.partitions > 1 and seen.behind == 1:
-        return "one partition alone is behind: its producers send everything under one key"
-    return "the job has room left: more source subtasks read faster, up to one for each partition"
+        return (
+            "one partition alone is behind: its producers send everything under one key",
+            f"tdaflink topics list{_env(job)}",
+        )
+    wanted = min(seen.partitions, 2 * job.parallelism)
+    if wanted <= job.parallelism:
+        return (
+            "the job has room left, and a subtask for each partition",
+            f"tdaflink status {_ref(job)} -v{_env(job)}",
+        )
+    return (
+        "the job has room left: more subtasks read faster, up to one for each partition",
+        f"tdaflink rescale {_ref(job)} {wanted}{_env(job)}",
+    )
 
 
 def _refused(job: Job, load: JobLoad) -> Iterator[Finding]:
@@ -242,17 +258,17 @@ def _refused(job: Job, load: JobLoad) -> Iterator[Finding]:
 def _memory(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
     if cluster is None:
         return
+    cures = {
+        "heap": ("fewer jobs, or fewer slots for each TaskManager, need less", "list"),
+        # Classes of jobs that have ended; checkpoints and savepoints stay.
+        "metaspace": ("what former jobs have left goes when the cluster starts anew", "teardown"),
+    }
     for owner, memory in (("a TaskManager", cluster.taskmanager), ("the JobManager", cluster.jobmanager)):
-        for kind in ("heap", "metaspace"):
+        for kind, (advice, command) in cures.items():
             share = memory_share(memory, kind)
             if share is not None and share >= NEARLY_FULL:
-                yield Finding(
-                    kind,
-                    "warning",
-                    f"the {kind} of {owner} is {share:.0%} full",
-                    "fewer jobs in one cluster need less; setup replaces what has died of it",
-                    f"tdaflink setup{_env(job)}",
-                )
+                text = f"the {kind} of {owner} is {share:.0%} full"
+                yield Finding(kind, "warning", text, advice, f"tdaflink {command}{_env(job)}")
 
 
 def memory_share(memory: Memory, kind: str) -> float | None:

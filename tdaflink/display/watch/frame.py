@@ -13,23 +13,28 @@ from tdaflink.display.watch.view import View, shown, window
 from tdaflink.domain.board import Board, JobLine
 
 _HELP = """\
-Up Down j k      move: in the list, or in a text           Enter   open the chosen job
-PgUp PgDn g G    move by a page, to the start, to the end  e       its exceptions
-/                filter by name, id or state               l       logs; Tab: the next component's
-s                sort by state, name, records, lag, p95    b       the newest barcode
-a                show ended jobs, too                      n       of the next stream
-p Space          pause                                     Esc     back
-q Ctrl-C         quit                                      ?       this page
+Up Down j k      move in the list, or in a text    Enter  open the chosen job
+PgUp PgDn g G    by a page, to start and end       e      its exceptions
+/                filter by name, id or state       l      logs; Tab: the next one
+s                sort: state, name, records,       b      the newest barcode
+                 lag, p95                          n      that of the next stream
+a                ended jobs, too                   Esc    back
+p Space          pause                             ?      this page
+q Ctrl-C         quit
 
-REC/S    records that the job's sources read each second, over the last ten
-WIN/S    windows answered each second
-P95      95 of 100 computations took no longer; of the slowest subtask
-LAG      records in its topics that it has not read
-CKPT     time since the last completed checkpoint
-uncommitted  records after those that the last checkpoint covers: read again after a failure
+REC/S            records that the job's sources read each second, of the last ten
+WIN/S, PAIRS/S   windows answered, and persistence pairs found, each second
+P95              95 of 100 computations take no longer, in the slowest subtask
+LAG              records of its topics that it has not read
+CKPT             time since the last completed checkpoint
+uncommitted      records since that checkpoint: a failure has them read again
 
-A value that is not known yet is "-", never 0. Of many jobs the chosen one is read at every refresh, the
-others in turn. What a silent source last said stays, with the time since when it has been silent."""
+What is not known yet is "-", never 0. Of many jobs the chosen one is read at each
+refresh, the others in turn. What a silent source has last said stays on the
+screen, with the time since when it has been silent."""
+
+
+_ASCII = {"…": "~"}
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,25 @@ def frame(
     room = size.height - len(top) - len(bottom)
     body = _body(board, view, Size(size.width, room), glyphs)[:room]
     body += [Text("")] * (room - len(body)) if keys else []
-    return Group(*(_cropped(line, size.width) for line in (*top, *body, *bottom)))
+    lines = [_cropped(line, size.width) for line in (*top, *body, *bottom)]
+    return Group(*(lines if glyphs is UNICODE else map(_in_ascii, lines)))
 
 
 def list_rows(size: Size) -> int:
     """How many jobs the list shows at once."""
-    return max(3, (size.height - 6) // 3 if size.height < 40 else (size.height - 6) // 2)
+    return max(3, size.height // 3 if size.height < 36 else size.height // 2)
 
 
 def _cropped(line: Text, width: int) -> Text:
     line.no_wrap, line.overflow = True, "crop"
     line.truncate(width)
+    return line
+
+
+def _in_ascii(line: Text) -> Text:
+    """The line with a sign of the terminal's for each that it does not have."""
+    if not line.plain.isascii():
+        line.plain = "".join(sign if sign.isascii() else _ASCII.get(sign, "?") for sign in line.plain)
     return line
 
 
@@ -81,7 +94,7 @@ def _top(board: Board, view: View, size: Size, now: float, every: float) -> list
     if view.paused:
         stamp += f"  PAUSED {words.age(old)} ago"
     elif old > 3 * every + 2:
-        stamp += f"  {words.age(old)} ago: the cluster is slow to answer"
+        stamp += f"  {words.age(old)} ago, slow to answer"
     title = Text.assemble(("tdaflink ", ""), (board.env, "bold"), f"  {board.rest_url}  ", (stamp, ""))
     lines = [title, *panels.cluster_lines(board, size.width)]
     lines += [panels.stale_line(stale, now, size.width) for stale in board.stale if stale.source != "logs"]

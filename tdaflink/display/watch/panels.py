@@ -220,17 +220,19 @@ def _lag_lines(lag: Mapping[str, TopicLag] | None, width: int) -> list[Text]:
 def _event_time(load: JobLoad, board: Board) -> list[Text]:
     """How far event time has come: Flink's watermark, or the end of the newest window."""
     if load.watermark is not None:
-        behind = board.taken_at - load.watermark / 1000
-        at = f"{words.clock(load.watermark / 1000)} UTC, {words.age(behind)} behind the clock"
-        return [Text(f"watermark    {at}")]
+        moment = load.watermark / 1000
+        told = (
+            f"watermark    {words.clock(moment)} UTC, {words.age(board.taken_at - moment)} behind the clock"
+        )
+        return [Text(told)]
     newest = board.newest
     if newest is None or newest.event_time is None or newest.topic not in outputs_of(load.parameters):
         return []
-    moment = words.moment_of(newest.event_time)
-    if moment is None:
+    end = words.moment_of(newest.event_time)
+    if end is None:
         return []
-    behind = f"{words.age(board.taken_at - moment)} behind the clock"
-    return [Text(f"event time   {words.clock(moment)} UTC, {behind} (the newest window, of {newest.stream})")]
+    behind = f"{words.age(board.taken_at - end)} behind the clock"
+    return [Text(f"event time   {words.clock(end)} UTC, {behind} (the newest window, of {newest.stream})")]
 
 
 def _checkpoint_line(load: JobLoad) -> Text:

@@ -1,0 +1,147 @@
+"""What is found wrong with a job, what is not, and that each finding names a command that exists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from watch_cases import CLUSTER, LAG, failing, failure, job, load
+
+from tdaflink.cli.app import HOMES
+from tdaflink.domain.findings import Finding, findings
+from tdaflink.domain.jobs import Checkpoints, Job
+from tdaflink.domain.snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
+
+FULL = VertexLoad("b", "stream-windows", "compute", 2, 1000, 200, 970, 0, 30, 990, 1.2)
+HELD = VertexLoad("a", "Source: streams-source -> streams-rows", "source", 2, 0, 1000, 10, 900, 90, 11, 1.1)
+SKEWED = VertexLoad("b", "stream-windows", "compute", 4, 1000, 200, 300, 0, 700, 800, 3.5)
+SLOW = Computation(p50=11.0, p95=12.5, p99=13.0, answered=5)
+
+
+def found(
+    seen_job: Job | None = None, seen: JobLoad | None = None, cluster: Any = CLUSTER, **more: Any
+) -> dict[str, Finding]:
+    told = findings(seen_job or job(), seen or load(), more.get("lag", LAG), more.get("rate", 50.0), cluster)
+    return {one.kind: one for one in told}
+
+
+def test_a_healthy_job_has_no_finding() -> None:
+    assert found() == {}
+
+
+def test_a_job_that_ended_by_itself_or_was_cancelled_has_none() -> None:
+    for state in ("FINISHED", "CANCELED"):
+        assert found(job(state=state), load(failures=(failure(),))) == {}
+
+
+CASES: list[tuple[str, dict[str, Any], str, str]] = [
+    (
+        "restarting",
+        {"seen_job": failing().job, "seen": failing().load},
+        "restarted 4 times; 2 of the last 2 exceptions have one cause",
+        "tdaflink status 20000000 -v --env local",
+    ),
+    (
+        "failed",
+        {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(),))},
+        "failed for good",
+        "tdaflink status 10000000 -v --env local",
+    ),
+    (
+        "no_slots",
+        {
+            "seen_job": job(state="RESTARTING", tasks_running=0),
+            "cluster": replace(CLUSTER, taskmanagers=0, slots_total=0, slots_available=0),
+        },
+        "waits for slots: 0 TaskManagers, 0 of 0 slots free, 2 needed",
+        "tdaflink setup --env local",
+    ),
+    (
+        "slow_computation",
+        {"seen": load(computation=SLOW)},
+        "a computation takes 12.50 s (p95), and windows come every 10 s",
+        "tdaflink upgrade 10000000 --set preprocess.subsample.landmarks=100 --env local",
+    ),
+    (
+        "bottleneck",
+        {"seen": load(vertices=(HELD, FULL))},
+        "stream-windows is busy 99 % of the time; it holds up streams-source",
+        "tdaflink rescale 10000000 4 --env local",
+    ),
+    (
+        "bottleneck",
+        {"seen": load(vertices=(FULL,)), "cluster": replace(CLUSTER, slots_available=0)},
+        "stream-windows is busy 99 % of the time",
+        "tdaflink upgrade 10000000 --set max_dimension=1 --env local",
+    ),
+    (
+        "skew",
+        {"seen": load(vertices=(SKEWED,))},
+        "one subtask of stream-windows takes 3.5 times the average of records",
+        "tdaflink topics list --env local",
+    ),
+    (
+        "no_checkpoint",
+        {"seen": load(checkpoints=Checkpoints(3, 7, 1, 3, 200, 10, 95_000))},
+        "no checkpoint for 95 s, and one is due every 10 s (7 failed, 1 under way)",
+        "tdaflink status 10000000 -v --env local",
+    ),
+    (
+        "long_checkpoints",
+        {"seen": load(checkpoints=Checkpoints(3, 0, 0, 3, 8_000, 10, 1_000))},
+        "the last checkpoint took 8.0 s of the 10 s between two",
+        "tdaflink upgrade 10000000 --set checkpoint_interval=20s --env local",
+    ),
+    (
+        "lag",
+        {"lag": {"tda_jobs": TopicLag(60_000, 60_000, 6, 6)}},
+        "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the present rate",
+        "tdaflink rescale 10000000 4 --env local",
+    ),
+    (
+        "refused",
+        {"seen": load(computation=Computation(answered=3, errors=9))},
+        "9 messages were refused, and 3 answered",
+        "tdaflink results --errors --env local",
+    ),
+    (
+        "heap",
+        {"cluster": replace(CLUSTER, taskmanager=Memory(95, 100, 10, 100))},
+        "the heap of a TaskManager is 95% full",
+        "tdaflink list --env local",
+    ),
+    (
+        "metaspace",
+        {"cluster": replace(CLUSTER, jobmanager=Memory(5, 100, 92, 100))},
+        "the metaspace of the JobManager is 92% full",
+        "tdaflink teardown --env local",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "seen", "text", "command"), CASES, ids=lambda value: str(value)[:20])
+def test_a_finding_says_what_was_seen_and_what_to_type(
+    kind: str, seen: dict[str, Any], text: str, command: str
+) -> None:
+    one = found(**seen)[kind]
+    assert text in one.text
+    assert one.command == command
+    assert one.advice
+    assert command.split()[1] in HOMES
+
+
+def test_what_the_lag_has_to_do_with_it_is_said() -> None:
+    behind = {"tda_jobs": TopicLag(60_000, None, 6, 6)}
+    busy = found(seen=load(vertices=(FULL,)), lag=behind)["lag"]
+    assert "as busy as it can be" in busy.advice
+    one = found(lag={"tda_jobs": TopicLag(60_000, None, 1, 6)})["lag"]
+    assert "one partition alone is behind" in one.advice
+    assert "has room left" in found(lag=behind)["lag"].advice
+
+
+def test_a_lag_that_is_soon_worked_off_is_no_finding() -> None:
+    assert "lag" not in found(lag={"tda_jobs": TopicLag(2_000, None, 6, 6)}, rate=50.0)
+    assert "lag" in found(lag={"tda_jobs": TopicLag(2_000, None, 6, 6)}, rate=None)
+    assert "lag" in found(lag={"tda_jobs": TopicLag(2_000, None, 6, 6)}, rate=0.0)
+    assert "lag" not in found(lag={"tda_jobs": TopicLag(10, None, 6, 6)}, rate=0.0)

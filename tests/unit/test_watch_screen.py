@@ -1,0 +1,224 @@
+"""The dashboard's screens as text: snapshots replayed through the board and drawn at a fixed width."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from watch_cases import (
+    ALERTS,
+    CLUSTER,
+    LAG,
+    LOG,
+    START,
+    failing,
+    failure,
+    job,
+    load,
+    replayed,
+    screen,
+    snapshot,
+    steady,
+)
+
+from tdaflink.display.barcode import ASCII
+from tdaflink.display.watch.frame import Size, frame
+from tdaflink.display.watch.view import View
+from tdaflink.domain.snapshot import JobSeen, Memory
+
+OVERVIEW = """\
+tdaflink local  http://127.0.0.1:8081  08:00:12 UTC
+Flink 2.2.1  1 TaskManager  slots 3 of 8 in use
+TaskManager heap 30% of 1.1 GiB metaspace 27%  JobManager heap 16% metaspace 34%
+  STATE      NAME               FOR  REC/S           WIN/S     P95    LAG   CKPT
+  RESTARTING indigestion      1h00m      -               -       -      -      -
+> RUNNING    tda-streaming    1h00m   50.0   ██████    5.0   34 ms     30     4s
+
+tda-streaming  100000000000  RUNNING  parallelism 2  tasks 8/8  no restart
+computation  p50 12 ms  p95 34 ms  p99 56 ms  a window every 10 s
+             pairs/s 500  160 answered  0 refused
+lag          tda_stream_input 30 (250 uncommitted)
+event time   07:59:57 UTC, 15s behind the clock (the newest window, of pump-7)
+checkpoint   4s ago, took 250 ms, 48 KiB; 12 done, 1 failed, every 10 s
+
+pump-7  #901-1000  vietoris_rips  100 points  Betti 1, 1  12 ms
+H0  ┃█████████████████████████████████████████████████████████▶ [0, ∞)
+    ┃██████████████▌                                            [0, 0.25)
+    ┃██████                                                     [0, 0.1)
+H1  ┃                 ▐███████████████████████████████████████▶ [0.3, ∞)
+    ┃           ▐███████████                                    [0.2, 0.4)
+    ┗━━━━━━━━━━━┷━━━━━━━━━━┷━━━━━━━━━━━┷━━━━━━━━━━┷━━━━━━━━━━━┷
+    0           0.2        0.4         0.6        0.8         1
+
+Enter open  e exceptions  l logs  b barcode  / filter  s sort  ? help  q quit"""
+
+FAILING = """\
+indigestion  200000000000  RESTARTING  parallelism 1  tasks 0/1  4 restarts
+Root cause: ValueError: cannot digest 7
+checkpoint   none completed yet, every 10 s
+! restarted 4 times; 2 of the last 2 exceptions have one cause
+  > the same record would fail again; the traceback says where: tdaflink status
+    20000000 -v --env local"""
+
+WIDE_LIST = [
+    "STATE NAME FOR REC/S WIN/S P50 P95 P99 PAIRS/S LAG CKPT RESTARTS",
+    "> RUNNING tda-streaming 1h00m 50.0 ██████ 5.0 ██████ 12 ms 34 ms 56 ms 500 30 4s 0",
+]
+
+TASKS = """\
+TASK                 KIND     SUBTASKS  BUSY HELD UP  IDLE  SKEW      IN     OUT
+streams-source -> s… source          2   1 %     0 %  99 %  1.1x       0    1000
+stream-windows       compute         2  48 %     0 %  55 %  1.2x    1000     200
+answers-rows -> ans… sink            2   0 %     0 % 100 %  1.0x     200     200"""
+
+HELP_END = "screen, with the time since when it has been silent."
+
+
+def test_the_overview_at_80_columns() -> None:
+    assert "\n".join(screen(steady(12, failing()), View(chosen=job().id))) == OVERVIEW
+
+
+def test_a_job_in_trouble_comes_first_with_its_root_cause_and_what_to_do() -> None:
+    lines = screen(steady(12, failing()), View())
+    assert lines[4].startswith("> RESTARTING indigestion")
+    assert "\n".join(lines[7:13]) == FAILING
+
+
+def test_a_wide_screen_has_more_columns_the_barcode_beside_the_job_and_the_tasks_below() -> None:
+    lines = screen(steady(), View(), 200, 60)
+    assert len(lines) == 60
+    assert [" ".join(line.split()) for line in lines[2:4]] == WIDE_LIST
+    assert lines[5].startswith("tda-streaming  100000000000  RUNNING")
+    assert lines[5].endswith("pump-7  #901-1000  vietoris_rips  100 points  Betti 1, 1  12 ms")
+    assert any(line.startswith("stream-windows") and "48 %" in line for line in lines)
+
+
+def test_an_open_job_shows_where_its_time_goes() -> None:
+    assert TASKS in "\n".join(screen(steady(), View(screen="job")))
+
+
+def test_the_exceptions_of_a_job_are_its_python_tracebacks() -> None:
+    lines = screen(steady(2, failing()), View(screen="exceptions", chosen=failing().job.id))
+    assert lines[3] == "Exceptions of indigestion 200000000000"
+    assert lines[4] == "2027-01-15T07:59:30.000Z  ValueError: cannot digest 7"
+    assert '  File "my_job.py", line 9, in digest' in lines
+    unknown = screen(steady(2), View(screen="exceptions", chosen=job().id))
+    assert unknown[4] == "Flink remembers no exception of this job."
+
+
+def test_the_log_shows_its_end_and_scrolls_upwards() -> None:
+    board = replayed(snapshot(log=LOG))
+    lines = screen(board, View(screen="logs"))
+    assert lines[3] == "Log of taskmanager-1  of taskmanager-1, jobmanager, kafka"
+    assert lines[22].endswith("line 59")
+    assert screen(board, View(screen="logs", scroll=10))[22].endswith("line 49")
+    assert screen(board, View(screen="logs", scroll=10**6))[4].endswith("line 0")
+
+
+def test_help_fits_a_small_screen() -> None:
+    lines = screen(steady(2), View(screen="help"))
+    assert HELP_END in lines
+
+
+def test_what_does_not_answer_is_named_with_since_when_and_its_last_values_stay() -> None:
+    silent = snapshot(
+        20.0,
+        cluster=None,
+        newest=None,
+        problems={"flink": "no Flink REST interface answers", "kafka": "none"},
+    )
+    silent = replace(silent, jobs=None)
+    board = replayed(*(snapshot(float(s)) for s in (0, 2, 4)), silent)
+    lines = screen(board, View(), now=START + 30)
+    told = "! Flink does not answer since 08:00:04 UTC (26s ago): no Flink REST interface answers"
+    assert lines[3].startswith(told[:79])
+    assert lines[4] == "! Kafka does not answer since 08:00:04 UTC (26s ago): none"
+    assert any("RUNNING    tda-streaming" in line for line in lines)
+    assert "H0  ┃" in "\n".join(lines)
+    recovered = replayed(snapshot(0.0), silent, snapshot(22.0))
+    assert not any("does not answer" in line for line in screen(recovered, View()))
+
+
+def test_a_cluster_that_has_never_answered_says_so() -> None:
+    board = replayed(snapshot(cluster=None, jobs=(), newest=None, problems={"flink": "refused"}))
+    lines = screen(board, View())
+    assert lines[1] == "no answer from the cluster yet"
+    assert lines[2] == "! Flink has not answered yet: refused"
+
+
+def test_a_refresh_that_takes_long_shows_how_old_the_screen_is() -> None:
+    lines = screen(steady(2), View(), now=START + 62)
+    assert lines[0].endswith("08:00:02 UTC  1m00s ago, slow to answer")
+    paused = screen(steady(2), View(paused=True), now=START + 62)
+    assert paused[0].endswith("08:00:02 UTC  PAUSED 1m00s ago")
+
+
+def test_alerts_that_fire_are_named_as_many_as_there_is_room_for() -> None:
+    board = replayed(snapshot(alerts=ALERTS))
+    lines = screen(board, View())
+    assert lines[3] == "! TdaNoResults (critical): No results of pump-7 for 60 s"
+    assert lines[4] == "! TdaLagGrows (warning): The lag of tda_jobs grows  and 1 more alerts"
+    assert len([line for line in screen(board, View(), 200, 60) if line.startswith("! ")]) == 3
+
+
+def test_fifty_jobs_scroll_with_the_chosen_one_in_sight() -> None:
+    many = tuple(JobSeen(job(f"job-{n:02d}", n)) for n in range(50))
+    board = replayed(snapshot(jobs=many))
+    lines = screen(board, View(chosen=many[40].job.id))
+    assert any(line.startswith("> RUNNING    job-40") for line in lines)
+    assert "6 of 50 jobs, by state" in lines
+    assert len(lines) == 24
+
+
+def test_what_is_not_known_yet_is_a_dash_and_no_zero() -> None:
+    board = replayed(snapshot(jobs=(JobSeen(job()),), newest=None))
+    lines = screen(board, View())
+    assert lines[4].split() == ["RUNNING", "tda-streaming", "1h00m", *["-"] * 5] or lines[4].split()[1:] == [
+        "RUNNING",
+        "tda-streaming",
+        "1h00m",
+        *["-"] * 5,
+    ]
+    assert "no result yet" in lines
+
+
+def test_no_jobs_and_a_filter_that_matches_none_say_so() -> None:
+    empty = replayed(snapshot(jobs=()))
+    assert "no jobs; tdaflink submit starts one" in screen(empty, View())
+    ended = replayed(snapshot(jobs=(JobSeen(job(state="CANCELED")),)))
+    assert "no jobs (1 not shown; a shows ended ones)" in screen(ended, View())
+    assert "no jobs match 'zebra' (1 not shown; a shows ended ones)" in screen(
+        steady(2), View(filter="zebra")
+    )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (60, 15), (40, 10)])
+def test_a_terminal_without_unicode_and_colour_gets_ascii_alone(size: tuple[int, int]) -> None:
+    board = steady(12, failing())
+    for name in ("jobs", "job", "exceptions", "logs", "barcode", "help"):
+        lines = screen(board, View(screen=name), *size, glyphs=ASCII)  # type: ignore[arg-type]
+        assert len(lines) == size[1]
+        assert all(line.isascii() for line in lines)
+
+
+def test_colour_marks_what_is_wrong() -> None:
+    out = StringIO()
+    console = Console(file=out, width=80, height=24, force_terminal=True, color_system="standard")
+    full = replace(CLUSTER, taskmanager=Memory(95, 100, 10, 100))
+    board = replayed(snapshot(cluster=full))
+    console.print(frame(board, View(), Size(80, 24), now=START, every=2.0))
+    assert "\x1b[1;31m95%\x1b[0m" in out.getvalue()
+
+
+def test_a_restart_counts_anew_and_gives_no_false_rate() -> None:
+    before = [snapshot(float(s)) for s in (0, 2, 4)]
+    after = snapshot(6.0, (JobSeen(job(), load(0.0, taken_at=START + 6, restarts=1, records_in=10)),))
+    line = replayed(*before, after).jobs[0]
+    assert line.rates.records is None
+    assert "Root cause" not in "\n".join(screen(replayed(*before, after), View()))
+    with_cause = load(0.0, taken_at=START + 8, restarts=1, records_in=20, failures=(failure(),))
+    board = replayed(*before, after, snapshot(8.0, (JobSeen(job(), with_cause, LAG),)))
+    assert board.jobs[0].rates.records == pytest.approx(5.0)
+    assert "Root cause: ValueError: cannot digest 7" in screen(board, View())
