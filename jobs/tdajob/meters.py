@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tdajob.container import container_memory
+
 if TYPE_CHECKING:
     from tdajob.answers import Answer, Done
 
@@ -31,7 +33,11 @@ class Meters:
         self._refused = group.counter("tda_errors")
         self._points = group.counter("tda_points_processed")
         self._pairs = group.counter("tda_persistence_pairs")
+        self._computing = group.counter("tda_computing_us")
         group.gauge("tda_ready", lambda: 1)
+        if container_memory() is not None:
+            group.gauge("tda_container_memory_bytes", _container_memory)
+            group.gauge("tda_container_memory_limit_bytes", _container_limit)
 
     def show(self, stats: Callable[[], Mapping[str, int]]) -> None:
         """Show each of some numbers as the gauge `tda_` and its name."""
@@ -52,6 +58,7 @@ class Meters:
         self._answered.inc()
         self._points.inc(answer.done.points)
         self._pairs.inc(answer.done.pairs)
+        self._computing.inc(_microseconds(answer.done.effort.seconds))
 
     def _counter_of(self, code: str) -> Any:
         if code not in self._by_code:
@@ -73,6 +80,16 @@ class Meters:
     def _quantile(self, share: float) -> int:
         ordered = sorted(self._recent)
         return _microseconds(ordered[min(len(ordered) - 1, int(share * len(ordered)))])
+
+
+def _container_memory() -> int:
+    found = container_memory()
+    return found.used if found else 0
+
+
+def _container_limit() -> int:
+    found = container_memory()
+    return found.limit if found else 0
 
 
 def _value(stats: Callable[[], Mapping[str, int]], name: str) -> int:

@@ -27,8 +27,10 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
 
     _answerer: Answerer
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, promised: Mapping[str, int]) -> None:
+        """`promised` are numbers to show beside what is measured: see `expectations`."""
         self._settings = settings
+        self._promised = promised
 
     def open(self, runtime_context: RuntimeContext) -> None:
         # Here, so that main() on the JobManager loads neither numpy nor an engine.
@@ -37,6 +39,7 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         self._answerer = Answerer(self._settings)
         self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
+        self._meters.show(lambda: self._promised)
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message, topic, partition, offset, timestamp = value
@@ -79,8 +82,10 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
 
     _answerer: StreamAnswerer
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, promised: Mapping[str, int]) -> None:
+        """`promised` as for AnswerMessages."""
         self._settings = settings
+        self._promised = promised
 
     def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.streams import StreamAnswerer
@@ -88,6 +93,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._answerer = StreamAnswerer(self._settings)
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
+        self._meters.show(lambda: self._promised)
         descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
 

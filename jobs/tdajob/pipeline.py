@@ -16,6 +16,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, TableDescriptor
 
 from tdajob import uids
+from tdajob.expectations import expectations
 from tdajob.operators import AnswerMessages, AnswerStreams, ReadStreamMessages
 from tdajob.settings import Input, Kafka, LimitSettings, Settings
 
@@ -38,21 +39,26 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     env.set_parallelism(settings.parallelism)
     tables = StreamTableEnvironment.create(env)
     client = _client_options(settings.kafka)
+    promised = expectations(settings, env.get_checkpoint_config().get_checkpoint_interval())
     beats = _heartbeat(tables)
     messages = [_messages(tables, one, settings, client) for one in settings.inputs]
     whole = [stream for one, stream in zip(settings.inputs, messages, strict=True) if one.window is None]
-    answers = [_answered(beats.union(*(stream.rebalance() for stream in whole)), settings)] if whole else []
+    answers = []
+    if whole:
+        answers.append(_answered(beats.union(*(stream.rebalance() for stream in whole)), settings, promised))
     if len(whole) < len(messages):
-        answers.append(_windowed(beats, messages, settings))
+        answers.append(_windowed(beats, messages, settings, promised))
     _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
 
 
-def _answered(incoming: DataStream, settings: Settings) -> DataStream:
+def _answered(incoming: DataStream, settings: Settings, promised: Mapping[str, int]) -> DataStream:
     """Each message by itself, spread evenly over the subtasks."""
-    return incoming.flat_map(AnswerMessages(settings), _row()).name(uids.COMPUTE).uid(uids.COMPUTE)
+    return incoming.flat_map(AnswerMessages(settings, promised), _row()).name(uids.COMPUTE).uid(uids.COMPUTE)
 
 
-def _windowed(beats: DataStream, messages: Sequence[DataStream], settings: Settings) -> DataStream:
+def _windowed(
+    beats: DataStream, messages: Sequence[DataStream], settings: Settings, promised: Mapping[str, int]
+) -> DataStream:
     """Messages by stream. Nothing comes between a source and its reader: a stream's order must stay."""
     keys = _beat_keys(settings.parallelism)
     keyed_row = Types.ROW([Types.STRING(), _bytes()])
@@ -63,7 +69,7 @@ def _windowed(beats: DataStream, messages: Sequence[DataStream], settings: Setti
             uid = uids.READERS[one.route]
             keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
             read.append(keyed.set_parallelism(one.source_parallelism))
-    function = AnswerStreams(settings)
+    function = AnswerStreams(settings, promised)
     streams = _by_stream(read[0].union(*read[1:])).process(function, _row())
     return streams.name(uids.STREAMS).uid(uids.STREAMS)
 

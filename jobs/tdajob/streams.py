@@ -30,6 +30,7 @@ CACHED_BYTES = 64 << 20
 
 COUNTED = (
     "windows",
+    "window_results",
     "revisions",
     "windows_closed_by_timeout",
     "late_points",
@@ -231,6 +232,7 @@ class StreamAnswerer:
                 before = stream.bytes
                 stream.remember(store, previous)
                 self._bytes += stream.bytes - before
+            self._counts["window_results"] += sum(answer.done is not None for answer in answers)
             yield from answers
 
     def _refused(self, envelope: Envelope, code: str, reason: str) -> Answer:

@@ -47,6 +47,7 @@ class WindowAnswerer:
         limits = engine_limits(settings.limits)
         self._caches = IncrementalCaches(settings.incremental_bytes, limits, self._engine.compute)
         self._memory = memory_meter()
+        self._landmarks = 0
         if applicable(query, MIN_POINTS, 1):
             # The first window shall not wait for a compiler.
             warm_up()
@@ -63,8 +64,9 @@ class WindowAnswerer:
         self._caches.forget(key)
 
     def stats(self) -> dict[str, int]:
-        """Counts and sizes of the incremental computation."""
-        return {f"incremental_{name}": value for name, value in asdict(self._caches.stats).items()}
+        """Points that stood for all of their windows; counts and sizes of the incremental computation."""
+        incremental = {f"incremental_{name}": value for name, value in asdict(self._caches.stats).items()}
+        return {"landmarks": self._landmarks, **incremental}
 
     def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
         """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
@@ -119,6 +121,8 @@ class WindowAnswerer:
     def _diagram(self, key: str, firing: Firing) -> Diagram:
         query = self._question.query
         prepared = self._preprocessor.prepare(firing.coordinates)
+        if len(prepared.points) < firing.window.num_points:
+            self._landmarks += len(prepared.points)
         whole = not self._preprocessor.per_window and firing.window.covering_radius == 0.0
         if whole and applicable(query, len(prepared.points), prepared.points.shape[1]):
             return self._caches.diagram(key, firing.sequences, prepared.points, query)

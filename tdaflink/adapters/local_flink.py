@@ -17,6 +17,7 @@ import yaml
 
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
+from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.domain.errors import Unhealthy
@@ -38,6 +39,8 @@ class FlinkSettings:
     ports: Mapping[str, int]
     jars: Sequence[Path]
     version: str
+    metrics: bool = False
+    """Whether each process shows its metrics, on all interfaces."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -49,7 +52,8 @@ class FlinkSettings:
             "tmp": temporary_folder(self.folder),
             "python": self.python,
         }
-        return filled_in(self.profile.flink, values, source=f"{self.profile.name}/flink.yaml")
+        settings = {**self.profile.flink, **(reporter_settings() if self.metrics else {})}
+        return filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
 
     @property
     def rest_url(self) -> str:
@@ -83,8 +87,10 @@ class FlinkFiles:
         for name, target in wanted.items():
             link(target, library / name)
 
-    def launch(self, kind: str, component: str, main: str, processes: ProcessTable, tag: str = "") -> Launch:
-        """The command that starts a component; `kind` is JM or TM."""
+    def launch(
+        self, kind: str, component: str, main: str, processes: ProcessTable, port: int, tag: str = ""
+    ) -> Launch:
+        """The command that starts a component; `kind` is JM or TM, `port` that of its metrics."""
         log = self.log(component)
         logs = make_folder(log.parent)
         options, dynamic = self._resource_parameters(kind)
@@ -95,6 +101,7 @@ class FlinkFiles:
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
             *("-classpath", self._classpath(), main, "--configDir", str(self._home / "conf"), *dynamic),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
+            *(("-D", f"metrics.reporter.prom.port={port}") if self.settings.metrics else ()),
         )
         additions = {**self.settings.profile.environment, **self._folders(), "FLINK_LOG_DIR": str(logs)}
         environ = cluster_environ(self.settings.python, additions)
@@ -156,16 +163,17 @@ class JobManager:
 
     name = "jobmanager"
     title = "Flink JobManager"
-    needs = ("rest", "jobmanager_rpc")
 
     def __init__(self, files: FlinkFiles) -> None:
         self._files = files
+        self._port = files.settings.ports["jobmanager_metrics"]
+        self.needs = ("rest", "jobmanager_rpc", *(("jobmanager_metrics",) if files.settings.metrics else ()))
         self.log = files.log(self.name)
         self.settings = files.settings.digest
 
     def launch(self, processes: ProcessTable) -> Launch:
         main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-        return self._files.launch("JM", self.name, main, processes)
+        return self._files.launch("JM", self.name, main, processes, self._port)
 
     def problem(self, _running: Running) -> str | None:
         """What keeps it from being ready; None when it is."""
@@ -185,6 +193,7 @@ class TaskManager:
 
     def __init__(self, files: FlinkFiles, number: int) -> None:
         self._files = files
+        self._port = files.settings.ports["taskmanager_metrics"] + number - 1
         self.name = f"taskmanager-{number}"
         self.title = f"Flink TaskManager {number}"
         self.log = files.log(self.name)
@@ -194,7 +203,7 @@ class TaskManager:
         # A name of its own for every start: only then can a registration be told from an older one's.
         tag = f"{self.name}-{uuid.uuid4().hex[:8]}"
         main = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-        return self._files.launch("TM", self.name, main, processes, tag)
+        return self._files.launch("TM", self.name, main, processes, self._port, tag)
 
     def problem(self, running: Running) -> str | None:
         """What keeps it from being ready; None when it is registered with all its slots."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
+from tdaflink.adapters.monitoring import kafka_exporter_config
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.domain.errors import Unhealthy
@@ -30,6 +31,8 @@ class KafkaSettings:
     ports: Mapping[str, int]
     jars: Sequence[Path]
     max_message_bytes: int
+    agent: Path | None = None
+    """The JMX exporter's JAR where the broker is to show its metrics."""
 
     @property
     def properties(self) -> dict[str, str]:
@@ -41,8 +44,16 @@ class KafkaSettings:
         return f"127.0.0.1:{self.ports['kafka']}"
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """Those of its Java."""
+        if self.agent is None:
+            return self.profile.kafka_java_options
+        place = f"127.0.0.1:{self.ports['kafka_metrics']}:{kafka_exporter_config()}"
+        return (*self.profile.kafka_java_options, f"-javaagent:{self.agent}={place}")
+
+    @property
     def digest(self) -> str:
-        options = self.profile.kafka_java_options
+        options = self.options
         return digest(sorted(self.properties.items()), options, [jar.name for jar in self.jars])
 
 
@@ -51,10 +62,10 @@ class KafkaBroker:
 
     name = "kafka"
     title = "Kafka broker"
-    needs = ("kafka", "kafka_controller")
 
     def __init__(self, settings: KafkaSettings, java: LocalJava) -> None:
         self._settings = settings
+        self.needs = ("kafka", "kafka_controller", *(("kafka_metrics",) if settings.agent else ()))
         self._java = java
         self._home = settings.folder / "kafka"
         self.log = component_log(settings.folder, self.name)
@@ -65,7 +76,7 @@ class KafkaBroker:
         self._write_files()
         self._format_once()
         make_folder(self._logs)
-        options = (*self._settings.profile.kafka_java_options, *processes.markers(self.name))
+        options = (*self._settings.options, *processes.markers(self.name))
         command = (
             *self._java_command(*options),
             *("kafka.Kafka", str(self._home / "server.properties")),

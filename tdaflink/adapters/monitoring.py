@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.profiles import read_yaml
 from tdaflink.domain.monitoring import Addresses, Monitored
 from tdaflink.domain.profile import Scalar
@@ -47,6 +48,21 @@ def monitoring_files(monitored: Monitored) -> dict[str, str]:
 def reporter_settings() -> dict[str, Scalar]:
     """What Flink's configuration has besides so that each of its processes shows its metrics."""
     return read_yaml(profiles_folder() / "monitoring" / "flink.yaml")
+
+
+def kafka_exporter_config() -> Path:
+    """The configuration of the brokers' JMX exporter, as it is shipped."""
+    return profiles_folder() / "monitoring" / "kafka-jmx.yaml"
+
+
+def write_monitoring_files(folder: Path, monitored: Monitored) -> None:
+    """Write an environment's files below `folder`; those that are no longer wanted go."""
+    wanted = monitoring_files(monitored)
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if str(path.relative_to(folder)) not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        write_atomically(folder / name, text)
 
 
 def _prometheus(monitored: Monitored) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from tdaflink.adapters.local_java import component_log, end_of_file, find_local_
 from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
 from tdaflink.adapters.logfiles import read_log
 from tdaflink.adapters.maven import JarCache
+from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.monitoring import PROMETHEUS_PORT, Addresses, Monitored, shows_metrics
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.waiting import poll
@@ -70,6 +72,7 @@ class ProcessRuntime:
         self._folder = folder
         self._ports = profile.ports.shifted(environment.port_offset)
         self._processes = ProcessTable(folder)
+        self._metrics = shows_metrics(environment)
 
     def endpoints(self) -> Endpoints:
         """Client and cluster see the same loopback addresses."""
@@ -95,6 +98,8 @@ class ProcessRuntime:
     def up(self, reporter: Reporter) -> Changes:
         """Start what is not running, replace what hangs, wait until everything is ready."""
         components = self._components()
+        if self._metrics:
+            write_monitoring_files(self._folder / "monitoring", self._monitored())
         sound = self._sound(components)
         faulty = [component for component in components if component not in sound]
         started = self._start(faulty, reporter) if faulty else {}
@@ -161,6 +166,7 @@ class ProcessRuntime:
             self._ports,
             jars["kafka/libs"],
             load_catalogue().max_message_bytes,
+            jars["kafka/agent"][0] if self._metrics else None,
         )
         flink = FlinkFiles(
             FlinkSettings(
@@ -170,12 +176,30 @@ class ProcessRuntime:
                 self._ports,
                 jars["flink/lib"],
                 versions.flink,
+                self._metrics,
             ),
             java,
         )
         self._flink_files = flink
         workers = [TaskManager(flink, number) for number in range(1, self._profile.taskmanagers + 1)]
         return [KafkaBroker(kafka, java), JobManager(flink), *workers]
+
+    def _monitored(self) -> Monitored:
+        """For a Prometheus of the user's own on this machine."""
+
+        def at(*ports: int) -> Addresses:
+            return Addresses(static=tuple(f"127.0.0.1:{port}" for port in ports))
+
+        count, first = self._profile.taskmanagers, self._ports["taskmanager_metrics"]
+        return Monitored(
+            self._environment.name,
+            jobmanagers=at(self._ports["jobmanager_metrics"]),
+            taskmanagers=at(*range(first, first + count)),
+            taskmanagers_expected=count,
+            kafka=at(self._ports["kafka_metrics"]),
+            prometheus=Addresses(),
+            prometheus_url=f"http://127.0.0.1:{PROMETHEUS_PORT}",
+        )
 
     def _names(self) -> list[str]:
         """Names alone, which stopping needs even where Flink's packages are no longer installed."""

@@ -29,6 +29,13 @@ def setup(
     mirror: Annotated[
         str | None, typer.Option(metavar="URL", help="Maven repository to fetch JARs from.")
     ] = None,
+    metrics: Annotated[
+        bool | None,
+        typer.Option(
+            "--metrics/--no-metrics",
+            help="Local: let Prometheus scrape it; Flink then shows metrics on all interfaces. Remembered.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -37,7 +44,8 @@ def setup(
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.setup import plan_setup, set_up
 
-    request = SetupRequest(session.env, profile, _offset(port_offset), skip_kafka, skip_jars, mirror)
+    offset = _offset(port_offset)
+    request = SetupRequest(session.env, profile, offset, skip_kafka, skip_jars, mirror, metrics)
     if dry_run:
         show_plan(plan_setup(request, EnvironmentStore()))
     else:

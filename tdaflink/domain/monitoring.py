@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tdaflink.domain.environment import Environment
 
 FLINK_PORT = 9249
 KAFKA_PORT = 7071
@@ -34,3 +37,14 @@ class Monitored:
     prometheus_url: str = f"http://prometheus:{PROMETHEUS_PORT}"
     webhook: str | None = None
     """Where Alertmanager sends alerts; without one they are shown alone."""
+
+
+def shows_metrics(environment: Environment) -> bool:
+    """Whether a local environment was asked to let Prometheus scrape it."""
+    return environment.details.get("metrics") == "on"
+
+
+def with_metrics(details: Mapping[str, str], wanted: bool) -> dict[str, str]:
+    """The details of an environment that is, or is not, to be scraped."""
+    others = {name: value for name, value in details.items() if name != "metrics"}
+    return {**others, "metrics": "on"} if wanted else others

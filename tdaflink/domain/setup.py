@@ -11,7 +11,7 @@ from tdaflink.domain.environment import Component
 
 @dataclass(frozen=True)
 class SetupRequest:
-    """What was asked for. `port_offset` None means: the remembered one, else 0."""
+    """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before."""
 
     env: str | None = None
     profile: str | None = None
@@ -19,6 +19,7 @@ class SetupRequest:
     skip_kafka: bool = False
     skip_jars: bool = False
     mirror: str | None = None
+    metrics: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, Unreachable, UsageError
 from tdaflink.domain.jars import JarLock
+from tdaflink.domain.monitoring import with_metrics
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
@@ -139,7 +140,8 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
     offset = _offset(request, draft, store, profile, known=saved is not None)
     python = runtime_for(draft, store).python()
-    if saved and (offset, python) == (saved.port_offset, saved.python):
+    details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
+    if saved and (offset, python, details) == (saved.port_offset, saved.python, saved.details):
         return saved
     if saved and _runs(saved, store):
         if offset != saved.port_offset:
@@ -147,8 +149,8 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
                 f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
                 hint=f"tdaflink teardown --env {name} first; its data stays",
             )
-        return saved
-    moved = replace(draft, port_offset=offset, python=python)
+        return replace(saved, details=details)
+    moved = replace(draft, port_offset=offset, python=python, details=details)
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
 
 
