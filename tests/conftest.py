@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 from harness import Cluster, Runner, processes_of, runner
 
 if TYPE_CHECKING:
+    from prometheus_process import Programs, Prometheus
     from registry_process import Registry
     from s3service import S3Service
 
@@ -27,7 +29,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     run = runner(state)
     folder = state / "environments" / "local"
     try:
-        up = run("setup", "--env", "local", "--port-offset", "auto", "-o", "json", timeout=420).json()
+        words = ("setup", "--env", "local", "--port-offset", "auto", "--metrics", "-o", "json")
+        up = run(*words, timeout=420).json()
         yield Cluster("local", up["rest_url"], up["kafka"], state, run)
     finally:
         down = run("teardown", "--env", "local", "--purge", "--yes", timeout=120)
@@ -61,6 +64,32 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
 
     with running_s3(tmp_path_factory.mktemp("s3")) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    """Prometheus and its tools; where they cannot be had the tests are skipped, but in CI they fail."""
+    from containers.debian import Unavailable
+    from prometheus_process import prometheus_programs
+
+    try:
+        return prometheus_programs()
+    except Unavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no Prometheus: {error}")
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    programs: Programs, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes the cluster, by the files that setup wrote."""
+    from prometheus_process import running_prometheus
+
+    config = cluster.folder / "monitoring" / "prometheus"
+    with running_prometheus(programs, config, tmp_path_factory.mktemp("prometheus")) as started:
+        yield started
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

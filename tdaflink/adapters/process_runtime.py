@@ -99,7 +99,9 @@ class ProcessRuntime:
         """Start what is not running, replace what hangs, wait until everything is ready."""
         components = self._components()
         if self._metrics:
-            write_monitoring_files(self._folder / "monitoring", self._monitored())
+            files = self._folder / "monitoring"
+            write_monitoring_files(files, self._monitored())
+            reporter.note(f"for Prometheus: {files / 'prometheus' / 'prometheus.yml'}")
         sound = self._sound(components)
         faulty = [component for component in components if component not in sound]
         started = self._start(faulty, reporter) if faulty else {}

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from tdaflink.adapters.monitoring import monitoring_files, reporter_settings
-from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored
+from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored, with_metrics
 
 COMPOSE = Monitored(
     environment="staging",
@@ -69,3 +69,9 @@ def test_grafana_reads_from_the_environments_prometheus() -> None:
 
 def test_flinks_reporter_listens_where_prometheus_looks() -> None:
     assert reporter_settings()["metrics.reporter.prom.port"] == FLINK_PORT
+
+
+def test_whether_an_environment_is_scraped_is_one_of_its_details() -> None:
+    details = with_metrics({"other": "kept"}, True)
+    assert details == {"other": "kept", "metrics": "on"}
+    assert with_metrics(details, False) == {"other": "kept"}

