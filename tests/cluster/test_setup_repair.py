@@ -41,15 +41,21 @@ def test_a_second_setup_changes_nothing(cluster: Cluster) -> None:
     assert cluster.processes() == before
 
 
-def test_the_cluster_listens_on_the_loopback_interface_alone(cluster: Cluster) -> None:
+def listening(cluster: Cluster) -> dict[str, set[int]]:
+    """Address -> the ports at which the cluster's processes listen there."""
     pids = {process.pid for process in cluster.processes().values()}
-    listening = [
-        connection.laddr.ip.removeprefix("::ffff:")
-        for connection in psutil.net_connections("tcp")
-        if connection.pid in pids and connection.status == psutil.CONN_LISTEN
-    ]
-    assert listening
-    assert set(listening) == {"127.0.0.1"}
+    found: dict[str, set[int]] = {}
+    for connection in psutil.net_connections("tcp"):
+        if connection.pid in pids and connection.status == psutil.CONN_LISTEN:
+            found.setdefault(connection.laddr.ip.removeprefix("::ffff:"), set()).add(connection.laddr.port)
+    return found
+
+
+def test_flinks_metrics_alone_are_reached_from_elsewhere_where_they_are_asked_for(cluster: Cluster) -> None:
+    ports = setup(cluster, "--dry-run")["ports"]
+    places = listening(cluster)
+    assert {ports["rest"], ports["kafka"], ports["kafka_metrics"]} <= places.pop("127.0.0.1")
+    assert places == {"::": {ports["jobmanager_metrics"], ports["taskmanager_metrics"]}}
 
 
 def test_flink_accepts_the_memory_and_checkpoint_settings_of_the_profile(cluster: Cluster) -> None:
@@ -136,7 +142,7 @@ def test_teardown_leaves_no_process_and_no_port_but_the_data(cluster: Cluster) -
 def test_an_interrupted_setup_is_taken_up_again_on_the_same_ports_and_data(cluster: Cluster) -> None:
     identity = Path(cluster.folder / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8")
     call = subprocess.Popen(
-        command_line("setup"),
+        command_line("setup", "--no-metrics"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -157,3 +163,4 @@ def test_an_interrupted_setup_is_taken_up_again_on_the_same_ports_and_data(clust
     assert Path(cluster.folder / "kafka" / "data" / "meta.properties").read_text(encoding="utf-8") == identity
     rows = cluster.run("topics", "list", "-o", "json").json()
     assert {row["state"] for row in rows if row["name"].startswith("tda_")} == {"ok"}
+    assert set(listening(cluster)) == {"127.0.0.1"}
