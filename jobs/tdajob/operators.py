@@ -15,6 +15,7 @@ from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeCon
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from tdajob.meters import Meters
+from tdajob.sampling import stop_sampling
 from tdajob.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         # Here, so that main() on the JobManager loads neither numpy nor an engine.
         from tdajob.answers import Answerer
 
+        stop_sampling()
         self._answerer = Answerer(self._settings)
         self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
@@ -67,6 +69,7 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
     def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - as Flink calls it
         from tdajob.readers import StreamReader
 
+        stop_sampling()
         self._reader = StreamReader(self._settings, self._number)
 
     def flat_map(self, value: Row) -> Iterable[Row]:
@@ -90,6 +93,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
     def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.streams import StreamAnswerer
 
+        stop_sampling()
         self._answerer = StreamAnswerer(self._settings)
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
