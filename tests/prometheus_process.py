@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import yaml
-from containers.debian import unpack_newer
+from containers.debian import require_root, unpack_newer
 
 from tdaflink.adapters.folders import cache_folder, make_folder
 from tdaflink.adapters.local_java import end_of_file
@@ -76,6 +76,16 @@ class Prometheus:
         alerts = httpx.get(f"{self.url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
         return {one["labels"]["alertname"]: one["labels"] for one in alerts if one["state"] == "firing"}
 
+    def wait_for_alert(self, name: str, *, firing: bool = True, seconds: float = 90) -> dict[str, str]:
+        """Until the alert fires, or no longer does; its labels."""
+        for _ in poll(seconds, every=0.5):
+            alerts = self.firing()
+            if (name in alerts) == firing:
+                return alerts.get(name, {})
+        targets = httpx.get(f"{self.url}/api/v1/targets", timeout=10).json()["data"]["activeTargets"]
+        said = [(one["scrapeUrl"], one["health"], one["lastError"]) for one in targets]
+        raise AssertionError(f"{name} {'does not fire' if firing else 'still fires'}: {alerts}, {said}")
+
     def wait_for(self, what: str, expression: str, wanted: float, seconds: float = 60) -> None:
         """Until the expression has the value."""
         value: float | None = None
@@ -88,25 +98,63 @@ class Prometheus:
 
 @contextmanager
 def running_prometheus(programs: Programs, config: Path, folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus with a copy of an environment's files, which looks every second where they say ten."""
+    """A Prometheus with a copy of an environment's files, which looks more often than they say."""
     home = folder / "config"
     shutil.copytree(config, home)
     document: dict[str, Any] = yaml.safe_load((home / "prometheus.yml").read_text(encoding="utf-8"))
-    document["global"].update(scrape_interval="1s", scrape_timeout="1s", evaluation_interval="1s")
+    document["global"].update(scrape_interval="3s", scrape_timeout="3s", evaluation_interval="1s")
     (home / "prometheus.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{chosen.getsockname()[1]}"
-    log = folder / "prometheus.log"
+    address = free_address()
     command = [
         str(programs.folder / "prometheus"), f"--config.file={home / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}",
     ]  # fmt: skip
+    with _running(command, address, folder / "prometheus.log"):
+        yield Prometheus(f"http://{address}")
+
+
+@contextmanager
+def running_alertmanager(programs: Programs, config: Path, address: str, folder: Path) -> Iterator[None]:
+    """An Alertmanager at an address, with an environment's file."""
+    command = [
+        str(programs.folder / "prometheus-alertmanager"), f"--config.file={config}",
+        f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    ]  # fmt: skip
+    with _templates(programs), _running(command, address, folder / "alertmanager.log"):
+        yield
+
+
+@contextmanager
+def _templates(programs: Programs) -> Iterator[None]:
+    """Debian's Alertmanager reads templates where its package would be installed, and nowhere else."""
+    place = Path("/usr/share/prometheus/alertmanager")
+    if place.exists():
+        yield
+        return
+    require_root("running Debian's Alertmanager without installing it")
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(programs.folder.parent / "share" / "prometheus" / "alertmanager")
+    try:
+        yield
+    finally:
+        place.unlink()
+
+
+def free_address() -> str:
+    """An address of this machine at which nothing listens."""
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{chosen.getsockname()[1]}"
+
+
+@contextmanager
+def _running(command: list[str], address: str, log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=ENVIRON, stdout=out, stderr=subprocess.STDOUT)
     try:
         _wait_until_ready(f"http://{address}", process, log)
-        yield Prometheus(f"http://{address}")
+        yield
     finally:
         process.terminate()
         try:
@@ -123,4 +171,4 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
             if httpx.get(f"{url}/-/ready", timeout=5).is_success:
                 return
         time.sleep(0.1)
-    raise AssertionError(f"Prometheus did not come up:\n{end_of_file(log)}")
+    raise AssertionError(f"{log.stem} did not come up:\n{end_of_file(log)}")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import queue
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,17 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import Cluster
-from prometheus_process import Programs, Prometheus, running_prometheus
+from prometheus_process import (
+    Programs,
+    Prometheus,
+    free_address,
+    running_alertmanager,
+    running_prometheus,
+)
 from streaming import Streams, make_streams
 
+from tdaflink.adapters.monitoring import write_monitoring_files
+from tdaflink.domain.monitoring import Addresses, Monitored
 from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
@@ -179,25 +191,70 @@ def has_data(prometheus: Prometheus, query: str, job: str) -> bool:
     return bool(prometheus.query(query.replace("$job", job).replace("$__rate_interval", "1m")))
 
 
-def test_a_computation_that_takes_too_long_is_alerted(
+def test_a_computation_that_takes_too_long_reaches_the_webhook(
     programs: Programs, cluster: Cluster, load: Load, tmp_path: Path
 ) -> None:
     """As shipped, but for the sixty seconds, which no test should wait for: promtool tries them."""
-    files = cluster.folder / "monitoring" / "prometheus"
-    lowered = tmp_path / "lowered"
-    for path in files.rglob("*.yml"):
-        text = path.read_text(encoding="utf-8")
-        place = lowered / path.relative_to(files)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text.replace("tda_computation_time > 60\n", "tda_computation_time > 0.00001\n"))
-    assert (lowered / "rules" / "alerts.yml").read_text() != (files / "rules" / "alerts.yml").read_text()
-    with running_prometheus(programs, lowered, tmp_path) as prometheus:
-        for _ in poll(60, every=0.5):
-            fired = prometheus.firing().get("TDAComputationTimeHigh")
-            if fired is not None:
-                break
-        assert fired is not None
-        assert (fired["job_name"], fired["severity"]) == (load.name, "warning")
+    address = free_address()
+    with webhook() as (url, told):
+        ports = cluster.run("setup", "--dry-run", "-o", "json").json()["ports"]
+        write_monitoring_files(tmp_path, monitored(ports, address, url))
+        alerts = tmp_path / "prometheus" / "rules" / "alerts.yml"
+        shipped = alerts.read_text(encoding="utf-8")
+        assert "tda_computation_time > 60\n" in shipped
+        alerts.write_text(shipped.replace("tda_computation_time > 60\n", "tda_computation_time > 0.00001\n"))
+        config = tmp_path / "alertmanager" / "alertmanager.yml"
+        with (
+            running_alertmanager(programs, config, address, tmp_path),
+            running_prometheus(programs, tmp_path / "prometheus", tmp_path) as prometheus,
+        ):
+            prometheus.wait_for_alert("TDAComputationTimeHigh")
+            sent = told.get(timeout=60)
+    assert sent["receiver"] == "webhook"
+    assert {one["labels"]["alertname"] for one in sent["alerts"]} == {"TDAComputationTimeHigh"}
+    assert {one["status"] for one in sent["alerts"]} == {"firing"}
+    common = sent["commonLabels"]
+    assert (common["environment"], common["job_name"], common["severity"]) == ("trial", load.name, "warning")
+
+
+def monitored(ports: dict[str, int], alertmanager: str, url: str) -> Monitored:
+    def at(purpose: str) -> Addresses:
+        return Addresses(static=(f"127.0.0.1:{ports[purpose]}",))
+
+    return Monitored(
+        "trial",
+        jobmanagers=at("jobmanager_metrics"),
+        taskmanagers=at("taskmanager_metrics"),
+        taskmanagers_expected=1,
+        kafka=at("kafka_metrics"),
+        alertmanager=Addresses(static=(alertmanager,)),
+        webhook=url,
+    )
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+    """A receiver of alerts: its address, and what it is told."""
+    told: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *words: Any) -> None:
+            """Nothing on the test's screen."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/alerts", told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.mark.breaks_cluster
@@ -205,6 +262,6 @@ def test_a_lost_taskmanager_is_alerted_until_it_is_back(cluster: Cluster, promet
     prometheus.wait_for("TaskManagers", 'count(up{job="flink-taskmanager"} == 1)', 1)
     assert "TaskManagerLost" not in prometheus.firing()
     cluster.processes()["taskmanager-1"].kill()
-    assert any("TaskManagerLost" in prometheus.firing() for _ in poll(90, every=0.5))
+    prometheus.wait_for_alert("TaskManagerLost")
     cluster.run("setup", "--env", "local", "-o", "json", timeout=180).json()
-    assert any("TaskManagerLost" not in prometheus.firing() for _ in poll(90, every=0.5))
+    prometheus.wait_for_alert("TaskManagerLost", firing=False)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 
-from tdaflink.adapters.monitoring import monitoring_files, reporter_settings
+from tdaflink.adapters.monitoring import alert_webhook, monitoring_files, reporter_settings
+from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored, with_metrics
 
 COMPOSE = Monitored(
@@ -75,3 +77,20 @@ def test_whether_an_environment_is_scraped_is_one_of_its_details() -> None:
     details = with_metrics({"other": "kept"}, True)
     assert details == {"other": "kept", "metrics": "on"}
     assert with_metrics(details, False) == {"other": "kept"}
+
+
+def test_the_webhook_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TDAFLINK_ALERT_WEBHOOK", raising=False)
+    assert alert_webhook() is None
+    monkeypatch.setenv("TDAFLINK_ALERT_WEBHOOK", "https://alerts.example/secret")
+    assert alert_webhook() == "https://alerts.example/secret"
+
+
+@pytest.mark.parametrize("address", ["alerts.example/secret", "ftp://alerts.example/secret", "https://"])
+def test_a_webhook_that_is_no_address_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("TDAFLINK_ALERT_WEBHOOK", address)
+    with pytest.raises(ConfigError, match="TDAFLINK_ALERT_WEBHOOK is no address") as caught:
+        alert_webhook()
+    assert "secret" not in str(caught.value)
