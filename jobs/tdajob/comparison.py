@@ -121,13 +121,17 @@ def _distance(settings: ComparisonSettings) -> Callable[[FloatArray, FloatArray]
 
 def _basis(query: Query, preprocess: PreprocessSettings) -> bytes:
     """A digest of all that gives a diagram its scale: only diagrams of one basis can be compared."""
+    asked = asdict(preprocess)
+    if preprocess.error is None:
+        # It came later than the first states, which must stay comparable.
+        del asked["error"]
     parts = {
         "algorithm": query.algorithm,
         "params": dict(query.params),
         "max_persistence": query.max_persistence,
         "min_persistence": query.min_persistence,
         "field": query.homology_coeff_field,
-        "preprocess": asdict(preprocess),
+        "preprocess": asked,
     }
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()[:16]
 

@@ -1,4 +1,4 @@
-"""What is done to a window's points before the computation: scaling, then choosing landmarks."""
+"""What is done to a window's points before the computation: scaling, then fewer points with a bound."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tdajob.errors import MessageError
 from tdajob.streamsettings import PreprocessSettings, ScaleSettings
 from tdajob.topology import registry
 from tdajob.topology.geometry import farthest_points, sorted_points
+from tdajob.topology.lattice import lattice_net
 from tdajob.topology.values import ComputationError, FloatArray, Query
 
 
@@ -17,7 +18,7 @@ from tdajob.topology.values import ComputationError, FloatArray, Query
 class Prepared:
     """The points (k, d) to compute with, and by how much fewer points may have changed the diagram.
 
-    `covering_radius` is the greatest distance from a point of the (scaled) window to its nearest landmark.
+    `covering_radius` bounds the Hausdorff distance between the (scaled) window and these points.
     `error_bound` bounds the bottleneck distance to the diagram of all points, in the unit of the bars; to
     be added to the engine's own. Where the filtration is cut, an infinite death counts as the cut.
     """
@@ -34,8 +35,13 @@ class Preprocessor:
         """Raises ComputationError `bad_parameter` where no bound of the landmarks' error is known."""
         self._settings = settings
         self._query = query
-        if settings.landmarks is not None:
+        if settings.landmarks is not None or settings.error is not None:
             _landmark_factor(query, 1)
+
+    @property
+    def makes_nets(self) -> bool:
+        """Whether the points to compute with are nets, which seldom change where windows slide."""
+        return self._settings.error is not None
 
     @property
     def per_window(self) -> bool:
@@ -55,6 +61,8 @@ class Preprocessor:
     def prepare(self, points: FloatArray) -> Prepared:
         """The points (n, d) of a window, in any order, made ready."""
         points = scaled(points, self._settings.scale)
+        if self._settings.error is not None:
+            return self._net(points, self._settings.error)
         if self._settings.landmarks is None or len(points) <= self._settings.landmarks:
             return Prepared(points, 0.0, 0.0)
         points = sorted_points(points)
@@ -62,9 +70,16 @@ class Preprocessor:
         bound = landmark_bound(self._query, points.shape[1], radius)
         return Prepared(points[chosen], radius, bound)
 
+    def _net(self, points: FloatArray, error: float) -> Prepared:
+        dim = points.shape[1]
+        # `landmark_bound` the other way round.
+        radius = (error - self._query.min_persistence / 2) / _landmark_factor(self._query, dim)
+        net, farthest = lattice_net(points, radius)
+        return Prepared(net, farthest, landmark_bound(self._query, dim, farthest))
+
 
 def landmark_bound(query: Query, dim: int, radius: float) -> float:
-    """By how much a diagram may change where points within `radius` of others are left out.
+    """By how much diagrams of points at a Hausdorff distance of up to `radius` may differ.
 
     Points have `dim` coordinates. A bound of the bottleneck distance, in the unit of the bars;
     ComputationError `bad_parameter` for a question that has none.

@@ -35,11 +35,16 @@ class ScaleSettings:
 
 @dataclass(frozen=True)
 class PreprocessSettings:
-    """What is done in this order; `landmarks` is None where all points are kept."""
+    """What is done in this order.
+
+    `landmarks` is how many points are kept, `error` how wrong a net of the points may make the diagram; at
+    most one of them is not None.
+    """
 
     embed: EmbedSettings | None
     scale: ScaleSettings
     landmarks: int | None
+    error: float | None
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ def _preprocess(reader: Reader) -> PreprocessSettings:
         embed=None if embed is None else _embed(embed),
         scale=_scale(reader.inner("scale")),
         landmarks=reader.integer_or_none("landmarks", least=1),
+        error=reader.number_or_none("error"),
     )
     reader.finish()
     return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,14 @@ from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
 from tdajob.topology.engine import Engine
 from tdajob.topology.incremental.caches import MIN_POINTS, IncrementalCaches, applicable
 from tdajob.topology.incremental.machine_code import warm_up
+from tdajob.topology.incremental.nets import KeptNets
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
-from tdajob.windows.values import Firing, WindowInfo, identity
+from tdajob.windows.values import Firing, IntArray, WindowInfo, identity
 
 _log = logging.getLogger(__name__)
+
+_SHARE_OF_NETS = 8
+"""Of the caches' memory nets get one part in so many: they are small beside what a window keeps."""
 
 Answers = tuple[Sequence[Answer], bytes | None]
 """The answers, and what the stream's next diagram is to be compared with (None: as before)."""
@@ -45,7 +50,10 @@ class WindowAnswerer:
         self._comparer = None if compared is None else Comparer(compared, query, settings.stream.preprocess)
         self._engine = Engine(engine_limits(settings.limits))
         limits = engine_limits(settings.limits)
-        self._caches = IncrementalCaches(settings.incremental_bytes, limits, self._engine.compute)
+        of_nets = settings.incremental_bytes // _SHARE_OF_NETS if self._preprocessor.makes_nets else 0
+        self._nets = KeptNets(of_nets)
+        windows = settings.incremental_bytes - of_nets
+        self._caches = IncrementalCaches(windows, limits, self._engine.compute)
         self._memory = memory_meter()
         self._landmarks = 0
         if applicable(query, MIN_POINTS, 1):
@@ -62,10 +70,12 @@ class WindowAnswerer:
     def forget(self, key: str) -> None:
         """Drop what is kept of a stream that is forgotten."""
         self._caches.forget(key)
+        self._nets.forget(key)
 
     def stats(self) -> dict[str, int]:
         """Points that stood for all of their windows; counts and sizes of the incremental computation."""
-        incremental = {f"incremental_{name}": value for name, value in asdict(self._caches.stats).items()}
+        counts = {**asdict(self._caches.stats), "unchanged": self._nets.unchanged}
+        incremental = {f"incremental_{name}": value for name, value in counts.items()}
         return {"landmarks": self._landmarks, **incremental}
 
     def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
@@ -119,18 +129,27 @@ class WindowAnswerer:
             )
 
     def _diagram(self, key: str, firing: Firing) -> Diagram:
-        query = self._question.query
         prepared = self._preprocessor.prepare(firing.coordinates)
         if len(prepared.points) < firing.window.num_points:
             self._landmarks += len(prepared.points)
-        whole = not self._preprocessor.per_window and firing.window.covering_radius == 0.0
-        if whole and applicable(query, len(prepared.points), prepared.points.shape[1]):
-            return self._caches.diagram(key, firing.sequences, prepared.points, query)
-        diagram = self._engine.compute(prepared.points, query)
         left_out = firing.window.covering_radius
-        bound = landmark_bound(query, prepared.points.shape[1], left_out)
+        if self._preprocessor.makes_nets:
+            compute = functools.partial(self._continued, key)
+            diagram = self._nets.diagram(key, prepared.points, compute)
+        elif self._preprocessor.per_window or left_out > 0:
+            diagram = self._engine.compute(prepared.points, self._question.query)
+        else:
+            diagram = self._continued(key, firing.sequences, prepared.points)
+        bound = landmark_bound(self._question.query, prepared.points.shape[1], left_out)
         bound += prepared.error_bound + diagram.error_bound
         return replace(diagram, error_bound=bound)
+
+    def _continued(self, key: str, sequences: IntArray, points: FloatArray) -> Diagram:
+        """The diagram of points that differ little from the last ones of the key, if that is of use."""
+        query = self._question.query
+        if applicable(query, *points.shape):
+            return self._caches.diagram(key, sequences, points, query)
+        return self._engine.compute(points, query)
 
     def _compared(
         self, diagram: Diagram, result_id: str, previous: bytes | None

@@ -250,6 +250,12 @@ class JobConfig(Model):
                 "preprocess.subsample with algorithm witness: no bound of its error is known; use"
                 " algorithm_params.landmarks, or vietoris_rips or alpha"
             )
+        error = None if asked.subsample is None else asked.subsample.error
+        if error is not None and error <= self.min_persistence / 2:
+            raise ValueError(
+                f"preprocess.subsample.error {error:g} is not more than half of min_persistence"
+                f" {self.min_persistence:g}, which alone may make so much: raise the one or lower the other"
+            )
         made = asked.embed.dimension if asked.embed is not None else 0
         if self.algorithm == "alpha" and made > self.max_ambient_dimension:
             raise ValueError(

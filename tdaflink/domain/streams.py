@@ -101,9 +101,21 @@ class Embedding(Model):
 
 
 class Subsample(Model):
-    """Keep `landmarks` farthest points of a window; results carry the bound of the error."""
+    """Fewer points of a window; results carry the bound of the error.
 
-    landmarks: int = Field(ge=1)
+    Either `landmarks` farthest points, or a net so fine that the bound is at most `error`.
+    """
+
+    landmarks: int | None = Field(default=None, ge=1)
+    error: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Subsample:
+        if (self.landmarks is None) == (self.error is None):
+            raise ValueError(
+                "subsample needs one of landmarks (how many points) and error (how wrong diagrams may be)"
+            )
+        return self
 
 
 class Preprocess(Model):

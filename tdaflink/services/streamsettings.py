@@ -23,6 +23,7 @@ def _preprocess(asked: Preprocess) -> dict[str, Any]:
         "embed": None if asked.embed is None else _embed(asked.embed),
         "scale": {"kind": asked.scale, "offset": asked.offset or [], "factor": asked.factor or []},
         "landmarks": None if asked.subsample is None else asked.subsample.landmarks,
+        "error": None if asked.subsample is None else asked.subsample.error,
     }
 
 

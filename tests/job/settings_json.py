@@ -72,6 +72,7 @@ def settings_document(**changes: Any) -> dict[str, Any]:
             "embed": None,
             "scale": {"kind": "none", "offset": [], "factor": []},
             "landmarks": None,
+            "error": None,
         },
         "distance_to_previous": None,
         "features": [],

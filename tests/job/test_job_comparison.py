@@ -18,7 +18,7 @@ from tdajob.topology.distances import bottleneck, wasserstein
 from tdajob.topology.values import Diagram, FloatArray, Query
 
 QUERY = Query("vietoris_rips", 1, None, 0.0, 2, "auto", {})
-PREPROCESS = PreprocessSettings(None, ScaleSettings("none", (), ()), None)
+PREPROCESS = PreprocessSettings(None, ScaleSettings("none", (), ()), None, None)
 BOTTLENECK = ComparisonSettings("bottleneck", None, (0, 1), 0.5, 1000)
 WASSERSTEIN = ComparisonSettings("wasserstein", 1.0, (0, 1), 0.5, 1000)
 FIRST_ID, SECOND_ID, THIRD_ID = (hashlib.sha256(name).hexdigest() for name in (b"1", b"2", b"3"))

@@ -110,6 +110,7 @@ EVERYTHING: dict[str, Any] = {
         "embed": None,
         "scale": {"kind": "fixed", "offset": [0.5, 0.5], "factor": [2.0, 2.0]},
         "landmarks": None,
+        "error": None,
     },
     "distance_to_previous": {
         "metric": "bottleneck",
@@ -152,7 +153,7 @@ def test_what_is_refused_or_was_here_before_moves_no_embedding(jobs: Any) -> Non
     scale = {"kind": "none", "offset": [], "factor": []}
     job = jobs(
         {**NONE},
-        preprocess={"embed": embed, "scale": scale, "landmarks": None},
+        preprocess={"embed": embed, "scale": scale, "landmarks": None, "error": None},
         windows__dedup_ids=5,
     )
     first = job.send([[0.0], [1.0], [2.0]], message_id="a")
@@ -270,3 +271,22 @@ def test_a_sliding_window_is_computed_incrementally_and_equals_a_recomputation(j
     assert stats["incremental_hits"] > 20
     assert stats["incremental_bytes_held"] > 0
     assert anew.answerer.stats()["incremental_hits"] == 0
+
+
+def test_nets_answer_within_the_error_that_was_asked_for_whatever_is_kept(jobs: Any) -> None:
+    scale = {"kind": "none", "offset": [], "factor": []}
+    net = {"embed": None, "scale": scale, "landmarks": None, "error": 0.5}
+    kept = jobs({**COUNT, "size": 60, "slide": 3}, preprocess=net)
+    anew = jobs({**COUNT, "size": 60, "slide": 3}, preprocess=net, incremental_bytes=0)
+    for number in range(60):
+        points = cloud(3, number)
+        assert kept.send(points) == anew.send(points)
+        if number % 9 == 0:
+            anew.fresh()
+    assert kept.answerer.stats()["incremental_unchanged"] > 10
+    assert anew.answerer.stats()["incremental_unchanged"] == 0
+    message = json.dumps({"stream_id": "s", "timestamp": KAFKA_TIME, "points": cloud(3, 0)}).encode()
+    key, content = kept.reader.read(message, 0, 99, KAFKA_TIME)
+    (answer,) = kept.answerer.message(key, content, kept.stores[key], 0)
+    told_of = json.loads(answer.value)["computation_info"]
+    assert (told_of["num_points"], 0 < told_of["error_bound"] <= 0.5) == (60, True)

@@ -9,19 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.spatial.distance import cdist
 from tdajob.embedding import Embedder
 from tdajob.errors import MessageError
 from tdajob.preprocess import Prepared, Preprocessor, scaled
 from tdajob.streamsettings import EmbedSettings, PreprocessSettings, ScaleSettings
-from tdajob.topology.distances import bottleneck
-from tdajob.topology.values import ComputationError, Diagram, FloatArray
-from topology_cases import MakeEngine, circle, computed, query, uniform
+from tdajob.topology.values import ComputationError, FloatArray
+from topology_cases import ROUNDING, MakeEngine, apart, circle, computed, hausdorff, query, uniform
 
 UNSCALED = ScaleSettings("none", (), ())
 MINMAX = ScaleSettings("minmax", (), ())
 ZSCORE = ScaleSettings("zscore", (), ())
-ROUNDING = 1e-9
 
 
 def prepared(
@@ -32,25 +29,9 @@ def prepared(
     min_persistence: float = 0.0,
     **params: object,
 ) -> Prepared:
-    asked = PreprocessSettings(None, scale, landmarks)
+    asked = PreprocessSettings(None, scale, landmarks, None)
     question = query(algorithm, min_persistence=min_persistence, **params)
     return Preprocessor(asked, question).prepare(points)
-
-
-def clamped(diagram: Diagram) -> list[FloatArray]:
-    """Infinite deaths at the cut; without a cut there is but the one of H0, whose birth never moves."""
-    if diagram.cut is None:
-        return [bars[np.isfinite(bars[:, 1])] for bars in diagram.bars]
-    return [np.minimum(bars, diagram.cut) for bars in diagram.bars]
-
-
-def apart(first: Diagram, second: Diagram) -> float:
-    return max(bottleneck(*bars) for bars in zip(clamped(first), clamped(second), strict=True))
-
-
-def hausdorff(first: FloatArray, second: FloatArray) -> float:
-    distances = cdist(first, second)
-    return float(max(distances.min(axis=0).max(), distances.min(axis=1).max()))
 
 
 clouds = arrays(np.float64, st.tuples(st.integers(1, 14), st.just(2)), elements=st.floats(-8, 8, width=16))
@@ -203,14 +184,16 @@ def test_the_order_of_points_does_not_matter(scale: ScaleSettings) -> None:
 @pytest.mark.parametrize(
     ("asked", "per_window"),
     [
-        (PreprocessSettings(None, UNSCALED, None), False),
+        (PreprocessSettings(None, UNSCALED, None, None), False),
         (
-            PreprocessSettings(EmbedSettings(1, 2, 1, None), ScaleSettings("fixed", (0.0,), (2.0,)), None),
+            PreprocessSettings(
+                EmbedSettings(1, 2, 1, None), ScaleSettings("fixed", (0.0,), (2.0,)), None, None
+            ),
             False,
         ),
-        (PreprocessSettings(None, MINMAX, None), True),
-        (PreprocessSettings(None, ZSCORE, None), True),
-        (PreprocessSettings(None, UNSCALED, 5), True),
+        (PreprocessSettings(None, MINMAX, None, None), True),
+        (PreprocessSettings(None, ZSCORE, None, None), True),
+        (PreprocessSettings(None, UNSCALED, 5, None), True),
     ],
 )
 def test_tells_what_depends_on_the_whole_window(asked: PreprocessSettings, per_window: bool) -> None:
@@ -219,7 +202,7 @@ def test_tells_what_depends_on_the_whole_window(asked: PreprocessSettings, per_w
 
 def test_a_fixed_scale_takes_points_of_its_own_dimension_alone() -> None:
     fixed = Preprocessor(
-        PreprocessSettings(None, ScaleSettings("fixed", (0.0, 0.0), (1.0, 1.0)), None), query("alpha")
+        PreprocessSettings(None, ScaleSettings("fixed", (0.0, 0.0), (1.0, 1.0)), None, None), query("alpha")
     )
     fixed.check_coordinates(np.zeros((5, 2)))
     with pytest.raises(MessageError, match=r"3 coordinates.*have 2 numbers") as caught:

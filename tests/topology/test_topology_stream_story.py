@@ -23,7 +23,7 @@ from topology_cases import MakeEngine, query
 
 WINDOW = 120
 EMBED = EmbedSettings(delay=10, dimension=2, stride=1, max_gap_ms=100)
-PREPROCESS = PreprocessSettings(EMBED, ScaleSettings("none", (), ()), 60)
+PREPROCESS = PreprocessSettings(EMBED, ScaleSettings("none", (), ()), 60, None)
 # A turning machine's loop is 1.4 long or more; the landmarks may err by 2 · 0.16.
 ALERTS = ComparisonSettings("bottleneck", None, (1,), 0.4, 1000)
 LOOP = Landscape(1, (0.0, 2.0), "clamp", 21, 1)

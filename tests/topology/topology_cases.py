@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from tdajob.topology import registry
+from tdajob.topology.distances import bottleneck
 from tdajob.topology.engine import Engine
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.parameters import resolved_parameters
@@ -135,3 +137,23 @@ def sorted_bars(bars: Iterable[tuple[float, float]], shortest: float = 1e-9) -> 
     """Bars longer than rounding, sorted."""
     kept = sorted((birth, death) for birth, death in bars if death - birth > shortest)
     return np.array(kept, dtype=np.float64).reshape(-1, 2)
+
+
+ROUNDING = 1e-9
+"""What distances of diagrams are allowed beyond a bound."""
+
+
+def clamped(diagram: Diagram) -> list[FloatArray]:
+    """Infinite deaths at the cut; without a cut there is but the one of H0, whose birth never moves."""
+    if diagram.cut is None:
+        return [bars[np.isfinite(bars[:, 1])] for bars in diagram.bars]
+    return [np.minimum(bars, diagram.cut) for bars in diagram.bars]
+
+
+def apart(first: Diagram, second: Diagram) -> float:
+    return max(bottleneck(*bars) for bars in zip(clamped(first), clamped(second), strict=True))
+
+
+def hausdorff(first: FloatArray, second: FloatArray) -> float:
+    distances = cdist(first, second)
+    return float(max(distances.min(axis=0).max(), distances.min(axis=1).max()))

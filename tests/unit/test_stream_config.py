@@ -80,6 +80,7 @@ def test_the_job_understands_everything_that_can_be_said() -> None:
             embed=EmbedSettings(4, 3, 2, 1500),
             scale=ScaleSettings("fixed", (0.0, -1.0, 2.5), (1.0, 2.0, -3.0)),
             landmarks=50,
+            error=None,
         ),
         comparison=ComparisonSettings("wasserstein", 2.0, (1,), 0.5, 1000),
         features=(
@@ -95,7 +96,7 @@ def test_the_job_understands_everything_that_can_be_said() -> None:
 
 def test_a_config_that_says_nothing_does_nothing() -> None:
     assert understood({}) == StreamSettings(
-        PreprocessSettings(None, ScaleSettings("none", (), ()), None), None, (), "tda_events"
+        PreprocessSettings(None, ScaleSettings("none", (), ()), None, None), None, (), "tda_events"
     )
 
 
@@ -146,6 +147,9 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
             "offset and factor have 1 numbers; embed.dimension makes points of 2 coordinates",
         ),
         ({"subsample": {"landmarks": 0}}, "preprocess.subsample.landmarks = 0"),
+        ({"subsample": {"error": 0}}, "preprocess.subsample.error = 0"),
+        ({"subsample": {}}, "subsample needs one of landmarks (how many points) and error"),
+        ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs one of landmarks"),
     ],
 )
 def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -> None:
@@ -209,6 +213,7 @@ def test_features_must_leave_room_in_a_message() -> None:
     ("values", "words"),
     [
         ({"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}}, "no bound of its error"),
+        ({"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}}, "no bound of its error"),
         (
             {"algorithm": "alpha", "preprocess": {"embed": {"delay": 1, "dimension": 6}}},
             "preprocess.embed.dimension 6 with algorithm alpha is more than max_ambient_dimension 5",
@@ -274,7 +279,7 @@ def test_the_documented_config_is_a_valid_one() -> None:
     document = json.loads(re.findall(r"```json\n(\{.*?)```", text, re.DOTALL)[0])
     settings = understood(document)
     assert settings.preprocess == PreprocessSettings(
-        EmbedSettings(5, 3, 1, 10_000), ScaleSettings("zscore", (), ()), 200
+        EmbedSettings(5, 3, 1, 10_000), ScaleSettings("zscore", (), ()), 200, None
     )
     assert settings.comparison == ComparisonSettings("wasserstein", 2.0, (1,), 0.5, 1000)
     assert settings.features == (Landscape(1, (0.0, 2.0), "clamp", 50, 3),)
