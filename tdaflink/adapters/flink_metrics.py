@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tdaflink.adapters import metric_values
 from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.metric_values import OFFSET, READ, READ_RATE, TDA, Values
 from tdaflink.domain.errors import NotFound
-from tdaflink.domain.snapshot import ClusterState, Computation, JobLoad, Memory, Offsets, VertexLoad
+from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, VertexLoad
 from tdaflink.domain.travelling import TOLD
 
 _NAMES_SECONDS = 10.0  # metrics appear with the first record that they count
@@ -22,14 +24,8 @@ _TIMES = {
     "idle": "idleTimeMsPerSecond",
 }
 _OF_ANY_TASK = {*_TIMES.values(), "numRecordsIn", "numRecordsOut", "currentInputWatermark"}
-_READ = re.compile(r"^Source__[^.]*\.numRecordsOut$")
-_OFFSET = re.compile(
-    r"\.topic\.(?P<topic>.+)\.partition\.(?P<partition>\d+)\.(?P<kind>current|committed)Offset$"
-)
-_TDA = re.compile(r"\.tda_(?!ready$|incremental_|errors_by_code)[a-z0-9_]+$")
 # The shipped job's own clockwork, which reads nothing.
 _HEARTBEAT = "heartbeat-source"
-_NO_WATERMARK = -(2.0**62)
 _MEMORY = {
     "heap_used": "Status.JVM.Memory.Heap.Used",
     "heap_max": "Status.JVM.Memory.Heap.Max",
@@ -37,14 +33,23 @@ _MEMORY = {
     "metaspace_max": "Status.JVM.Memory.Metaspace.Max",
 }
 
-# Of one metric over all subtasks: sum, min, max, avg.
-_Values = Mapping[str, Mapping[str, float]]
+_OF_JOB = (
+    "numRestarts",
+    "numberOfCompletedCheckpoints",
+    "numberOfFailedCheckpoints",
+    "numberOfInProgressCheckpoints",
+    "lastCompletedCheckpointId",
+    "lastCheckpointDuration",
+    "lastCheckpointSize",
+    "lastCheckpointCompletedTimestamp",
+)
 
 
 @dataclass(frozen=True)
 class _Task:
     id: str
     name: str
+    kind: str
     parallelism: int
     names: tuple[str, ...]
 
@@ -98,6 +103,15 @@ class JobLoads:
             },
         )
 
+    def remains(self, job_id: str) -> JobLoad:
+        """What is still known of a job that has ended. Raises `NotFound`."""
+        return JobLoad(
+            taken_at=time.time(),
+            checkpoints=self._cluster.checkpoints(job_id),
+            failures=self._cluster.failures(job_id),
+            parameters=self._job_parameters(job_id),
+        )
+
     def forget_all_but(self, job_ids: Iterable[str]) -> None:
         """Drop what is remembered of jobs that are gone."""
         kept = set(job_ids)
@@ -108,18 +122,24 @@ class JobLoads:
     def _load(self, job_id: str, tasks: Sequence[_Task], more: Mapping[str, Any]) -> JobLoad:
         found = [(task, self._values(job_id, task)) for task in tasks]
         everything = [values for _, values in found]
-        restarts = self._cluster.job_metric(job_id, "numRestarts")
+        counts = self._counts(job_id)
         return JobLoad(
             taken_at=time.time(),
-            restarts=None if restarts is None else int(restarts),
-            records_in=_records_in(everything),
-            computation=_computation(everything),
+            restarts=counts.get("numRestarts"),
+            records_in=metric_values.records_in(everything),
+            records_per_second=metric_values.records_per_second(everything),
+            computation=metric_values.computation(everything),
             vertices=[_vertex(task, values) for task, values in found],
-            positions=_offsets(everything, "current"),
-            committed=_offsets(everything, "committed"),
-            watermark=_watermark(everything),
-            **more,
+            positions=metric_values.offsets(everything, "current"),
+            committed=metric_values.offsets(everything, "committed"),
+            watermark=metric_values.watermark(everything),
+            **{"checkpoints": metric_values.checkpoints(counts), **more},
         )
+
+    def _counts(self, job_id: str) -> Mapping[str, int]:
+        """The job's own metrics, as far as they have a value yet; Flink writes -1 before."""
+        metrics = self._cluster.get(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
+        return {metric["id"]: int(metric["value"]) for metric in metrics if metric["value"].isdigit()}
 
     def _tasks(self, job_id: str) -> Sequence[_Task]:
         known = self._known.get(job_id)
@@ -133,9 +153,10 @@ class JobLoads:
         path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
         names = tuple(str(metric["id"]) for metric in self._cluster.get(path))
         wanted = tuple(name for name in names if _wanted(name))
-        return _Task(vertex["id"], vertex["name"], int(vertex["parallelism"]), wanted)
+        kind = _kind(vertex["name"], names)
+        return _Task(vertex["id"], vertex["name"], kind, int(vertex["parallelism"]), wanted)
 
-    def _values(self, job_id: str, task: _Task) -> _Values:
+    def _values(self, job_id: str, task: _Task) -> Values:
         path = f"/jobs/{job_id}/vertices/{task.id}/subtasks/metrics"
         found: dict[str, Mapping[str, float]] = {}
         for names in _chunks(task.names):
@@ -175,11 +196,9 @@ class JobLoads:
 
 def _wanted(name: str) -> bool:
     # A name that a task does not have empties the whole reply, so nothing is asked for blindly.
-    return (
-        name in _OF_ANY_TASK
-        or any(pattern.search(name) for pattern in (_TDA, _OFFSET))
-        or (_READ.match(name) is not None and _HEARTBEAT not in name)
-    )
+    if name in _OF_ANY_TASK or TDA.search(name) or OFFSET.search(name):
+        return True
+    return _HEARTBEAT not in name and any(pattern.match(name) for pattern in (READ, READ_RATE))
 
 
 def _chunks(names: Sequence[str]) -> Iterator[list[str]]:
@@ -193,78 +212,13 @@ def _chunks(names: Sequence[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _each(everything: Sequence[_Values], pattern: Callable[[str], object], kind: str) -> list[float]:
-    return [
-        values[name][kind]
-        for values in everything
-        for name in values
-        if pattern(name) and kind in values[name]
-    ]
-
-
-def _records_in(everything: Sequence[_Values]) -> int | None:
-    read = _each(everything, _READ.match, "sum")
-    return int(sum(read)) if read else None
-
-
-def _computation(everything: Sequence[_Values]) -> Computation | None:
-    """Counts are added up over tasks and subtasks; of times and bytes the highest counts."""
-
-    def total(name: str) -> int | None:
-        found = _each(everything, lambda full: full.endswith(f".tda_{name}"), "sum")
-        return int(sum(found)) if found else None
-
-    def highest(name: str) -> float | None:
-        return max(_each(everything, lambda full: full.endswith(f".tda_{name}"), "max"), default=None)
-
-    def seconds(name: str) -> float | None:
-        microseconds = highest(f"computation_time{name}_us")
-        return None if microseconds is None else microseconds / 1_000_000
-
-    if not any(_TDA.search(name) for values in everything for name in values):
-        return None
-    memory = highest("memory_usage_bytes")
-    return Computation(
-        last=seconds(""),
-        p50=seconds("_p50"),
-        p95=seconds("_p95"),
-        p99=seconds("_p99"),
-        memory_bytes=None if memory is None else int(memory),
-        answered=total("requests_answered") or 0,
-        windows=total("windows"),
-        points=total("points_processed") or 0,
-        pairs=total("persistence_pairs") or 0,
-        errors=total("errors") or 0,
-        late_points=total("late_points") or 0,
-    )
-
-
-def _offsets(everything: Sequence[_Values], kind: str) -> Offsets:
-    found: dict[str, dict[int, int | None]] = {}
-    for values in everything:
-        for name, value in values.items():
-            match = _OFFSET.search(name)
-            if match and match["kind"] == kind and "max" in value:
-                offset = int(value["max"])
-                # The current offset is that of the last record read, the committed one that of the next.
-                following = None if offset < 0 else offset + (kind == "current")
-                found.setdefault(match["topic"], {})[int(match["partition"])] = following
-    return found
-
-
-def _watermark(everything: Sequence[_Values]) -> int | None:
-    found = _each(everything, lambda name: name == "currentInputWatermark", "min")
-    told = [value for value in found if value > _NO_WATERMARK]
-    return int(min(told)) if told else None
-
-
-def _vertex(task: _Task, values: _Values) -> VertexLoad:
+def _vertex(task: _Task, values: Values) -> VertexLoad:
     records = values.get("numRecordsIn", {})
     average = records.get("avg", 0.0)
     return VertexLoad(
         id=task.id,
         name=task.name,
-        kind=_kind(task),
+        kind=task.kind,
         parallelism=task.parallelism,
         records_in=int(records.get("sum", 0)),
         records_out=int(values.get("numRecordsOut", {}).get("sum", 0)),
@@ -274,12 +228,12 @@ def _vertex(task: _Task, values: _Values) -> VertexLoad:
     )
 
 
-def _kind(task: _Task) -> str:
-    if task.name.startswith("Source"):
+def _kind(vertex_name: str, metrics: Sequence[str]) -> str:
+    if vertex_name.startswith("Source"):
         return "source"
-    if any(_TDA.search(name) for name in task.names):
+    if any(".tda_" in name for name in metrics):
         return "compute"
-    last = task.name.rsplit("->", 1)[-1]
+    last = vertex_name.rsplit("->", 1)[-1]
     if re.search(r"\b(Sink|Writer|Committer|Print)\b", last):
         return "sink"
-    return "parse" if task.name.endswith("-reader") else "other"
+    return "parse" if vertex_name.endswith("-reader") else "other"

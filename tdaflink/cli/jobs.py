@@ -107,16 +107,19 @@ def status(
     session: Session,
     job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.")] = None,
 ) -> None:
-    """Show the cluster, or one job: why it fails, what it does, its checkpoints."""
-    from tdaflink.cli.wiring import cluster_of
-    from tdaflink.display.jobs import show_cluster, show_job
-    from tdaflink.services.jobs import cluster_status, job_status
+    """Show the cluster, or one job: why it fails, what it does, what is wrong with it and what mends that."""
+    from tdaflink.cli.wiring import cluster_of, topics_of
+    from tdaflink.display.jobs import show_cluster
+    from tdaflink.display.status import show_job
+    from tdaflink.services.jobs import cluster_status
+    from tdaflink.services.status import job_status
 
     with cluster_of(session) as (env, cluster):
         if job is None:
             show_cluster(cluster_status(cluster, env.name))
-        else:
-            show_job(job_status(cluster, env.name, job))
+            return
+        with topics_of(session) as kafka:
+            show_job(job_status(cluster, env.name, job, kafka, session.reporter().warn))
 
 
 @command(app, "cancel")

@@ -13,6 +13,7 @@ from tdaflink.adapters.environments import EnvironmentStore
 if TYPE_CHECKING:
     from tdaflink.adapters.flink import FlinkRest
     from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.kafka_watch import TopicWatch
     from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.cli.common import Session
     from tdaflink.domain.environment import Environment
@@ -57,6 +58,17 @@ def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
 
     env = EnvironmentStore().resolve(session.env)
     return env, KafkaClient(env.endpoints.kafka)
+
+
+@contextmanager
+def topics_of(session: Session) -> Iterator[TopicWatch]:
+    """The topics of the environment that the call means, to be looked at."""
+    _, client = kafka_of(session)
+    topics = client.watch()
+    try:
+        yield topics
+    finally:
+        topics.close()
 
 
 def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Callable[[], None]]:

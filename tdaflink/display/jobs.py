@@ -8,10 +8,9 @@ from typing import Any
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
-from tdaflink.domain.failures import own_frames
-from tdaflink.domain.jobs import ClusterStatus, Failure, Job, JobStatus, Submission, SubmissionPlan
+from tdaflink.domain.jobs import ClusterStatus, Job, Submission, SubmissionPlan
 
-_STATE_STYLE = {
+STATE_STYLE = {
     "RUNNING": "green",
     "FAILED": "red",
     "RESTARTING": "yellow",
@@ -42,33 +41,6 @@ def show_cluster(status: ClusterStatus) -> None:
         _print_jobs(status.jobs)
     else:
         out.print("No jobs are running.")
-
-
-def show_job(status: JobStatus) -> None:
-    """`status ID`: the root cause first, then how it runs."""
-    if show_data(status):
-        return
-    out = console.out()
-    _print_failure(status.exceptions, ended=status.state == "FAILED")
-    style = _STATE_STYLE.get(status.state, "")
-    out.print(
-        f"[bold]{status.name}[/bold]  {status.id}  [{style}]{status.state}[/]" if style else status.state
-    )
-    restarts = "no restart" if not status.restarts else f"{status.restarts} restarts"
-    out.print(
-        f"started {status.start_time}, {_duration(status.duration_ms)}, parallelism {status.parallelism}, "
-        f"tasks {status.tasks_running} of {status.tasks_total} running, {restarts}"
-    )
-    if status.checkpoints and status.checkpoints.latest_id is not None:
-        done = status.checkpoints
-        out.print(
-            f"checkpoints: {done.completed} completed, {done.failed} failed; the latest"
-            f" {_duration(done.latest_age_ms or 0)} ago took {_duration(done.latest_duration_ms or 0)},"
-            f" {done.latest_size_bytes} bytes"
-        )
-    else:
-        out.print("checkpoints: none completed yet")
-    _print_vertices(status)
 
 
 def show_submission(done: Submission) -> None:
@@ -119,45 +91,18 @@ def _print_jobs(jobs: Sequence[Job]) -> None:
     table.add_column("PARALLELISM", justify="right")
     table.add_column("TASKS", justify="right")
     for job in jobs:
-        style = _STATE_STYLE.get(job.state, "")
+        style = STATE_STYLE.get(job.state, "")
         started = job.start_time[:19].replace("T", " ")
         tasks = f"{job.tasks_running}/{job.tasks_total}"
         state = f"[{style}]{job.state}[/]" if style else job.state
         table.add_row(
-            job.id[:12], job.name, state, started, _duration(job.duration_ms), str(job.parallelism), tasks
+            job.id[:12], job.name, state, started, duration(job.duration_ms), str(job.parallelism), tasks
         )
     console.out().print(table)
 
 
-def _print_vertices(status: JobStatus) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("TASK", overflow="ellipsis", no_wrap=True, max_width=60)
-    table.add_column("SUBTASKS")
-    table.add_column("IN", justify="right")
-    table.add_column("OUT", justify="right")
-    for vertex in status.vertices:
-        states = ", ".join(f"{count} {state}" for state, count in vertex.subtasks.items())
-        table.add_row(vertex.name, states, str(vertex.records_in), str(vertex.records_out))
-    console.out().print(table)
-
-
-def _print_failure(failures: Sequence[Failure], *, ended: bool) -> None:
-    if not failures:
-        return
-    from rich.text import Text
-
-    newest = failures[0]
-    console.out().print(Text.assemble(("Root cause: ", "bold red"), newest.cause), soft_wrap=True)
-    if newest.traceback:
-        console.out().print(Text(own_frames(newest.traceback)), soft_wrap=True)
-    if console.verbose():
-        console.out().print(Text(newest.text, style="dim"), soft_wrap=True)
-    console.out().print(f"[dim]at {newest.timestamp}{'' if ended else ', the job restarted'}[/dim]\n")
-
-
-def _duration(ms: int) -> str:
+def duration(ms: int) -> str:
+    """Milliseconds in the two greatest units that they have."""
     if ms < 1000:
         return f"{ms} ms"
     seconds = ms // 1000

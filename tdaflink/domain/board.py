@@ -130,7 +130,7 @@ def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None) -
 
 def _taken(line: JobLine, load: JobLoad) -> JobLine:
     samples = _kept((*line.samples, load))
-    rates = _rates(samples[0], load) if len(samples) > 1 else Rates()
+    rates = _rates(samples[0], load) if len(samples) > 1 else Rates(load.records_per_second)
     return replace(
         line,
         load=_filled(load, line.load),
@@ -143,11 +143,10 @@ def _taken(line: JobLine, load: JobLoad) -> JobLine:
 
 def _filled(load: JobLoad, before: JobLoad | None) -> JobLoad:
     """What a mere glance leaves out is as it was at the last look."""
-    if load.checkpoints is not None or before is None:
+    if load.failures is not None or before is None:
         return load
     return replace(
         load,
-        checkpoints=before.checkpoints,
         checkpoint_interval_ms=before.checkpoint_interval_ms,
         failures=before.failures,
         parameters=before.parameters,
@@ -176,6 +175,8 @@ def _rates(first: JobLoad, last: JobLoad) -> Rates:
         return max(0.0, (after - before) / seconds)
 
     records = rate(first.records_in, last.records_in)
+    if seconds < RATE_SECONDS and last.records_per_second is not None:
+        records = last.records_per_second
     if b is None:
         return Rates(records=records)
     # Before the first computation an operator has no counts: they begin at 0.

@@ -13,6 +13,9 @@ _TRACEBACK = re.compile(
 _PRINTED = re.compile(r"^\d{4}-.*\bPythonDriver\b[^-\n]* - (.*)$", re.MULTILINE)
 _DRIVER_WORDS = {"Run python process failed"}
 _FRAME = "  File "
+_CONSUMER_RECORD = re.compile(
+    r"ConsumerRecord\(topic = ([^,]+), partition = (\d+),(?: leaderEpoch = -?\d+,)? offset = (\d+),"
+)
 _MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
 # Where the bundle was unpacked or mounted: of no use to the reader, who knows the file by its name.
 _BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+\.(?:jar|zip)/")
@@ -57,6 +60,12 @@ def root_cause(text: str) -> str:
         return next((line for line in reversed(lines) if not line.startswith("Traceback (")), lines[-1])
     causes = re.findall(r"^Caused by: (.*)$", text, flags=re.MULTILINE)
     return (causes[-1] if causes else text.strip().split("\n", 1)[0]).strip()
+
+
+def record_place(text: str) -> str | None:
+    """The Kafka record that an exception is about, as topic/partition/offset, where its words name one."""
+    found = _CONSUMER_RECORD.search(text)
+    return "/".join(found.groups()) if found else None
 
 
 def signature(text: str) -> str:

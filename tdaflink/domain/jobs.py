@@ -32,7 +32,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Vertex:
-    """One task of a job: how many of its subtasks are in which state, and what went through it."""
+    """One task of a job: how many of its subtasks are in which state, and what went through it.
+
+    `busy`, `backpressured` and `idle` are milliseconds of each second, averages over its subtasks, `busiest`
+    the busiest subtask's; `skew` is the most records that a subtask took over the average.
+    """
 
     id: str
     name: str
@@ -40,6 +44,12 @@ class Vertex:
     subtasks: Mapping[str, int]
     records_in: int
     records_out: int
+    kind: str = "other"
+    busy: float | None = None
+    backpressured: float | None = None
+    idle: float | None = None
+    busiest: float | None = None
+    skew: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,8 @@ class Checkpoints:
 class Failure:
     """An exception that a job met: the Python traceback where there is one, the whole text always.
 
-    Two failures with one `signature` have the same cause, whichever record set it off.
+    Two failures with one `signature` have the same cause, whichever record set it off. `record` is the
+    topic/partition/offset of the Kafka record that did, where the exception names it.
     """
 
     timestamp: str
@@ -68,28 +79,9 @@ class Failure:
     signature: str
     traceback: str | None
     text: str
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """Everything that `status ID` shows; `watermark` and `lag` are null where they cannot be known."""
-
-    id: str
-    name: str
-    state: str
-    start_time: str
-    duration_ms: int
-    parallelism: int
-    tasks_running: int
-    tasks_total: int
-    env: str
-    restarts: int | None
-    vertices: Sequence[Vertex]
-    checkpoints: Checkpoints | None
-    exceptions: Sequence[Failure]
-    parameters: Mapping[str, str]
-    watermark: int | None = None
-    lag: Mapping[str, int] | None = None
+    task: str | None = None
+    taskmanager: str | None = None
+    record: str | None = None
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ class Computation:
 class JobLoad:
     """What a job does now.
 
-    `records_in` counts what its sources have read; `positions` are the next offsets that they will read, and
+    `records_in` counts what its sources have read, `records_per_second` is Flink's average of it over the
+    last minute; `positions` are the next offsets that they will read, and
     `committed` those that its last checkpoint has, null where none is known yet. `watermark` is Flink's own
     in epoch milliseconds, null for jobs that do not use it.
     """
@@ -85,6 +86,7 @@ class JobLoad:
     taken_at: float
     restarts: int | None = None
     records_in: int | None = None
+    records_per_second: float | None = None
     computation: Computation | None = None
     vertices: Sequence[VertexLoad] = ()
     positions: Offsets = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
-from tdaflink.domain.jobs import ClusterStatus, Job, JobStatus, find_job
+from tdaflink.domain.jobs import ClusterStatus, Job, find_job
 from tdaflink.services.control import Control
 
 CANCEL_SECONDS = 60.0
@@ -34,28 +34,6 @@ def cluster_status(cluster: FlinkRest, env: str) -> ClusterStatus:
         slots_total=int(overview["slots-total"]),
         slots_available=int(overview["slots-available"]),
         jobs=cluster.jobs(env, ended=False),
-    )
-
-
-def job_status(cluster: FlinkRest, env: str, reference: str) -> JobStatus:
-    """Everything the cluster tells of one job. Raises `NotFound`."""
-    job = find_job(cluster.jobs(env, ended=True), reference)
-    restarts = cluster.job_metric(job.id, "numRestarts")
-    return JobStatus(
-        id=job.id,
-        name=job.name,
-        state=job.state,
-        start_time=job.start_time,
-        duration_ms=job.duration_ms,
-        parallelism=job.parallelism,
-        tasks_running=job.tasks_running,
-        tasks_total=job.tasks_total,
-        env=env,
-        restarts=None if restarts is None else int(restarts),
-        vertices=cluster.vertices(job.id),
-        checkpoints=cluster.checkpoints(job.id),
-        exceptions=cluster.failures(job.id),
-        parameters=cluster.job_parameters(job.id),
     )
 
 

@@ -75,6 +75,7 @@ class SnapshotReader:
         self._loads = JobLoads(sources.cluster)
         self._seen: dict[str, JobLoad] = {}
         self._parallelism: Mapping[str, int] = {}
+        self._ended: set[str] = set()
         self._results = _Results()
         self._silent_until: dict[Source, float] = {}
         self._problems: dict[Source, str] = {}
@@ -135,21 +136,23 @@ class SnapshotReader:
         others = [i for i in focus.visible if i in present and i != chosen and not self._settled(present[i])]
         others.sort(key=lambda job_id: self._seen[job_id].taken_at if job_id in self._seen else 0.0)
         if chosen in present and not self._settled(present[chosen]):
-            self._look(chosen, self._loads.look)
+            self._look(present[chosen], self._loads.look)
         for job_id in others[:GLANCES]:
             in_trouble = present[job_id].state != "RUNNING"
-            self._look(job_id, self._loads.look if in_trouble else self._loads.glance)
+            self._look(present[job_id], self._loads.look if in_trouble else self._loads.glance)
         return jobs
 
     def _settled(self, job: Job) -> bool:
         """Whether nothing new can be read of a job."""
-        return job.ended and job.id in self._seen
+        return job.id in self._ended
 
-    def _look(self, job_id: str, read: Callable[[str], JobLoad]) -> None:
+    def _look(self, job: Job, read: Callable[[str], JobLoad]) -> None:
         try:
-            self._seen[job_id] = read(job_id)
+            self._seen[job.id] = self._loads.remains(job.id) if job.ended else read(job.id)
+            if job.ended:
+                self._ended.add(job.id)
         except NotFound:
-            self._seen.pop(job_id, None)
+            self._seen.pop(job.id, None)
 
     def _newest(self, kafka: TopicWatch, focus: Focus) -> Newest | None:
         kept = self._results
@@ -167,7 +170,7 @@ class SnapshotReader:
     def _take(self, records: Sequence[Record], stream: str | None) -> None:
         kept = self._results
         found = None
-        for record in sorted(records, key=lambda record: -record.timestamp_ms):
+        for record in sorted(records, key=lambda record: (record.timestamp_ms, record.offset), reverse=True):
             key = (record.key or b"").decode("utf-8", "replace")
             if record.topic != RESULTS_TOPIC and key and key not in kept.streams:
                 kept.streams = [key, *kept.streams][:_STREAMS_KEPT]

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from tdaflink.display.barcode import UNICODE, Glyphs
-from tdaflink.display.watch import panels, words
+from tdaflink.display.watch import jobpanel, panels, words
 from tdaflink.display.watch.view import View, shown, window
 from tdaflink.domain.board import Board, JobLine
 
@@ -123,14 +123,14 @@ def _body(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
         return _overview(board, view, line, size, glyphs)
     if view.screen == "exceptions":
         title = f"Exceptions of {line.job.name} {line.job.id[:12]}"
-        return _scrolled(title, panels.exception_lines(line, size.width), view, size)
+        return _scrolled(title, jobpanel.exception_lines(line, size.width), view, size)
     return _scrolled("", _whole_job(line, board, size.width), view, size)
 
 
 def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
-    lines = panels.job_lines(line, board, width)
+    lines = jobpanel.job_lines(line, board, width)
     if line.load is not None and line.load.vertices:
-        lines += [Text(""), *panels.vertex_lines(line.load.vertices, width)]
+        lines += [Text(""), *jobpanel.vertex_lines(line.load.vertices, width)]
     return lines
 
 
@@ -159,7 +159,7 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
     room = size.height - len(lines)
     if size.width >= panels.WIDE:
         return [*lines, *_beside(board, view, line, Size(size.width, room), glyphs)]
-    told = panels.job_lines(line, board, size.width)
+    told = jobpanel.job_lines(line, board, size.width)
     rest = room - len(told) - 1
     picture = panels.barcode_lines(board, view.stream, size.width, rest, glyphs) if rest > 0 else []
     return [*lines, *told, *([Text(""), *picture] if picture else [])]
@@ -189,7 +189,7 @@ def _hidden(number: int) -> str:
 def _beside(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
     """The chosen job at the left, the newest barcode at the right, the tasks below where there is room."""
     left, right = size.width * 11 // 20, size.width - size.width * 11 // 20 - 3
-    told = panels.job_lines(line, board, left)
+    told = jobpanel.job_lines(line, board, left)
     picture = panels.barcode_lines(board, view.stream, right, max(8, min(size.height, 20)), glyphs)
     lines = []
     for index in range(max(len(told), len(picture))):
@@ -199,5 +199,5 @@ def _beside(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs)
         lines.append(own.append("   ").append_text(other))
     vertices = line.load.vertices if line.load is not None else ()
     if vertices and size.height - len(lines) > len(vertices) + 2:
-        lines += [Text(""), *panels.vertex_lines(vertices, size.width)]
+        lines += [Text(""), *jobpanel.vertex_lines(vertices, size.width)]
     return lines

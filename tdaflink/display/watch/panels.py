@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from rich.text import Text
 
 from tdaflink.display.barcode import Glyphs, barcode, barcode_text
+from tdaflink.display.jobs import STATE_STYLE
 from tdaflink.display.watch import words
 from tdaflink.display.watch.words import Column, row
 from tdaflink.domain.board import Board, JobLine, Stale
-from tdaflink.domain.failures import own_frames
-from tdaflink.domain.findings import Finding, memory_share
-from tdaflink.domain.snapshot import ClusterState, JobLoad, TopicLag, VertexLoad
-from tdaflink.domain.travelling import outputs_of, slide_of
+from tdaflink.domain.findings import memory_share
+from tdaflink.domain.snapshot import ClusterState
 
 WIDE = 120
-STATE_STYLES = {
-    "RUNNING": "green",
-    "FAILED": "bold red",
-    "FAILING": "bold red",
-    "RESTARTING": "bold yellow",
-    "CANCELED": "dim",
-    "FINISHED": "dim",
-}
 _NAMES = {"flink": "Flink", "kafka": "Kafka", "prometheus": "Prometheus", "logs": "The log"}
 
 
@@ -127,7 +116,7 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
     spark = 8 if not wide else 24
     cells: list[str | Text] = [
         ">" if chosen else " ",
-        Text(line.job.state, style=STATE_STYLES.get(line.job.state, "")),
+        Text(line.job.state, style=STATE_STYLE.get(line.job.state, "")),
         line.job.name,
         words.age(line.job.duration_ms / 1000),
         words.rate(rates.records),
@@ -151,158 +140,6 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
 def _checkpoint_age(line: JobLine) -> str:
     done = line.load.checkpoints if line.load is not None else None
     return words.age(done.latest_age_ms / 1000) if done and done.latest_age_ms is not None else words.UNKNOWN
-
-
-def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
-    """A job in some lines: its root cause, what is wrong, and how it does."""
-    job, load = line.job, line.load
-    state = Text(job.state, style=STATE_STYLES.get(job.state, ""))
-    restarts = "" if load is None or load.restarts is None else f"  {_restarts(load.restarts)}"
-    head = Text.assemble(
-        (job.name, "bold"),
-        f"  {job.id[:12]}  ",
-        state,
-        f"  parallelism {job.parallelism}  tasks {job.tasks_running}/{job.tasks_total}{restarts}",
-    )
-    if load is None:
-        return [head, Text("no data yet", style="dim")]
-    lines = [head]
-    if line.cause is not None and (job.state != "RUNNING" or load.restarts):
-        lines += words.wrapped(f"Root cause: {line.cause}", width, rest="  ", style="red")[:2]
-    lines += [
-        *_computation_lines(line, load, width),
-        *_lag_lines(line.lag, width),
-        *_event_time(load, board),
-        _checkpoint_line(load),
-    ]
-    return [*lines, *finding_lines(line.findings, width)]
-
-
-def _restarts(number: int) -> str:
-    return "no restart" if number == 0 else f"{number} restart{'' if number == 1 else 's'}"
-
-
-def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
-    done = load.computation
-    if done is None:
-        return []
-    if done.p50 is None:
-        return [Text("computation  no data yet: nothing has been computed since the job started")]
-    slide = slide_of(load.parameters)
-    slow = slide is not None and slide.seconds is not None and (done.p95 or 0) > slide.seconds
-    text = Text("computation  ")
-    text.append(
-        f"p50 {words.seconds(done.p50)}  p95 {words.seconds(done.p95)}  p99 {words.seconds(done.p99)}",
-        style="bold red" if slow else "",
-    )
-    if slide is not None:
-        text.append(f"  a window every {slide}")
-    more = (
-        f"  pairs/s {words.rate(line.rates.pairs)}  {words.count(done.answered)} answered"
-        f"  {words.count(done.errors)} refused"
-    )
-    if text.cell_len + len(more) <= width:
-        return [text.append(more)]
-    return [text, Text(" " * 11 + more)]
-
-
-def _lag_lines(lag: Mapping[str, TopicLag] | None, width: int) -> list[Text]:
-    if not lag:
-        return []
-    told = [
-        f"{topic} {words.count(seen.lag)}"
-        + (f" ({words.count(seen.committed_lag)} uncommitted)" if seen.committed_lag else "")
-        for topic, seen in lag.items()
-    ]
-    return words.wrapped("  ".join(told), width, first="lag          ", rest=" " * 13)
-
-
-def _event_time(load: JobLoad, board: Board) -> list[Text]:
-    """How far event time has come: Flink's watermark, or the end of the newest window."""
-    if load.watermark is not None:
-        moment = load.watermark / 1000
-        told = (
-            f"watermark    {words.clock(moment)} UTC, {words.age(board.taken_at - moment)} behind the clock"
-        )
-        return [Text(told)]
-    newest = board.newest
-    if newest is None or newest.event_time is None or newest.topic not in outputs_of(load.parameters):
-        return []
-    end = words.moment_of(newest.event_time)
-    if end is None:
-        return []
-    behind = f"{words.age(board.taken_at - end)} behind the clock"
-    return [Text(f"event time   {words.clock(end)} UTC, {behind} (the newest window, of {newest.stream})")]
-
-
-def _checkpoint_line(load: JobLoad) -> Text:
-    done = load.checkpoints
-    every = f", every {load.checkpoint_interval_ms / 1000:g} s" if load.checkpoint_interval_ms else ""
-    if done is None or done.latest_id is None:
-        return Text(f"checkpoint   none completed yet{every}")
-    return Text(
-        f"checkpoint   {words.age((done.latest_age_ms or 0) / 1000)} ago,"
-        f" took {words.seconds((done.latest_duration_ms or 0) / 1000)},"
-        f" {words.size(done.latest_size_bytes)}; {done.completed} done, {done.failed} failed{every}"
-    )
-
-
-def finding_lines(found: Sequence[Finding], width: int) -> list[Text]:
-    """Each finding with what to do about it."""
-    lines: list[Text] = []
-    for one in found:
-        style = "bold red" if one.severity == "error" else "yellow"
-        lines += words.wrapped(one.text, width, first="! ", rest="  ", style=style)
-        lines += words.wrapped(f"{one.advice}: {one.command}", width, first="  > ", rest="    ")
-    return lines
-
-
-def vertex_lines(vertices: Sequence[VertexLoad], width: int) -> list[Text]:
-    """Where the time goes, task by task."""
-    columns = [
-        Column("TASK", 0),
-        Column("KIND", 8),
-        Column("SUBTASKS", 8, right=True),
-        Column("BUSY", 5, right=True),
-        Column("HELD UP", 7, right=True),
-        Column("IDLE", 5, right=True),
-        Column("SKEW", 5, right=True),
-        Column("IN", 7, right=True),
-        Column("OUT", 7, right=True),
-    ]
-    lines = [row(columns, [column.heading for column in columns], width, style="bold")]
-    for vertex in vertices:
-        cells = [
-            vertex.name.removeprefix("Source: "),
-            vertex.kind,
-            str(vertex.parallelism),
-            _per_mille(vertex.busiest),
-            _per_mille(vertex.backpressured),
-            _per_mille(vertex.idle),
-            words.UNKNOWN if vertex.skew is None else f"{vertex.skew:.1f}x",
-            words.count(vertex.records_in),
-            words.count(vertex.records_out),
-        ]
-        lines.append(row(columns, cells, width, style="bold red" if (vertex.busiest or 0) >= 900 else ""))
-    return lines
-
-
-def _per_mille(value: float | None) -> str:
-    return words.UNKNOWN if value is None else f"{value / 10:.0f} %"
-
-
-def exception_lines(line: JobLine, width: int) -> list[Text]:
-    """The exceptions that Flink remembers of a job, newest first, the Python traceback where there is one."""
-    failures = line.load.failures if line.load is not None else None
-    if not failures:
-        return [Text("Flink remembers no exception of this job.")]
-    lines: list[Text] = []
-    for failure in failures:
-        lines += words.wrapped(f"{failure.timestamp}  {failure.cause}", width, rest="  ", style="bold red")
-        told = own_frames(failure.traceback) if failure.traceback else failure.text
-        lines += [Text(text, no_wrap=True) for text in told.splitlines()]
-        lines.append(Text(""))
-    return lines
 
 
 def log_lines(board: Board) -> list[Text]:

@@ -111,6 +111,11 @@ def clock(moment: float) -> str:
     return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%H:%M:%S")
 
 
+def day_and_clock(moment: float) -> str:
+    """Date and time of day in UTC."""
+    return datetime.fromtimestamp(moment, tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def moment_of(text: str) -> float | None:
     """An ISO-8601 time as epoch seconds."""
     try:

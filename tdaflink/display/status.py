@@ -1,0 +1,105 @@
+"""`status ID`: the root cause first, then what is wrong and what mends it, then how the job does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.display.jobs import STATE_STYLE, duration
+from tdaflink.domain.failures import own_frames
+from tdaflink.domain.jobs import Checkpoints, Failure
+from tdaflink.domain.status import JobStatus
+from tdaflink.domain.travelling import slide_of
+
+
+def show_job(status: JobStatus) -> None:
+    """The status of one job."""
+    if show_data(status):
+        return
+    from tdaflink.display.watch.jobpanel import finding_lines, vertex_lines
+
+    out = console.out()
+    _print_failure(status.exceptions, ended=status.state == "FAILED")
+    style = STATE_STYLE.get(status.state, "")
+    state = f"[{style}]{status.state}[/]" if style else status.state
+    out.print(f"[bold]{status.name}[/bold]  {status.id}  {state}")
+    restarts = "" if status.restarts is None else f", {_restarts(status.restarts)}"
+    out.print(
+        f"started {status.start_time}, {duration(status.duration_ms)}, parallelism {status.parallelism}, "
+        f"tasks {status.tasks_running} of {status.tasks_total} running{restarts}"
+    )
+    for line in (_checkpoints(status.checkpoints), *_computation(status), *_progress(status)):
+        out.print(line, markup=False)
+    for found in finding_lines(status.findings, out.width):
+        out.print(found)
+    out.print()
+    for row in vertex_lines(status.vertices, out.width):
+        out.print(row)
+
+
+def _restarts(number: int) -> str:
+    return "no restart" if number == 0 else f"{number} restart{'' if number == 1 else 's'}"
+
+
+def _checkpoints(done: Checkpoints | None) -> str:
+    if done is None or done.latest_id is None:
+        return "checkpoints: none completed yet"
+    return (
+        f"checkpoints: {done.completed} completed, {done.failed} failed; the latest"
+        f" {duration(done.latest_age_ms or 0)} ago took {duration(done.latest_duration_ms or 0)},"
+        f" {done.latest_size_bytes} bytes"
+    )
+
+
+def _computation(status: JobStatus) -> list[str]:
+    from tdaflink.display.watch import words
+
+    done = status.computation
+    if done is None:
+        return []
+    if done.p50 is None:
+        return ["computation: no data yet, nothing has been computed since the job started"]
+    slide = slide_of(status.parameters)
+    every = f", a window every {slide}" if slide is not None else ""
+    return [
+        f"computation: p50 {words.seconds(done.p50)}, p95 {words.seconds(done.p95)},"
+        f" p99 {words.seconds(done.p99)}{every}; {done.answered} answered, {done.pairs} pairs,"
+        f" {done.errors} refused"
+    ]
+
+
+def _progress(status: JobStatus) -> list[str]:
+    """Lag and event time, where they are known."""
+    from tdaflink.display.watch import words
+
+    lines = []
+    if status.lag:
+        committed = status.committed_lag or {}
+        told = [
+            f"{topic} {lag}" + (f" ({committed[topic]} uncommitted)" if committed.get(topic) else "")
+            for topic, lag in status.lag.items()
+        ]
+        lines.append(f"lag: {', '.join(told)}; reads {words.rate(status.records_per_second)} records/s")
+    if status.watermark is not None:
+        lines.append(f"event time: {words.day_and_clock(status.watermark / 1000)}")
+    return lines
+
+
+def _print_failure(failures: Sequence[Failure], *, ended: bool) -> None:
+    if not failures:
+        return
+    from rich.text import Text
+
+    from tdaflink.display.watch.jobpanel import failure_place
+
+    newest = failures[0]
+    out = console.out()
+    out.print(Text.assemble(("Root cause: ", "bold red"), newest.cause), soft_wrap=True)
+    if newest.traceback:
+        out.print(Text(own_frames(newest.traceback)), soft_wrap=True)
+    if console.verbose():
+        out.print(Text(newest.text, style="dim"), soft_wrap=True)
+    after = "" if ended else ", the job restarted"
+    out.print(Text(f"at {newest.timestamp} {failure_place(newest)}{after}", style="dim"), soft_wrap=True)
+    out.print()

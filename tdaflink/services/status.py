@@ -1,0 +1,128 @@
+"""One job looked at closely: what it does, why it fails, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.flink_metrics import JobLoads
+from tdaflink.adapters.kafka_watch import TopicWatch
+from tdaflink.domain.errors import NotFound, TdaflinkError
+from tdaflink.domain.findings import findings
+from tdaflink.domain.jobs import Job, Vertex, find_job
+from tdaflink.domain.snapshot import JobLoad, TopicLag
+from tdaflink.domain.status import JobStatus
+from tdaflink.domain.travelling import outputs_of
+from tdaflink.services.lag import job_lag
+
+_NEWEST = 3  # records at the end of each partition: a transaction's marker may be one
+
+
+@dataclass(frozen=True)
+class _FromKafka:
+    lag: Mapping[str, TopicLag] | None = None
+    newest_window_ms: int | None = None
+
+
+def job_status(
+    cluster: FlinkRest, env: str, reference: str, kafka: TopicWatch | None, warn: Callable[[str], None]
+) -> JobStatus:
+    """Everything that Flink and Kafka tell of one job. Raises `NotFound`.
+
+    A Kafka that does not answer is a warning: the job's status matters most when something else is down.
+    """
+    job = find_job(cluster.jobs(env, ended=True), reference)
+    loads = JobLoads(cluster)
+    load = _load(loads, job)
+    found = _FromKafka()
+    if kafka is not None and not job.ended:
+        try:
+            found = _ask_kafka(kafka, load)
+        except TdaflinkError as error:
+            warn(f"{error.message}: lag and event time are not known")
+    return JobStatus(
+        id=job.id,
+        name=job.name,
+        state=job.state,
+        start_time=job.start_time,
+        duration_ms=job.duration_ms,
+        parallelism=job.parallelism,
+        tasks_running=job.tasks_running,
+        tasks_total=job.tasks_total,
+        env=env,
+        restarts=load.restarts,
+        vertices=_with_load(cluster.vertices(job.id), load),
+        checkpoints=load.checkpoints,
+        exceptions=load.failures or (),
+        parameters=cluster.job_parameters(job.id),
+        watermark=load.watermark if load.watermark is not None else found.newest_window_ms,
+        lag=_numbers(found.lag, "lag"),
+        committed_lag=_numbers(found.lag, "committed_lag"),
+        records_per_second=load.records_per_second,
+        computation=load.computation,
+        findings=findings(job, load, found.lag, load.records_per_second, loads.cluster_state()),
+    )
+
+
+def _load(loads: JobLoads, job: Job) -> JobLoad:
+    if not job.ended:
+        with suppress(NotFound):  # it may end between the listing and this
+            return loads.look(job.id)
+    return loads.remains(job.id)
+
+
+def _ask_kafka(kafka: TopicWatch, load: JobLoad) -> _FromKafka:
+    places = {(topic, number) for topic, numbers in load.positions.items() for number in numbers}
+    outputs = kafka.partitions(outputs_of(load.parameters))
+    ends = kafka.ends({*places, *outputs})
+    lag = job_lag(load, ends, kafka) if places else None
+    times = []
+    for record in kafka.newest({place: ends[place] for place in outputs if place in ends}, _NEWEST):
+        moment = _window_end(record.value)
+        if moment is not None:
+            times.append(moment)
+    return _FromKafka(lag, max(times, default=None))
+
+
+def _window_end(value: bytes | None) -> int | None:
+    """The end of a result's window in epoch milliseconds; None of a result without one."""
+    try:
+        window = json.loads(value or b"").get("window") or {}
+        text = window.get("end") or window.get("last_event")
+        return (
+            None
+            if text is None
+            else int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+        )
+    except (ValueError, AttributeError, TypeError):
+        return None  # other programs may write there, too
+
+
+def _with_load(vertices: Sequence[Vertex], load: JobLoad) -> list[Vertex]:
+    """The tasks with what Flink measures of each."""
+    loads = {vertex.id: vertex for vertex in load.vertices}
+    merged = []
+    for vertex in vertices:
+        seen = loads.get(vertex.id)
+        if seen is not None:
+            vertex = replace(
+                vertex,
+                records_in=seen.records_in,
+                records_out=seen.records_out,
+                kind=seen.kind,
+                busy=seen.busy,
+                backpressured=seen.backpressured,
+                idle=seen.idle,
+                busiest=seen.busiest,
+                skew=seen.skew,
+            )
+        merged.append(vertex)
+    return merged
+
+
+def _numbers(lag: Mapping[str, TopicLag] | None, field: str) -> dict[str, int] | None:
+    return None if lag is None else {topic: getattr(seen, field) for topic, seen in lag.items()}
