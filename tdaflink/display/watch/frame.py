@@ -157,7 +157,7 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
         return lines
     lines.append(Text(""))
     room = size.height - len(lines)
-    if size.width >= panels.WIDE:
+    if size.width >= panels.WIDEST:
         return [*lines, *_beside(board, view, line, Size(size.width, room), glyphs)]
     told = jobpanel.job_lines(line, board, size.width)
     rest = room - len(told) - 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.text import Text
 
 from tdaflink.display.barcode import Glyphs, barcode, barcode_text
@@ -13,6 +15,27 @@ from tdaflink.domain.findings import memory_share
 from tdaflink.domain.snapshot import ClusterState
 
 WIDE = 120
+WIDEST = 160
+_SPARK, _LONG_SPARK = 8, 24
+_SPARK_COLUMN = Column("", _SPARK)
+# The columns of the list of jobs, each with the width of the screen from which on it is shown.
+_COLUMNS = (
+    (Column("", 1), 0),
+    (Column("STATE", 10), 0),
+    (Column("NAME", 0), 0),
+    (Column("FOR", 6, right=True), 0),
+    (Column("REC/S", 6, right=True), 0),
+    (_SPARK_COLUMN, 0),
+    (Column("WIN/S", 6, right=True), 0),
+    (_SPARK_COLUMN, WIDEST),
+    (Column("P50", 7, right=True), WIDE),
+    (Column("P95", 7, right=True), 0),
+    (Column("P99", 7, right=True), WIDE),
+    (Column("PAIRS/S", 7, right=True), WIDE),
+    (Column("LAG", 6, right=True), 0),
+    (Column("CKPT", 6, right=True), 0),
+    (Column("RESTARTS", 8, right=True), WIDE),
+)
 _NAMES = {"flink": "Flink", "kafka": "Kafka", "prometheus": "Prometheus", "logs": "The log"}
 
 
@@ -88,32 +111,18 @@ def alert_lines(board: Board, width: int, most: int) -> list[Text]:
 
 def job_columns(width: int) -> list[Column]:
     """The columns of the list of jobs, as many as the width holds."""
-    spark = 8 if width < WIDE else 24
-    columns = [
-        Column("", 1),
-        Column("STATE", 10),
-        Column("NAME", 0),
-        Column("FOR", 6, right=True),
-        Column("REC/S", 6, right=True),
-        Column("", spark),
-        Column("WIN/S", 6, right=True),
-    ]
-    if width >= WIDE:
-        columns += [Column("", spark), Column("P50", 7, right=True)]
-    columns.append(Column("P95", 7, right=True))
-    if width >= WIDE:
-        columns += [Column("P99", 7, right=True), Column("PAIRS/S", 7, right=True)]
-    columns += [Column("LAG", 6, right=True), Column("CKPT", 6, right=True)]
-    if width >= WIDE:
-        columns.append(Column("RESTARTS", 8, right=True))
-    return columns
+    columns = [column for column, least in _COLUMNS if width >= least]
+    if width < WIDEST:
+        return columns
+    return [replace(column, width=_LONG_SPARK) if column == _SPARK_COLUMN else column for column in columns]
 
 
 def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
     """One job of the list."""
-    wide, load, rates = width >= WIDE, line.load, line.rates
+    load, rates = line.load, line.rates
     computation = load.computation if load is not None else None
-    spark = 8 if not wide else 24
+    spark = _SPARK if width < WIDEST else _LONG_SPARK
+    restarts = load.restarts if load is not None else None
     cells: list[str | Text] = [
         ">" if chosen else " ",
         Text(line.job.state, style=STATE_STYLE.get(line.job.state, "")),
@@ -122,19 +131,17 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
         words.rate(rates.records),
         Text(words.sparkline(line.records, spark, unicode=unicode), style="cyan"),
         words.rate(rates.windows),
+        Text(words.sparkline(line.windows, spark, unicode=unicode), style="cyan"),
+        words.seconds(computation.p50 if computation else None),
+        words.seconds(computation.p95 if computation else None),
+        words.seconds(computation.p99 if computation else None),
+        words.rate(rates.pairs),
+        words.count(line.total_lag),
+        _checkpoint_age(line),
+        words.UNKNOWN if restarts is None else str(restarts),
     ]
-    if wide:
-        cells += [
-            Text(words.sparkline(line.windows, spark, unicode=unicode), style="cyan"),
-            words.seconds(computation.p50 if computation else None),
-        ]
-    cells.append(words.seconds(computation.p95 if computation else None))
-    if wide:
-        cells += [words.seconds(computation.p99 if computation else None), words.rate(rates.pairs)]
-    cells += [words.count(line.total_lag), _checkpoint_age(line)]
-    if wide:
-        cells.append(words.UNKNOWN if load is None or load.restarts is None else str(load.restarts))
-    return row(job_columns(width), cells, width, style="bold" if chosen else "")
+    kept = [cell for cell, (_, least) in zip(cells, _COLUMNS, strict=True) if width >= least]
+    return row(job_columns(width), kept, width, style="bold" if chosen else "")
 
 
 def _checkpoint_age(line: JobLine) -> str:
