@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.profiles import read_yaml
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.monitoring import Addresses, Monitored
@@ -71,13 +71,22 @@ def kafka_exporter_config() -> Path:
 
 
 def write_monitoring_files(folder: Path, monitored: Monitored) -> None:
-    """Write an environment's files below `folder`; those that are no longer wanted go."""
+    """Write an environment's files below `folder`; those that are no longer wanted go.
+
+    Containers read them as other users, so they may be read by all; `folder` itself is its owner's alone,
+    since alertmanager.yml may hold a secret.
+    """
     wanted = monitoring_files(monitored)
+    make_folder(folder).chmod(0o700)
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         if str(path.relative_to(folder)) not in wanted:
             path.unlink()
     for name, text in wanted.items():
         write_atomically(folder / name, text)
+        (folder / name).chmod(0o644)
+        for parent in (folder / name).relative_to(folder).parents:
+            if parent.name:
+                (folder / parent).chmod(0o755)
 
 
 def _prometheus(monitored: Monitored) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tdaflink.adapters.monitoring import alert_webhook, monitoring_files, reporter_settings
+from tdaflink.adapters.monitoring import (
+    alert_webhook,
+    monitoring_files,
+    reporter_settings,
+    write_monitoring_files,
+)
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored, with_metrics
 
@@ -94,3 +100,16 @@ def test_a_webhook_that_is_no_address_is_refused_without_being_shown(
     with pytest.raises(ConfigError, match="TDAFLINK_ALERT_WEBHOOK is no address") as caught:
         alert_webhook()
     assert "secret" not in str(caught.value)
+
+
+def test_containers_may_read_the_files_and_other_people_of_the_machine_may_not(tmp_path: Path) -> None:
+    folder = tmp_path / "monitoring"
+    write_monitoring_files(folder, COMPOSE)
+    (folder / "prometheus" / "rules" / "old.yml").write_text("no longer wanted")
+    write_monitoring_files(folder, COMPOSE)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    below = list(folder.rglob("*"))
+    assert {path.stat().st_mode & 0o777 for path in below if path.is_file()} == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in below if path.is_dir()} == {0o755}
+    written = {str(path.relative_to(folder)) for path in below if path.is_file()}
+    assert written == set(monitoring_files(COMPOSE))
