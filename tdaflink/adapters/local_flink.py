@@ -97,9 +97,12 @@ class FlinkFiles:
         command = (
             *(str(self.java.java), *options, *self._java_options(kind)),
             *processes.markers(component),
-            f"-Dlog.file={log}",
+            # Not Flink's own log.file: RocksDB would put its logs beside that one, under names as long as the
+            # paths of its folders, which after a rescaling no file system takes.
+            f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
             *("-classpath", self._classpath(), main, "--configDir", str(self._home / "conf"), *dynamic),
+            *("-D", f"{'web.log.path' if kind == 'JM' else 'taskmanager.log.path'}={log}"),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
             *(("-D", f"metrics.reporter.prom.port={port}") if self.settings.metrics else ()),
         )

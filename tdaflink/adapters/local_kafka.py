@@ -127,7 +127,7 @@ class KafkaBroker:
 
     def _java_command(self, *options: str) -> tuple[str, ...]:
         return (
-            *(str(self._java.java), *options, f"-Dlog.file={self.log}"),
+            *(str(self._java.java), *options, f"-Dtdaflink.log.file={self.log}"),
             f"-Dlog4j2.configurationFile={(self._home / 'log4j2.properties').as_uri()}",
             *("-classpath", f"{self._home / 'libs'}/*"),
         )
