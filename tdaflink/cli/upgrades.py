@@ -130,7 +130,7 @@ def rollback(
     with control_of(session) as control:
         running = living_job(control, job)
         version = running_version(control, running)
-        earlier = upgrades.version_before(control, version, to)
+        earlier = upgrades.version_before(control.ledger.versions(running.name), version, to)
         target = earlier_job(control, earlier)
         show_upgrade_plan(
             upgrades.plan(control, running, version, target.spec, state.value, "rollback"), dry_run=dry_run

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections import Counter
+from contextlib import closing, suppress
 
-from tdaflink.domain.errors import NotFound, Refused
+from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import TERMINAL_STATES
 from tdaflink.domain.ledger import Operation
 from tdaflink.domain.snapshots import canonical
@@ -68,11 +69,29 @@ def _at_last_state(control: Control, operation: Operation) -> str:
     point = restart_point(control, operation.old_job_id)
     if point is None:
         raise NotFound(f"the checkpoint of {operation.name} is gone")
-    control.reporter.note(
-        f"going on from the {described(point)}: what came since is read again, and with at_least_once"
-        " answered again under the same ids"
-    )
+    control.reporter.note(f"going on from the {described(point)}: {_read_again(control, operation)}")
     return point.path
+
+
+def _read_again(control: Control, operation: Operation) -> str:
+    """What lies between the checkpoint and the end of the topics: its offsets are the committed ones."""
+    version = control.ledger.version(operation.old_job_id)
+    settings = version.spec.settings if version and version.spec else None
+    if settings is None or control.kafka is None:
+        return "what came since is read again"
+    delivery = settings["kafka"]["delivery"]
+    twice = " again" if delivery == "exactly_once" else " again, and answered again under the same ids"
+    try:
+        with closing(control.kafka.watch()) as kafka:
+            done = kafka.committed(settings["kafka"]["group_id"])
+            ends = kafka.ends(kafka.partitions([one["topic"] for one in settings["inputs"]]))
+    except TdaflinkError as error:
+        return f"what came since is read{twice} (how much is not known: {error.message})"
+    waiting: Counter[str] = Counter()
+    for (topic, number), end in ends.items():
+        waiting[topic] += end - done.get((topic, number), end)
+    told = ", ".join(f"{count} of {topic}" for topic, count in waiting.items() if count)
+    return f"what came since is read{twice} ({told or 'nothing'})"
 
 
 def _cancel(control: Control, operation: Operation) -> None:

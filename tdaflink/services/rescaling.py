@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
@@ -13,8 +12,7 @@ from tdaflink.domain.ledger import Changed, JobSpec, Version
 from tdaflink.domain.waiting import poll
 from tdaflink.services import upgrades
 from tdaflink.services.control import Control
-from tdaflink.services.jobrun import Job
-from tdaflink.services.versions import job_from
+from tdaflink.services.versions import job_from, with_parallelism
 
 
 def rescale(
@@ -41,7 +39,7 @@ def rescale(
     requirements = control.cluster.requirements(job.id)
     if requirements is not None:
         return _live(control, job, requirements, count, partitions, wait)
-    target = _scaled(job_from(version.spec, job.name, control), count, partitions)
+    target = job_from(with_parallelism(version.spec, count, partitions), job.name, control)
     return upgrades.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
 
 
@@ -72,17 +70,6 @@ def _tell_of_partitions(control: Control, count: int, partitions: Mapping[str, i
             control.reporter.warn(
                 f"{topic} has {number} partitions: {number} subtasks read it, and all {count} compute"
             )
-
-
-def _scaled(job: Job, count: int, partitions: Mapping[str, int]) -> Job:
-    if job.settings is None:
-        return replace(job, parallelism=count, config={**(job.config or {}), "parallelism": count})
-    inputs = [
-        {**one, "source_parallelism": min(partitions[one["topic"]], count)} for one in job.settings["inputs"]
-    ]
-    settings = {**job.settings, "parallelism": count, "inputs": inputs}
-    config = {**(job.config or {}), "parallelism": count}
-    return replace(job, parallelism=count, settings=settings, config=config)
 
 
 # -- with the adaptive scheduler
@@ -124,7 +111,8 @@ def _live(
                 f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler goes on",
                 hint=f"tdaflink status {job.id[:12]}",
             )
-    control.tell("rescale", "done", job.id, job.name, parallelism=count, downtime_seconds=round(down, 1))
+    told = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": round(down, 1)}
+    control.tell("rescale", "done", job.id, job.name, live=True, **told)
     return _changed(control, job, count, "done", round(down, 1))
 
 

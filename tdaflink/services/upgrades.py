@@ -224,9 +224,8 @@ def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
 # -- rolling back
 
 
-def version_before(control: Control, current: Version, wanted: int | None) -> Version:
-    """The version to roll back to: number `wanted`, else the newest that ran before and differs."""
-    versions = control.ledger.versions(current.name)
+def version_before(versions: Sequence[Version], current: Version, wanted: int | None) -> Version:
+    """The version to roll back to, of all of a name: number `wanted`, else the newest before that differs."""
     if wanted is not None:
         found = next((one for one in versions if one.number == wanted), None)
         if found is None or found.spec is None:

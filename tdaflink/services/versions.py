@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -110,7 +111,30 @@ def running_version(control: Control, job: RunningJob) -> Version:
             f" {version.submitter}, so there would be no way back from here",
             hint=f"run it there, or tdaflink stop {job.id[:12]} and tdaflink submit --from latest",
         )
-    return version
+    return replace(version, spec=_as_it_runs(control, version.spec, job))
+
+
+def _as_it_runs(control: Control, spec: JobSpec, job: RunningJob) -> JobSpec:
+    """The spec with the parallelism that a live rescaling has given to the job since."""
+    for action in control.ledger.actions(job.name):
+        if (action.action, action.job_id, action.outcome) == ("rescale", job.id, "done") and (
+            action.detail.get("live")
+        ):
+            return with_parallelism(spec, int(action.detail["parallelism"]), action.detail["partitions"])
+    return spec
+
+
+def with_parallelism(spec: JobSpec, count: int, partitions: Mapping[str, int]) -> JobSpec:
+    """The same job with other parallelism; of a topic at most one subtask reads each partition."""
+    settings = spec.settings
+    if settings is not None:
+        inputs = [
+            {**one, "source_parallelism": min(partitions.get(one["topic"], count), count)}
+            for one in settings["inputs"]
+        ]
+        settings = {**settings, "parallelism": count, "inputs": inputs}
+    config = {**(spec.config or {}), "parallelism": count}
+    return replace(spec, parallelism=count, settings=settings, config=config)
 
 
 def earlier_job(control: Control, version: Version) -> Job:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -164,7 +165,9 @@ def test_a_job_that_keeps_crashing_is_mended_from_its_last_checkpoint(steady: St
         assert (refused.code, "--state last-state" in refused.stderr) == (5, True), refused.stderr
         assert [job["id"] for job in steady.running()] == [old["id"]]
         done = run(*mended, "--state", "last-state", "-o", "json", timeout=240)
-    assert "is read again" in done.stderr
+    assert re.search(
+        rf"is read again \(\d+ of {steady.requests}, \d+ of {steady.streams.input}\)", done.stderr
+    )
     assert [job["id"] for job in steady.running()] == [done.json()["id"]]
     steady.check("e", sent)
 
