@@ -9,6 +9,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
+from tdaflink.cli.completion import complete_job
 
 ConfigFile = Annotated[
     Path | None,
@@ -105,7 +106,10 @@ def list_jobs(
 @command(app, "status")
 def status(
     session: Session,
-    job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.", autocompletion=complete_job),
+    ] = None,
 ) -> None:
     """Show the cluster, or one job: why it fails, what it does, what is wrong with it and what mends that."""
     from tdaflink.cli.wiring import cluster_of, topics_of
@@ -125,7 +129,10 @@ def status(
 @command(app, "cancel")
 def cancel(
     session: Session,
-    jobs: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, unique prefixes, or names.")],
+    jobs: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Ids, unique prefixes, or names.", autocompletion=complete_job),
+    ],
 ) -> None:
     """Cancel jobs and wait until they have ended; their checkpoints stay."""
     from tdaflink.cli.wiring import announce, control_of

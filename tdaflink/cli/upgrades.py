@@ -73,7 +73,7 @@ def upgrade(
     """
     from tdaflink.cli.wiring import announce, control_of, upgraded_job
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
-    from tdaflink.services import upgrades
+    from tdaflink.services import changing, upgrades
     from tdaflink.services.configuration import Asked
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.stopping import living_job
@@ -82,7 +82,7 @@ def upgrade(
     with control_of(session) as control:
         if resume:
             announce(control.env)
-            show_changed(upgrades.resume(control, job))
+            show_changed(changing.resume(control, job))
             return
         if job is None:
             raise UsageError("which job?", hint="tdaflink list, then tdaflink upgrade NAME")
@@ -97,7 +97,7 @@ def upgrade(
             return
         announce(control.env)
         show_changed(
-            upgrades.begin(
+            changing.begin(
                 control,
                 running,
                 target,
@@ -123,14 +123,14 @@ def rollback(
     """Replace a running job by an earlier version, from its state now."""
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
-    from tdaflink.services import upgrades
+    from tdaflink.services import changing, upgrades
     from tdaflink.services.stopping import living_job
-    from tdaflink.services.versions import earlier_job, running_version
+    from tdaflink.services.versions import earlier_job, running_version, version_before
 
     with control_of(session) as control:
         running = living_job(control, job)
         version = running_version(control, running)
-        earlier = upgrades.version_before(control.ledger.versions(running.name), version, to)
+        earlier = version_before(control.ledger.versions(running.name), version, to)
         target = earlier_job(control, earlier)
         show_upgrade_plan(
             upgrades.plan(control, running, version, target.spec, state.value, "rollback"), dry_run=dry_run
@@ -140,7 +140,7 @@ def rollback(
         announce(control.env)
         origin = earlier.origin or earlier.job_id
         show_changed(
-            upgrades.begin(
+            changing.begin(
                 control,
                 running,
                 target,

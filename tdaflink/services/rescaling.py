@@ -10,7 +10,7 @@ from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, JobSpec, Version
 from tdaflink.domain.waiting import poll
-from tdaflink.services import upgrades
+from tdaflink.services import changing
 from tdaflink.services.control import Control
 from tdaflink.services.versions import job_from, with_parallelism
 
@@ -40,7 +40,7 @@ def rescale(
     if requirements is not None:
         return _live(control, job, requirements, count, partitions, wait)
     target = job_from(with_parallelism(version.spec, count, partitions), job.name, control)
-    return upgrades.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
+    return changing.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
 
 
 def input_topics(spec: JobSpec) -> list[str]:

@@ -1,20 +1,16 @@
-"""Upgrades and rollbacks: what would change, what that means for the state, and beginning them."""
+"""What an upgrade or rollback would change, and what that means for the state."""
 
 from __future__ import annotations
 
-import secrets
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tdaflink.domain.errors import NotFound, Refused, UsageError
+from tdaflink.domain.errors import Refused, UsageError
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.layers import Layer, Resolved
-from tdaflink.domain.ledger import Changed, Difference, JobSpec, Operation, StateMode, UpgradePlan, Version
+from tdaflink.domain.ledger import Difference, JobSpec, StateMode, UpgradePlan, Version
 from tdaflink.services.configuration import Asked
-from tdaflink.services.control import Control, submitter
-from tdaflink.services.jobrun import Job
-from tdaflink.services.operations import carry_out, unfinished
+from tdaflink.services.control import Control
 
 _STEPS: Mapping[StateMode, Sequence[str]] = {
     "savepoint": ("stop it with a savepoint",),
@@ -152,96 +148,3 @@ def _shipped_hints(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[s
 
 def _shape(window: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in window.items() if key not in ("timeout_ms", "state_ttl_ms")}
-
-
-# -- beginning
-
-
-def begin(
-    control: Control,
-    job: RunningJob,
-    target: Job,
-    *,
-    action: str,
-    state: StateMode,
-    wait: float,
-    origin: str | None = None,
-    allow_non_restored: bool = False,
-) -> Changed:
-    """Carry out the change from its first step to its last. Raises `Refused` before anything is touched where
-    slots are too few or another operation is unfinished, and what `carry_out` raises."""
-    with control.ledger.working_on(job.name):
-        _refuse_second(control, job.name)
-        _check_slots(control, job, target)
-        control.ledger.keep_bundle(target.bundle.name, target.bundle.content)
-        operation = Operation(
-            id=secrets.token_hex(6),
-            action=action,
-            name=job.name,
-            rest_url=control.env.endpoints.rest_url,
-            submitter=submitter(),
-            old_job_id=job.id,
-            target=target.spec,
-            state_mode=state,
-            wait_seconds=wait,
-            origin=origin,
-            allow_non_restored=allow_non_restored,
-            created_at=time.time(),
-        )
-        control.ledger.save_operation(operation)
-        return carry_out(control, operation)
-
-
-def resume(control: Control, name: str | None) -> Changed:
-    """Go on with what was interrupted."""
-    with control.ledger.working_on(unfinished(control, name).name):
-        operation = unfinished(control, name)
-        control.reporter.note(
-            f"going on with the {operation.action} of {operation.name} at the step {operation.step!r}"
-        )
-        return carry_out(control, operation)
-
-
-def _refuse_second(control: Control, name: str) -> None:
-    for other in control.ledger.operations(name, under_way=True):
-        raise Refused(
-            f"the {other.action} of {name} by {other.submitter} is not finished: it is at the step"
-            f" {other.step!r}",
-            hint=f"tdaflink upgrade {name} --resume",
-        )
-
-
-def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
-    free, total = control.cluster.slots()
-    if free + job.parallelism < target.parallelism:
-        raise Refused(
-            f"{job.name} would need {target.parallelism} slots; {free} of the cluster's {total} are free,"
-            f" and it holds {job.parallelism}",
-            hint="a smaller parallelism, or tdaflink list and tdaflink cancel ID",
-        )
-
-
-# -- rolling back
-
-
-def version_before(versions: Sequence[Version], current: Version, wanted: int | None) -> Version:
-    """The version to roll back to, of all of a name: number `wanted`, else the newest before that differs."""
-    if wanted is not None:
-        found = next((one for one in versions if one.number == wanted), None)
-        if found is None or found.spec is None:
-            known = ", ".join(str(one.number) for one in versions if one.spec)
-            raise NotFound(
-                f"{current.name} has no version {wanted} that could be submitted again (there are: {known})",
-                hint=f"tdaflink history {current.name}",
-            )
-        return found
-    by_id = {one.job_id: one for one in versions}
-    origin = by_id.get(current.origin or "", current)
-    for one in reversed(versions):
-        usable = one.spec is not None and one.state == "submitted" and one.origin is None
-        if usable and one.number < origin.number and one.spec != current.spec:
-            return one
-    raise NotFound(
-        f"version {current.number} of {current.name} has none before it to roll back to",
-        hint=f"tdaflink history {current.name}; --to VERSION names one",
-    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-from tdaflink.domain.errors import NotFound, Refused
+from tdaflink.domain.errors import NotFound, Refused, Unreachable
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.jobs import find_job
 from tdaflink.domain.ledger import Git, History, JobSpec, Version
@@ -25,7 +25,10 @@ def history(control: Control, reference: str | None) -> History:
 
     Raises `NotFound` where neither knows the reference.
     """
-    adopt(control)
+    try:
+        adopt(control)
+    except Unreachable as error:
+        control.reporter.warn(f"{error.message}: this is what the ledger knows")
     name = None if reference is None else _name_of(control, reference)
     ledger = control.ledger
     operations = list(reversed(ledger.operations(name)))
@@ -174,3 +177,26 @@ def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
     with zipfile.ZipFile(BytesIO(content)) as archive:
         own = ("main.py", "tdajob/", "META-INF/")
         return {name: archive.read(name) for name in archive.namelist() if not name.startswith(own)}
+
+
+def version_before(versions: Sequence[Version], current: Version, wanted: int | None) -> Version:
+    """The version to roll back to, of all of a name: number `wanted`, else the newest before that differs."""
+    if wanted is not None:
+        found = next((one for one in versions if one.number == wanted), None)
+        if found is None or found.spec is None:
+            known = ", ".join(str(one.number) for one in versions if one.spec)
+            raise NotFound(
+                f"{current.name} has no version {wanted} that could be submitted again (there are: {known})",
+                hint=f"tdaflink history {current.name}",
+            )
+        return found
+    by_id = {one.job_id: one for one in versions}
+    origin = by_id.get(current.origin or "", current)
+    for one in reversed(versions):
+        usable = one.spec is not None and one.state == "submitted" and one.origin is None
+        if usable and one.number < origin.number and one.spec != current.spec:
+            return one
+    raise NotFound(
+        f"version {current.number} of {current.name} has none before it to roll back to",
+        hint=f"tdaflink history {current.name}; --to VERSION names one",
+    )

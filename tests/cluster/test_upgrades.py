@@ -72,6 +72,13 @@ def test_a_changed_config_is_taken_over_while_messages_come(steady: Steady, tmp_
     (schema,) = [schema for schema in load_schemas() if schema.name == "tda_event_v1"]
     assert [list(Draft202012Validator(schema.document).iter_errors(one)) for one in told] == [[], []]
 
+    asked = {
+        "_TDAFLINK_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"tdaflink stop {name[:12]}",
+        "COMP_CWORD": "2",
+    }
+    assert run(environ=asked).stdout.split() == [name]
+
     elsewhere = {"FLINK_REST_URL": steady.cluster.rest_url, "KAFKA_BOOTSTRAP_SERVERS": steady.cluster.kafka}
     known = runner(tmp_path)("history", name, "-o", "json", environ=elsewhere).json()
     (version,) = known["versions"]
@@ -177,7 +184,11 @@ def test_the_version_before_comes_back_and_the_job_goes_on_after_a_stop(steady: 
     config = str(steady.folder / "config.json")
     with steady.feed("f") as sent:
         back = run("rollback", name, "--to", "1", "-o", "json", timeout=240).json()
-        assert run("savepoint", name, timeout=120).code == 0
+        no_kafka = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+        saved = run("savepoint", name, environ=no_kafka, timeout=120)
+        assert (saved.code, "tda_events was not told: no Kafka broker" in saved.stderr) == (0, True), (
+            saved.stderr
+        )
         stopped = run("stop", name, "-o", "json", timeout=120).json()
         assert (stopped["id"], stopped["state"], steady.running()) == (back["id"], "FINISHED", [])
         listed = run("savepoints", "list", name, "-o", "json").json()

@@ -12,7 +12,7 @@ import pytest
 
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.ledger_schema import MIGRATIONS
-from tdaflink.domain.errors import TdaflinkError
+from tdaflink.domain.errors import Locked, TdaflinkError
 from tdaflink.domain.ledger import Action, Git, JobSpec, Operation, SavepointRecord, Version
 
 WRITER = """
@@ -138,3 +138,13 @@ def test_savepoints_and_actions_come_back(tmp_path: Path) -> None:
     assert ledger.actions("two") == []
     ledger.forget_savepoint("file:///s")
     assert ledger.savepoints() == []
+
+
+def test_two_do_not_change_the_same_job_at_once(tmp_path: Path) -> None:
+    with Ledger(tmp_path).working_on("one"):
+        with Ledger(tmp_path).working_on("two"):
+            pass
+        with pytest.raises(Locked, match="at work on one"), Ledger(tmp_path).working_on("one"):
+            pass
+    with Ledger(tmp_path).working_on("one"):
+        pass

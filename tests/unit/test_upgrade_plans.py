@@ -11,7 +11,8 @@ from tdaflink.display import console
 from tdaflink.display.lifecycle import show_upgrade_plan
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.ledger import Difference, JobSpec, UpgradePlan, Version
-from tdaflink.services.upgrades import differences, hints, version_before
+from tdaflink.services.upgrades import differences, hints
+from tdaflink.services.versions import version_before
 
 COUNT = {"kind": "count", "size": 100, "slide": 10, "timeout_ms": 60000, "state_ttl_ms": 1}
 

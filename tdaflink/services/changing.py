@@ -1,0 +1,88 @@
+"""Beginning an upgrade, a rescaling or a rollback, and going on with one that was interrupted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from tdaflink.domain.errors import Refused
+from tdaflink.domain.jobs import Job as RunningJob
+from tdaflink.domain.ledger import Changed, Operation, StateMode
+from tdaflink.services.control import Control, submitter
+from tdaflink.services.jobrun import Job
+from tdaflink.services.operations import carry_out, unfinished
+
+
+def begin(
+    control: Control,
+    job: RunningJob,
+    target: Job,
+    *,
+    action: str,
+    state: StateMode,
+    wait: float,
+    origin: str | None = None,
+    allow_non_restored: bool = False,
+) -> Changed:
+    """Carry out the change from its first step to its last. Raises `Refused` before anything is touched where
+    slots are too few or another operation is unfinished, and what `carry_out` raises."""
+    with control.ledger.working_on(job.name):
+        _refuse_second(control, job.name)
+        _refuse_duplicates(control, job)
+        _check_slots(control, job, target)
+        control.ledger.keep_bundle(target.bundle.name, target.bundle.content)
+        operation = Operation(
+            id=secrets.token_hex(6),
+            action=action,
+            name=job.name,
+            rest_url=control.env.endpoints.rest_url,
+            submitter=submitter(),
+            old_job_id=job.id,
+            target=target.spec,
+            state_mode=state,
+            wait_seconds=wait,
+            origin=origin,
+            allow_non_restored=allow_non_restored,
+            created_at=time.time(),
+        )
+        control.ledger.save_operation(operation)
+        return carry_out(control, operation)
+
+
+def resume(control: Control, name: str | None) -> Changed:
+    """Go on with what was interrupted."""
+    with control.ledger.working_on(unfinished(control, name).name):
+        operation = unfinished(control, name)
+        control.reporter.note(
+            f"going on with the {operation.action} of {operation.name} at the step {operation.step!r}"
+        )
+        return carry_out(control, operation)
+
+
+def _refuse_second(control: Control, name: str) -> None:
+    for other in control.ledger.operations(name, under_way=True):
+        raise Refused(
+            f"the {other.action} of {name} by {other.submitter} is not finished: it is at the step"
+            f" {other.step!r}",
+            hint=f"tdaflink upgrade {name} --resume",
+        )
+
+
+def _refuse_duplicates(control: Control, job: RunningJob) -> None:
+    for other in control.cluster.jobs(control.env.name, ended=False):
+        if other.name == job.name and other.id != job.id:
+            raise Refused(
+                f"another job named {job.name} runs beside it ({other.id[:12]}): which of the two shall"
+                " have the offsets and transactions of that name is not known",
+                hint=f"tdaflink stop {other.id[:12]}",
+            )
+
+
+def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
+    free, total = control.cluster.slots()
+    if free + job.parallelism < target.parallelism:
+        raise Refused(
+            f"{job.name} would need {target.parallelism} slots; {free} of the cluster's {total} are free,"
+            f" and it holds {job.parallelism}",
+            hint="a smaller parallelism, or tdaflink list and tdaflink cancel ID",
+        )
