@@ -152,6 +152,7 @@ def test_credentials_come_from_a_file_that_the_config_names(
     run_tdaflink: Runner, gate: Gate, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text(f"me:{SECRET}\n", encoding="utf-8")
+    (tmp_path / "password").chmod(0o600)
     auth = {"basic": {"$file": str(tmp_path / "password")}}
     config = tmp_path / "job.json"
     config.write_text(json.dumps({"schema_registry_url": gate.url, "schema_registry_auth": auth}))
@@ -159,6 +160,10 @@ def test_credentials_come_from_a_file_that_the_config_names(
     assert ran.code == 0, ran.stderr
     assert set(gate.seen) == {basic(f"me:{SECRET}")}
     assert SECRET not in ran.stdout + ran.stderr
+    (tmp_path / "password").chmod(0o644)
+    exposed = run_tdaflink("schemas", "list", "--config", str(config), "-v")
+    assert (exposed.code, f"chmod 600 '{tmp_path / 'password'}'" in exposed.stderr) == (2, True)
+    assert SECRET not in exposed.stdout + exposed.stderr
     (tmp_path / "password").unlink()
     missing = run_tdaflink("schemas", "list", "--config", str(config))
     assert (missing.code, "schema_registry_auth.basic" in missing.stderr) == (2, True)
