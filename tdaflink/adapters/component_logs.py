@@ -1,26 +1,33 @@
-"""The end of a component's log, from the runtime that runs it or over Flink's REST interface."""
+"""Logs of an environment's components, from the runtime that runs them or over Flink's REST interface."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from tdaflink.adapters.flink import FlinkRest
-from tdaflink.domain.environment import Runtime
+from tdaflink.adapters.logfiles import newer_than, written_at
+from tdaflink.domain.environment import LogLine, Runtime
+from tdaflink.domain.errors import NotFound, Unreachable
 
 _MINUTES = 15
+_POLL_SECONDS = 2.0
 
 
 class ComponentLogs(Protocol):
-    """Whose logs there are, and how each ends."""
+    """Whose logs there are, and what is in each."""
 
     def names(self) -> Sequence[str]:
         """The components, those that run jobs first."""
 
     def tail(self, component: str, lines: int) -> Sequence[str]:
         """The last lines of a component's log, oldest first. Raises `NotFound`."""
+
+    def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
+        """A component's log as `Runtime.logs` gives it."""
 
 
 class RuntimeLogs:
@@ -41,6 +48,9 @@ class RuntimeLogs:
         found = self._runtime.logs(component, since=since)
         return [line.text for line in deque(found, maxlen=lines)]
 
+    def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
+        return self._runtime.logs(component, since=since, follow=follow)
+
 
 class FlinkLogs:
     """Of a cluster that somebody else runs: what its JobManager gives."""
@@ -53,5 +63,38 @@ class FlinkLogs:
         return [*(str(manager["id"]) for manager in found), "jobmanager"]
 
     def tail(self, component: str, lines: int) -> Sequence[str]:
+        return self._text(component).splitlines()[-lines:]
+
+    def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
+        texts = self._followed(component) if follow else iter(self._text(component).splitlines())
+        return newer_than(since, (LogLine(text, written_at(text)) for text in texts))
+
+    def _text(self, component: str) -> str:
         path = "/jobmanager/log" if component == "jobmanager" else f"/taskmanagers/{component}/log"
-        return self._cluster.text(path).splitlines()[-lines:]
+        return self._cluster.text(path)
+
+    def _followed(self, component: str) -> Iterator[str]:
+        """Whole lines as the log grows. Flink gives no part of a file, so each look fetches it whole.
+
+        What cannot be followed without a gap is said in a line of its own: a log that was started anew,
+        a JobManager that is away, a TaskManager that is gone.
+        """
+        read, away = 0, False
+        while True:
+            try:
+                text = self._text(component)
+            except (Unreachable, NotFound) as error:
+                if not away:
+                    yield f"--- the log of {component} cannot be had now, still trying: {error.message}"
+                away = True
+            else:
+                if away:
+                    yield f"--- the log of {component} answers again"
+                away = False
+                if len(text) < read:
+                    yield f"--- the log of {component} was started anew; what came in between may be missing"
+                    read = 0
+                end = text.rfind("\n") + 1
+                yield from text[read:end].splitlines()
+                read = max(read, end)
+            time.sleep(_POLL_SECONDS)

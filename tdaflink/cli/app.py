@@ -30,6 +30,7 @@ HOMES = {
     "rollback": "upgrades",
     "history": "lifecycle",
     "watch": "watch",
+    "logs": "logs",
     "send": "data",
     "results": "data",
     "config": "config",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tdaflink.adapters.environments import EnvironmentStore
 
 if TYPE_CHECKING:
+    from tdaflink.adapters.component_logs import ComponentLogs
     from tdaflink.adapters.flink import FlinkRest
     from tdaflink.adapters.kafka import KafkaClient
     from tdaflink.adapters.kafka_watch import TopicWatch
@@ -73,10 +74,8 @@ def topics_of(session: Session) -> Iterator[TopicWatch]:
 
 def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Callable[[], None]]:
     """What the dashboard reads of the environment that the call means, and how that is closed."""
-    from tdaflink.adapters.component_logs import FlinkLogs, RuntimeLogs
     from tdaflink.adapters.flink import FlinkRest
     from tdaflink.adapters.prometheus import Prometheus
-    from tdaflink.adapters.runtimes import runtime_for
     from tdaflink.services.watching import READ_SECONDS, Sources
 
     env, client = kafka_of(session)
@@ -84,15 +83,28 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
     kafka = client.watch()
     url = prometheus or env.endpoints.prometheus
     alerts = Prometheus(url) if url else None
-    store = EnvironmentStore()
-    logs = FlinkLogs(cluster) if env.runtime == "external" else RuntimeLogs(runtime_for(env, store))
 
     def close() -> None:
         for source in (cluster, kafka, alerts):
             if source is not None:
                 source.close()
 
-    return Sources(env.name, cluster, kafka, alerts, logs), close
+    return Sources(env.name, cluster, kafka, alerts, _logs(env, cluster)), close
+
+
+@contextmanager
+def logs_of(session: Session) -> Iterator[ComponentLogs]:
+    """The logs of the environment that the call means."""
+    with cluster_of(session) as (env, cluster):
+        yield _logs(env, cluster)
+
+
+def _logs(env: Environment, cluster: FlinkRest) -> ComponentLogs:
+    from tdaflink.adapters.component_logs import FlinkLogs, RuntimeLogs
+    from tdaflink.adapters.runtimes import runtime_for
+
+    external = env.runtime == "external"
+    return FlinkLogs(cluster) if external else RuntimeLogs(runtime_for(env, EnvironmentStore()))
 
 
 @contextmanager

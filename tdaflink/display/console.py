@@ -40,6 +40,11 @@ def verbose() -> bool:
     return _style.verbose
 
 
+def colourless() -> bool:
+    """Whether nothing is to be coloured."""
+    return _style.no_color
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console

@@ -1,0 +1,47 @@
+"""logs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+LAST_LINES = 100
+
+
+@command(app, "logs")
+def logs(
+    session: Session,
+    components: Annotated[
+        list[str] | None,
+        typer.Argument(help="jobmanager, taskmanager-1, kafka… or how their names begin; default: all."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
+    grep: Annotated[
+        str | None, typer.Option("--grep", metavar="RE", help="Only lines in which this is found.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="5m|TIME", help="Only lines written since then.")
+    ] = None,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "--lines", "-n", min=0, help=f"The last N of each; default: {LAST_LINES}, all with --since."
+        ),
+    ] = None,
+) -> None:
+    """What the components of an environment write, wherever they run; several are told by name."""
+    from tdaflink.cli.wiring import logs_of
+    from tdaflink.display.logs import show_logs
+    from tdaflink.domain.logs import LogRequest, moment, pattern
+    from tdaflink.services.logs import chosen, read_logs
+
+    last = lines if lines is not None or since else LAST_LINES
+    earliest = moment(since) if since else None
+    request = LogRequest(tuple(components or ()), earliest, last, pattern(grep) if grep else None, follow)
+    with logs_of(session) as source:
+        names = chosen(source.names(), request.components)
+        show_logs(read_logs(source, request), names)

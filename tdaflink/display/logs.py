@@ -1,0 +1,57 @@
+"""Lines of logs, each with the component that wrote it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+from tdaflink.display import console
+from tdaflink.domain.errors import UsageError
+from tdaflink.domain.logs import Entry
+
+_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
+
+
+def show_logs(entries: Iterable[Entry], names: Sequence[str]) -> None:
+    """Write each line as it comes: as text, or with `-o json` as one JSON object a line.
+
+    With one component its lines are written as they are; with more, behind its name.
+    """
+    form = console.output_format()
+    if form == "yaml":
+        raise UsageError("logs are written as text or as JSON lines, not as YAML", hint="-o json")
+    write = _write_json if form == "json" else (_Named(names) if len(names) > 1 else _write_bare)
+    for entry in entries:
+        write(entry)
+
+
+def _write_bare(entry: Entry) -> None:
+    _write(entry.line.text)
+
+
+def _write_json(entry: Entry) -> None:
+    time = entry.line.time.isoformat() if entry.line.time else None
+    _write(json.dumps({"component": entry.component, "time": time, "text": entry.line.text}))
+
+
+class _Named:
+    """Names in columns, each in a colour of its own."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._width = max(map(len, names))
+        self._colours = dict(zip(names, itertools.cycle(_COLOURS), strict=False))
+
+    def __call__(self, entry: Entry) -> None:
+        name = f"{entry.component:<{self._width}} | "
+        if sys.stdout.isatty() and not console.colourless():
+            from rich.style import Style
+
+            name = Style.parse(self._colours[entry.component]).render(name)
+        _write(name + entry.line.text)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
