@@ -27,6 +27,7 @@ class Versions(BaseModel):
 
     flink: str
     flink_kafka_connector: str
+    flink_s3: str
     kafka: str
     scala: str
     log4j: str
@@ -49,6 +50,7 @@ class Versions(BaseModel):
                 f"at.yawk.lz4:lz4-java:{self.lz4}",
                 f"org.xerial.snappy:snappy-java:{self.snappy}",
             ),
+            "flink/plugins/s3-fs-hadoop": (f"org.apache.flink:flink-s3-fs-hadoop:{self.flink_s3}",),
             "kafka/libs": (
                 f"org.apache.kafka:kafka_{self.scala}:{self.kafka}",
                 f"org.apache.logging.log4j:log4j-slf4j-impl:{self.log4j}",

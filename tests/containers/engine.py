@@ -1,0 +1,116 @@
+"""A Docker engine with Compose for the tests, on a bare Debian machine too.
+
+`python tests/containers/engine.py` makes it usable and says what it did. A daemon that answers is left alone.
+The standard library alone: this runs before the project is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from debian import Unavailable, install, require_root, run, unpack_newer
+
+PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "mmdebstrap": "mmdebstrap"}
+PLUGINS = {"compose": "docker-compose", "buildx": "docker-buildx"}
+LOG = Path(tempfile.gettempdir()) / "tdaflink-tests-dockerd.log"
+_PIDS = ("/var/run/docker.pid", "/var/run/docker/containerd/containerd.pid")
+_READY_SECONDS = 60.0
+
+
+def ensure() -> list[str]:
+    """A daemon that answers, `docker compose` and `docker buildx`; what had to be done for it.
+
+    Raises:
+        Unavailable: it cannot be had here, and why.
+    """
+    done = []
+    if not answers():
+        require_root("starting a Docker daemon")
+        missing = sorted({package for program, package in PACKAGES.items() if not shutil.which(program)})
+        if missing:
+            install(missing)
+            done.append(f"installed {', '.join(missing)}")
+        _start()
+        done.append(f"started dockerd, which logs to {LOG}")
+    if lacking := [package for plugin, package in PLUGINS.items() if not _has_plugin(plugin)]:
+        _add_plugins(lacking)
+        done.append(f"added {', '.join(lacking)}")
+    return done
+
+
+def answers() -> bool:
+    """Whether there is a daemon that this user may talk to."""
+    try:
+        run(["docker", "version", "--format", "{{.Server.Version}}"], seconds=20)
+    except Unavailable:
+        return False
+    return True
+
+
+def _start() -> None:
+    for pid_file in map(Path, _PIDS):
+        _forget_dead(pid_file)
+    with LOG.open("wb") as log:
+        # A session of its own: it outlives the test run, and the next one finds it.
+        daemon = subprocess.Popen(
+            ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and daemon.poll() is None:
+        if answers():
+            return
+        time.sleep(0.2)
+    ended = "ended" if daemon.poll() is not None else f"did not answer within {_READY_SECONDS:.0f} s"
+    daemon.terminate()
+    raise Unavailable(f"dockerd {ended}; the end of {LOG}:\n{LOG.read_text(errors='replace')[-2000:]}")
+
+
+def _forget_dead(pid_file: Path) -> None:
+    """Remove what a daemon that was killed left behind: its number may be another program's by now."""
+    with contextlib.suppress(OSError, ValueError):
+        program = Path(f"/proc/{int(pid_file.read_text())}/comm")
+        if not program.exists() or program.read_text().strip() not in ("dockerd", "containerd"):
+            pid_file.unlink()
+
+
+def _has_plugin(name: str) -> bool:
+    try:
+        run(["docker", name, "version"], seconds=20)
+    except Unavailable:
+        return False
+    return True
+
+
+def _add_plugins(packages: list[str]) -> None:
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    target = config / "cli-plugins"
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        unpack_newer(packages, Path(folder))
+        for plugin in Path(folder).rglob("cli-plugins/docker-*"):
+            # In one step: another test run may be using the one that is there.
+            draft = target / f".{plugin.name}.{os.getpid()}"
+            shutil.copy2(plugin, draft)
+            draft.replace(target / plugin.name)
+
+
+def main() -> int:
+    try:
+        for line in ensure():
+            print(f"docker: {line}")
+    except Unavailable as error:
+        print(f"no Docker engine for the tests: {error}", file=sys.stderr)
+        return 1
+    print("docker: " + run(["docker", "version", "--format", "engine {{.Server.Version}}"], seconds=20).strip())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
