@@ -1,7 +1,7 @@
 """A Docker engine with Compose for the tests, on a bare Debian machine too.
 
-`python tests/containers/engine.py` makes it usable and says what it did. A daemon that answers is left alone.
-The standard library alone: this runs before the project is installed.
+`python -m containers.engine`, in tests/, makes it usable and says what it did. A daemon that answers is left
+alone. The standard library alone: this runs before the project is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from debian import Unavailable, install, require_root, run, unpack_newer
+from containers.debian import Unavailable, install, require_root, run, unpack_newer
 
 PACKAGES = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "mmdebstrap": "mmdebstrap"}
 PLUGINS = {"compose": "docker-compose", "buildx": "docker-buildx"}
@@ -108,7 +108,9 @@ def main() -> int:
     except Unavailable as error:
         print(f"no Docker engine for the tests: {error}", file=sys.stderr)
         return 1
-    print("docker: " + run(["docker", "version", "--format", "engine {{.Server.Version}}"], seconds=20).strip())
+    print(
+        "docker: " + run(["docker", "version", "--format", "engine {{.Server.Version}}"], seconds=20).strip()
+    )
     return 0
 
 

@@ -1,0 +1,2 @@
+#!/bin/bash
+exec java -cp "$ZOOCFGDIR:/apache-zookeeper/lib/*" org.apache.zookeeper.ZooKeeperMain "$@"

@@ -1,0 +1,250 @@
+"""Images that stand in for the public ones where no image registry can be reached, under their names.
+
+Each is a folder below images/ and what this module puts beside it: programs out of wheels, Maven JARs and
+Debian packages. They keep to the public images' contracts: user, entry point, settings, which tools exist and
+which do not. An image is built once for each content; one that is there already and is none of ours is the
+public one, and is used as it is. `python -m containers.standins --lock` resolves the JARs anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from containers.debian import Unavailable, install, mirror, require_root, run
+from prometheus_process import prometheus_programs
+from registry_process import APICURIO
+from s3service import S3PROXY
+
+from tdaflink.adapters.local_java import find_local_java
+from tdaflink.adapters.maven import JarCache, repository_address
+from tdaflink.adapters.profiles import load_lock, load_versions
+from tdaflink.display.progress import ConsoleReporter
+from tdaflink.domain.jars import JarLock, LockedJar, sorted_lock
+from tdaflink.services.jars import lock_jars
+
+HERE = Path(__file__).parent
+LOCK = HERE / "jars.lock.json"
+LABEL = "dev.tdaflink.stand-in"
+BASE = "tdaflink-stand-in/base"
+ZOOKEEPER = load_versions().images.zookeeper.split(":")[1]
+# What the public images have besides the JARs that environments need.
+ROOTS = {
+    "kafka": (f"org.apache.kafka:kafka-tools:{load_versions().kafka}",),
+    "zookeeper": (
+        f"org.apache.zookeeper:zookeeper:{ZOOKEEPER}",
+        "org.eclipse.jetty:jetty-servlet:9.4.57.v20241219",
+        "com.fasterxml.jackson.core:jackson-databind:2.15.2",
+        "org.xerial.snappy:snappy-java:1.1.10.5",
+        "io.dropwizard.metrics:metrics-core:4.1.12.1",
+        "ch.qos.logback:logback-classic:1.3.15",
+    ),
+}
+_BUILD_SECONDS = 900
+_CERTIFICATES = Path("/usr/local/share/ca-certificates")
+
+Source = Path | LockedJar
+
+
+def _nothing() -> dict[str, Sequence[Source]]:
+    return {}
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """One image: its folder below images/, what it is built on, and what goes into its build context."""
+
+    folder: str
+    tag: str
+    parent: str = f"{BASE[:-5]}/java"
+    inputs: Callable[[], dict[str, Sequence[Source]]] = field(default=_nothing)
+
+
+def stand_ins() -> dict[str, StandIn]:
+    """Tag -> image, each after those that it is built on."""
+    images = load_versions().images
+    prefix = BASE.removesuffix("base")
+    tools, busybox = f"{prefix}tools", f"{prefix}busybox"
+    listed = [
+        StandIn("java", f"{prefix}java", BASE),
+        StandIn("tools", tools),
+        StandIn("busybox", busybox, tools),
+        StandIn("flink", images.flink, inputs=_flink),
+        StandIn("kafka", images.kafka, busybox, _kafka),
+        StandIn("zookeeper", images.zookeeper, inputs=lambda: {"libs": _locked().in_place("zookeeper")}),
+        StandIn("s3", images.s3, inputs=lambda: {"libs": [S3PROXY]}),
+        StandIn("schema_registry", images.schema_registry, inputs=lambda: {"distribution": [APICURIO]}),
+        StandIn("prometheus", images.prometheus, busybox, lambda: _programs("prometheus", "promtool")),
+        StandIn("alertmanager", images.alertmanager, busybox, _alertmanager),
+        StandIn("grafana", images.grafana, busybox),
+    ]
+    return {image.tag: image for image in listed}
+
+
+def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
+    """Every stand-in, built where it is missing or another; the tags that were built."""
+    images = stand_ins()
+    hashes: dict[str, str] = {}
+    built: list[str] = []
+    if _wanted(BASE, hashes.setdefault(BASE, _base_hash())):
+        say(f"building {BASE}")
+        _import_base(hashes[BASE])
+        built.append(BASE)
+    waiting = dict(images)
+    with ThreadPoolExecutor(3) as pool:
+        while waiting:
+            ready = [image for image in waiting.values() if image.parent not in waiting]
+            for image in ready:
+                del waiting[image.tag]
+                hashes[image.tag] = _hash(image, hashes[image.parent])
+            stale = [image for image in ready if _wanted(image.tag, hashes[image.tag])]
+            for image in stale:
+                say(f"building {image.tag}")
+            list(pool.map(lambda image: _build(image, hashes[image.tag]), stale))
+            built += [image.tag for image in stale]
+    return built
+
+
+def inspect(tag: str, template: str) -> str | None:
+    """What the engine says of an image; None where there is none."""
+    done = subprocess.run(
+        ["docker", "image", "inspect", "--format", template, tag],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _wanted(tag: str, digest: str) -> bool:
+    """Whether to build: there is no such image, or an older one of ours."""
+    label = inspect(tag, f'{{{{index .Config.Labels "{LABEL}"}}}}')
+    return label is None or label not in ("", "<no value>", digest)
+
+
+def _hash(image: StandIn, parent: str) -> str:
+    digest = hashlib.sha256(f"{parent} {image.tag}".encode())
+    for path in _files(HERE / "images" / image.folder):
+        digest.update(f"{path.name} {path.stat().st_mode & 0o111}".encode() + path.read_bytes())
+    for place, sources in image.inputs().items():
+        names = [s.sha256 if isinstance(s, LockedJar) else f"{s.name} {_sizes(s)}" for s in sources]
+        digest.update(f"{place} {names}".encode())
+    return digest.hexdigest()
+
+
+def _sizes(path: Path) -> int:
+    return sum(file.stat().st_size for file in _files(path)) if path.is_dir() else path.stat().st_size
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _build(image: StandIn, digest: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        context = Path(name)
+        shutil.copytree(HERE / "images" / image.folder, context, dirs_exist_ok=True)
+        for place, sources in image.inputs().items():
+            _lay(sources, context / place)
+        words = ["docker", "build", "-q", "--label", f"{LABEL}={digest}", "-t", image.tag, str(context)]
+        run(words, seconds=_BUILD_SECONDS)
+
+
+def _lay(sources: Sequence[Source], folder: Path) -> None:
+    """Programs and JARs into the build context; an archive is unpacked there."""
+    folder.mkdir(parents=True)
+    cache = JarCache()
+    cache.fetch([jar for jar in sources if isinstance(jar, LockedJar)], repository_address())
+    for source in sources:
+        path = cache.path(source) if isinstance(source, LockedJar) else source
+        if path.name.endswith(".tar.gz"):
+            with tarfile.open(path) as archive:
+                # Its hash is known, so an older Python may do without the filter.
+                safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                archive.extractall(folder, **safely)  # noqa: S202
+        elif path.is_dir():
+            shutil.copytree(path, folder / path.name)
+        else:
+            shutil.copy2(path, folder / path.name)
+
+
+def _flink() -> dict[str, Sequence[Source]]:
+    home = find_local_java(load_versions().flink).flink_home
+    return {"distribution": [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]}
+
+
+def _kafka() -> dict[str, Sequence[Source]]:
+    return {"libs": [*load_lock().in_place("kafka/libs"), *_locked().in_place("kafka")]}
+
+
+def _alertmanager() -> dict[str, Sequence[Source]]:
+    return _programs("prometheus-alertmanager", "amtool")
+
+
+def _programs(*names: str) -> dict[str, Sequence[Source]]:
+    return {"bin": [prometheus_programs().folder / name for name in names]}
+
+
+def _locked() -> JarLock:
+    return JarLock.from_json(LOCK.read_text(encoding="utf-8"), source=str(LOCK))
+
+
+def _lock() -> None:
+    found = lock_jars(ROOTS, JarCache(), ConsoleReporter())
+    # The tools run on what the broker has; Connect and its libraries have no part here.
+    kept = [jar for jar in found.jars if jar.place != "kafka" or str(jar.coordinates) in ROOTS["kafka"]]
+    LOCK.write_text(sorted_lock(kept).to_json(), encoding="utf-8")
+
+
+def _base_hash() -> str:
+    digest = hashlib.sha256(f"bookworm 2 {mirror()}".encode())
+    for path in sorted(_CERTIFICATES.glob("*.crt")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _import_base(digest: str) -> None:
+    """A small Debian that trusts what this machine trusts."""
+    require_root("building the stand-in images")
+    if not shutil.which("mmdebstrap"):
+        install(["mmdebstrap"])
+    with tempfile.TemporaryDirectory() as name:
+        archive = Path(name) / "base.tar"
+        os.chmod(name, 0o755)  # noqa: S103 - the steps of mmdebstrap give up their rights
+        trust = ["--customize-hook=chroot $1 update-ca-certificates"]
+        if any(_CERTIFICATES.glob("*.crt")):
+            trust.insert(0, f"--customize-hook=copy-in {_CERTIFICATES} /usr/local/share")
+        pip = "[global]\\ncert = /etc/ssl/certs/ca-certificates.crt\\n"
+        # Java's packages link their manuals into a folder that must be there.
+        trust.append("--customize-hook=mkdir -p $1/usr/share/man/man1")
+        trust.append(f"--customize-hook=printf '{pip}' > $1/etc/pip.conf")
+        quiet = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
+        packages = ["--variant=minbase", "--include=ca-certificates", "--aptopt=Acquire::Languages none"]
+        words = ["mmdebstrap", "-q", *packages, *quiet, *trust, "bookworm", str(archive), mirror()]
+        run(words, seconds=_BUILD_SECONDS)
+        run(["docker", "import", "--change", f"LABEL {LABEL}={digest}", str(archive), BASE])
+
+
+def main() -> int:
+    if "--lock" in sys.argv:
+        _lock()
+        return 0
+    try:
+        built = ensure(print)
+    except Unavailable as error:
+        print(f"no stand-in images: {error}", file=sys.stderr)
+        return 1
+    print(f"stand-in images: {len(built)} built, {len(stand_ins()) + 1 - len(built)} were there")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
