@@ -2,7 +2,7 @@
 
 Usage, with an environment that is up and the interpreter that tdaflink is installed in:
 
-    python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--bundle N]
+    python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--bundle N,…]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
 answers by the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second worker.
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--bundle", default="100", help="records of a bundle, at most")
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
-    print(f"{'points':>7} {'side':<16} {'ratio to the loop':>18} {'messages/s':>11}")
+    print(f"{'points':>7} {'side':<18} {'ratio to the loop':>18} {'messages/s':>11} {'points/s':>10}")
     for points in map(int, chosen.points.split(",")):
         with topics(kafka, PARTITIONS) as trial:
             few = preload(kafka, trial.input, clouds(points, 300))
@@ -112,14 +112,18 @@ def main() -> None:
         with topics(kafka, PARTITIONS) as names:
             preload(kafka, names.input, clouds(points, count))
             loop = bare_loop(names, count, chosen.env)
-        print(f"{points:>7} {'bare loop':<16} {'1.00':>18} {loop:>11.0f}", flush=True)
+        show(points, "bare loop", loop, loop)
         for bundle in map(int, chosen.bundle.split(",")):
             for parallelism in map(int, chosen.parallelism.split(",")):
                 with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
                     preload(kafka, names.input, clouds(points, count))
                     found = job_pace(names, count, parallelism, bundle, chosen.env, Path(folder))
-                side = f"p={parallelism} bundle {bundle}"
-                print(f"{points:>7} {side:<16} {found / loop:>18.2f} {found:>11.0f}", flush=True)
+                show(points, f"p={parallelism}, bundle {bundle}", found, loop)
+
+
+def show(points: int, side: str, found: float, loop: float) -> None:
+    """One row of the table."""
+    print(f"{points:>7} {side:<18} {found / loop:>18.2f} {found:>11.0f} {found * points:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":

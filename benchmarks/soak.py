@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--rate", type=float, default=2.0)
     parser.add_argument("--batch", type=int, default=5)
+    parser.add_argument("--flink", action="append", default=[], metavar="KEY=VALUE", help="Flink setting")
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
     window = {"kind": "sliding", "size": "10s", "slide": "1s", "timeout": f"{TIMEOUT_SECONDS}s"}
@@ -149,6 +150,7 @@ def main() -> None:
             "events_topic": names.events,
             "dedup_ids": 100,
             "pairs": "top:20",
+            "flink": dict(setting.split("=", 1) for setting in chosen.flink),
         }
         with job(chosen.env, config, Path(folder)):
             memory = Memory(chosen.env)
