@@ -219,6 +219,8 @@ class Ledger:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            # A config may hold a password in plain text by mistake: nobody else reads it here.
+            self._path.touch(mode=0o600)
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 migrate(db)

@@ -49,10 +49,10 @@ def begin(
         return carry_out(control, operation)
 
 
-def resume(control: Control, name: str | None) -> Changed:
+def resume(control: Control, reference: str | None) -> Changed:
     """Go on with what was interrupted."""
-    with control.ledger.working_on(unfinished(control, name).name):
-        operation = unfinished(control, name)
+    with control.ledger.working_on(unfinished(control, reference).name):
+        operation = unfinished(control, reference)
         control.reporter.note(
             f"going on with the {operation.action} of {operation.name} at the step {operation.step!r}"
         )

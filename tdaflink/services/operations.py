@@ -58,16 +58,26 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     return run.changed()
 
 
-def unfinished(control: Control, name: str | None) -> Operation:
-    """The operation that is under way, of one job or the only one. Raises `NotFound`, `UsageError`."""
-    found = control.ledger.operations(name, under_way=True)
+def unfinished(control: Control, reference: str | None) -> Operation:
+    """The operation that is under way, of one job (by name or id) or the only one.
+
+    Raises `NotFound` and `UsageError`.
+    """
+    found = [one for one in control.ledger.operations(under_way=True) if _concerns(one, reference)]
     if not found:
-        whose = f" of {name}" if name else ""
+        whose = f" of {reference}" if reference else ""
         raise NotFound(f"no unfinished upgrade, rescaling or rollback{whose}", hint="tdaflink history")
     names = sorted({operation.name for operation in found})
     if len(names) > 1:
         raise UsageError(f"several are unfinished: {', '.join(names)}", hint="tdaflink upgrade NAME --resume")
     return found[-1]
+
+
+def _concerns(operation: Operation, reference: str | None) -> bool:
+    ids = (operation.old_job_id, operation.new_job_id, operation.back_job_id)
+    return reference in (None, operation.name) or any(
+        job_id is not None and job_id.startswith(str(reference).lower()) for job_id in ids
+    )
 
 
 class _Run:

@@ -45,6 +45,11 @@ def test_an_intention_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
     assert rows(tmp_path) == [("id", "submitting")]
 
 
+def test_nobody_else_can_read_it(tmp_path: Path) -> None:
+    Ledger(tmp_path).note(Action(1.0, "submit", "done", "id", "one", "me"))
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("ledger.db*")} == {0}
+
+
 def test_uploads_are_remembered_by_cluster_and_content(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.remember_upload("http://a", "hash", "/up/1_x.jar")
