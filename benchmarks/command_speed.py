@@ -121,7 +121,9 @@ def main() -> None:
     )
     compare(
         "tdaflink submit --no-wait / flink run -d",
-        lambda: seconds(tdaflink("submit", "--env", env, "--job", str(SCRIPT), "--no-wait")),
+        lambda: seconds(
+            tdaflink("submit", "--env", env, "--from", "none", "--job", str(SCRIPT), "--no-wait")
+        ),
         lambda: seconds(
             flink.command(
                 "run", "-d", "-pyclientexec", sys.executable, "-pyexec", sys.executable, "-py", str(SCRIPT)

@@ -92,7 +92,9 @@ def job(env: str, config: Mapping[str, Any], folder: Path, *words: str) -> Itera
     """The shipped job with a config, cancelled afterwards; its id."""
     file = folder / f"{config['job_name']}.json"
     file.write_text(json.dumps(config))
-    job_id = json.loads(tdaflink("submit", "--env", env, "--config", str(file), *words, "-o", "json"))["id"]
+    job_id = json.loads(
+        tdaflink("submit", "--env", env, "--from", "none", "--config", str(file), *words, "-o", "json")
+    )["id"]
     try:
         yield job_id
     finally:

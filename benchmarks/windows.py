@@ -85,7 +85,18 @@ def shipped(names: Topics, env: str, parallelism: int, folder: Path, count: int,
 def own(names: Topics, env: str, parallelism: int, how: str, count: int) -> list[bytes]:
     words = ["--kafka", names.kafka, "--input", names.input, "--output", names.output, "--how", how]
     script = str(HERE / "own_windows.py")
-    submit = ("submit", "--env", env, "--job", script, "--parallelism", str(parallelism), "--no-wait")
+    submit = (
+        "submit",
+        "--env",
+        env,
+        "--from",
+        "none",
+        "--job",
+        script,
+        "--parallelism",
+        str(parallelism),
+        "--no-wait",
+    )
     job_id = json.loads(tdaflink(*submit, "-o", "json", "--", *words))["id"]
     try:
         return read_all(names.kafka, names.output, names.partitions, count, SLOWEST)
