@@ -16,7 +16,9 @@ from tdaflink.domain.errors import NotFound
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, VertexLoad
 from tdaflink.domain.travelling import TOLD
 
-_NAMES_SECONDS = 10.0  # metrics appear with the first record that they count
+# Metrics appear with the first record that they count, so their names are asked for anew after a while.
+_NAMES_SECONDS = 10.0
+_NAMES_SECONDS_AT_A_GLANCE = 60.0
 _QUERY_CHARACTERS = 3000  # Flink refuses a request line above 4,096
 _TIMES = {
     "busy": "busyTimeMsPerSecond",
@@ -61,12 +63,12 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Known:
-    until: float
+    listed_at: float
     tasks: tuple[_Task, ...]
 
 
 class JobLoads:
-    """Reads loads of one cluster's jobs again and again; it remembers which metrics there are for 10 s."""
+    """Reads loads of one cluster's jobs again and again; it remembers for a while which metrics there are."""
 
     def __init__(self, cluster: FlinkRest) -> None:
         self._cluster = cluster
@@ -88,13 +90,14 @@ class JobLoads:
 
     def glance(self, job_id: str) -> JobLoad:
         """Rates, computation and lag alone. Raises `NotFound`."""
-        return self._load(job_id, [task for task in self._tasks(job_id) if task.tells], {})
+        tasks = self._tasks(job_id, _NAMES_SECONDS_AT_A_GLANCE)
+        return self._load(job_id, [task for task in tasks if task.tells], {})
 
     def look(self, job_id: str) -> JobLoad:
         """Everything: also each task's load, checkpoints and failures. Raises `NotFound`."""
         return self._load(
             job_id,
-            self._tasks(job_id),
+            self._tasks(job_id, _NAMES_SECONDS),
             {
                 "checkpoints": self._cluster.checkpoints(job_id),
                 "checkpoint_interval_ms": self._checkpoint_interval(job_id),
@@ -141,12 +144,12 @@ class JobLoads:
         metrics = self._cluster.get(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
         return {metric["id"]: int(metric["value"]) for metric in metrics if metric["value"].isdigit()}
 
-    def _tasks(self, job_id: str) -> Sequence[_Task]:
+    def _tasks(self, job_id: str, fresh_seconds: float) -> Sequence[_Task]:
         known = self._known.get(job_id)
-        if known is None or known.until < time.monotonic():
+        if known is None or known.listed_at + fresh_seconds < time.monotonic():
             vertices = self._cluster.get(f"/jobs/{job_id}")["vertices"]
             tasks = tuple(self._task(job_id, vertex) for vertex in vertices)
-            known = self._known[job_id] = _Known(time.monotonic() + _NAMES_SECONDS, tasks)
+            known = self._known[job_id] = _Known(time.monotonic(), tasks)
         return known.tasks
 
     def _task(self, job_id: str, vertex: Mapping[str, Any]) -> _Task:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tdaflink.domain.errors import Refused, Unreachable
-from tdaflink.domain.snapshot import Alert
+from tdaflink.domain.snapshot import Alert, History
 
 if TYPE_CHECKING:
     import httpx
 
 _SECONDS = 3.0
+_RECORDS = (
+    "sum by (job_name) (rate(flink_taskmanager_job_task_operator_numRecordsOut"
+    '{operator_name=~"Source.*",operator_name!~".*heartbeat.*"}[1m]))'
+)
+_WINDOWS = "sum by (job_name) (rate(flink_taskmanager_job_task_operator_tda_windows[1m]))"
 _URGENT = {"critical": 0, "page": 0, "error": 1, "warning": 2}
 
 
@@ -33,10 +40,15 @@ class Prometheus:
         alerts = [_alert(raw) for raw in self._get("/api/v1/alerts")["alerts"] if raw["state"] == "firing"]
         return sorted(alerts, key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
 
-    def history(self, query: str, *, start: float, end: float, step: float) -> dict[str, list[float]]:
-        """Values of an expression over time, oldest first, by the label `job_name` of its series."""
-        params = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
-        result: Sequence[Any] = self._get("/api/v1/query_range", params)["result"]
+    def history(self, seconds: float, step: float) -> dict[str, History]:
+        """What each job has read and answered each second, every `step` seconds, by `label_of` its name."""
+        end = time.time()
+        times = {"start": f"{end - seconds:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        records, windows = (self._range(query, times) for query in (_RECORDS, _WINDOWS))
+        return {name: History(records.get(name, ()), windows.get(name, ())) for name in {*records, *windows}}
+
+    def _range(self, query: str, times: Mapping[str, str]) -> dict[str, list[float]]:
+        result: Sequence[Any] = self._get("/api/v1/query_range", {"query": query, **times})["result"]
         return {
             str(series["metric"].get("job_name", "")): [float(value) for _, value in series["values"]]
             for series in result
@@ -56,6 +68,11 @@ class Prometheus:
         except (ValueError, KeyError, TypeError) as error:
             words = f"status {response.status_code}"
             raise Refused(f"{self.url}{path} is no answer of Prometheus: {words}", reason=words) from error
+
+
+def label_of(job_name: str) -> str:
+    """A job's name as Flink's reporter writes it into a label."""
+    return re.sub(r"[^a-zA-Z0-9:_]", "_", job_name)
 
 
 def _alert(raw: Mapping[str, Any]) -> Alert:

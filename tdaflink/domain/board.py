@@ -10,6 +10,7 @@ from tdaflink.domain.jobs import Job
 from tdaflink.domain.snapshot import (
     Alert,
     ClusterState,
+    History,
     JobLoad,
     JobSeen,
     LogTail,
@@ -116,7 +117,7 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
 
 
 def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None) -> JobLine:
-    line = before or JobLine(seen.job)
+    line = before or _begun(seen)
     load = seen.load
     lag = seen.lag if seen.lag is not None else line.lag
     line = replace(line, job=seen.job, lag=lag)
@@ -128,9 +129,19 @@ def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None) -
     return replace(line, findings=tuple(found))
 
 
+def _begun(seen: JobSeen) -> JobLine:
+    """A job that is seen for the first time: its series go on from what Prometheus remembers."""
+    past = seen.history or History()
+    return JobLine(seen.job, records=tuple(past.records[-POINTS:]), windows=tuple(past.windows[-POINTS:]))
+
+
 def _taken(line: JobLine, load: JobLoad) -> JobLine:
     samples = _kept((*line.samples, load))
-    rates = _rates(samples[0], load) if len(samples) > 1 else Rates(load.records_per_second)
+    rates = Rates(load.records_per_second if _averages(load) else None)
+    if len(samples) > 1:
+        rates = _rates(samples[0], load)
+    if line.job.state != "RUNNING":
+        rates = Rates()  # Flink goes on telling the last values of tasks that are gone
     return replace(
         line,
         load=_filled(load, line.load),
@@ -165,6 +176,11 @@ def _went_back(sample: JobLoad, newest: JobLoad) -> bool:
     return (sample.records_in or 0) > (newest.records_in or 0)
 
 
+def _averages(load: JobLoad) -> bool:
+    """Whether Flink's average of the last minute holds; after a restart it is of both lives of the job."""
+    return load.records_per_second is not None and load.restarts == 0
+
+
 def _rates(first: JobLoad, last: JobLoad) -> Rates:
     seconds = last.taken_at - first.taken_at
     a, b = first.computation, last.computation
@@ -175,7 +191,7 @@ def _rates(first: JobLoad, last: JobLoad) -> Rates:
         return max(0.0, (after - before) / seconds)
 
     records = rate(first.records_in, last.records_in)
-    if seconds < RATE_SECONDS and last.records_per_second is not None:
+    if seconds < RATE_SECONDS and _averages(last):
         records = last.records_per_second
     if b is None:
         return Rates(records=records)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
-from tdaflink.domain.jobs import Job
+from tdaflink.domain.jobs import Failure, Job
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
 from tdaflink.domain.travelling import slide_of
 
 Severity = Literal["error", "warning"]
 
+RECENT_SECONDS = 600.0  # a job that has run for so long since its last exception has recovered
 BUSY = 900.0  # milliseconds of each second, from which on a task has no room left
 HELD_UP = 500.0
 SKEWED = 2.0  # the busiest subtask takes so many times the average
@@ -73,24 +75,28 @@ def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
     failures = load.failures or ()
     if not failures:
         return
+    look = f"tdaflink status {_ref(job)} -v{_env(job)}"
     if job.state == "FAILED":
-        yield Finding(
-            "failed",
-            "error",
-            "the job has failed for good, by the root cause that its last exception names",
-            "the traceback says where; mend it and submit again",
-            f"tdaflink status {_ref(job)} -v{_env(job)}",
-        )
-    elif job.state != "RUNNING" or (load.restarts or 0) >= 2:
-        same = sum(1 for failure in failures if failure.signature == failures[0].signature)
-        times = f"; {same} of the last {len(failures)} exceptions have one cause" if len(failures) > 1 else ""
-        yield Finding(
-            "restarting",
-            "error",
-            f"restarted {load.restarts or len(failures)} times{times}",
-            "the same record would fail again; the traceback says where",
-            f"tdaflink status {_ref(job)} -v{_env(job)}",
-        )
+        text = "the job has failed for good, by the root cause that its last exception names"
+        yield Finding("failed", "error", text, "the traceback says where; mend it and submit again", look)
+        return
+    recent = [failure for failure in failures if _seconds_ago(failure, load) < RECENT_SECONDS]
+    if not recent or (job.state == "RUNNING" and len(recent) < 2):
+        return
+    same = sum(1 for failure in failures if failure.signature == failures[0].signature)
+    times = f"; {same} of the last {len(failures)} exceptions have one cause" if len(failures) > 1 else ""
+    text = f"restarted {load.restarts or len(failures)} times{times}"
+    if recent[0].traceback is not None:
+        advice = "the same record would fail again; the traceback says where"
+        yield Finding("restarting", "error", text, advice, look)
+    else:
+        advice = "not the job's own code: a part of the cluster went away, and the job comes back with it"
+        yield Finding("restarting", "warning", text, advice, f"tdaflink setup{_env(job)}")
+
+
+def _seconds_ago(failure: Failure, load: JobLoad) -> float:
+    moment = datetime.fromisoformat(failure.timestamp.replace("Z", "+00:00"))
+    return load.taken_at - moment.timestamp()
 
 
 def _waiting(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:

@@ -122,6 +122,14 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class History:
+    """Rates before the first snapshot, as Prometheus has them: each second, oldest first."""
+
+    records: Sequence[float] = ()
+    windows: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
 class Newest:
     """The newest result of a stream or of a topic; `event_time` is the end of what it covers, if told."""
 
@@ -133,11 +141,15 @@ class Newest:
 
 @dataclass(frozen=True)
 class JobSeen:
-    """A job, what it does, and how far it is behind; the last two only of those that were looked into."""
+    """A job, what it does, and how far it is behind; the last two only of those that were looked into.
+
+    `history` is null where no Prometheus has one.
+    """
 
     job: Job
     load: JobLoad | None = None
     lag: Mapping[str, TopicLag] | None = None
+    history: History | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_tail import Record
 from tdaflink.adapters.kafka_watch import TopicWatch
-from tdaflink.adapters.prometheus import Prometheus
+from tdaflink.adapters.prometheus import Prometheus, label_of
 from tdaflink.domain.board import Board, updated
 from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
@@ -22,6 +22,7 @@ from tdaflink.domain.messages import RESULTS_TOPIC, WINDOWS_TOPIC, result_from
 from tdaflink.domain.snapshot import (
     Alert,
     Focus,
+    History,
     JobLoad,
     JobSeen,
     LogTail,
@@ -37,6 +38,7 @@ BARCODE_SECONDS = 4.0
 PATIENCE_SECONDS = 5.0  # after this long a source that did not answer is asked again
 READ_SECONDS = 4.0  # one answer of Flink's, at the longest
 LOG_LINES = 300
+HISTORY_SECONDS, HISTORY_STEP_SECONDS = 240.0, 5.0
 RATE_INTERVAL_SECONDS = 2.0
 _BACK = 3  # newest records of each partition; a chosen stream may lie deeper
 _BACK_OF_STREAM = 40
@@ -76,6 +78,7 @@ class SnapshotReader:
         self._seen: dict[str, JobLoad] = {}
         self._parallelism: Mapping[str, int] = {}
         self._ended: set[str] = set()
+        self._history: Mapping[str, History] | None = None
         self._results = _Results()
         self._silent_until: dict[Source, float] = {}
         self._problems: dict[Source, str] = {}
@@ -87,7 +90,12 @@ class SnapshotReader:
         # Without a JobManager there is nothing to ask for jobs, and each further question would wait as long.
         jobs = None if cluster is None else self._ask("flink", lambda: self._jobs(focus))
         kafka, prometheus = sources.kafka, sources.prometheus
-        seen = None if jobs is None else [JobSeen(job, self._seen.get(job.id)) for job in jobs]
+        past = {} if prometheus is None else self._past(prometheus)
+        seen = None
+        if jobs is not None:
+            seen = [
+                JobSeen(job, self._seen.get(job.id), history=past.get(label_of(job.name))) for job in jobs
+            ]
         newest = None
         if kafka is not None:
             if seen is not None:
@@ -109,6 +117,14 @@ class SnapshotReader:
             log=self._log(focus),
             problems=dict(self._problems),
         )
+
+    def _past(self, prometheus: Prometheus) -> Mapping[str, History]:
+        """What Prometheus remembers, asked for once: from then on the board has its own."""
+        if self._history is None:
+            self._history = self._ask(
+                "prometheus", lambda: prometheus.history(HISTORY_SECONDS, HISTORY_STEP_SECONDS)
+            )
+        return self._history or {}
 
     def _ask(self, source: Source, question: Callable[[], T]) -> T | None:
         """The answer, or None where the source does not answer; a silent one is left alone for a while."""

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from harness import Cluster, command_environ, command_line
+from prometheus_process import Programs, Prometheus, running_prometheus
 from streaming import Streams, job, make_streams
 from terminal import Terminal
 
@@ -18,6 +19,15 @@ from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
 
+ALWAYS = """\
+groups:
+  - name: always
+    rules:
+      - alert: TooMuch
+        expr: vector(1)
+        labels: {severity: critical}
+        annotations: {summary: More than there is room for}
+"""
 FAILS = """\
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment
@@ -157,6 +167,31 @@ def test_a_dead_endpoint_is_said_and_does_not_end_the_dashboard(cluster: Cluster
         terminal.wait_for("! Kafka has not answered yet")
         terminal.press("q")
         assert terminal.ended() == 0
+
+
+def test_prometheus_adds_the_alerts_that_fire(cluster: Cluster, programs: Programs, tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "prometheus.yml").write_text("global: {}\nrule_files: [always.yml]\n")
+    (rules / "always.yml").write_text(ALWAYS)
+    with running_prometheus(programs, rules, tmp_path / "prometheus") as prometheus:
+        prometheus.wait_for_alert("TooMuch")
+        once = ("watch", "--once", "--prometheus", prometheus.url)
+        alerts = cluster.run(*once, "-o", "json").json()["alerts"]
+        assert [(alert["name"], alert["severity"]) for alert in alerts] == [("TooMuch", "critical")]
+        assert "! TooMuch (critical): More than there is room for" in cluster.run(*once).stdout
+    gone = cluster.run(*once, "-o", "json").json()
+    assert gone["alerts"] is None
+    assert gone["problems"]["prometheus"].startswith("no Prometheus answers at")
+
+
+def test_prometheus_adds_what_was_before(cluster: Cluster, prometheus: Prometheus, jobs: str) -> None:
+    for _ in poll(60, every=1.0):
+        once = ("watch", "--once", "--prometheus", prometheus.url, "-o", "json")
+        (seen,) = [one for one in cluster.run(*once).json()["jobs"] if one["job"]["name"] == jobs]
+        if seen["history"] and seen["history"]["records"] and seen["history"]["windows"]:
+            return
+    raise AssertionError(f"Prometheus has no history of {jobs}: {seen['history']}")
 
 
 @pytest.mark.parametrize("words", [(), ("-o", "json")])

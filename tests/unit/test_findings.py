@@ -131,6 +131,20 @@ def test_a_finding_says_what_was_seen_and_what_to_type(
     assert command.split()[1] in HOMES
 
 
+def test_a_part_of_the_cluster_that_went_away_is_not_the_job_s_fault() -> None:
+    lost = failure("TimeoutException: heartbeat of taskmanager-1", traceback=None)
+    one = found(job(state="RESTARTING"), load(restarts=1, failures=(lost,)))["restarting"]
+    assert one.advice.startswith("not the job's own code")
+    assert one.command == "tdaflink setup --env local"
+
+
+def test_a_job_that_has_recovered_is_left_alone() -> None:
+    old = (failure(timestamp="2027-01-15T07:30:00.000Z"),) * 3
+    assert found(seen=load(restarts=3, failures=old)) == {}
+    assert "restarting" in found(seen=load(restarts=3, failures=(failure(), failure())))
+    assert found(seen=load(restarts=1, failures=(failure(),))) == {}
+
+
 def test_what_the_lag_has_to_do_with_it_is_said() -> None:
     behind = {"tda_jobs": TopicLag(60_000, None, 6, 6)}
     busy = found(seen=load(vertices=(FULL,)), lag=behind)["lag"]

@@ -26,7 +26,7 @@ from watch_cases import (
 from tdaflink.display.barcode import ASCII
 from tdaflink.display.watch.frame import Size, frame
 from tdaflink.display.watch.view import View
-from tdaflink.domain.snapshot import JobSeen, Memory
+from tdaflink.domain.snapshot import History, JobSeen, Memory
 
 OVERVIEW = """\
 tdaflink local  http://127.0.0.1:8081  08:00:12 UTC
@@ -212,6 +212,26 @@ def test_colour_marks_what_is_wrong() -> None:
     assert "\x1b[1;31m95%\x1b[0m" in out.getvalue()
 
 
+def test_what_prometheus_remembers_comes_before_what_was_seen() -> None:
+    past = History(records=(10.0, 20.0), windows=(1.0,))
+    first = snapshot(0.0, (JobSeen(job(), load(0.0), LAG, past),))
+    line = replayed(first, snapshot(12.0)).jobs[0]
+    assert line.records == (10.0, 20.0, pytest.approx(50.0))
+    assert line.windows == (1.0, pytest.approx(5.0))
+
+
+def test_a_job_that_is_not_running_has_no_rates() -> None:
+    told = load(6.0, records_per_second=50.0)
+    gone = replace(job(), state="RESTARTING", tasks_running=0)
+    board = replayed(snapshot(0.0), snapshot(2.0), snapshot(6.0, (JobSeen(gone, told, LAG),)))
+    assert (board.jobs[0].rates.records, board.jobs[0].rates.windows) == (None, None)
+
+
+def test_until_ten_seconds_have_been_seen_flink_s_own_average_is_shown() -> None:
+    seen = [snapshot(float(s), (JobSeen(job(), load(float(s), records_per_second=7.0)),)) for s in (0, 2, 12)]
+    assert [replayed(*seen[:n]).jobs[0].rates.records for n in (1, 2, 3)] == [7.0, 7.0, pytest.approx(50.0)]
+
+
 def test_a_restart_counts_anew_and_gives_no_false_rate() -> None:
     before = [snapshot(float(s)) for s in (0, 2, 4)]
     after = snapshot(6.0, (JobSeen(job(), load(0.0, taken_at=START + 6, restarts=1, records_in=10)),))
@@ -221,4 +241,4 @@ def test_a_restart_counts_anew_and_gives_no_false_rate() -> None:
     with_cause = load(0.0, taken_at=START + 8, restarts=1, records_in=20, failures=(failure(),))
     board = replayed(*before, after, snapshot(8.0, (JobSeen(job(), with_cause, LAG),)))
     assert board.jobs[0].rates.records == pytest.approx(5.0)
-    assert "Root cause: ValueError: cannot digest 7" in screen(board, View())
+    assert "Last failure 38s ago: ValueError: cannot digest 7" in screen(board, View())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
@@ -15,6 +16,8 @@ from tdaflink.domain.findings import Finding
 from tdaflink.domain.jobs import Failure, Vertex
 from tdaflink.domain.snapshot import JobLoad, TopicLag, VertexLoad
 from tdaflink.domain.travelling import outputs_of, slide_of
+
+_JAVA_PACKAGE = re.compile(r"^(?:[a-z]\w*\.)+(?=[A-Z])")
 
 
 def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
@@ -31,8 +34,7 @@ def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
     if load is None:
         return [head, Text("no data yet", style="dim")]
     lines = [head]
-    if line.cause is not None and (job.state != "RUNNING" or load.restarts):
-        lines += words.wrapped(f"Root cause: {line.cause}", width, rest="  ", style="red")[:2]
+    lines += _cause_lines(line, load, width)
     lines += [
         *_computation_lines(line, load, width),
         *_lag_lines(line.lag, width),
@@ -40,6 +42,18 @@ def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
         _checkpoint_line(load),
     ]
     return [*lines, *finding_lines(line.findings, width)]
+
+
+def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
+    """The root cause of a job in trouble; of one that runs again, what happened last and when."""
+    if line.cause is None or not load.failures:
+        return []
+    cause = _JAVA_PACKAGE.sub("", line.cause).rstrip(": ")
+    if line.job.state != "RUNNING":
+        return words.wrapped(f"Root cause: {cause}", width, rest="  ", style="red")[:2]
+    moment = words.moment_of(load.failures[0].timestamp)
+    ago = "" if moment is None else f" {words.age(load.taken_at - moment)} ago"
+    return words.wrapped(f"Last failure{ago}: {cause}", width, rest="  ", style="yellow")[:2]
 
 
 def _restarts(number: int) -> str:
