@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ _RECORDS = (
     "sum by (job_name) (rate(flink_taskmanager_job_task_operator_numRecordsOut"
     '{operator_name=~"Source.*",operator_name!~".*heartbeat.*"}[1m]))'
 )
-_WINDOWS = "sum by (job_name) (rate(flink_taskmanager_job_task_operator_tda_windows[1m]))"
+_WINDOWS = "sum by (job_id) (rate(flink_taskmanager_job_task_operator_tda_windows[1m]))"
 _URGENT = {"critical": 0, "page": 0, "error": 1, "warning": 2}
 
 
@@ -41,7 +40,7 @@ class Prometheus:
         return sorted(alerts, key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
 
     def history(self, seconds: float, step: float) -> dict[str, History]:
-        """What each job has read and answered each second, every `step` seconds, by `label_of` its name."""
+        """What each job has read and answered each second, every `step` seconds, by its id."""
         end = time.time()
         times = {"start": f"{end - seconds:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         records, windows = (self._range(query, times) for query in (_RECORDS, _WINDOWS))
@@ -50,7 +49,7 @@ class Prometheus:
     def _range(self, query: str, times: Mapping[str, str]) -> dict[str, list[float]]:
         result: Sequence[Any] = self._get("/api/v1/query_range", {"query": query, **times})["result"]
         return {
-            str(series["metric"].get("job_name", "")): [float(value) for _, value in series["values"]]
+            str(series["metric"].get("job_id", "")): [float(value) for _, value in series["values"]]
             for series in result
         }
 
@@ -68,11 +67,6 @@ class Prometheus:
         except (ValueError, KeyError, TypeError) as error:
             words = f"status {response.status_code}"
             raise Refused(f"{self.url}{path} is no answer of Prometheus: {words}", reason=words) from error
-
-
-def label_of(job_name: str) -> str:
-    """A job's name as Flink's reporter writes it into a label."""
-    return re.sub(r"[^a-zA-Z0-9:_]", "_", job_name)
 
 
 def _alert(raw: Mapping[str, Any]) -> Alert:

@@ -14,7 +14,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_tail import Record
 from tdaflink.adapters.kafka_watch import TopicWatch
-from tdaflink.adapters.prometheus import Prometheus, label_of
+from tdaflink.adapters.prometheus import Prometheus
 from tdaflink.domain.board import Board, updated
 from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
@@ -93,9 +93,7 @@ class SnapshotReader:
         past = {} if prometheus is None else self._past(prometheus)
         seen = None
         if jobs is not None:
-            seen = [
-                JobSeen(job, self._seen.get(job.id), history=past.get(label_of(job.name))) for job in jobs
-            ]
+            seen = [JobSeen(job, self._seen.get(job.id), history=past.get(job.id)) for job in jobs]
         newest = None
         if kafka is not None:
             if seen is not None:
