@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 3.0
 _RECORDS = (
-    "sum by (job_name) (rate(flink_taskmanager_job_task_operator_numRecordsOut"
+    "sum by (job_id) (rate(flink_taskmanager_job_task_operator_numRecordsOut"
     '{operator_name=~"Source.*",operator_name!~".*heartbeat.*"}[1m]))'
 )
 _WINDOWS = "sum by (job_id) (rate(flink_taskmanager_job_task_operator_tda_windows[1m]))"
