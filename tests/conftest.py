@@ -92,6 +92,34 @@ def prometheus(
         yield started
 
 
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """A Docker engine with Compose; where none can be had the tests are skipped, but in CI they fail."""
+    from containers.debian import Unavailable
+    from containers.engine import ensure
+
+    try:
+        ensure()
+    except Unavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no Docker engine: {error}")
+
+
+@pytest.fixture(scope="session")
+def stand_in_images(docker_engine: None) -> None:  # noqa: ARG001 - it comes first
+    """The public images of the Compose environments, or local ones that stand in for them."""
+    from containers.debian import Unavailable
+    from containers.standins import ensure
+
+    try:
+        ensure()
+    except Unavailable as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no images: {error}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs no cluster first; what breaks the cluster on purpose last."""
     items.sort(

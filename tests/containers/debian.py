@@ -1,7 +1,4 @@
-"""Debian packages for the tests: installed ones, and single newer ones unpacked into a folder.
-
-The standard library alone: this runs before the project is installed.
-"""
+"""Debian packages for the tests: installed ones, and single newer ones unpacked into a folder."""
 
 from __future__ import annotations
 

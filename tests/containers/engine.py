@@ -1,7 +1,6 @@
 """A Docker engine with Compose for the tests, on a bare Debian machine too.
 
-`python -m containers.engine`, in tests/, makes it usable and says what it did. A daemon that answers is left
-alone. The standard library alone: this runs before the project is installed.
+A daemon that answers is left alone. One that is started here outlives the test run.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -39,6 +37,8 @@ def ensure() -> list[str]:
             done.append(f"installed {', '.join(missing)}")
         _start()
         done.append(f"started dockerd, which logs to {LOG}")
+        if os.environ.get("CI") and (left := _remove_left_over()):
+            done.append(f"removed {left} containers of an earlier run, which it had started again")
     if lacking := [package for plugin, package in PLUGINS.items() if not _has_plugin(plugin)]:
         _add_plugins(lacking)
         done.append(f"added {', '.join(lacking)}")
@@ -72,6 +72,21 @@ def _start() -> None:
     raise Unavailable(f"dockerd {ended}; the end of {LOG}:\n{LOG.read_text(errors='replace')[-2000:]}")
 
 
+def _remove_left_over() -> int:
+    """Remove the environments that a killed test run left: they would take ports, memory and networks."""
+    project = "com.docker.compose.project"
+    listing = ["--filter", f"label={project}", "--format", f'{{{{.ID}}}} {{{{.Label "{project}"}}}}']
+    ids = [
+        identity
+        for identity, name in map(str.split, run(["docker", "ps", "-a", *listing]).splitlines())
+        if name.startswith("tdaflink-")
+    ]
+    if ids:
+        run(["docker", "rm", "--force", "--volumes", *ids])
+        run(["docker", "network", "prune", "--force", "--filter", f"label={project}"])
+    return len(ids)
+
+
 def _forget_dead(pid_file: Path) -> None:
     """Remove what a daemon that was killed left behind: its number may be another program's by now."""
     with contextlib.suppress(OSError, ValueError):
@@ -99,20 +114,3 @@ def _add_plugins(packages: list[str]) -> None:
             draft = target / f".{plugin.name}.{os.getpid()}"
             shutil.copy2(plugin, draft)
             draft.replace(target / plugin.name)
-
-
-def main() -> int:
-    try:
-        for line in ensure():
-            print(f"docker: {line}")
-    except Unavailable as error:
-        print(f"no Docker engine for the tests: {error}", file=sys.stderr)
-        return 1
-    print(
-        "docker: " + run(["docker", "version", "--format", "engine {{.Server.Version}}"], seconds=20).strip()
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,8 @@
 Each is a folder below images/ and what this module puts beside it: programs out of wheels, Maven JARs and
 Debian packages. They keep to the public images' contracts: user, entry point, settings, which tools exist and
 which do not. An image is built once for each content; one that is there already and is none of ours is the
-public one, and is used as it is. `python -m containers.standins --lock` resolves the JARs anew.
+public one, and is used as it is. `python -m containers.standins`, in tests/, makes engine and images ready;
+with `--lock` it resolves the JARs anew.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from containers import engine
 from containers.debian import Unavailable, install, mirror, require_root, run
+from filelock import FileLock
 from prometheus_process import prometheus_programs
 from registry_process import APICURIO
 from s3service import S3PROXY
 
+from tdaflink.adapters.folders import cache_folder, make_folder
 from tdaflink.adapters.local_java import find_local_java
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.adapters.profiles import load_lock, load_versions
@@ -92,27 +96,48 @@ def stand_ins() -> dict[str, StandIn]:
 
 
 def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
-    """Every stand-in, built where it is missing or another; the tags that were built."""
-    images = stand_ins()
-    hashes: dict[str, str] = {}
-    built: list[str] = []
-    if _wanted(BASE, hashes.setdefault(BASE, _base_hash())):
-        say(f"building {BASE}")
-        _import_base(hashes[BASE])
-        built.append(BASE)
-    waiting = dict(images)
-    with ThreadPoolExecutor(3) as pool:
-        while waiting:
-            ready = [image for image in waiting.values() if image.parent not in waiting]
-            for image in ready:
-                del waiting[image.tag]
-                hashes[image.tag] = _hash(image, hashes[image.parent])
-            stale = [image for image in ready if _wanted(image.tag, hashes[image.tag])]
-            for image in stale:
-                say(f"building {image.tag}")
-            list(pool.map(lambda image: _build(image, hashes[image.tag]), stale))
-            built += [image.tag for image in stale]
-    return built
+    """Every public image or one that stands in for it; the tags that were built, or built anew.
+
+    Raises:
+        Unavailable: they cannot be built here, and why.
+    """
+    with FileLock(make_folder(cache_folder() / "tests") / "stand-ins.lock", timeout=_BUILD_SECONDS):
+        images = stand_ins()
+        needed = _needed(images)
+        built: list[str] = []
+        hashes: dict[str, str] = {}
+        if needed:
+            hashes[BASE] = _base_hash()
+            if _stale(BASE, hashes[BASE]):
+                say(f"building {BASE}")
+                _import_base(hashes[BASE])
+                built.append(BASE)
+        waiting = {tag: image for tag, image in images.items() if tag in needed}
+        with ThreadPoolExecutor(3) as pool:
+            while waiting:
+                ready = [image for image in waiting.values() if image.parent not in waiting]
+                for image in ready:
+                    del waiting[image.tag]
+                    hashes[image.tag] = _hash(image, hashes[image.parent])
+                stale = [image for image in ready if _stale(image.tag, hashes[image.tag])]
+                for image in stale:
+                    say(f"building {image.tag}")
+                list(pool.map(lambda image: _build(image, hashes[image.tag]), stale))
+                built += [image.tag for image in stale]
+        return built
+
+
+def _needed(images: Mapping[str, StandIn]) -> set[str]:
+    """The tags that no public image has, and all that those are built on."""
+    public = load_versions().images.model_dump().values()
+    waiting = [tag for tag in public if not _is_public(tag)]
+    needed: set[str] = set()
+    while waiting:
+        tag = waiting.pop()
+        needed.add(tag)
+        if tag in images:
+            waiting.append(images[tag].parent)
+    return needed
 
 
 def inspect(tag: str, template: str) -> str | None:
@@ -124,10 +149,18 @@ def inspect(tag: str, template: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _wanted(tag: str, digest: str) -> bool:
-    """Whether to build: there is no such image, or an older one of ours."""
+def _label(tag: str) -> str | None:
+    """The content that an image of ours was built from; empty for a public one, None where there is none."""
     label = inspect(tag, f'{{{{index .Config.Labels "{LABEL}"}}}}')
-    return label is None or label not in ("", "<no value>", digest)
+    return "" if label == "<no value>" else label
+
+
+def _is_public(tag: str) -> bool:
+    return _label(tag) == ""
+
+
+def _stale(tag: str, digest: str) -> bool:
+    return _label(tag) != digest
 
 
 def _hash(image: StandIn, parent: str) -> str:
@@ -186,7 +219,9 @@ def _kafka() -> dict[str, Sequence[Source]]:
 
 
 def _alertmanager() -> dict[str, Sequence[Source]]:
-    return _programs("prometheus-alertmanager", "amtool")
+    # Debian's program reads its templates from there; the public one carries them within itself.
+    share = prometheus_programs().folder.parent / "share" / "prometheus" / "alertmanager"
+    return {**_programs("prometheus-alertmanager", "amtool"), "share": sorted(share.glob("*.tmpl"))}
 
 
 def _programs(*names: str) -> dict[str, Sequence[Source]]:
@@ -238,11 +273,13 @@ def main() -> int:
         _lock()
         return 0
     try:
+        for line in engine.ensure():
+            print(f"docker: {line}")
         built = ensure(print)
     except Unavailable as error:
-        print(f"no stand-in images: {error}", file=sys.stderr)
+        print(f"no Docker engine with images for the tests: {error}", file=sys.stderr)
         return 1
-    print(f"stand-in images: {len(built)} built, {len(stand_ins()) + 1 - len(built)} were there")
+    print(f"docker: {len(built)} images built, the others were there")
     return 0
 
 
