@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tdaflink.adapters.folders import write_atomically
-from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError, NotFound, UsageError
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.schemas import ShippedSchema
@@ -27,12 +28,29 @@ def profile_names() -> list[str]:
     return sorted(path.parent.name for path in profiles_folder().glob("*/profile.yaml"))
 
 
-def load_profile(name: str) -> Profile:
-    """A shipped profile, validated."""
+def load_profile(name: str, *, scaled: bool = False) -> Profile:
+    """A shipped profile, validated; `scaled` makes it as small as it says that it can be."""
     if name not in profile_names():
         raise NotFound(f"no profile named {name!r}; shipped: {', '.join(profile_names())}")
     folder = profile_folder(name)
-    return _validated(Profile, {"name": name, **_layered(folder, "profile.yaml")}, folder / "profile.yaml")
+    values = _layered(folder, "profile.yaml")
+    smaller = values.pop("scaled", None)
+    if scaled and smaller is None:
+        raise UsageError(
+            f"the profile {name} has no smaller form", hint="--scale goes with: " + ", ".join(_scalable())
+        )
+    whole = _merged(values, smaller) if scaled else values
+    named = {"name": name, "scalable": smaller is not None, **whole}
+    return _validated(Profile, named, folder / "profile.yaml")
+
+
+def profile_of(environment: Environment) -> Profile:
+    """The profile that an environment was made from, in its size."""
+    return load_profile(environment.profile, scaled=environment.details.get("scale") == "on")
+
+
+def _scalable() -> list[str]:
+    return [name for name in profile_names() if load_profile(name).scalable]
 
 
 def _layered(folder: Path, file: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ HOMES = {
     "env": "environments",
     "jars": "jars",
     "topics": "topics",
+    "compose": "compose",
     "schemas": "schemas",
 }
 COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could go on

@@ -38,11 +38,16 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of th
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, on stderr.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour (NO_COLOR does the same).")]
 
+PRODUCTION = "prod"
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; prod asks before it is changed.")]
+
 _SHARED: dict[str, tuple[Any, Any]] = {
     "env": (EnvOption, None),
     "output": (OutputOption, Output.table),
     "verbose": (VerboseOption, False),
     "no_color": (NoColorOption, False),
+    "yes": (YesOption, False),
 }
 
 
@@ -54,6 +59,7 @@ class Session:
     output: Output
     verbose: bool
     no_color: bool
+    yes: bool = False
 
     def reporter(self) -> Reporter:
         """Progress on stderr, fitting the terminal."""
@@ -107,6 +113,19 @@ def confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
     if not typer.confirm(question, err=True):
+        raise UsageError("nothing was done")
+
+
+def confirm_production(session: Session, name: str, profile: str) -> None:
+    """Let nothing of prod be changed by a slip: its name has to be typed, unless --yes says so."""
+    import sys
+
+    if session.yes or PRODUCTION not in (name, profile):
+        return
+    question = f"{name} is a production environment."
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
+    if typer.prompt(f"{question} Type its name to go on", err=True, default="", show_default=False) != name:
         raise UsageError("nothing was done")
 
 

@@ -7,27 +7,22 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import Session, command, confirm_production
 
 
 @command(app, "demo")
 def demo(
     session: Session,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster and the job running.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask, even where the environment is prod.")
-    ] = False,
 ) -> None:
     """The whole story in a minute: a cluster on this machine, the job, and the topology of known shapes."""
     from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
-    from tdaflink.cli.common import confirm
     from tdaflink.display.demo import show_answer, show_demo
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.demo import run
 
     name = session.env or DEFAULT_NAME
-    if name == "prod" and not yes:
-        confirm("Run the demo in prod?")
+    confirm_production(session, name, "")
     request = SetupRequest(env=name, port_offset="auto")
     answers = run(request, EnvironmentStore(), session.reporter(), show_answer, keep=keep)
     show_demo(answers, kept=keep)

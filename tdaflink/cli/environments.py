@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm
+from tdaflink.cli.common import Session, command, confirm, confirm_production
 from tdaflink.domain.errors import UsageError
 
 env_app = typer.Typer(help="Saved environments.", no_args_is_help=True)
@@ -36,6 +36,16 @@ def setup(
             help="Local: let Prometheus scrape it; Flink then shows metrics on all interfaces. Remembered.",
         ),
     ] = None,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="prod: made small for a trial on this machine. Remembered.")
+    ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="s3://BUCKET/PATH", help="prod: where checkpoints go. Remembered."),
+    ] = None,
+    s3_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -45,18 +55,21 @@ def setup(
     from tdaflink.services.setup import plan_setup, set_up
 
     offset = _offset(port_offset)
-    request = SetupRequest(session.env, profile, offset, skip_kafka, skip_jars, mirror, metrics)
+    store = EnvironmentStore()
+    request = SetupRequest(
+        session.env, profile, offset, skip_kafka, skip_jars, mirror, metrics, scale, storage, s3_endpoint
+    )
     if dry_run:
-        show_plan(plan_setup(request, EnvironmentStore()))
-    else:
-        show_setup(set_up(request, EnvironmentStore(), session.reporter()))
+        show_plan(plan_setup(request, store))
+        return
+    confirm_production(session, store.chosen_name(session.env), profile or "")
+    show_setup(set_up(request, store, session.reporter()))
 
 
 @command(app, "teardown")
 def teardown(
     session: Session,
     purge: Annotated[bool, typer.Option("--purge", help="Remove topics, checkpoints and logs too.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stopped.")] = False,
 ) -> None:
     """Stop what setup started, and nothing else. Data stays, unless --purge."""
@@ -69,7 +82,8 @@ def teardown(
     if dry_run:
         show_teardown(plan_teardown(environment, store, purge=purge), dry_run=True)
         return
-    if purge and not yes:
+    confirm_production(session, environment.name, environment.profile)
+    if purge and not session.yes:
         confirm(f"Remove all data of {environment.name} in {store.folder(environment.name)}?")
     show_teardown(tear_down(environment, store, session.reporter(), purge=purge))
 

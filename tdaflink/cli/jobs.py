@@ -84,7 +84,7 @@ def submit(
         if dry_run:
             show_plan(submission.plan(started_from(prepared, start, control, None), env))
             return
-        announce(env)
+        announce(session, env)
         ready = started_from(prepared, start, control, asker())
         terms = submission.Terms(allow_duplicate=allow_duplicate)
         show_submission(submission.submit(ready, control, timeout if wait else None, terms))
@@ -140,5 +140,5 @@ def cancel(
     from tdaflink.services.jobs import cancel as cancel_jobs
 
     with control_of(session) as control:
-        announce(control.env)
+        announce(session, control.env)
         show_canceled(cancel_jobs(control, jobs))

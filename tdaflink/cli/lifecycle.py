@@ -34,7 +34,7 @@ def savepoint(
     from tdaflink.services.stopping import take_savepoint
 
     with control_of(session) as control:
-        announce(control.env)
+        announce(session, control.env)
         show_saved(take_savepoint(control, job, directory, timeout))
 
 
@@ -54,7 +54,7 @@ def stop(
     from tdaflink.services.stopping import stop as stop_job
 
     with control_of(session) as control:
-        announce(control.env)
+        announce(session, control.env)
         show_saved(stop_job(control, job, directory, timeout, drain=drain))
 
 
@@ -84,7 +84,6 @@ def savepoints_prune(
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Younger ones stay: 7d, 12h, 30m.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Remove savepoints by count and age; what a running job started from stays."""
@@ -99,8 +98,8 @@ def savepoints_prune(
         if dry_run or not planned.removed:
             show_pruned(planned)
             return
-        announce(control.env)
-        if not yes:
+        announce(session, control.env)
+        if not session.yes:
             confirm(f"Remove {len(planned.removed)} savepoints of {control.env.name}?")
         show_pruned(prune(control, name, keep=keep, older_than=age, dry_run=False))
 

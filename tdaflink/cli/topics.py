@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import Session, command, confirm_production
 
 if TYPE_CHECKING:
     from tdaflink.adapters.kafka_admin import KafkaAdmin
@@ -46,6 +46,7 @@ def topics_create(
         return
     reporter = session.reporter()
     reporter.note(f"environment {environment.name}, Kafka at {admin.bootstrap}")
+    confirm_production(session, environment.name, environment.profile)
     show_topic_changes(create_topics(admin, chosen, reporter, grow=grow))
 
 

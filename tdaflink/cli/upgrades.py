@@ -81,7 +81,7 @@ def upgrade(
 
     with control_of(session) as control:
         if resume:
-            announce(control.env)
+            announce(session, control.env)
             show_changed(changing.resume(control, job))
             return
         if job is None:
@@ -95,7 +95,7 @@ def upgrade(
         show_upgrade_plan(plan, dry_run=dry_run)
         if dry_run or (plan.changes_nothing and not force):
             return
-        announce(control.env)
+        announce(session, control.env)
         show_changed(
             changing.begin(
                 control,
@@ -137,7 +137,7 @@ def rollback(
         )
         if dry_run:
             return
-        announce(control.env)
+        announce(session, control.env)
         origin = earlier.origin or earlier.job_id
         show_changed(
             changing.begin(
@@ -167,7 +167,7 @@ def rescale(
     from tdaflink.services.versions import running_version
 
     with control_of(session) as control:
-        announce(control.env)
+        announce(session, control.env)
         running = living_job(control, job)
         version = running_version(control, running)
         topics = rescaling.input_topics(version.spec) if version.spec else []

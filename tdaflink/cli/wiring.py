@@ -128,11 +128,13 @@ def registry_of(session: Session, address: str | None, config: Path | None) -> I
         registry.close()
 
 
-def announce(env: Environment) -> None:
-    """Say which environment a changing command is about to change."""
+def announce(session: Session, env: Environment) -> None:
+    """Say which environment a changing command is about to change; ask if it is prod."""
+    from tdaflink.cli.common import confirm_production
     from tdaflink.display.console import err
 
     err().print(f"Environment {env.name} at {env.endpoints.rest_url}", markup=False)
+    confirm_production(session, env.name, env.profile)
 
 
 def resolved_config(

@@ -28,6 +28,27 @@ class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):
         return ports
 
 
+class ComposeParts(BaseModel):
+    """How many containers of each kind a profile has, what they may take, and where checkpoints go.
+
+    `controllers` are KRaft controllers of their own; without them every broker is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jobmanagers: int = Field(ge=1, le=2)
+    brokers: int = Field(ge=1, le=3)
+    controllers: int = Field(ge=0, le=3)
+    zookeepers: int = Field(ge=0, le=3)
+    storage: Literal["volume", "bundled_s3", "given_s3"]
+    alerting: bool
+    default_passwords: bool
+    min_cores: int = Field(ge=1)
+    python_mb_per_slot: int = Field(ge=64)
+    python_mb_per_main: int = Field(ge=64)
+    memory_mb: dict[str, int]
+
+
 class Profile(BaseModel):
     """A folder under profiles/: its profile.yaml, flink.yaml and kafka.yaml, over those that it extends."""
 
@@ -48,6 +69,26 @@ class Profile(BaseModel):
     job: dict[str, Any] = Field(default_factory=dict)
     flink: dict[str, Scalar]
     kafka: dict[str, Scalar]
+    compose: ComposeParts | None = None
+    scalable: bool = False
+
+    def ports_at(self, offset: int) -> dict[str, int]:
+        """Purpose -> port of an environment; of several parts of a kind rest_2, kafka_2 and so on, too."""
+        ports = self.ports.shifted(offset)
+        if self.compose is not None:
+            for purpose, count in (("rest", self.compose.jobmanagers), ("kafka", self.compose.brokers)):
+                for number in range(2, count + 1):
+                    ports[f"{purpose}_{number}"] = ports[purpose] + number - 1
+        return ports
+
+    def megabytes(self, key: str) -> int:
+        """A memory size of the Flink configuration."""
+        text = str(self.flink[key])
+        if not text.endswith("m") or not text[:-1].isdigit():
+            raise ConfigError(
+                f"profile {self.name}: {key}: {text!r} is not a number of megabytes such as 2048m"
+            )
+        return int(text[:-1])
 
     @property
     def slots(self) -> int:

@@ -11,7 +11,10 @@ from tdaflink.domain.environment import Component
 
 @dataclass(frozen=True)
 class SetupRequest:
-    """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before."""
+    """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
+
+    `scale`, `storage` and `s3_endpoint` are remembered; they may be said when the environment is not running.
+    """
 
     env: str | None = None
     profile: str | None = None
@@ -20,6 +23,9 @@ class SetupRequest:
     skip_jars: bool = False
     mirror: str | None = None
     metrics: bool | None = None
+    scale: bool = False
+    storage: str | None = None
+    s3_endpoint: str | None = None
 
 
 @dataclass(frozen=True)

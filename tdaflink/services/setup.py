@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from tdaflink.adapters.profiles import (
     load_profile,
     load_schemas,
     profile_names,
+    profile_of,
 )
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
@@ -89,7 +90,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         profile=profile.name,
         rest_url=environment.endpoints.rest_url,
         kafka=environment.endpoints.kafka,
-        ports=profile.ports.shifted(environment.port_offset),
+        ports=profile.ports_at(environment.port_offset),
         start=tuple(c.name for c in components if c.name not in healthy),
         unchanged=healthy,
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
@@ -138,9 +139,11 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
+    if request.scale:
+        draft = replace(draft, details={**draft.details, "scale": "on"})
     offset = _offset(request, draft, store, profile, known=saved is not None)
     python = runtime_for(draft, store).python()
-    details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
+    details = _details(request, draft)
     if saved and (offset, python, details) == (saved.port_offset, saved.python, saved.details):
         return saved
     if saved and _runs(saved, store):
@@ -152,6 +155,15 @@ def _environment(request: SetupRequest, name: str, store: EnvironmentStore, prof
         return replace(saved, details=details)
     moved = replace(draft, port_offset=offset, python=python, details=details)
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
+
+
+def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
+    """What is remembered besides: the words of this call over those of earlier ones."""
+    details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
+    said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
+    if any(said.values()) and draft.runtime != "compose":
+        raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
+    return {**details, **{key: value for key, value in said.items() if value}}
 
 
 def _offset(
@@ -174,11 +186,11 @@ def _offset(
 def _ports(environment: Environment) -> set[int]:
     if environment.profile not in profile_names():
         return set()
-    return set(load_profile(environment.profile).ports.shifted(environment.port_offset).values())
+    return set(profile_of(environment).ports_at(environment.port_offset).values())
 
 
 def _usable(profile: Profile, offset: int, reserved: set[int]) -> bool:
-    ports = profile.ports.shifted(offset).values()
+    ports = profile.ports_at(offset).values()
     return reserved.isdisjoint(ports) and all(port_is_free(port) for port in ports)
 
 

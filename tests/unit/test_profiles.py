@@ -60,8 +60,8 @@ def test_the_lock_survives_being_written_and_read() -> None:
     assert lock.to_json() == profiles.lock_path().read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", profiles.profile_names())
-def test_every_profile_is_valid_and_its_places_can_be_filled(name: str) -> None:
+def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
+    name = "local"
     profile = profiles.load_profile(name)
     ports = profile.ports.shifted(100)
     values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "python": "/p"}
@@ -73,26 +73,45 @@ def test_every_profile_is_valid_and_its_places_can_be_filled(name: str) -> None:
     assert kafka["message.max.bytes"] == "5"
 
 
-def test_flink_itself_accepts_the_memory_sizes(tmp_path: Path) -> None:
-    profile = profiles.load_profile("local")
+def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, str]:
+    """What Flink's own scripts make of a profile's memory sizes: JVM options and settings of a TaskManager."""
+    profile = profiles.load_profile(name, scaled=scaled)
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
-    (tmp_path / "config.yaml").write_text(lines, encoding="utf-8")
+    (folder / "config.yaml").write_text(lines, encoding="utf-8")
     java = find_local_java(profiles.load_versions().flink)
     dist = next(java.flink_home.glob("lib/flink-dist-*.jar"))
+    found = ""
     for kind in ("JM", "TM"):
         done = subprocess.run(
             [
                 *(str(java.java), "-cp", f"{java.flink_home / 'bin' / 'bash-java-utils.jar'}:{dist}"),
                 "org.apache.flink.runtime.util.bash.BashJavaUtils",
-                *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(tmp_path)),
+                *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(folder)),
             ],
             capture_output=True,
             text=True,
             check=True,
             timeout=120,
         )
-        assert done.stdout.count("BASH_JAVA_UTILS_EXEC_RESULT:") == 2
+        assert done.stdout.count("BASH_JAVA_UTILS_EXEC_RESULT:") == 2, done.stdout + done.stderr
+        found = done.stdout
+    return dict(re.findall(r"-D (taskmanager\.memory\.[\w.]+)=(\d+)b", found))
+
+
+@pytest.mark.parametrize(
+    ("name", "scaled"),
+    [("local", False), ("dev", False), ("staging", False), ("prod", True)],
+    ids=["local", "dev", "staging", "prod scaled"],
+)
+def test_flink_itself_accepts_the_memory_sizes(name: str, scaled: bool, tmp_path: Path) -> None:
+    assert int(memory_sizes(name, tmp_path, scaled=scaled)["taskmanager.memory.task.heap.size"]) >= 2**28
+
+
+def test_prod_has_the_seeds_heap_and_managed_memory(tmp_path: Path) -> None:
+    sizes = memory_sizes("prod", tmp_path)
+    assert int(sizes["taskmanager.memory.task.heap.size"]) == 2560 * 2**20
+    assert int(sizes["taskmanager.memory.managed.size"]) == 1024 * 2**20
 
 
 def test_an_unknown_place_in_a_profile_is_named() -> None:
@@ -101,7 +120,7 @@ def test_an_unknown_place_in_a_profile_is_named() -> None:
 
 
 def test_an_unknown_profile_is_not_found() -> None:
-    with pytest.raises(NotFound, match="shipped: local"):
+    with pytest.raises(NotFound, match="shipped: dev, local, prod, staging"):
         profiles.load_profile("lcoal")
 
 

@@ -1,0 +1,307 @@
+"""The files of an environment on Docker Compose: compose.yaml, Flink's configuration, what is mounted.
+
+Each service is a snippet of text under profiles/compose/services, so that a person finds comments and order
+in what is written.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from tdaflink import __version__
+from tdaflink.adapters.compose_secrets import KEY, SECRET
+from tdaflink.adapters.image import build_arguments
+from tdaflink.adapters.monitoring import monitoring_files, reporter_settings
+from tdaflink.adapters.profiles import load_catalogue, load_versions, profile_folder
+from tdaflink.domain import stack
+from tdaflink.domain.monitoring import FLINK_PORT, KAFKA_PORT, Addresses, Monitored
+from tdaflink.domain.profile import Profile, filled_in
+from tdaflink.domain.stack import Service, parts_of, services_of
+
+STATE = "file:///var/lib/flink"
+BUCKET = "tdaflink"
+EXPORTER = "kafka/jmx_prometheus_javaagent.jar"
+_INTERNAL, _CLIENT, _CONTROLLER = 9092, 19092, 9093
+
+
+@dataclass(frozen=True)
+class ComposeSettings:
+    """All that the files of one environment depend on.
+
+    `storage` and `s3_endpoint` say where checkpoints go if the profile leaves that to its user.
+    """
+
+    project: str
+    environment: str
+    profile: Profile
+    ports: Mapping[str, int]
+    image: str
+    python: str
+    storage: str | None = None
+    s3_endpoint: str | None = None
+    webhook: str | None = None
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        return services_of(self.profile, self.ports)
+
+    def of_kind(self, kind: str) -> list[Service]:
+        return [service for service in self.services if service.kind == kind]
+
+    @property
+    def kafka_cluster(self) -> str:
+        """The brokers as the job sees them."""
+        return ",".join(f"{broker.name}:{_INTERNAL}" for broker in self.of_kind(stack.KAFKA))
+
+    @property
+    def checkpoints(self) -> str:
+        """Below which address Flink keeps what must outlive a container."""
+        storage = parts_of(self.profile).storage
+        if storage == "volume":
+            return STATE
+        return f"s3://{BUCKET}" if storage == "bundled_s3" else str(self.storage).rstrip("/")
+
+
+def compose_files(settings: ComposeSettings) -> dict[str, str]:
+    """Path below a folder of one's own -> text."""
+    files = {
+        "flink/config.yaml": _flink_config(settings),
+        "flink/log4j-console.properties": _shipped("log4j-console.properties"),
+    }
+    monitored = monitoring_files(_monitored(settings))
+    alerting = parts_of(settings.profile).alerting
+    for path, text in monitored.items():
+        if path.startswith("kafka/"):
+            files[path] = text
+        elif alerting or not path.startswith("alertmanager/"):
+            files[f"monitoring/{path}"] = text
+    files["compose.yaml"] = _compose(settings, files)
+    return files
+
+
+def _compose(settings: ComposeSettings, files: Mapping[str, str]) -> str:
+    common = {
+        **_common(settings),
+        "build_arguments": _lines(6, build_arguments()),
+        "flink_environment": _lines(4, _flink_environment(settings)),
+    }
+    texts = [_filled("header", common)]
+    for service in settings.services:
+        snippet = stack.KAFKA if service.kind == stack.CONTROLLER else service.kind
+        texts.append(_filled(snippet, {**common, **_own(settings, service, files)}))
+    return (
+        "\n\n".join(texts).replace("services:\n\n", "services:\n")
+        + "\n"
+        + _volumes(settings, "\n".join(texts))
+    )
+
+
+def _common(settings: ComposeSettings) -> dict[str, object]:
+    dev = parts_of(settings.profile).default_passwords
+    password = "admin" if dev else "${GRAFANA_ADMIN_PASSWORD:?is the password of Grafana's user admin}"
+    return {
+        "about": f"{settings.environment}: {settings.profile.about}",
+        "version": __version__,
+        "profile": settings.profile.name,
+        "project": settings.project,
+        "flink_image": settings.image,
+        "grafana_password": password,
+        "kafka_cluster": settings.kafka_cluster,
+        "zookeeper_servers": " ".join(
+            f"server.{node.number}={node.name}:2888:3888;2181" for node in settings.of_kind(stack.ZOOKEEPER)
+        ),
+        "bucket": BUCKET,
+        "slots": settings.profile.slots,
+        "cluster_id": _cluster_id(settings.project),
+        "storage_mount": "      - flink-state:/var/lib/flink" if settings.checkpoints == STATE else "",
+        "after_storage": _after(settings, (stack.ZOOKEEPER, stack.S3)),
+        "after_brokers": _conditions(settings.of_kind(stack.KAFKA)),
+    }
+
+
+def _own(settings: ComposeSettings, service: Service, files: Mapping[str, str]) -> dict[str, object]:
+    """What one service's snippet is filled with."""
+    images = load_versions().images.model_dump()
+    kind = service.kind
+    image = images.get({stack.CONTROLLER: "kafka"}.get(kind, kind.replace("-", "_")), settings.image)
+    own: dict[str, object] = {
+        "name": service.name,
+        "title": service.title,
+        "number": service.number,
+        "image": image,
+        "memory": service.memory_mb,
+        "heap": service.memory_mb // 2,
+        "port": service.port or "",
+        "digest": _digest(kind, files),
+    }
+    return own | (_kafka(settings, service) if kind in (stack.KAFKA, stack.CONTROLLER) else {})
+
+
+# -- Kafka
+
+
+def _kafka(settings: ComposeSettings, service: Service) -> dict[str, object]:
+    broker = service.kind == stack.KAFKA
+    controllers = settings.of_kind(stack.CONTROLLER) or settings.of_kind(stack.KAFKA)
+    is_controller = service in controllers
+    roles = [role for role, has in (("broker", broker), ("controller", is_controller)) if has]
+    voters = ",".join(f"{_node(one)}@{one.name}:{_CONTROLLER}" for one in controllers)
+    values = {"max_message_bytes": load_catalogue().max_message_bytes}
+    source = f"{settings.profile.name}/kafka.yaml"
+    properties = {
+        "process.roles": ",".join(roles),
+        "node.id": str(_node(service)),
+        "controller.quorum.voters": voters,
+        **_listeners(service, broker=broker, controller=is_controller),
+        **filled_in(settings.profile.kafka, values, source=source),
+    }
+    if not broker:
+        del properties["inter.broker.listener.name"]
+    environment = {_variable(key): value for key, value in properties.items()}
+    agent = f"-javaagent:/opt/tdaflink/{EXPORTER.partition('/')[2]}={KAFKA_PORT}:/opt/tdaflink/kafka-jmx.yaml"
+    return {
+        "roles": " and ".join(roles),
+        "java_options": " ".join(settings.profile.kafka_java_options),
+        "kafka_options": f"      KAFKA_OPTS: {agent}" if broker else "",
+        "kafka_environment": _lines(6, environment),
+        "kafka_mounts": "      - ./kafka:/opt/tdaflink:ro" if broker else "",
+        "kafka_ports": f'    ports: ["127.0.0.1:{service.port}:{_CLIENT}"]' if broker else "",
+        "probe_port": _INTERNAL if broker else _CONTROLLER,
+    }
+
+
+def _node(service: Service) -> int:
+    return service.number if service.kind == stack.KAFKA else 100 + service.number
+
+
+def _listeners(service: Service, *, broker: bool, controller: bool) -> dict[str, str]:
+    listeners = [f"CONTROLLER://:{_CONTROLLER}"] if controller else []
+    if not broker:
+        return {"listeners": listeners[0]}
+    advertised = f"INTERNAL://{service.name}:{_INTERNAL},CLIENT://127.0.0.1:{service.port}"
+    own = [f"INTERNAL://:{_INTERNAL}", f"CLIENT://:{_CLIENT}", *listeners]
+    return {"listeners": ",".join(own), "advertised.listeners": advertised}
+
+
+def _variable(key: str) -> str:
+    """A property as the image takes it."""
+    return "KAFKA_" + key.replace("-", "___").replace("_", "__").replace(".", "_").upper()
+
+
+def _cluster_id(project: str) -> str:
+    """22 characters of base64, always the same ones for a project, as its brokers' storage holds it."""
+    return (
+        base64.urlsafe_b64encode(b"T" + hashlib.sha256(project.encode()).digest()[:15]).decode().rstrip("=")
+    )
+
+
+# -- Flink
+
+
+def _flink_config(settings: ComposeSettings) -> str:
+    values = {
+        "jobmanager": settings.of_kind(stack.JOBMANAGER)[0].name,
+        "python": settings.python,
+        "storage": settings.checkpoints,
+        "project": settings.project,
+        "zookeepers": ",".join(f"{node.name}:2181" for node in settings.of_kind(stack.ZOOKEEPER)),
+    }
+    source = f"{settings.profile.name}/flink.yaml"
+    config = filled_in({**settings.profile.flink, **reporter_settings()}, values, source=source)
+    return yaml.safe_dump(config | _s3(settings), sort_keys=False, width=1_000_000)
+
+
+def _s3(settings: ComposeSettings) -> dict[str, str]:
+    """The keys come from the variables that every S3 client knows, not from here."""
+    if settings.checkpoints == STATE:
+        return {}
+    bundled = parts_of(settings.profile).storage == "bundled_s3"
+    endpoint = "http://s3:8080" if bundled else settings.s3_endpoint
+    if not endpoint:
+        return {}
+    region = {"fs.s3a.endpoint.region": "us-east-1"} if bundled else {}
+    return {"s3.endpoint": endpoint, "s3.path.style.access": "true", **region}
+
+
+def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
+    environment = dict(settings.profile.environment)
+    if settings.checkpoints != STATE:
+        environment |= {
+            KEY: f"${{{KEY}:?names the key of the S3 service}}",
+            SECRET: f"${{{SECRET}:?is the secret of that key}}",
+        }
+    return environment
+
+
+# -- monitoring
+
+
+def _monitored(settings: ComposeSettings) -> Monitored:
+    brokers = [f"{broker.name}:{KAFKA_PORT}" for broker in settings.of_kind(stack.KAFKA)]
+    alerting = [f"{one.name}:9093" for one in settings.of_kind(stack.ALERTMANAGER)]
+    return Monitored(
+        environment=settings.environment,
+        jobmanagers=Addresses(dns=("jobmanagers",), port=FLINK_PORT),
+        taskmanagers=Addresses(dns=("taskmanagers",), port=FLINK_PORT),
+        taskmanagers_expected=settings.profile.taskmanagers,
+        kafka=Addresses(static=tuple(brokers)),
+        alertmanager=Addresses(static=tuple(alerting)),
+        webhook=settings.webhook,
+    )
+
+
+# -- text
+
+
+def _filled(snippet: str, values: Mapping[str, object]) -> str:
+    text = string.Template(_shipped(f"services/{snippet}.yaml")).substitute(values)
+    return "\n".join(line for line in text.splitlines() if line.strip() or snippet == "header")
+
+
+def _lines(indent: int, values: Mapping[str, str]) -> str:
+    return "\n".join(f"{' ' * indent}{key}: {_quoted(value)}" for key, value in values.items())
+
+
+def _quoted(value: str) -> str:
+    """Plain where YAML reads it as the text that it is."""
+    plain = yaml.safe_load(value) == value and ": " not in value and not value.startswith("$")
+    return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _after(settings: ComposeSettings, kinds: Sequence[str]) -> str:
+    services = [service for kind in kinds for service in settings.of_kind(kind)]
+    return "    depends_on:\n" + _conditions(services) if services else ""
+
+
+def _conditions(services: Sequence[Service]) -> str:
+    return "\n".join(f"      {service.name}: {{condition: service_healthy}}" for service in services)
+
+
+def _volumes(settings: ComposeSettings, text: str) -> str:
+    mounts = [line.strip()[2:].split(":")[0] for line in text.splitlines() if line.startswith("      - ")]
+    known = {service.name for service in settings.services}
+    named = [m for m in dict.fromkeys(mounts) if m == "flink-state" or m.removesuffix("-log") in known]
+    return "\nvolumes:\n" + "\n".join(f"  {name}:" for name in named) + "\n"
+
+
+def _digest(kind: str, files: Mapping[str, str]) -> str:
+    """Changes with the files that are mounted, so that Compose makes the container anew."""
+    folder = {
+        stack.JOBMANAGER: "flink/",
+        stack.TASKMANAGER: "flink/",
+        stack.PROMETHEUS: "monitoring/prometheus/",
+        stack.ALERTMANAGER: "monitoring/alertmanager/",
+        stack.GRAFANA: "monitoring/grafana/",
+    }.get(kind)
+    mounted = sorted((path, text) for path, text in files.items() if folder and path.startswith(folder))
+    return hashlib.sha256(repr(mounted).encode()).hexdigest()[:12]
+
+
+def _shipped(path: str) -> str:
+    return (profile_folder("compose") / path).read_text(encoding="utf-8")

@@ -1,0 +1,323 @@
+"""The runtime `compose`: a cluster of containers, described by a file that is anybody's to read and run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
+from tdaflink.adapters.compose_secrets import stack_secrets, write_secrets
+from tdaflink.adapters.docker_engine import Compose, Container, DockerEngine, stop_process
+from tdaflink.adapters.folders import free_megabytes, make_folder, write_atomically, writing
+from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
+from tdaflink.adapters.local_java import digest, end_of_file
+from tdaflink.adapters.maven import JarCache
+from tdaflink.adapters.monitoring import alert_webhook
+from tdaflink.adapters.processes import port_holder, port_is_free
+from tdaflink.adapters.profiles import load_lock
+from tdaflink.domain import stack
+from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
+from tdaflink.domain.errors import ConfigError, NotFound, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.profile import Profile
+from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.stack import Service, parts_of, require_room
+from tdaflink.domain.waiting import poll
+
+_POLL_SECONDS = 0.3
+_BUILD_SECONDS = 1800.0
+_REGISTRY_PATH = "/apis/ccompat/v7"
+
+
+class ComposeRuntime:
+    """One Compose project. Its files lie in the environment's folder, under compose/."""
+
+    def __init__(self, environment: Environment, profile: Profile, folder: Path) -> None:
+        self._environment = environment
+        self._profile = profile
+        self._folder = folder / "compose"
+        self._engine = DockerEngine()
+        self._ports = profile.ports_at(environment.port_offset)
+        self.project = f"tdaflink-{environment.name}-{digest(str(folder))[:6]}"
+
+    def settings(self) -> ComposeSettings:
+        """All that the environment's files depend on."""
+        return compose_settings(self._environment, self._profile, self.project)
+
+    # -- the protocol
+
+    def endpoints(self) -> Endpoints:
+        """The command sees 127.0.0.1, the job the names of the containers."""
+        settings = self.settings()
+        rest, *standby = [_url(one) for one in settings.of_kind(stack.JOBMANAGER)]
+        brokers = settings.of_kind(stack.KAFKA)
+        alerting = settings.of_kind(stack.ALERTMANAGER)
+        return Endpoints(
+            rest_url=rest,
+            rest_standby=tuple(standby),
+            kafka=",".join(f"127.0.0.1:{broker.port}" for broker in brokers),
+            kafka_cluster=settings.kafka_cluster,
+            schema_registry=_url(settings.of_kind(stack.REGISTRY)[0]) + _REGISTRY_PATH,
+            prometheus=_url(settings.of_kind(stack.PROMETHEUS)[0]),
+            alertmanager=_url(alerting[0]) if alerting else None,
+            grafana=_url(settings.of_kind(stack.GRAFANA)[0]),
+        )
+
+    def python(self) -> str:
+        """The image's."""
+        return IMAGE_PYTHON
+
+    def preflight(self) -> None:
+        """Docker, room, disk, secrets, ports: what `up` would stumble over."""
+        self._engine.check()
+        require_room(self._profile, *self._engine.room())
+        make_folder(self._folder)
+        free, wanted = free_megabytes(self._folder), self._profile.min_free_disk_mb
+        if free < wanted:
+            raise StorageFailed(
+                f"{self._folder} has {free} MB free, and the environment needs {wanted} MB",
+                hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
+            )
+        require_storage(self._environment, self._profile)
+        stack_secrets(self._profile, self._folder / ".env")
+        running = {name for name, one in self._engine.containers(self.project).items() if _runs(one)}
+        for service in self.settings().services:
+            if service.port and service.name not in running and not port_is_free(service.port):
+                raise PortTaken(
+                    f"port {service.port} ({service.name}) is held by {port_holder(service.port)}",
+                    hint=f"tdaflink setup --env {self._environment.name} --port-offset auto; "
+                    "or stop that process",
+                )
+
+    def up(self, reporter: Reporter) -> Changes:
+        """Build the image unless it is there, start what is not running, wait until all is healthy."""
+        compose = self._written()
+        self._build(compose, reporter)
+        before = self._engine.containers(self.project)
+        self._replace_unhealthy(compose, before, reporter)
+        self._start(compose, reporter)
+        services = self.settings().services
+        for service in services:
+            with reporter.step(service.title) as step:
+                self._wait_until_healthy(service, step, before.get(service.name))
+        with reporter.step("TaskManagers registered") as step:
+            self._wait_for_workers(step)
+        after = self._engine.containers(self.project)
+        started = [one.name for one in services if _is_new(before.get(one.name), after.get(one.name))]
+        return Changes(
+            started=tuple(started), unchanged=tuple(s.name for s in services if s.name not in started)
+        )
+
+    def down(self, reporter: Reporter) -> Changes:
+        """Stop and remove containers and network; volumes stay."""
+        alive = [name for name, one in self._engine.containers(self.project).items() if _runs(one)]
+        with reporter.step("stopping containers") as step:
+            if not alive:
+                step.unchanged("none was running")
+            Compose(self.project, self._folder, {}).down(self._profile.stopped_within)
+        names = [service.name for service in self.settings().services]
+        order = sorted(alive, key=lambda name: names.index(name) if name in names else len(names))
+        return Changes(stopped=tuple(order), unchanged=tuple(n for n in names if n not in alive))
+
+    def purge(self) -> None:
+        """Remove the volumes and the environment's folder; images stay."""
+        self._engine.remove_volumes(self.project)
+        folder = self._folder.parent
+        if folder.exists():
+            with writing(folder):
+                shutil.rmtree(folder)
+
+    def components(self) -> list[Component]:
+        """Each container as it is now."""
+        found = self._engine.containers(self.project)
+        return [_seen(service, found.get(service.name)) for service in self.settings().services]
+
+    def logs(
+        self, component: str, *, since: datetime | None = None, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """What the component's container writes, by the engine's clock."""
+        names = [service.name for service in self.settings().services]
+        if component not in names:
+            raise NotFound(
+                f"environment {self._environment.name} has no component {component!r}: {', '.join(names)}"
+            )
+        return self._engine.logs(self.project, component, since=since, follow=follow)
+
+    # -- steps of `up`
+
+    def _written(self) -> Compose:
+        secrets = stack_secrets(self._profile, self._folder / ".env")
+        write_compose_folder(self._folder, self.settings())
+        with writing(self._folder):
+            os.chmod(self._folder, 0o700)
+        write_secrets(secrets, self._folder / ".env")
+        return Compose(self.project, self._folder, secrets)
+
+    def _build(self, compose: Compose, reporter: Reporter) -> None:
+        tag = self.settings().image
+        with reporter.step(f"image {tag}") as step:
+            if self._engine.has_image(tag):
+                step.unchanged("built already")
+                return
+            log = self._folder / "build.log"
+            worker = self.settings().of_kind(stack.TASKMANAGER)[0].name
+            process = compose.start(log, "build", worker)
+            self._watch(process, _BUILD_SECONDS, lambda: step.update(end_of_file(log, 1)[:100]))
+            if process.returncode:
+                raise Unhealthy(
+                    f"the image {tag} could not be built", detail=end_of_file(log), hint=f"see {log}"
+                )
+
+    def _replace_unhealthy(
+        self, compose: Compose, before: Mapping[str, Container], reporter: Reporter
+    ) -> None:
+        sick = sorted(name for name, one in before.items() if _runs(one) and one.health == "unhealthy")
+        if sick:
+            with reporter.step("restarting " + ", ".join(sick)):
+                process = compose.start(self._folder / "restart.log", "restart", *sick)
+                self._watch(process, self._profile.ready_within, lambda: None)
+
+    def _start(self, compose: Compose, reporter: Reporter) -> None:
+        """Compose itself waits for what others depend on, and says what did not become healthy."""
+        log = self._folder / "up.log"
+        with reporter.step("containers") as step:
+            process = compose.start(log, "up", "--detach", "--no-build", "--remove-orphans")
+            self._watch(process, self._profile.ready_within, lambda: step.update(self._waiting()))
+            if process.returncode:
+                raise self._failed("docker compose could not start all containers", end_of_file(log))
+
+    def _watch(self, process: subprocess.Popen[bytes], seconds: float, look: Any) -> None:
+        try:
+            for _ in poll(seconds, every=_POLL_SECONDS):
+                if process.poll() is not None:
+                    return
+                look()
+        finally:
+            stop_process(process)
+
+    def _waiting(self) -> str:
+        waiting = [one for one in self.components() if one.health != "healthy"]
+        return ", ".join(f"{one.name} {one.detail or one.health}" for one in waiting[:3])
+
+    def _wait_until_healthy(self, service: Service, step: Step, before: Container | None) -> None:
+        for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
+            container = self._engine.containers(self.project).get(service.name)
+            seen = _seen(service, container)
+            if seen.health == "healthy":
+                if not _is_new(before, container):
+                    step.unchanged("running, unchanged")
+                return
+            step.update(seen.detail or seen.health)
+            if container is not None and container.status in ("exited", "dead"):
+                break
+        raise self._failed(
+            f"{service.title} is not healthy: {seen.detail or seen.health}", "", [service.name]
+        )
+
+    def _wait_for_workers(self, step: Step) -> None:
+        wanted = self._profile.taskmanagers * self._profile.slots
+        urls = [self.endpoints().rest_url, *self.endpoints().rest_standby]
+        found = 0
+        for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
+            found = max(_slots(url) for url in urls)
+            if found >= wanted:
+                return
+            step.update(f"{found} of {wanted} slots")
+        workers = [one.name for one in self.settings().of_kind(stack.TASKMANAGER)]
+        raise self._failed(f"Flink has {found} of {wanted} slots", "", workers)
+
+    def _failed(self, what: str, said: str, names: Sequence[str] = ()) -> Unhealthy:
+        """An error with the end of the log of each container that is not well."""
+        found = self._engine.containers(self.project)
+        sick = names or [one.name for one in self.components() if one.health in ("dead", "unhealthy")]
+        ends = [f"--- end of {n}\n{self._engine.end_of_log(found[n])}" for n in sick if n in found]
+        return Unhealthy(
+            what,
+            detail="\n".join([said, *ends]).strip(),
+            hint=f"tdaflink setup --env {self._environment.name} tries again; files in {self._folder}",
+        )
+
+
+def compose_settings(environment: Environment, profile: Profile, project: str) -> ComposeSettings:
+    """What the files of an environment, running or only written down, depend on."""
+    return ComposeSettings(
+        project=project,
+        environment=environment.name,
+        profile=profile,
+        ports=profile.ports_at(environment.port_offset),
+        image=image_tag(),
+        python=IMAGE_PYTHON,
+        storage=environment.details.get("storage"),
+        s3_endpoint=environment.details.get("s3_endpoint"),
+        webhook=alert_webhook(),
+    )
+
+
+def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
+    """Everything that `docker compose` needs beside the secrets. Containers of other users may read it."""
+    for path, text in compose_files(settings).items():
+        file = folder / path
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            write_atomically(file, text)
+    make_folder(folder / "image")
+    build_context(folder / "image")
+    (agent,) = load_lock().in_place("kafka/agent")
+    with writing(folder):
+        if not (folder / EXPORTER).exists():
+            shutil.copyfile(JarCache().path(agent), folder / EXPORTER)
+        for part in ("flink", "kafka", "monitoring"):
+            for place, _, files in os.walk(folder / part):
+                os.chmod(place, 0o755)  # noqa: S103 - mounted alone; the environment's folder above is closed
+                for name in files:
+                    os.chmod(Path(place, name), 0o644)
+
+
+def require_storage(environment: Environment, profile: Profile) -> None:
+    """Refuse a profile whose checkpoints go to a service of the user's, where none is named."""
+    storage = environment.details.get("storage", "")
+    if parts_of(profile).storage == "given_s3" and not storage.startswith("s3://"):
+        raise ConfigError(
+            f"{environment.name} keeps its checkpoints on an S3 service, and none is named"
+            + (f" by {storage!r}" if storage else ""),
+            hint="--storage s3://bucket/path [--s3-endpoint URL]; --scale brings one along for a trial",
+        )
+
+
+def _url(service: Service) -> str:
+    return f"http://127.0.0.1:{service.port}"
+
+
+def _runs(container: Container) -> bool:
+    return container.status == "running"
+
+
+def _is_new(before: Container | None, after: Container | None) -> bool:
+    """Whether a container was made or started between two looks."""
+    if before is None or after is None:
+        return True
+    return (before.id, before.started_at) != (after.id, after.started_at)
+
+
+def _seen(service: Service, container: Container | None) -> Component:
+    if container is None:
+        return Component(service.name, "dead", "not there")
+    if not _runs(container):
+        killed = ", out of memory" if container.out_of_memory else ""
+        return Component(service.name, "dead", f"{container.status}, code {container.exit_code}{killed}")
+    known: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
+    health = known.get(container.health, "starting")
+    return Component(service.name, health, "" if health == "healthy" else container.health)
+
+
+def _slots(rest_url: str) -> int:
+    import httpx
+
+    try:
+        response = httpx.get(f"{rest_url}/overview", timeout=3.0, trust_env=False)
+        return int(response.json()["slots-total"]) if response.is_success else 0
+    except (httpx.HTTPError, ValueError, KeyError):
+        return 0

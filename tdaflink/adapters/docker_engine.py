@@ -1,0 +1,273 @@
+"""The Docker engine: looking by its SDK, doing by `docker compose`. Foreign errors become ours here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tdaflink.domain.environment import LogLine
+from tdaflink.domain.errors import MissingExtra, Refused, Unhealthy, Unreachable
+
+OLDEST_ENGINE = (20, 10)
+OLDEST_COMPOSE = (2, 17)
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_SECONDS = 20.0
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a project as the engine has it; `health` is the engine's word, empty without a check."""
+
+    id: str
+    service: str
+    status: str
+    health: str
+    started_at: str
+    exit_code: int
+    out_of_memory: bool
+
+
+class DockerEngine:
+    """The engine that the command `docker` talks to. Methods raise `Unreachable` where it is not there."""
+
+    def __init__(self) -> None:
+        self.host = ""
+
+    @cached_property
+    def _client(self) -> Any:
+        import docker
+        from docker.errors import DockerException
+
+        self.host = _host()
+        try:
+            client = docker.DockerClient(base_url=self.host, timeout=_SECONDS)
+            client.ping()
+        except DockerException as error:
+            raise self._absent(error) from error
+        return client
+
+    def check(self) -> None:
+        """Raise unless engine and Compose are there, may be used, and are new enough."""
+        version = self._client.version()["Version"]
+        _require(version, OLDEST_ENGINE, "Docker engine", "update Docker")
+        _require(_compose_version(), OLDEST_COMPOSE, "Docker Compose", "update the Compose plugin")
+
+    def room(self) -> tuple[int, int]:
+        """Memory in MB and cores that containers may share."""
+        info = self._client.info()
+        return int(info["MemTotal"]) // 2**20, int(info["NCPU"])
+
+    def has_image(self, tag: str) -> bool:
+        from docker.errors import ImageNotFound
+
+        try:
+            self._client.images.get(tag)
+        except ImageNotFound:
+            return False
+        return True
+
+    def containers(self, project: str) -> dict[str, Container]:
+        """Service -> its container, running or not."""
+        found = self._client.containers.list(all=True, filters={"label": f"{_PROJECT}={project}"})
+        seen = [_container(one.attrs) for one in found]
+        return {container.service: container for container in seen}
+
+    def remove_volumes(self, project: str) -> None:
+        """Remove what the project's containers kept; they must be gone."""
+        from docker.errors import APIError
+
+        for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
+            try:
+                volume.remove()
+            except APIError as error:
+                raise Refused(
+                    f"Docker does not remove the volume {volume.name}: {error.explanation}"
+                ) from error
+
+    def end_of_log(self, container: Container, lines: int = 25) -> str:
+        """The last lines of what a container wrote."""
+        found = self._client.containers.get(container.id).logs(tail=lines)
+        return bytes(found).decode("utf-8", "replace").strip()
+
+    def logs(self, project: str, service: str, *, since: datetime | None, follow: bool) -> Iterator[LogLine]:
+        """A service's output; followed over restarts and new containers, each line once."""
+        last = ""
+        start = since.timestamp() if since else None
+        while True:
+            container = self.containers(project).get(service)
+            if container is not None:
+                for stamp, text in self._lines(container.id, start, follow):
+                    # The engine's own stamps have nanoseconds, so two lines of one container differ.
+                    if stamp > last:
+                        last = stamp
+                        yield LogLine(text, _moment(stamp))
+            if not follow:
+                return
+            start = _moment(last).timestamp() - 1 if last else start
+            time.sleep(_POLL_SECONDS)
+
+    def _lines(self, container: str, since: float | None, follow: bool) -> Iterator[tuple[str, str]]:
+        from docker.errors import DockerException, NotFound
+
+        options: dict[str, Any] = {"since": since} if since is not None else {}
+        with suppress(NotFound):
+            try:
+                stream = self._client.containers.get(container).logs(
+                    stream=True, follow=follow, timestamps=True, **options
+                )
+                for line in _whole_lines(stream):
+                    stamp, _, text = line.partition(" ")
+                    yield stamp, text
+            except NotFound:
+                raise
+            except (DockerException, OSError) as error:
+                if not follow:
+                    raise Unreachable(f"the log of {container[:12]} cannot be read: {error}") from error
+
+    def _absent(self, error: Exception) -> Unreachable | Refused:
+        text = str(error)
+        if "Permission denied" in text:
+            return Refused(
+                f"this user may not talk to the Docker engine at {self.host}",
+                hint="sudo usermod -aG docker $USER, then log in again",
+            )
+        return Unreachable(
+            f"no Docker engine answers at {self.host}",
+            hint="start it: sudo systemctl start docker, or Docker Desktop",
+            noise=text,
+        )
+
+
+class Compose:
+    """`docker compose` on one project's folder. `environ` holds the secrets that its file asks for."""
+
+    def __init__(self, project: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self._project = project
+        self._folder = folder
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
+        self._environ = {**ours, **environ, "COMPOSE_ANSI": "never", "BUILDKIT_PROGRESS": "plain"}
+
+    def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command on the project's file, in a session of its own; it writes to `log`."""
+        command = ["docker", "compose", "-p", self._project, "-f", str(self._folder / "compose.yaml"), *words]
+        with log.open("wb") as out:
+            return subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def down(self, seconds: float) -> None:
+        """Stop and remove the project's containers and network, whether its file is there or not."""
+        words = ["docker", "compose", "-p", self._project, "down", "--timeout", f"{seconds:.0f}"]
+        try:
+            # From a folder without a compose file: the engine's labels tell what belongs to the project.
+            done = subprocess.run(
+                words,
+                cwd="/",
+                env=self._environ,
+                capture_output=True,
+                text=True,
+                timeout=seconds * 3,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unhealthy(
+                f"docker compose does not stop {self._project} within {seconds * 3:.0f} s"
+            ) from error
+        if done.returncode:
+            raise Unhealthy(
+                f"docker compose could not stop {self._project}", detail=done.stderr.strip()[-2000:]
+            )
+
+
+def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """End a command that is no longer wanted."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _host() -> str:
+    """The address that the command `docker` uses: DOCKER_HOST, else that of its context."""
+    if shutil.which("docker") is None:
+        raise MissingExtra(
+            "Docker is not installed: there is no command docker",
+            hint="install Docker Engine or Docker Desktop; tdaflink setup --env local needs neither",
+        )
+    if chosen := os.environ.get("DOCKER_HOST"):
+        return chosen
+    words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    return "unix:///var/run/docker.sock"
+
+
+def _compose_version() -> str:
+    words = ["docker", "compose", "version", "--short"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Unhealthy(f"docker compose does not answer within {_SECONDS:.0f} s") from error
+    if done.returncode:
+        raise MissingExtra(
+            "Docker has no plugin compose (docker compose version fails)",
+            hint="install docker-compose-plugin, or Docker Desktop, which has it",
+        )
+    return done.stdout.strip()
+
+
+def _require(version: str, oldest: tuple[int, int], what: str, hint: str) -> None:
+    numbers = version.lstrip("v").split("-")[0].split("+")[0].split(".")
+    found = tuple(int(number) for number in numbers[:2] if number.isdigit())
+    if found < oldest:
+        raise Unhealthy(f"{what} {version} is too old: {'.'.join(map(str, oldest))} is the oldest", hint=hint)
+
+
+def _container(attributes: Mapping[str, Any]) -> Container:
+    state = attributes["State"]
+    return Container(
+        id=attributes["Id"],
+        service=attributes["Config"]["Labels"].get(_SERVICE, ""),
+        status=state["Status"],
+        health=state.get("Health", {}).get("Status", ""),
+        started_at=state["StartedAt"],
+        exit_code=int(state["ExitCode"]),
+        out_of_memory=bool(state.get("OOMKilled")),
+    )
+
+
+def _whole_lines(stream: Iterator[bytes]) -> Iterator[str]:
+    rest = b""
+    for piece in stream:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line.decode("utf-8", "replace").rstrip("\r") for line in lines)
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _moment(stamp: str) -> datetime:
+    """The engine's stamp with its nanoseconds cut to what Python keeps."""
+    whole, _, fraction = stamp.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")

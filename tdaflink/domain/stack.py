@@ -1,0 +1,120 @@
+"""The containers of an environment on Docker Compose, and what they need of a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tdaflink.domain.errors import ConfigError, Unhealthy
+from tdaflink.domain.profile import ComposeParts, Profile
+
+JOBMANAGER, TASKMANAGER, KAFKA, CONTROLLER = "jobmanager", "taskmanager", "kafka", "controller"
+ZOOKEEPER, REGISTRY, S3 = "zookeeper", "schema-registry", "s3"
+PROMETHEUS, ALERTMANAGER, GRAFANA = "prometheus", "alertmanager", "grafana"
+_TITLES = {
+    JOBMANAGER: "Flink JobManager",
+    TASKMANAGER: "Flink TaskManager",
+    KAFKA: "Kafka broker",
+    CONTROLLER: "Kafka controller",
+    ZOOKEEPER: "ZooKeeper",
+    REGISTRY: "Schema registry",
+    S3: "S3 service",
+    PROMETHEUS: "Prometheus",
+    ALERTMANAGER: "Alertmanager",
+    GRAFANA: "Grafana",
+}
+# What the engine, the system and the page cache have besides, in MB.
+_RESERVE_MB = 512
+
+
+@dataclass(frozen=True)
+class Service:
+    """One container: `port` is where it answers on 127.0.0.1, `memory_mb` what it may take."""
+
+    name: str
+    kind: str
+    number: int
+    title: str
+    memory_mb: int
+    port: int | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A compose file that was written down: `variables` are the secrets that it asks for."""
+
+    file: str
+    project: str
+    services: tuple[str, ...]
+    variables: tuple[str, ...]
+
+
+def parts_of(profile: Profile) -> ComposeParts:
+    """The profile's containers; a profile on another runtime has none."""
+    if profile.compose is None:
+        raise ConfigError(f"the profile {profile.name} does not run on Docker Compose")
+    return profile.compose
+
+
+def services_of(profile: Profile, ports: Mapping[str, int]) -> tuple[Service, ...]:
+    """All containers, in the order in which they are of use to each other."""
+    parts = parts_of(profile)
+    counts = {
+        ZOOKEEPER: parts.zookeepers,
+        S3: int(parts.storage == "bundled_s3"),
+        CONTROLLER: parts.controllers,
+        KAFKA: parts.brokers,
+        REGISTRY: 1,
+        JOBMANAGER: parts.jobmanagers,
+        TASKMANAGER: profile.taskmanagers,
+        PROMETHEUS: 1,
+        ALERTMANAGER: int(parts.alerting),
+        GRAFANA: 1,
+    }
+    return tuple(_services(profile, parts, ports, counts))
+
+
+def _services(
+    profile: Profile, parts: ComposeParts, ports: Mapping[str, int], counts: Mapping[str, int]
+) -> Iterator[Service]:
+    for kind, count in counts.items():
+        for number in range(1, count + 1):
+            # TaskManagers are numbered even where there is one, as in every runtime.
+            several = count > 1 or kind == TASKMANAGER
+            yield Service(
+                name=f"{kind}-{number}" if several else kind,
+                kind=kind,
+                number=number,
+                title=f"{_TITLES[kind]} {number}" if several else _TITLES[kind],
+                memory_mb=_memory(profile, parts, kind),
+                port=_port(kind, number, ports),
+            )
+
+
+def _memory(profile: Profile, parts: ComposeParts, kind: str) -> int:
+    if kind == TASKMANAGER:
+        jvm = profile.megabytes("taskmanager.memory.process.size")
+        return jvm + profile.slots * parts.python_mb_per_slot
+    if kind == JOBMANAGER:
+        return profile.megabytes("jobmanager.memory.process.size") + parts.python_mb_per_main
+    return parts.memory_mb[kind]
+
+
+def _port(kind: str, number: int, ports: Mapping[str, int]) -> int | None:
+    purpose = {JOBMANAGER: "rest"}.get(kind, kind.replace("-", "_"))
+    return ports.get(purpose if number == 1 else f"{purpose}_{number}")
+
+
+def require_room(profile: Profile, memory_mb: int, cores: int) -> None:
+    """Refuse a machine that is too small for the profile, with what it needs and what there is."""
+    parts = parts_of(profile)
+    needed = sum(service.memory_mb for service in services_of(profile, profile.ports.root)) + _RESERVE_MB
+    if memory_mb >= needed and cores >= parts.min_cores:
+        return
+    raise Unhealthy(
+        f"the profile {profile.name} needs {needed / 1024:.1f} GB of memory and {parts.min_cores} cores;"
+        f" the Docker engine has {memory_mb / 1024:.1f} GB and {cores}",
+        hint="--scale makes it small for a trial"
+        if profile.scalable and parts.storage != "bundled_s3"
+        else "give the engine more, or choose a smaller profile",
+    )

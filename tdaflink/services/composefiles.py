@@ -1,0 +1,74 @@
+"""Writing down the compose file of an environment or of a profile, to keep and edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflink.adapters.compose_runtime import compose_settings, require_storage, write_compose_folder
+from tdaflink.adapters.compose_secrets import secret_names
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.maven import JarCache
+from tdaflink.adapters.profiles import load_lock, load_profile, profile_of
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import UsageError
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.stack import Exported, parts_of
+from tdaflink.services.jars import fetch_jars
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What was asked for: `env` or `profile` says of what."""
+
+    env: str | None
+    profile: str | None
+    scale: bool
+    storage: str | None
+    s3_endpoint: str | None
+    folder: Path
+    force: bool
+
+
+def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) -> Exported:
+    """Write compose.yaml and what it mounts and builds. Raises `UsageError` for a folder that is in use."""
+    environment = _environment(request, store)
+    profile = profile_of(environment)
+    parts_of(profile)
+    require_storage(environment, profile)
+    folder = request.folder.absolute()
+    if folder.exists() and not request.force and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder", hint="name another one, or add --force")
+    fetch_jars(load_lock().only(profile.jars), JarCache(), reporter)
+    settings = compose_settings(environment, profile, f"tdaflink-{environment.name}")
+    write_compose_folder(folder, settings)
+    variables = secret_names(profile)
+    if variables:
+        example = "".join(f"# {name}=\n" for name in variables)
+        write_atomically(folder / ".env.example", "# Copy to .env (mode 0600) and fill in.\n" + example)
+    names = tuple(service.name for service in settings.services)
+    return Exported(str(folder / "compose.yaml"), settings.project, names, variables)
+
+
+def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment:
+    """The saved environment that is meant, or one as setup would make it from the profile."""
+    saved = store.find(request.env) if request.env else None
+    if saved is not None and request.profile in (None, saved.profile):
+        if saved.runtime != "compose":
+            raise UsageError(
+                f"{saved.name} does not run in containers", hint="--profile dev, staging or prod"
+            )
+        return saved
+    named = request.profile or request.env
+    if named is None:
+        raise UsageError("of which environment?", hint="--env NAME, or --profile dev, staging or prod")
+    profile = load_profile(named)
+    said = {
+        "scale": "on" if request.scale else None,
+        "storage": request.storage,
+        "s3_endpoint": request.s3_endpoint,
+    }
+    details = {key: value for key, value in said.items() if value}
+    name = request.env or profile.name
+    return Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "", details=details)
