@@ -74,7 +74,7 @@ def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
 
 
 def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, str]:
-    """What Flink's own scripts make of a profile's memory sizes: JVM options and settings of a TaskManager."""
+    """What Flink itself makes of a profile's memory sizes: the sizes of a TaskManager."""
     profile = profiles.load_profile(name, scaled=scaled)
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
