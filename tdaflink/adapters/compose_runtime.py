@@ -233,7 +233,7 @@ class ComposeRuntime:
     def _failed(self, what: str, said: str, names: Sequence[str] = ()) -> Unhealthy:
         """An error with the end of the log of each container that is not well."""
         found = self._engine.containers(self.project)
-        sick = names or [one.name for one in self.components() if one.health in ("dead", "unhealthy")]
+        sick = names or [one.name for one in self.components() if one.health != "healthy"]
         ends = [f"--- end of {n}\n{self._engine.end_of_log(found[n])}" for n in sick if n in found]
         return Unhealthy(
             what,
