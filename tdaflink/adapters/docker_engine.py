@@ -174,7 +174,7 @@ class Compose:
 
     def down(self, seconds: float) -> None:
         """Stop and remove the project's containers and network, whether its file is there or not."""
-        words = ["docker", "compose", "-p", self._project, "down", "--timeout", f"{seconds:.0f}"]
+        words = ["docker", "compose", "-p", self._project, "down"]
         try:
             # From a folder without a compose file: the engine's labels tell what belongs to the project.
             done = subprocess.run(
