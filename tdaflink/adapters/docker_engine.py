@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -65,7 +65,8 @@ class DockerEngine:
 
     def room(self) -> tuple[int, int]:
         """Memory in MB and cores that containers may share."""
-        info = self._client.info()
+        with _mapped():
+            info = self._client.info()
         return int(info["MemTotal"]) // 2**20, int(info["NCPU"])
 
     def has_image(self, tag: str) -> bool:
@@ -79,25 +80,23 @@ class DockerEngine:
 
     def containers(self, project: str) -> dict[str, Container]:
         """Service -> its container, running or not."""
-        found = self._client.containers.list(all=True, filters={"label": f"{_PROJECT}={project}"})
+        wanted = {"label": f"{_PROJECT}={project}"}
+        with _mapped():
+            # One may be removed between being listed and being looked at.
+            found = self._client.containers.list(all=True, filters=wanted, ignore_removed=True)
         seen = [_container(one.attrs) for one in found]
         return {container.service: container for container in seen}
 
     def remove_volumes(self, project: str) -> None:
         """Remove what the project's containers kept; they must be gone."""
-        from docker.errors import APIError
-
-        for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
-            try:
+        with _mapped():
+            for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
                 volume.remove()
-            except APIError as error:
-                raise Refused(
-                    f"Docker does not remove the volume {volume.name}: {error.explanation}"
-                ) from error
 
     def end_of_log(self, container: Container, lines: int = 25) -> str:
         """The last lines of what a container wrote."""
-        found = self._client.containers.get(container.id).logs(tail=lines)
+        with _mapped():
+            found = self._client.containers.get(container.id).logs(tail=lines)
         return bytes(found).decode("utf-8", "replace").strip()
 
     def logs(self, project: str, service: str, *, since: datetime | None, follow: bool) -> Iterator[LogLine]:
@@ -194,6 +193,18 @@ class Compose:
             raise Unhealthy(
                 f"docker compose could not stop {self._project}", detail=done.stderr.strip()[-2000:]
             )
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """The engine's and its connection's errors as ours."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (DockerException, RequestException) as error:
+        raise Unhealthy(f"the Docker engine did not do what it was asked: {error}") from error
 
 
 def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
