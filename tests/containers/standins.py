@@ -55,6 +55,13 @@ ROOTS = {
     ),
 }
 _BUILD_SECONDS = 900
+# As in Debian's and Ubuntu's public images: apt keeps neither packages nor caches.
+_APT = (
+    'Acquire::Languages "none"',
+    'Dir::Cache::pkgcache ""',
+    'Dir::Cache::srcpkgcache ""',
+    'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; }',
+)
 _CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 Source = Path | LockedJar
@@ -124,6 +131,9 @@ def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
                     say(f"building {image.tag}")
                 list(pool.map(lambda image: _build(image, hashes[image.tag]), stale))
                 built += [image.tag for image in stale]
+        if built:
+            # What they replaced, unless a container still runs on it.
+            run(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"])
         return built
 
 
@@ -240,7 +250,7 @@ def _lock() -> None:
 
 
 def _base_hash() -> str:
-    digest = hashlib.sha256(f"bookworm 2 {mirror()}".encode())
+    digest = hashlib.sha256(f"bookworm 3 {mirror()} {_APT}".encode())
     for path in sorted(_CERTIFICATES.glob("*.crt")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -262,8 +272,18 @@ def _import_base(digest: str) -> None:
         trust.append("--customize-hook=mkdir -p $1/usr/share/man/man1")
         trust.append(f"--customize-hook=printf '{pip}' > $1/etc/pip.conf")
         quiet = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
-        packages = ["--variant=minbase", "--include=ca-certificates", "--aptopt=Acquire::Languages none"]
-        words = ["mmdebstrap", "-q", *packages, *quiet, *trust, "bookworm", str(archive), mirror()]
+        packages = ["--variant=minbase", "--include=ca-certificates"]
+        words = [
+            "mmdebstrap",
+            "-q",
+            *packages,
+            *(f"--aptopt={line}" for line in _APT),
+            *quiet,
+            *trust,
+            "bookworm",
+            str(archive),
+            mirror(),
+        ]
         run(words, seconds=_BUILD_SECONDS)
         run(["docker", "import", "--change", f"LABEL {LABEL}={digest}", str(archive), BASE])
 
