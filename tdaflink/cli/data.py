@@ -126,7 +126,7 @@ def results(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Picture of the newest result: .png, .svg or .pdf."),
+        typer.Option("--plot", metavar="FILE", help="The newest result as .png, .svg or .pdf, or all as a page, .html."),
     ] = None,
     barcodes: Annotated[bool, typer.Option("--barcode", help="Draw each result's barcode.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Show error records, too.")] = False,
@@ -137,16 +137,15 @@ def results(
 ) -> None:
     """Show results: all that are there, or those that are asked for as soon as they come."""
     from tdaflink.cli.wiring import kafka_of
-    from tdaflink.display.plot import check_picture
+    from tdaflink.display.pictures import picture_for
     from tdaflink.display.results import show_arrivals
     from tdaflink.services.results import Sought, arrivals, default_topic, open_results
 
     topic = topic or default_topic(stream)
     jobs, streams = tuple(job_id or ()), tuple(stream or ())
     sought = Sought(jobs, count, follow, timeout, errors, start.value, topic, streams)
-    if plot is not None:
-        check_picture(plot)
+    picture = None if plot is None else picture_for(plot)
     _, kafka = kafka_of(session)
     tail = open_results(kafka, sought)
     found = arrivals(tail, sought, session.reporter())
-    show_arrivals(found, follow=follow, barcodes=barcodes, picture=plot)
+    show_arrivals(found, follow=follow, barcodes=barcodes, picture=picture)

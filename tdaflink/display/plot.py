@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdaflink.domain.errors import MissingExtra, StorageFailed, UsageError
+from tdaflink.domain.errors import MissingExtra, StorageFailed
 from tdaflink.domain.messages import Bar, Result, by_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMATS = (".png", ".svg", ".pdf")
 UNITS = {
     "vietoris_rips": "edge length",
     "alpha": "radius",
@@ -26,15 +25,25 @@ _BARS_PER_DIMENSION = 40
 _VISIBLE = 0.004  # of the scale: a shorter bar would be a speck
 
 
-def check_picture(path: Path) -> None:
-    """Refuse a name that no picture can be written to, before anything is waited for."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(
-            f"--plot {path}: the ending {path.suffix!r} is no picture's", hint=f"one of {', '.join(FORMATS)}"
-        )
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--plot {path}: there is no folder {path.absolute().parent}")
-    _matplotlib()
+class Newest:
+    """A picture of the newest of the results that come."""
+
+    def __init__(self, path: Path) -> None:
+        _matplotlib()
+        self._path = path
+        self._newest: Result | None = None
+
+    def take(self, result: Result) -> None:
+        """Note a result."""
+        if self._newest is None or result.timestamp >= self._newest.timestamp:
+            self._newest = result
+
+    def save(self) -> str:
+        """Write the picture, if there is anything to draw."""
+        if self._newest is None:
+            return f"No result, so no picture: {self._path} was not written."
+        save_picture(self._newest, self._path)
+        return f"{self._path} shows {self._newest.job_id}."
 
 
 def save_picture(result: Result, path: Path) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from tdaflink.display import console
 from tdaflink.display.barcode import barcode, barcode_text, glyphs_for, number
@@ -24,18 +23,48 @@ _RIGHT = frozenset({"POINTS", "T", "SECONDS"})
 _NARROWEST, _WIDEST = 40, 100
 
 
+class Picture(Protocol):
+    """What results are drawn into besides the terminal."""
+
+    def take(self, result: Result) -> None:
+        """Note a result that has come."""
+
+    def save(self) -> str:
+        """Write the file; returns one sentence about what it shows."""
+
+
 def show_arrivals(
-    arrivals: Iterable[Arrival], *, follow: bool = False, barcodes: bool = False, picture: Path | None = None
+    arrivals: Iterable[Arrival],
+    *,
+    follow: bool = False,
+    barcodes: bool = False,
+    picture: Picture | None = None,
 ) -> None:
-    """Show messages as they come; a table that is not followed is drawn when all have come."""
-    newest: Result | None = None
+    """Show messages as they come; a table that is not followed is drawn when all have come.
+
+    The picture is written even if the user ends it or not all came.
+    """
+    try:
+        _show(arrivals if picture is None else _drawn(arrivals, picture), follow, barcodes)
+    finally:
+        if picture is not None:
+            console.err().print(picture.save(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _drawn(arrivals: Iterable[Arrival], picture: Picture) -> Iterator[Arrival]:
+    for arrival in arrivals:
+        if isinstance(arrival.says, Result):
+            picture.take(arrival.says)
+        yield arrival
+
+
+def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
+    came = False
     shown: list[Arrival] = []
     one_by_one = follow or barcodes
     try:
         for arrival in arrivals:
-            says = arrival.says
-            if isinstance(says, Result) and (newest is None or says.timestamp >= newest.timestamp):
-                newest = says
+            came = came or isinstance(arrival.says, Result)
             if console.output_format() != "table":
                 _write_data(arrival.raw)
                 continue
@@ -46,10 +75,8 @@ def show_arrivals(
     finally:
         if not one_by_one and shown:
             _show_tables([arrival.says for arrival in shown])
-    if newest is None and not shown and console.output_format() == "table":
+    if not came and not shown and console.output_format() == "table":
         console.err().print("No results. tdaflink send circle makes one, where a job is RUNNING.")
-    if picture is not None:
-        _save(newest, picture)
 
 
 def betti_text(betti: Sequence[int]) -> str:
@@ -179,13 +206,3 @@ def _error_row(error: ErrorRecord) -> list[Text]:
     from rich.text import Text
 
     return [Text(error.job_id or ""), Text(error.code, "red"), Text(error.source), Text(error.reason)]
-
-
-def _save(result: Result | None, picture: Path) -> None:
-    from tdaflink.display.plot import save_picture
-
-    if result is None:
-        console.err().print(f"No result, so no picture: {picture} was not written.", markup=False)
-        return
-    save_picture(result, picture)
-    console.err().print(f"{picture} shows {result.job_id}.", markup=False, soft_wrap=True)

@@ -89,8 +89,22 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Distance:
+    """How far a window's diagram lies from the one before, and above which `threshold` that is an alert."""
+
+    metric: str
+    value: float
+    threshold: float | None
+    alert: bool
+
+
+@dataclass(frozen=True)
 class Result:
-    """One result, as far as people look at it; `cut` is the T that the filtration ended at, if it did."""
+    """One result, as far as people look at it.
+
+    `cut` is the T that the filtration ended at, if it did; `moment` when its window ended, where time plays
+    a part, else when it was computed.
+    """
 
     job_id: str
     timestamp: str
@@ -102,6 +116,9 @@ class Result:
     truncated: bool = False
     cut: float | None = None
     window: str = ""
+    id: str = ""
+    moment: str = ""
+    distance: Distance | None = None
 
     def longest(self, count: int) -> list[Bar]:
         """The longest bars, longest first, without the infinite bar of H0 that every cloud has."""
@@ -153,9 +170,29 @@ def result_from(message: Mapping[str, Any]) -> Result:
             truncated=bool(found.get("pairs_truncated")),
             cut=None if info.get("max_persistence") is None else float(info["max_persistence"]),
             window=_window_text(message.get("window")),
+            id=str(message.get("id") or ""),
+            moment=_moment(message),
+            distance=_distance(message.get("distance_to_previous")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a result message: {error!r}") from error
+
+
+def _moment(message: Mapping[str, Any]) -> str:
+    window = message.get("window") or {}
+    return str(window.get("end") or window.get("last_event") or message["timestamp"])
+
+
+def _distance(said: Mapping[str, Any] | None) -> Distance | None:
+    if said is None:
+        return None
+    threshold = said.get("threshold")
+    return Distance(
+        metric=str(said["metric"]),
+        value=float(said["distance"]),
+        threshold=None if threshold is None else float(threshold),
+        alert=bool(said.get("alert")),
+    )
 
 
 def _window_text(window: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tdaflink.display.plot import check_picture, save_picture
+from tdaflink.display.pictures import picture_for
+from tdaflink.display.plot import save_picture
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.messages import Bar, Result
 
@@ -73,6 +74,6 @@ def test_the_same_result_is_the_same_file(tmp_path: Path) -> None:
 
 def test_a_name_that_no_picture_can_have_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'\.bmp'"):
-        check_picture(tmp_path / "torus.bmp")
+        picture_for(tmp_path / "torus.bmp")
     with pytest.raises(UsageError, match="there is no folder"):
-        check_picture(tmp_path / "nowhere" / "torus.png")
+        picture_for(tmp_path / "nowhere" / "torus.png")

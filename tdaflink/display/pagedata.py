@@ -1,0 +1,153 @@
+"""Results as the page of results embeds them: grouped, rounded, and bounded in size.
+
+A page of thousands of windows must still open at once. So the newest windows are kept, of each its longest
+bars, and what all its bars say together, the Betti curve, at a fixed number of values.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tdaflink.domain.messages import Result, by_length
+
+MAX_WINDOWS = 5_000
+MAX_BARS = 300_000  # of the page, 4 MB of it
+FEWEST_BARS = 10
+MOST_BARS = 300
+CURVE_VALUES = 65
+_DIMENSIONS = 10  # more than anything here computes; a damaged message may claim millions
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One window or request, reduced to what the page draws.
+
+    `bars[d]` is birth, death, birth, death … of the longest bars of H_d, `totals[d]` how many there are;
+    `curves[d]` the ranks at CURVE_VALUES values evenly from 0 to `end`, both included.
+    """
+
+    result: Result
+    bars: tuple[array[float], ...]
+    totals: tuple[int, ...]
+    curves: tuple[tuple[int, ...], ...]
+    end: float
+
+
+class Gathered:
+    """The newest MAX_WINDOWS results, each of them once."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Moment] = OrderedDict()
+        self._left_out = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def take(self, result: Result) -> None:
+        """Add a result; the same one again, as at-least-once delivery may bring it, takes its place."""
+        key = result.id or f"{result.job_id} {result.window} {result.timestamp}"
+        self._kept[key] = reduced(result)
+        if len(self._kept) > MAX_WINDOWS:
+            self._kept.popitem(last=False)
+            self._left_out += 1
+
+    def document(self) -> dict[str, Any]:
+        """What the page embeds as JSON."""
+        groups = self._groups()
+        longest = max(FEWEST_BARS, min(MOST_BARS, MAX_BARS // max(1, self._dimensions())))
+        series = [
+            {
+                "name": name,
+                "kind": "stream" if windowed else "requests",
+                "windows": [_entry(moment, longest) for moment in moments],
+            }
+            for (windowed, name), moments in groups.items()
+        ]
+        return {"series": series, "left_out": self._left_out, "longest": longest}
+
+    def _groups(self) -> dict[tuple[bool, str], list[Moment]]:
+        """Each stream by itself in the order of its windows, and all requests together by time."""
+        groups: dict[tuple[bool, str], list[Moment]] = {}
+        for moment in self._kept.values():
+            result = moment.result
+            key = (True, result.job_id) if result.window else (False, "")
+            groups.setdefault(key, []).append(moment)
+        for (windowed, _), moments in groups.items():
+            if not windowed:
+                moments.sort(key=lambda moment: moment.result.timestamp)
+        return dict(sorted(groups.items()))
+
+    def _dimensions(self) -> int:
+        return sum(len(moment.bars) for moment in self._kept.values())
+
+
+def reduced(result: Result) -> Moment:
+    """The result with its MOST_BARS longest bars in each dimension, and its Betti curves."""
+    sound = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
+    highest = max([bar.dimension for bar in sound] + [len(result.betti) - 1])
+    end = _end(result)
+    own = [[bar for bar in sound if bar.dimension == d] for d in range(min(_DIMENSIONS, highest + 1))]
+    return Moment(
+        result=replace(result, bars=()),
+        bars=tuple(
+            array("d", (value for bar in by_length(bars)[:MOST_BARS] for value in (bar.birth, bar.death)))
+            for bars in own
+        ),
+        totals=tuple(map(len, own)),
+        curves=tuple(
+            _curve(sorted(bar.birth for bar in bars), sorted(bar.death for bar in bars), end) for bars in own
+        ),
+        end=end,
+    )
+
+
+def _end(result: Result) -> float:
+    """Where the scale ends: the cut, else a little after the last finite value."""
+    if result.cut is not None and 0 < result.cut < math.inf:
+        return result.cut
+    last = max((v for bar in result.bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
+    return last * 1.05 if last > 0 else 1.0
+
+
+def _curve(births: Sequence[float], deaths: Sequence[float], end: float) -> tuple[int, ...]:
+    """How many bars have birth ≤ t < death; at the end, where a filtration is cut, the infinite ones."""
+    places = [end * step / (CURVE_VALUES - 1) for step in range(CURVE_VALUES)]
+    return tuple(bisect_right(births, t) - bisect_right(deaths, t) for t in places)
+
+
+def _entry(moment: Moment, longest: int) -> dict[str, Any]:
+    result = moment.result
+    entry: dict[str, Any] = {
+        "job": result.job_id,
+        "window": result.window,
+        "time": result.moment or result.timestamp,
+        "algorithm": result.algorithm,
+        "points": result.num_points,
+        "seconds": _short(result.seconds),
+        "betti": list(result.betti),
+        "cut": None if result.cut is None else _short(result.cut),
+        "end": _short(moment.end),
+        "bars": [[_short(value) for value in bars[: 2 * longest]] for bars in moment.bars],
+        "totals": list(moment.totals),
+        "curves": [list(curve) for curve in moment.curves],
+        "truncated": result.truncated,
+    }
+    if (distance := result.distance) is not None:
+        entry["distance"] = {
+            "metric": distance.metric,
+            "value": _short(distance.value),
+            "threshold": None if distance.threshold is None else _short(distance.threshold),
+            "alert": distance.alert,
+        }
+    return entry
+
+
+def _short(value: float) -> float | None:
+    """Five significant digits, more than a screen can show; None for infinity."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None
