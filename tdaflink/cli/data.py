@@ -126,7 +126,9 @@ def results(
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="The newest result as .png, .svg or .pdf, or all as a page, .html."),
+        typer.Option(
+            "--plot", metavar="FILE", help="The newest result as .png, .svg or .pdf, or all as a page, .html."
+        ),
     ] = None,
     barcodes: Annotated[bool, typer.Option("--barcode", help="Draw each result's barcode.")] = False,
     errors: Annotated[bool, typer.Option("--errors", help="Show error records, too.")] = False,

@@ -1,7 +1,7 @@
 """All results as one page for a browser, which needs nothing but itself.
 
-Whatever comes out of a topic is data: it is embedded as JSON that cannot end its element, the script writes it
-as text alone, and the page's own policy lets no other script run and nothing be fetched.
+Whatever comes out of a topic is data: it is embedded as JSON that cannot end its element, the script writes
+it as text alone, and the page's own policy lets no other script run and nothing be fetched.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def result_from(message: Mapping[str, Any]) -> Result:
             window=_window_text(message.get("window")),
             id=str(message.get("id") or ""),
             moment=_moment(message),
-            distance=_distance(message.get("distance_to_previous")),
+            distance=_distance(found.get("distance_to_previous")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a result message: {error!r}") from error

@@ -12,7 +12,7 @@ import pytest
 from tdaflink.display import console
 from tdaflink.display.results import show_arrivals
 from tdaflink.domain.errors import DeadlinePassed
-from tdaflink.domain.messages import Arrival, Bar, error_from, result_from
+from tdaflink.domain.messages import Arrival, Bar, Distance, error_from, result_from
 
 
 def message(job_id: str | None, **changes: Any) -> dict[str, Any]:
@@ -160,3 +160,14 @@ def test_a_result_message_is_read() -> None:
 def test_what_is_not_a_result_is_told_apart(missing: str) -> None:
     with pytest.raises(ValueError, match=missing):
         result_from({key: value for key, value in message("a").items() if key != missing})
+
+
+def test_a_windows_distance_and_its_end_are_read() -> None:
+    compared = {"metric": "bottleneck", "distance": 0.25, "threshold": None, "alert": False}
+    found = message(
+        None, stream_id="s", window={"end": "2024-01-01T12:01:00.000Z", "first_seq": 1, "last_seq": 9}
+    )
+    found["tda_results"]["distance_to_previous"] = compared
+    read = result_from(found)
+    assert read.distance == Distance("bottleneck", 0.25, None, False)
+    assert (read.moment, read.window) == ("2024-01-01T12:01:00.000Z", "#1-9")

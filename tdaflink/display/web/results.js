@@ -422,13 +422,14 @@ function bestStep() {
   if (windows().some((w) => w.cut !== null)) return last;
   const { high } = ends();
   const dimensions = windows().reduce((most, w) => Math.max(most, w.curves.length), 0);
-  let best = Math.round(last / 2), most = 0;
+  let best = [Math.round(last / 2)], most = 0;
   for (let k = 0; k <= last; k++) {
     let spread = 0;
     for (let d = 1; d < dimensions; d++) spread += variance(windows().map((w) => rankAt(w, d, (high * k) / last)));
-    if (spread > most) [best, most] = [k, spread];
+    if (spread > most) [best, most] = [[k], spread];
+    else if (spread === most && most > 0) best.push(k);
   }
-  return best;
+  return best[Math.floor(best.length / 2)];
 }
 
 function variance(values) {
