@@ -71,6 +71,14 @@ class ComposeRuntime:
         """The image's."""
         return IMAGE_PYTHON
 
+    def python_places(self) -> list[str]:
+        """The TaskManagers' containers."""
+        return [service.name for service in self.settings().of_kind(stack.TASKMANAGER)]
+
+    def run_python(self, component: str, program: str, *arguments: str) -> str:
+        """What the program prints in the interpreter of the component's container."""
+        return self._engine.execute(self.project, component, [IMAGE_PYTHON, "-c", program, *arguments])
+
     def preflight(self) -> None:
         """Docker, room, disk, secrets, ports: what `up` would stumble over."""
         self._engine.check()

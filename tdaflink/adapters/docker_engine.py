@@ -93,6 +93,18 @@ class DockerEngine:
             for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
                 volume.remove()
 
+    def execute(self, project: str, service: str, command: Sequence[str]) -> str:
+        """What a command prints in the running container of a service. Raises `Unhealthy` where it fails."""
+        container = self.containers(project).get(service)
+        if container is None:
+            raise Unhealthy(f"{service} has no container")
+        with _mapped():
+            found = self._client.containers.get(container.id).exec_run(list(command), demux=True)
+        out, err = (bytes(part or b"").decode("utf-8", "replace") for part in found.output)
+        if found.exit_code:
+            raise Unhealthy(f"{service}: {command[0]} ended with {found.exit_code}", detail=(err or out)[-2000:])
+        return out
+
     def end_of_log(self, container: Container, lines: int = 25) -> str:
         """The last lines of what a container wrote."""
         with _mapped():

@@ -27,6 +27,8 @@ CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
 READ_SECONDS = 10.0
 RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
 _PARALLEL_CALLS = 8
+_CLOCK_READ_SECONDS = 1.0  # between the JobManager's look at its clock and ours
+_HEARTBEAT_MS = "10000"
 
 
 class FlinkRest(JobControl):
@@ -59,6 +61,27 @@ class FlinkRest(JobControl):
         """How many slots are free, and how many there are."""
         overview = self.overview()
         return int(overview["slots-available"]), int(overview["slots-total"])
+
+    def jvm(self) -> tuple[str, Sequence[str]]:
+        """The JobManager's Java as it names itself, and its classpath."""
+        found = self._get("/jobmanager/environment")
+        return str(found["jvm"]["version"]), [str(entry) for entry in found["classpath"]]
+
+    def clock(self) -> tuple[float, float] | None:
+        """The earliest and the latest that the JobManager's clock may show now, in epoch seconds.
+
+        A job's details say the time; without a job it is known from heartbeats, which have an interval.
+        None where neither is to be had.
+        """
+        jobs = self._get("/jobs/overview")["jobs"]
+        if jobs:
+            now = int(self._get(f"/jobs/{jobs[0]['jid']}")["now"]) / 1000
+            return now, now + _CLOCK_READ_SECONDS
+        beats = [int(tm["timeSinceLastHeartbeat"]) for tm in self._get("/taskmanagers")["taskmanagers"]]
+        if not beats or not max(beats):
+            return None
+        interval = float(self.jobmanager_config().get("heartbeat.interval", _HEARTBEAT_MS)) / 1000
+        return max(beats) / 1000, max(beats) / 1000 + 2 * interval
 
     def jobmanager_config(self) -> Mapping[str, str]:
         """The JobManager's effective configuration."""
@@ -120,6 +143,12 @@ class FlinkRest(JobControl):
     def checkpoints(self, job_id: str) -> Checkpoints:
         """What is known of the job's checkpoints."""
         return _checkpoints(self._get(f"/jobs/{job_id}/checkpoints"))
+
+    def newest_checkpoint_failed(self, job_id: str) -> bool:
+        """Whether a checkpoint has failed since the last one that completed."""
+        latest = self._get(f"/jobs/{job_id}/checkpoints").get("latest") or {}
+        done, failed = latest.get("completed") or {}, latest.get("failed") or {}
+        return int(failed.get("id", 0)) > int(done.get("id", 0))
 
     def failures(self, job_id: str) -> list[Failure]:
         """The exceptions that Flink remembers of the job, newest first."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
 from tdaflink.adapters.folders import writing
-from tdaflink.domain.errors import MissingExtra
+from tdaflink.domain.errors import MissingExtra, Unhealthy
 
 _ENGINES = ("gudhi", "numpy", "scipy", "orjson")
+_PROGRAM_SECONDS = 60.0
 _HINT = "pip install 'tdaflink[local]'"
 # What the caller's shell says about its own Python, Java and Flink must not reach the cluster's.
 _NOT_INHERITED = ("PYTHON", "FLINK_", "HADOOP_", "KAFKA_", "LOG4J_", "TDA_")
@@ -54,6 +56,25 @@ def cluster_environ(python: str, additions: Mapping[str, str]) -> dict[str, str]
     }
     kept["PATH"] = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)])
     return {**kept, **additions}
+
+
+def run_in_python(component: str, python: str, program: str, arguments: Sequence[str]) -> str:
+    """What a program prints in an interpreter, as the cluster's processes would run it."""
+    command = [python, "-c", program, *arguments]
+    try:
+        ran = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PROGRAM_SECONDS,
+            env=cluster_environ(python, {}),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unhealthy(f"{component}: {python} cannot be run: {error}") from error
+    if ran.returncode:
+        raise Unhealthy(f"{component}: {python} ended with {ran.returncode}", detail=ran.stderr[-2000:])
+    return ran.stdout
 
 
 def link(target: Path, place: Path) -> None:

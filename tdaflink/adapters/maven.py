@@ -90,6 +90,11 @@ class JarCache:
         path.unlink(missing_ok=True)
         return False
 
+    def is_tampered(self, jar: LockedJar) -> bool:
+        """Whether another file lies where the JAR belongs; it is left there."""
+        path = self.path(jar)
+        return path.is_file() and sha256_of(path) != jar.sha256
+
     def fetch(
         self,
         jars: Sequence[LockedJar],

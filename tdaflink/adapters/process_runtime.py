@@ -20,7 +20,7 @@ from tdaflink.adapters.local_flink import (
     bash_available,
     temporary_folder,
 )
-from tdaflink.adapters.local_java import component_log, end_of_file, find_local_java
+from tdaflink.adapters.local_java import component_log, end_of_file, find_local_java, run_in_python
 from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
 from tdaflink.adapters.logfiles import read_log
 from tdaflink.adapters.maven import JarCache
@@ -141,6 +141,14 @@ class ProcessRuntime:
     def python(self) -> str:
         """The interpreter that runs this command."""
         return sys.executable
+
+    def python_places(self) -> list[str]:
+        """The TaskManagers, all of which run the environment's interpreter."""
+        return [f"taskmanager-{number}" for number in range(1, self._profile.taskmanagers + 1)]
+
+    def run_python(self, component: str, program: str, *arguments: str) -> str:
+        """What the program prints in the interpreter that the component runs jobs with."""
+        return run_in_python(component, self._environment.python, program, arguments)
 
     def components(self) -> list[Component]:
         """Each component as it is now."""

@@ -53,6 +53,15 @@ class Prometheus:
             for series in result
         }
 
+    def targets(self) -> list[tuple[str, str, str]]:
+        """Address, health ("up", "down", "unknown") and last error of everything that it scrapes."""
+        found = self._get("/api/v1/targets", {"state": "active"})["activeTargets"]
+        return [(str(t["scrapeUrl"]), str(t["health"]), str(t["lastError"])) for t in found]
+
+    def has_series(self, expression: str) -> bool:
+        """Whether the expression has any value now."""
+        return bool(self._get("/api/v1/query", {"query": expression})["result"])
+
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         import httpx
 

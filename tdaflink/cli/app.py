@@ -31,6 +31,8 @@ HOMES = {
     "history": "lifecycle",
     "watch": "watch",
     "logs": "logs",
+    "doctor": "doctor",
+    "diagnose": "diagnose",
     "send": "data",
     "results": "data",
     "config": "config",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tdaflink.cli.completion import complete_environment
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.progress import Reporter
 
@@ -32,6 +33,7 @@ EnvOption = Annotated[
         metavar="NAME",
         help="Environment; default: the one last set up or chosen, else local.",
         show_envvar=False,
+        autocompletion=complete_environment,
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]

@@ -22,6 +22,46 @@ def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     return [(word, about) for word, about in words if word.startswith(incomplete)]
 
 
+def complete_environment(incomplete: str) -> list[tuple[str, str]]:
+    """Saved environments, and the profiles that could be set up."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.profiles import profile_names
+    from tdaflink.domain.errors import TdaflinkError
+
+    try:
+        saved = EnvironmentStore().names()
+    except TdaflinkError:
+        saved = []
+    words = [(name, "saved") for name in saved]
+    words += [(name, "a profile") for name in profile_names() if name not in saved]
+    return [(word, about) for word, about in words if word.startswith(incomplete)]
+
+
+def complete_topic(incomplete: str) -> list[tuple[str, str]]:
+    """Topics of the catalogue, with what they are for."""
+    from tdaflink.adapters.profiles import load_catalogue
+
+    topics = load_catalogue().topics
+    return [(name, entry.about) for name, entry in topics.items() if name.startswith(incomplete)]
+
+
+def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
+    """Components of the environment, with their health."""
+    import os
+
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.runtimes import runtime_for
+    from tdaflink.domain.errors import TdaflinkError
+
+    store = EnvironmentStore()
+    try:
+        env = store.resolve(ctx.params.get("env") or os.environ.get("TDA_ENVIRONMENT"))
+        found = runtime_for(env, store).components()
+    except TdaflinkError:
+        return []
+    return [(one.name, one.health) for one in found if one.name.startswith(incomplete)]
+
+
 def _jobs(rest_url: str) -> list[tuple[str, str, str]]:
     from contextlib import closing
 

@@ -8,6 +8,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
+from tdaflink.cli.completion import complete_component
 
 LAST_LINES = 100
 
@@ -17,7 +18,10 @@ def logs(
     session: Session,
     components: Annotated[
         list[str] | None,
-        typer.Argument(help="jobmanager, taskmanager-1, kafka… or how their names begin; default: all."),
+        typer.Argument(
+            help="jobmanager, taskmanager-1, kafka… or how their names begin; default: all.",
+            autocompletion=complete_component,
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
     grep: Annotated[

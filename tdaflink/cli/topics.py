@@ -1,13 +1,15 @@
-"""topics list, create, describe."""
+"""topics list, create, describe, lag."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command, confirm_production
+from tdaflink.cli.completion import complete_job, complete_topic
 
 if TYPE_CHECKING:
     from tdaflink.adapters.kafka_admin import KafkaAdmin
@@ -31,7 +33,10 @@ def topics_list(session: Session) -> None:
 @command(topics_app, "create")
 def topics_create(
     session: Session,
-    names: Annotated[list[str] | None, typer.Argument(help="Topics of the catalogue; default: all.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Topics of the catalogue; default: all.", autocompletion=complete_topic),
+    ] = None,
     grow: Annotated[bool, typer.Option("--grow", help="Add partitions where there are too few.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
@@ -52,7 +57,10 @@ def topics_create(
 
 @command(topics_app, "describe")
 def topics_describe(
-    session: Session, name: Annotated[str, typer.Argument(help="A topic of the catalogue or the broker.")]
+    session: Session,
+    name: Annotated[
+        str, typer.Argument(help="A topic of the catalogue or the broker.", autocompletion=complete_topic)
+    ],
 ) -> None:
     """One topic: partitions, leaders, replicas, settings."""
     from tdaflink.display.topics import show_topic
@@ -60,6 +68,35 @@ def topics_describe(
 
     _, admin, catalogue = _open(session)
     show_topic(describe_topic(admin, catalogue, name))
+
+
+@command(topics_app, "lag")
+def topics_lag(
+    session: Session,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOPIC]...", help="Default: all.", autocompletion=complete_topic),
+    ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", metavar="ID", help="Of one job alone.", autocompletion=complete_job),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", metavar="S", min=0.5, help="Seconds between.")] = 2.0,
+) -> None:
+    """How far the running jobs are behind in the topics that they read."""
+    from tdaflink.adapters.flink_metrics import JobLoads
+    from tdaflink.cli.wiring import cluster_of, topics_of
+    from tdaflink.display.topics import show_lag
+    from tdaflink.services.lag import lag_rows
+
+    with cluster_of(session) as (_, cluster), topics_of(session) as kafka:
+        loads = JobLoads(cluster)
+        while True:
+            show_lag(lag_rows(cluster, loads, kafka, names or [], job), lines=follow)
+            if not follow:
+                return
+            time.sleep(every)
 
 
 def _open(session: Session) -> tuple[Environment, KafkaAdmin, tuple[TopicSpec, ...]]:

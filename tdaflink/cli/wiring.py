@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from tdaflink.domain.environment import Environment
     from tdaflink.domain.layers import Layer, Resolved
     from tdaflink.domain.ledger import Version
+    from tdaflink.services.checks.patient import Patient
     from tdaflink.services.configuration import Asked
     from tdaflink.services.control import Control
+    from tdaflink.services.diagnosis import Sources as DiagnosisSources
     from tdaflink.services.jobrun import Job
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.watching import Sources
@@ -105,6 +108,55 @@ def _logs(env: Environment, cluster: FlinkRest) -> ComponentLogs:
 
     external = env.runtime == "external"
     return FlinkLogs(cluster) if external else RuntimeLogs(runtime_for(env, EnvironmentStore()))
+
+
+@contextmanager
+def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
+    """The environment that the call means, to be examined, also one that is still to be set up."""
+    from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.kafka_admin import KafkaAdmin
+    from tdaflink.adapters.profiles import load_catalogue, load_profile, profile_names, topic_sizing
+    from tdaflink.adapters.runtimes import runtime_for
+    from tdaflink.domain.setup import SetupRequest
+    from tdaflink.services.checks.patient import Patient
+    from tdaflink.services.setup import draft
+
+    store = EnvironmentStore()
+    name = store.chosen_name(session.env)
+    fresh = store.find(name) is None and name in profile_names() and not os.environ.get("FLINK_REST_URL")
+    env = draft(SetupRequest(env=name), store)[0] if fresh else store.resolve(session.env)
+    env = store.overridden(env)
+    own = env.runtime != "external"
+    cluster = FlinkRest(env.endpoints.rest_url)
+    try:
+        yield Patient(
+            environment=env,
+            runtime=runtime_for(env, store) if own else None,
+            profile=load_profile(env.profile) if own else None,
+            cluster=cluster,
+            kafka=KafkaAdmin(env.endpoints.kafka),
+            catalogue=load_catalogue().sized(topic_sizing(env.profile)),
+            registry=env.endpoints.schema_registry,
+            prometheus=prometheus or env.endpoints.prometheus,
+        )
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def diagnosis_sources(session: Session) -> Iterator[DiagnosisSources]:
+    """Where a diagnosis of the environment that the call means gets its parts."""
+    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.services.diagnosis import Sources
+
+    with patient_of(session, None) as patient:
+        env = patient.environment
+        topics = KafkaClient(env.endpoints.kafka).watch()
+        try:
+            folder = EnvironmentStore().folder(env.name)
+            yield Sources(patient, folder, _logs(env, patient.cluster), topics)
+        finally:
+            topics.close()
 
 
 @contextmanager

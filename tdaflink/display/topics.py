@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
-from tdaflink.domain.topics import TopicChanges, TopicStatus
+from tdaflink.domain.topics import LagRow, TopicChanges, TopicStatus
 
 _WORDS = {
     "ok": "ok",
@@ -73,6 +76,42 @@ def show_topic(row: TopicStatus) -> None:
     settings = row.found.settings if row.found else (row.wanted.settings if row.wanted else {})
     for key, value in sorted(settings.items()):
         out.print(f"{key} = {value}", soft_wrap=True)
+
+
+def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
+    """Lag by job and topic; `lines` for a reader that goes on: JSON by the line, a time above each table."""
+    if console.output_format() == "json" and lines:
+        for row in rows:
+            print(json.dumps({"at": _now(), **_lag(row)}), flush=True)
+        return
+    if show_data([_lag(row) for row in rows]):
+        return
+    from rich.table import Table
+
+    out = console.out()
+    if lines:
+        out.print(_now(), style="bold")
+    if not rows:
+        out.print("no running job reads a topic")
+        return
+    table = Table("JOB", "TOPIC", box=None, pad_edge=False)
+    for title in ("LAG", "SINCE CHECKPOINT", "PARTITIONS BEHIND", "RECORDS/S", "CAUGHT UP IN"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        rate = "-" if row.records_per_second is None else f"{row.records_per_second:.1f}"
+        left = "-" if row.seconds is None or not row.lag else f"{row.seconds:.0f} s"
+        saved = "-" if row.committed_lag is None else str(row.committed_lag)
+        behind = f"{row.behind} of {row.partitions}"
+        table.add_row(row.job, row.topic, str(row.lag), saved, behind, rate, left)
+    out.print(table)
+
+
+def _lag(row: LagRow) -> dict[str, object]:
+    return {**asdict(row), "seconds": row.seconds}
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _plain(row: TopicStatus) -> dict[str, object]:

@@ -110,6 +110,24 @@ class TopicChanges:
     topics: tuple[TopicStatus, ...]
 
 
+@dataclass(frozen=True)
+class LagRow:
+    """How far a job is behind in a topic. `seconds` is the work that is left at its present rate."""
+
+    job: str
+    job_id: str
+    topic: str
+    lag: int
+    committed_lag: int | None
+    behind: int
+    partitions: int
+    records_per_second: float | None
+
+    @property
+    def seconds(self) -> float | None:
+        return self.lag / self.records_per_second if self.records_per_second else None
+
+
 def compare(wanted: Iterable[TopicSpec], found: Mapping[str, TopicInfo]) -> list[TopicStatus]:
     """Every topic of either side, the catalogue's first; Kafka's internal ones are left out."""
     catalogue = {spec.name: spec for spec in wanted}

@@ -5,9 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_watch import Place, TopicWatch
+from tdaflink.domain.errors import NotFound
+from tdaflink.domain.jobs import Job, find_job
 from tdaflink.domain.snapshot import JobLoad, JobSeen, Offsets, TopicLag
+from tdaflink.domain.topics import LagRow
 from tdaflink.domain.travelling import GROUP
+
+
+def lag_rows(
+    cluster: FlinkRest, loads: JobLoads, kafka: TopicWatch, topics: Sequence[str], job: str | None
+) -> list[LagRow]:
+    """Each running job and topic that it reads, the one that is furthest behind first."""
+    alive = cluster.jobs("", ended=False)
+    chosen = [find_job(alive, job)] if job else alive
+    rows = [row for one in chosen for row in _rows(one, loads, kafka)]
+    known = {row.topic for row in rows}
+    for topic in topics:
+        if topic not in known:
+            reads = ", ".join(sorted(known)) or "none is read"
+            raise NotFound(f"no running job reads {topic!r} ({reads})", hint="tdaflink topics list")
+    return sorted((row for row in rows if not topics or row.topic in topics), key=lambda row: -row.lag)
+
+
+def _rows(job: Job, loads: JobLoads, kafka: TopicWatch) -> list[LagRow]:
+    try:
+        load = loads.look(job.id)
+    except NotFound:  # it has ended since the list was made
+        return []
+    lags = job_lag(load, kafka.ends(_places(load.positions)), kafka) or {}
+    return [
+        LagRow(
+            job.name,
+            job.id,
+            topic,
+            lag.lag,
+            lag.committed_lag,
+            lag.behind,
+            lag.partitions,
+            load.records_per_second,
+        )
+        for topic, lag in lags.items()
+    ]
 
 
 def lag_of(jobs: Sequence[JobSeen], kafka: TopicWatch, chosen: str | None) -> list[JobSeen]:

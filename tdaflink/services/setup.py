@@ -75,11 +75,17 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
     )
 
 
-def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
-    """What `set_up` would do now; nothing is written or started."""
+def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
+    """The environment as a setup would leave it; nothing is written or started."""
     name = store.chosen_name(request.env)
     profile = load_profile(_profile_name(request, name, store.find(name)))
-    environment = _environment(request, name, store, profile)
+    return _environment(request, name, store, profile), profile
+
+
+def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
+    """What `set_up` would do now; nothing is written or started."""
+    environment, profile = draft(request, store)
+    name = environment.name
     components = runtime_for(environment, store).components()
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock().only(profile.jars)

@@ -55,12 +55,26 @@ def unpack_newer(packages: Sequence[str], folder: Path) -> None:
         work = Path(name)
         options = _options(work)
         run(["apt-get", *options, "update", "-qq"])
-        run(["apt-get", *options, "download", "-qq", *packages], cwd=work)
-        archives = sorted(work.glob("*.deb"))
-        if len(archives) != len(packages):
-            raise Unavailable(f"{NEWER_SUITE} has not all of {' '.join(packages)}")
-        for archive in archives:
-            run(["dpkg", "-x", str(archive), str(folder)])
+        _unpack(packages, folder, work, options)
+
+
+def unpack(packages: Sequence[str], folder: Path) -> None:
+    """Unpack packages of the machine's own release into a folder, without installing anything."""
+    if os.geteuid() == 0:
+        run(["apt-get", "update", "-qq"])
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        work.chmod(0o755)
+        _unpack(packages, folder, work, ["-o", "APT::Sandbox::User=root"])
+
+
+def _unpack(packages: Sequence[str], folder: Path, work: Path, options: Sequence[str]) -> None:
+    run(["apt-get", *options, "download", "-qq", *packages], cwd=work)
+    archives = sorted(work.glob("*.deb"))
+    if len(archives) != len(packages):
+        raise Unavailable(f"apt did not bring all of {' '.join(packages)}")
+    for archive in archives:
+        run(["dpkg", "-x", str(archive), str(folder)])
 
 
 def mirror() -> str:

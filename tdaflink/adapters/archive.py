@@ -1,0 +1,49 @@
+"""A zip archive that is there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.domain.diagnosis import ArchivedFile
+
+
+class Archive:
+    """An archive that is being written. Nobody but its owner may read it."""
+
+    def __init__(self, file: zipfile.ZipFile, root: str) -> None:
+        self._file = file
+        self._root = root
+        self.files: list[ArchivedFile] = []
+
+    def add(self, path: str, text: str) -> None:
+        """Add a file below the archive's one folder."""
+        content = text.encode("utf-8", "replace")
+        self._file.writestr(f"{self._root}/{path}", content)
+        self.files.append(ArchivedFile(path, len(content), hashlib.sha256(content).hexdigest()))
+
+
+@contextmanager
+def new_archive(path: Path) -> Iterator[Archive]:
+    """Write an archive; it gets its name once it is complete. Raises `StorageFailed`."""
+    make_folder(path.parent)
+    with writing(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with (
+            writing(path),
+            os.fdopen(handle, "wb") as raw,
+            zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as file,
+        ):
+            yield Archive(file, path.stem)
+        with writing(path):
+            os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

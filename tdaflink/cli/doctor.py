@@ -1,0 +1,31 @@
+"""doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+
+@command(app, "doctor")
+def doctor(
+    session: Session,
+    prometheus: Annotated[
+        str | None,
+        typer.Option("--prometheus", metavar="URL", help="Where metrics go; default: the environment's."),
+    ] = None,
+) -> None:
+    """Everything that can be wrong, checked; each failure with its cause and the command that fixes it."""
+    from tdaflink.cli.wiring import patient_of
+    from tdaflink.display.doctor import show_report
+    from tdaflink.domain.errors import Unhealthy
+    from tdaflink.services.doctor import examine
+
+    with patient_of(session, prometheus) as patient:
+        report = examine(patient, session.reporter())
+    show_report(report)
+    if not report.healthy:
+        raise Unhealthy(f"{report.environment} is not healthy", hint="each problem has its fix below it")

@@ -1,0 +1,35 @@
+"""What the doctor found: problems first, each with its fix."""
+
+from __future__ import annotations
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.doctor import CheckResult, Report
+
+_SIGNS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "unknown": ("?", "cyan"), "ok": ("✓", "green")}
+
+
+def show_report(report: Report) -> None:
+    """Every result; those that need somebody come last, where they are read."""
+    if show_data(report):
+        return
+    order = ("ok", "unknown", "warning", "problem")
+    for result in sorted(report.results, key=lambda one: order.index(one.state)):
+        _show(result)
+    problems = len(report.problems)
+    if report.healthy:
+        console.out().print(f"{report.environment} is healthy", style="bold")
+    else:
+        text = f"{report.environment} has {problems} problem{'' if problems == 1 else 's'}"
+        console.out().print(text, style="bold red")
+
+
+def _show(result: CheckResult) -> None:
+    out = console.out()
+    sign, style = _SIGNS[result.state]
+    out.print(f"[{style}]{sign}[/] {result.check:<11} ", end="")
+    out.print(result.text, markup=False, soft_wrap=True)
+    if result.why:
+        out.print(f"              why: {result.why}", markup=False, soft_wrap=True)
+    if result.fix:
+        out.print(f"              fix: {result.fix}", markup=False, soft_wrap=True)

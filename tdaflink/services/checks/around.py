@@ -1,0 +1,122 @@
+"""What stands around Flink: Kafka and its topics, the schema registry, Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from tdaflink.adapters.profiles import load_schemas
+from tdaflink.adapters.prometheus import Prometheus
+from tdaflink.adapters.schema_registry import SchemaRegistry
+from tdaflink.domain.doctor import CheckResult
+from tdaflink.domain.errors import Incompatible, NotFound, Refused, TdaflinkError
+from tdaflink.domain.monitoring import shows_metrics
+from tdaflink.domain.topics import TopicStatus, compare
+from tdaflink.services.checks.patient import Patient
+from tdaflink.services.schemas import plan_register
+
+_WHY_REGISTRY = "producers and consumers that ask it for schemas cannot read or write messages"
+_WHY_METRICS = "dashboards stay empty, and no alert fires when something breaks"
+
+
+def look_at_kafka(patient: Patient) -> Iterator[CheckResult]:
+    """The broker as the command reaches it, and as the cluster does."""
+    patient.kafka.check()
+    yield CheckResult("kafka", "ok", f"a broker answers at {patient.kafka.bootstrap}")
+
+
+def look_at_kafka_from_cluster(patient: Patient) -> Iterator[CheckResult]:
+    """Whether the TaskManagers reach the brokers by the addresses that jobs are given."""
+    for answer in patient.answers:
+        for place, reason in answer.unreachable.items():
+            text = f"{answer.component} does not reach Kafka at {place}: {reason}"
+            why = "jobs read and write by these addresses; KAFKA_BOOTSTRAP_SERVERS_CLUSTER names others"
+            yield CheckResult("kafka", "problem", text, why, patient.command("setup"))
+    if patient.answers and not any(answer.unreachable for answer in patient.answers):
+        reached = patient.environment.endpoints.kafka_cluster
+        yield CheckResult("kafka", "ok", f"the TaskManagers reach {reached}")
+
+
+def look_at_topics(patient: Patient) -> Iterator[CheckResult]:
+    """The catalogue against the broker."""
+    rows = compare(patient.catalogue, patient.kafka.topics())
+    wrong = [result for row in rows if (result := _topic(patient, row))]
+    yield from wrong
+    if not any(result.state == "problem" for result in wrong):
+        yield CheckResult("topics", "ok", f"all {len(patient.catalogue)} topics of the catalogue are there")
+
+
+def _topic(patient: Patient, row: TopicStatus) -> CheckResult | None:
+    create = patient.command(f"topics create {row.name}")
+    if row.state == "missing":
+        why = "jobs that read or write it do not start; brokers of ours make no topic by themselves"
+        return CheckResult("topics", "problem", f"{row.name} is missing", why, create)
+    if row.state == "fewer_partitions" and row.found and row.wanted:
+        text = f"{row.name} has {len(row.found.partitions)} of {row.wanted.partitions} partitions"
+        why = "so many subtasks at most can read it at once; adding some moves keys to other partitions"
+        return CheckResult("topics", "problem", text, why, f"{create} --grow")
+    leaderless = [p.number for p in row.found.partitions if p.leader < 0] if row.found else []
+    if leaderless:
+        text = f"{row.name}: partition {', '.join(map(str, leaderless))} has no leader"
+        why = "nothing can be written to or read from it"
+        return CheckResult("topics", "problem", text, why, patient.command("setup"))
+    if row.state == "other_settings":
+        why = "large messages or old ones may be treated otherwise than the job expects"
+        described = patient.command(f"topics describe {row.name}")
+        return CheckResult("topics", "warning", f"{row.name} {row.advice}", why, described)
+    return None
+
+
+def look_at_registry(patient: Patient) -> Iterator[CheckResult]:
+    """Whether it answers, takes our credentials, and has the shipped schemas."""
+    if not patient.registry:
+        return
+    try:
+        with closing(SchemaRegistry(patient.registry)) as registry:
+            missing = plan_register(registry, load_schemas()).registered
+    except Incompatible as error:
+        fix = patient.command("schemas list")
+        yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
+    except TdaflinkError as error:
+        # Refused credentials have their own words, which name the variable to set.
+        named = isinstance(error, Refused | NotFound) or patient.runtime is None
+        hint = error.hint or ""
+        fix = hint if named else f"{patient.command('setup')}; or {hint}"
+        yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
+    else:
+        if missing:
+            text = f"{len(missing)} shipped schemas are not registered at {patient.registry}: "
+            fix = patient.command(f"schemas register --registry {patient.registry}")
+            yield CheckResult("registry", "problem", text + ", ".join(missing), _WHY_REGISTRY, fix)
+        else:
+            yield CheckResult("registry", "ok", f"all schemas are registered at {patient.registry}")
+
+
+def look_at_prometheus(patient: Patient) -> Iterator[CheckResult]:
+    """Whether Flink's metrics arrive there."""
+    if not patient.prometheus:
+        if patient.runtime is not None and not shows_metrics(patient.environment):
+            text = "no Prometheus watches this environment, and it shows no metrics"
+            yield CheckResult("metrics", "ok", text)
+        else:
+            text = "no Prometheus is named, so it is not known whether metrics arrive"
+            yield CheckResult("metrics", "unknown", text, fix=patient.command("doctor --prometheus URL"))
+        return
+    with closing(Prometheus(patient.prometheus)) as prometheus:
+        down = [target for target in prometheus.targets() if target[1] == "down"]
+        for url, _, error in down:
+            text = f"Prometheus does not reach {url}: {error}"
+            yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+        if prometheus.has_series("flink_jobmanager_numRegisteredTaskManagers"):
+            if not down:
+                yield CheckResult("metrics", "ok", f"Flink's metrics arrive at {patient.prometheus}")
+        elif not down:
+            text = f"{patient.prometheus} has no metrics of Flink"
+            yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+
+
+def _show_metrics(patient: Patient) -> str:
+    if patient.environment.runtime == "process" and not shows_metrics(patient.environment):
+        name = patient.name
+        return f"tdaflink teardown --env {name} && tdaflink setup --env {name} --metrics"
+    return patient.command("setup")

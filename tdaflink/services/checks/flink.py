@@ -1,0 +1,190 @@
+"""Flink and what jobs find there: versions, Java, connector, Python, clocks, checkpoint storage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from tdaflink.adapters.probe import ENGINES, requirement
+from tdaflink.adapters.profiles import load_versions
+from tdaflink.domain.doctor import (
+    SKEW_SECONDS,
+    CheckResult,
+    PythonAnswer,
+    clock_off,
+    connector_of,
+    java_major,
+    minor,
+)
+from tdaflink.services.checks.patient import STORAGE, Patient
+
+_RESTART = "tdaflink teardown --env {name} && tdaflink setup --env {name}"
+_NOT_ASKED = "the cluster's own Python cannot be asked from here"
+_WHY_CLOCK = (
+    "times in results are wrong, points count as too far ahead or too late, tokens and certificates fail"
+)
+
+
+def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
+    """Whether it answers, with TaskManagers, in the version that this tdaflink is made for."""
+    seen = patient.cluster.overview()
+    version, wanted = str(seen["flink-version"]), load_versions().flink
+    if minor(version) != minor(wanted):
+        why = "job and cluster talk to each other in the form of one version"
+        fix = f"pip install a tdaflink for Flink {minor(version)}, or run Flink {wanted}"
+        yield CheckResult(
+            "flink", "problem", f"Flink is {version}, this tdaflink goes with {wanted}", why, fix
+        )
+    elif version != wanted:
+        yield CheckResult("flink", "warning", f"Flink is {version}, tested is {wanted}")
+    if not seen["taskmanagers"]:
+        why = "no job can run without slots"
+        yield CheckResult("flink", "problem", "no TaskManager is registered", why, patient.command("setup"))
+        return
+    slots = f"{seen['slots-available']} of {seen['slots-total']} slots free"
+    yield CheckResult("flink", "ok", f"Flink {version} answers, {seen['taskmanagers']} TaskManagers, {slots}")
+
+
+def look_at_java(patient: Patient) -> Iterator[CheckResult]:
+    """The JobManager's Java and its Kafka connector."""
+    jvm, classpath = patient.cluster.jvm()
+    found, wanted = java_major(jvm), load_versions().java
+    if found is not None and int(found) < int(wanted):
+        why = "the connector's classes do not load in an older one"
+        fix = f"run Flink on Java {wanted}"
+        yield CheckResult("java", "problem", f"Flink runs on Java {found}, needed is {wanted}", why, fix)
+    else:
+        yield CheckResult("java", "ok", f"Java {found or jvm}")
+    yield _connector(patient, classpath)
+
+
+def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
+    connector = connector_of(classpath)
+    flink = minor(str(patient.cluster.overview()["flink-version"]))
+    wanted = load_versions().flink_kafka_connector
+    own = patient.runtime is not None
+    fix = (
+        _RESTART.format(name=patient.name)
+        if own
+        else f"put flink-sql-connector-kafka-{wanted}.jar alone into Flink's lib folder on every node"
+        " (tdaflink jars fetch brings it), and start Flink anew"
+    )
+    why = "jobs fail when they start, with NoSuchMethodError or ClassNotFoundException"
+    if connector is None:
+        return CheckResult("connector", "problem", "no Kafka connector in Flink's lib folder", why, fix)
+    version, made_for = connector
+    if made_for != flink:
+        text = f"the Kafka connector is {version}, made for Flink {made_for}; the cluster is {flink}"
+        return CheckResult("connector", "problem", text, why, fix)
+    if version != wanted:
+        return CheckResult("connector", "warning", f"the Kafka connector is {version}, tested is {wanted}")
+    return CheckResult("connector", "ok", f"the Kafka connector is {version}")
+
+
+def look_at_python(patient: Patient) -> Iterator[CheckResult]:
+    """Interpreter, engines and PyFlink where jobs run."""
+    if not patient.answers:
+        text = f"{_NOT_ASKED}; a submitted job says so at once if gudhi is missing"
+        yield CheckResult("python", "unknown", text, fix=patient.command("submit --wait"))
+    for answer in patient.answers:
+        yield from _python_of(patient, answer)
+    versions = {minor(answer.version) for answer in patient.answers if answer.version}
+    if len(versions) > 1:
+        text = f"the components run different Pythons: {', '.join(sorted(versions))}"
+        yield CheckResult("python", "problem", text, "pickled code of one does not load in the other", "")
+
+
+def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
+    at = f"{answer.component} ({patient.environment.python})"
+    if answer.error:
+        why = "every Python task starts this interpreter"
+        yield CheckResult("python", "problem", f"{at}: {answer.error}", why, patient.command("setup"))
+        return
+    for module, reason in answer.broken.items():
+        package = requirement(ENGINES[module])
+        yield CheckResult(
+            "python",
+            "problem",
+            f"{at} cannot import {module}: {reason}",
+            "a job restarts for ever, as each of its tasks fails at this import",
+            _install(patient, package),
+        )
+    if minor(answer.version) not in load_versions().python:
+        supported = ", ".join(load_versions().python)
+        text = f"{at} is Python {answer.version}; PyFlink knows {supported}"
+        yield CheckResult("python", "problem", text, "PyFlink's wheels do not load", "")
+    elif not answer.broken:
+        named = ", ".join(f"{name} {version}" for name, version in answer.modules.items())
+        yield CheckResult("python", "ok", f"{at}: Python {answer.version}, {named}")
+    yield from _pyflink(patient, answer, at)
+
+
+def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
+    pyflink, flink = answer.modules.get("pyflink"), str(patient.cluster.overview()["flink-version"])
+    if pyflink and pyflink != flink:
+        why = "Python tasks and Flink talk to each other in the form of one version"
+        text = f"{at} has PyFlink {pyflink}, the cluster is Flink {flink}"
+        yield CheckResult("python", "problem", text, why, _install(patient, f"apache-flink=={flink}"))
+
+
+def _install(patient: Patient, package: str) -> str:
+    if patient.environment.runtime == "process":
+        return f"{patient.environment.python} -m pip install '{package}'"
+    return f"add {package} to the image and build it anew: {patient.command('setup')}"
+
+
+def look_at_clocks(patient: Patient) -> Iterator[CheckResult]:
+    """This machine's clock against the JobManager's and the Python's beside the TaskManagers."""
+    before = time.time()
+    jobmanager = patient.cluster.clock()
+    seen = {"the JobManager": ((before, time.time()), jobmanager)} if jobmanager else {}
+    for answer in patient.answers:
+        if answer.clock:
+            theirs, asked, answered = answer.clock
+            seen[answer.component] = ((asked, answered), (theirs, theirs))
+    if not seen:
+        yield CheckResult("clocks", "unknown", "no clock of the cluster can be read", fix="")
+        return
+    off = {name: clock_off(ours, theirs) for name, (ours, theirs) in seen.items()}
+    wrong = {name: seconds for name, seconds in off.items() if abs(seconds) > SKEW_SECONDS}
+    for name, seconds in wrong.items():
+        side = "ahead of" if seconds > 0 else "behind"
+        text = f"the clock of {name} is {abs(seconds):.0f} s {side} this machine's; one of them is wrong"
+        yield CheckResult("clocks", "problem", text, _WHY_CLOCK, "sudo timedatectl set-ntp true")
+    if not wrong:
+        yield CheckResult("clocks", "ok", f"those of {', '.join(seen)} agree with this machine's")
+
+
+def look_at_storage(patient: Patient) -> Iterator[CheckResult]:
+    """Whether the cluster can write where checkpoints go."""
+    target = patient.flink_config.get(STORAGE)
+    why = "without checkpoints a job that fails starts again from the beginning, or not at all"
+    if not target:
+        yield CheckResult("storage", "problem", f"the cluster has no {STORAGE}", why, f"set {STORAGE}")
+        return
+    wrong = [*_unwritable(patient), *_failing_checkpoints(patient)]
+    yield from (CheckResult("storage", "problem", text, why, fix) for text, fix in wrong)
+    if wrong:
+        return
+    if any(answer.folders for answer in patient.answers):
+        yield CheckResult("storage", "ok", f"the cluster can write to {target}")
+    elif any(job.state == "RUNNING" for job in patient.cluster.jobs(patient.name, ended=False)):
+        yield CheckResult("storage", "ok", f"no newest checkpoint to {target} has failed")
+    else:
+        text = f"whether the cluster can write to {target} shows with the first job's checkpoint alone"
+        yield CheckResult("storage", "unknown", text, fix=patient.command("submit"))
+
+
+def _unwritable(patient: Patient) -> Iterator[tuple[str, str]]:
+    for answer in patient.answers:
+        for folder, reason in answer.folders.items():
+            if reason:
+                text = f"{answer.component} cannot write checkpoints to {folder}: {reason};"
+                prune = patient.command("savepoints prune --keep 1")
+                yield f"{text} {prune} removes old savepoints", f"du -ah {folder} | sort -h | tail"
+
+
+def _failing_checkpoints(patient: Patient) -> Iterator[tuple[str, str]]:
+    for job in patient.cluster.jobs(patient.name, ended=False):
+        if patient.cluster.newest_checkpoint_failed(job.id):
+            yield f"the newest checkpoint of {job.name} failed", patient.command(f"status {job.name}")

@@ -1,0 +1,250 @@
+"""One archive with all that a bug report needs, of a cluster that may be half dead."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tdaflink import __version__
+from tdaflink.adapters.archive import Archive, new_archive
+from tdaflink.adapters.component_logs import ComponentLogs
+from tdaflink.adapters.kafka_watch import TopicWatch
+from tdaflink.adapters.known_secrets import known_secrets, referred_secrets
+from tdaflink.adapters.ledger import Ledger
+from tdaflink.adapters.profiles import load_versions
+from tdaflink.domain.diagnosis import SCHEMA, Lacking, Manifest
+from tdaflink.domain.errors import StorageFailed, TdaflinkError, Unreachable
+from tdaflink.domain.progress import Reporter, Silent
+from tdaflink.domain.redaction import Redactor
+from tdaflink.services.checks.patient import Patient
+from tdaflink.services.doctor import examine
+
+LOG_LINES = 5000
+ERROR_LINES = 200
+JOBS = 20
+_PACKAGES = (
+    "tdaflink",
+    "apache-flink",
+    "gudhi",
+    "numpy",
+    "confluent-kafka",
+    "httpx",
+    "typer",
+    "pydantic",
+    "docker",
+)
+_OF_THE_CLUSTER = (
+    "overview",
+    "config",
+    "jobmanager/config",
+    "jobmanager/environment",
+    "taskmanagers",
+    "jars",
+)
+_OF_A_JOB = ("", "/config", "/exceptions", "/checkpoints", "/checkpoints/config", "/plan")
+_SETTINGS = {"flink", "kafka", "compose", "monitoring"}  # folders of an environment that hold some
+_ENDINGS = (".yaml", ".yml", ".properties", ".json", ".env", ".xml")
+
+Collected = Iterator[tuple[str, Any]]
+"""Path in the archive, and text or what becomes JSON; a `TdaflinkError` in its place says why it lacks."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts of an archive come from."""
+
+    patient: Patient
+    folder: Path
+    logs: ComponentLogs
+    topics: TopicWatch
+
+
+def default_name(environment: str) -> str:
+    """The archive's file name, by environment and time."""
+    return f"tdaflink-{environment}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
+
+
+def diagnose(sources: Sources, out: Path, reporter: Reporter) -> Manifest:
+    """Write the archive; whatever cannot be had is listed in its manifest with the reason."""
+    ledger = Ledger(sources.folder)
+    configs = [asdict(version) for version in _versions(ledger)]
+    redactor = Redactor([*known_secrets(sources.folder), *referred_secrets(configs)])
+    parts: Sequence[tuple[str, Callable[[Sources], Collected]]] = (
+        ("versions", _software),
+        ("doctor", _doctor),
+        ("settings", _settings),
+        ("Flink's REST interface", _rest),
+        ("Kafka", _kafka),
+        ("logs", _logs),
+        ("history", lambda _: _history(ledger)),
+    )
+    lacking: list[Lacking] = []
+    with new_archive(out) as archive, reporter.step(f"diagnosing {sources.patient.name}") as step:
+        for number, (title, collect) in enumerate(parts):
+            step.update(title)
+            step.advance(number, len(parts))
+            lacking += _put(archive, redactor, title, collect(sources))
+        manifest = Manifest(
+            SCHEMA,
+            sources.patient.name,
+            __version__,
+            datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            tuple(archive.files),
+            tuple(lacking),
+            redactor.count,
+        )
+        archive.add("manifest.json", _json(asdict(manifest)))
+    return manifest
+
+
+def _put(archive: Archive, redactor: Redactor, title: str, collected: Collected) -> Iterator[Lacking]:
+    """Each thing into the archive, redacted; what failed comes back."""
+    try:
+        for path, content in collected:
+            if isinstance(content, TdaflinkError):
+                yield Lacking(path, redactor.text(content.message))
+            elif isinstance(content, str):
+                archive.add(path, redactor.text(content))
+            else:
+                archive.add(path, _json(redactor.value(content)))
+    except StorageFailed:
+        raise
+    except TdaflinkError as error:
+        yield Lacking(title, redactor.text(error.message))
+
+
+def _software(_: Sources) -> Collected:
+    yield (
+        "versions.json",
+        {
+            "tdaflink": __version__,
+            "python": sys.version,
+            "platform": platform.platform(),
+            "packages": {name: _version_of(name) for name in _PACKAGES},
+            "wanted": load_versions().model_dump(),
+        },
+    )
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _doctor(sources: Sources) -> Collected:
+    yield "doctor.json", asdict(examine(sources.patient, Silent()))
+
+
+def _settings(sources: Sources) -> Collected:
+    """The environment, its profile, and every file of settings that its components read."""
+    yield "environment.json", asdict(sources.patient.environment)
+    if sources.patient.profile is not None:
+        yield "settings/profile.json", sources.patient.profile.model_dump(mode="json")
+    folder = sources.folder
+    for path in sorted(folder.glob("**/*")):
+        named = path.relative_to(folder)
+        if named.parts[0] not in _SETTINGS or (path.suffix not in _ENDINGS and path.name not in _ENDINGS):
+            continue
+        if (
+            path.is_symlink()
+            or not path.is_file()
+            or path.name == "environment.json"
+            or "data" in named.parts
+        ):
+            continue
+        try:
+            yield f"settings/{named}", path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            yield f"settings/{named}", StorageFailed(f"cannot read it: {error.strerror}")
+
+
+def _rest(sources: Sources) -> Collected:
+    """What Flink says of itself, of its TaskManagers and of its newest jobs, thread dumps included."""
+    cluster = sources.patient.cluster
+    for name in _OF_THE_CLUSTER:
+        yield f"rest/{name.replace('/', '-')}.json", cluster.get(f"/{name}")
+    yield from _each(sources, {"threads/jobmanager.txt": "/jobmanager/thread-dump"}, _threads)
+    for worker in cluster.get("/taskmanagers")["taskmanagers"]:
+        named = str(worker["id"]).replace(":", "_")
+        yield from _each(sources, {f"rest/taskmanagers/{named}.json": f"/taskmanagers/{worker['id']}"})
+        dump = {f"threads/{named}.txt": f"/taskmanagers/{worker['id']}/thread-dump"}
+        yield from _each(sources, dump, _threads)
+    jobs = cluster.get("/jobs/overview")
+    yield "rest/jobs.json", jobs
+    newest = sorted(jobs["jobs"], key=lambda job: -int(job["start-time"]))[:JOBS]
+    for job in newest:
+        paths = {
+            f"rest/jobs/{job['jid']}{part or '/job'}.json": f"/jobs/{job['jid']}{part}" for part in _OF_A_JOB
+        }
+        yield from _each(sources, paths)
+
+
+def _each(sources: Sources, paths: Mapping[str, str], shape: Callable[[Any], Any] = lambda x: x) -> Collected:
+    """Several resources, of which one may be lacking; a JobManager that is gone ends it all."""
+    for name, path in paths.items():
+        try:
+            yield name, shape(sources.patient.cluster.get(path))
+        except Unreachable:
+            raise
+        except TdaflinkError as error:
+            yield name, error
+
+
+def _threads(dump: Any) -> str:
+    return "\n".join(str(thread["stringifiedThreadInfo"]) for thread in dump["threadInfos"])
+
+
+def _kafka(sources: Sources) -> Collected:
+    """Topics, where their partitions begin and end, and what the groups of the jobs have committed."""
+    topics = sources.patient.kafka.topics()
+    yield "kafka/topics.json", {name: asdict(topic) for name, topic in topics.items()}
+    watch = sources.topics
+    places = watch.partitions(sorted(name for name in topics if not name.startswith("__")))
+    begins, ends = watch.begins(places), watch.ends(places)
+    offsets = {
+        f"{topic}/{number}": [begins.get((topic, number)), end] for (topic, number), end in ends.items()
+    }
+    yield "kafka/offsets.json", offsets
+
+
+def _logs(sources: Sources) -> Collected:
+    """The end of each component's log, and the errors of all in one file."""
+    errors: list[str] = []
+    for name in sources.logs.names():
+        try:
+            lines = [line.text for line in deque(sources.logs.lines(name, None, follow=False), LOG_LINES)]
+        except TdaflinkError as error:
+            yield f"logs/{name}.log", error
+            continue
+        yield f"logs/{name}.log", "\n".join(lines) + "\n"
+        bad = (line for line in lines if " ERROR " in line or "Caused by:" in line)
+        errors += [f"{name} | {line}" for line in deque(bad, ERROR_LINES)]
+    yield "last-errors.txt", "\n".join(errors) + "\n"
+
+
+def _history(ledger: Ledger) -> Collected:
+    yield "history/versions.json", [asdict(version) for version in _versions(ledger)]
+    yield "history/operations.json", [asdict(operation) for operation in ledger.operations()]
+    yield "history/actions.json", [asdict(action) for action in ledger.actions()]
+
+
+def _versions(ledger: Ledger) -> list[Any]:
+    try:
+        return list(ledger.versions())
+    except TdaflinkError:
+        return []
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n"
