@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,7 +102,9 @@ class DockerEngine:
             found = self._client.containers.get(container.id).exec_run(list(command), demux=True)
         out, err = (bytes(part or b"").decode("utf-8", "replace") for part in found.output)
         if found.exit_code:
-            raise Unhealthy(f"{service}: {command[0]} ended with {found.exit_code}", detail=(err or out)[-2000:])
+            raise Unhealthy(
+                f"{service}: {command[0]} ended with {found.exit_code}", detail=(err or out)[-2000:]
+            )
         return out
 
     def end_of_log(self, container: Container, lines: int = 25) -> str:

@@ -77,9 +77,9 @@ def profile_folder(name: str) -> Path:
     return profiles_folder() / name
 
 
-def topic_sizing(profile: str) -> TopicSizing:
-    """How a profile scales the catalogue; clusters that somebody else runs get the catalogue as it is."""
-    return load_profile(profile).topics if profile in profile_names() else TopicSizing()
+def topic_sizing(environment: Environment) -> TopicSizing:
+    """How an environment scales the catalogue; what somebody else runs gets the catalogue as it is."""
+    return profile_of(environment).topics if environment.profile in profile_names() else TopicSizing()
 
 
 def load_catalogue() -> Catalogue:

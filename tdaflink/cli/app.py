@@ -33,6 +33,7 @@ HOMES = {
     "logs": "logs",
     "doctor": "doctor",
     "diagnose": "diagnose",
+    "advise": "advise",
     "send": "data",
     "results": "data",
     "config": "config",

@@ -106,5 +106,5 @@ def _open(session: Session) -> tuple[Environment, KafkaAdmin, tuple[TopicSpec, .
     from tdaflink.adapters.profiles import load_catalogue, topic_sizing
 
     environment = EnvironmentStore().resolve(session.env)
-    catalogue = load_catalogue().sized(topic_sizing(environment.profile))
+    catalogue = load_catalogue().sized(topic_sizing(environment))
     return environment, KafkaAdmin(environment.endpoints.kafka), catalogue

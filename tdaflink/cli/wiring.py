@@ -115,7 +115,7 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
     """The environment that the call means, to be examined, also one that is still to be set up."""
     from tdaflink.adapters.flink import FlinkRest
     from tdaflink.adapters.kafka_admin import KafkaAdmin
-    from tdaflink.adapters.profiles import load_catalogue, load_profile, profile_names, topic_sizing
+    from tdaflink.adapters.profiles import load_catalogue, profile_names, profile_of, topic_sizing
     from tdaflink.adapters.runtimes import runtime_for
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.checks.patient import Patient
@@ -132,10 +132,10 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
         yield Patient(
             environment=env,
             runtime=runtime_for(env, store) if own else None,
-            profile=load_profile(env.profile) if own else None,
+            profile=profile_of(env) if own else None,
             cluster=cluster,
             kafka=KafkaAdmin(env.endpoints.kafka),
-            catalogue=load_catalogue().sized(topic_sizing(env.profile)),
+            catalogue=load_catalogue().sized(topic_sizing(env)),
             registry=env.endpoints.schema_registry,
             prometheus=prometheus or env.endpoints.prometheus,
         )

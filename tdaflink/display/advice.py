@@ -1,0 +1,37 @@
+"""Advice on the size of a cluster, with the figures that it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.advice import Advice, Rule
+
+
+def show_advice(advice: Advice) -> None:
+    """What the rule of thumb says, what was measured, and how one follows from the other."""
+    if show_data(_plain(advice)):
+        return
+    out = console.out()
+    out.print(f"{advice.points} points, {advice.windows_per_second:g} windows/s", style="bold")
+    rule = advice.rule
+    out.print(f"  rule of thumb  parallelism {_range(rule)}, {rule.memory_gb} GB a slot")
+    if advice.parallelism is not None:
+        slots = (
+            "" if advice.taskmanagers is None else f", {advice.taskmanagers} TaskManagers of this cluster's"
+        )
+        out.print(f"  measured       parallelism {advice.parallelism}{slots}, {advice.memory_mb} MB a slot")
+    for figure in advice.figures:
+        out.print(f"    from {figure}", markup=False, soft_wrap=True)
+    for warning in advice.warnings:
+        out.print(f"  ! {warning}", markup=False, soft_wrap=True)
+
+
+def _range(rule: Rule) -> str:
+    return f"{rule.at_least}+" if rule.at_most is None else f"{rule.at_least}-{rule.at_most}"
+
+
+def _plain(advice: Advice) -> dict[str, object]:
+    rule = {key: value for key, value in asdict(advice.rule).items() if key != "below"}
+    return {**asdict(advice), "rule": rule}

@@ -1,0 +1,92 @@
+"""Advice on the size of a cluster, from the newest results of a running job."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.flink_metrics import JobLoads
+from tdaflink.adapters.kafka_tail import Record
+from tdaflink.adapters.kafka_watch import TopicWatch
+from tdaflink.domain.advice import Advice, Cost, Measured, advise, cost_of
+from tdaflink.domain.errors import TdaflinkError, UsageError
+from tdaflink.domain.jobs import Job, find_job
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.snapshot import JobLoad
+from tdaflink.domain.travelling import outputs_of
+
+_NEWEST = 200  # results of each partition
+_TYPICAL_POINTS = 200
+_ONE_PER_SECOND = 1.0
+
+
+def give_advice(
+    cluster: FlinkRest,
+    kafka: TopicWatch,
+    reference: str | None,
+    points: int | None,
+    rate: float | None,
+    reporter: Reporter,
+) -> Advice:
+    """What the load needs; where the cluster does not answer, by the rule of thumb alone."""
+    try:
+        job, load = _chosen(cluster, reference)
+        measured = _measured(kafka, load) if load is not None else []
+        slots = _slots_each(cluster)
+    except TdaflinkError as error:
+        if reference is not None:
+            raise
+        reporter.warn(f"{error.message}: advice by the rule of thumb alone")
+        job, load, measured, slots = None, None, [], None
+    cost = cost_of(measured)
+    if points is None:
+        points = round(statistics.median(one.points for one in measured)) if cost else _TYPICAL_POINTS
+        reporter.note(f"{points} points" + (f", as {job.name} has now" if job and cost else ""))
+    if rate is None:
+        rate = _rate(load, cost)
+        reporter.note(f"{rate:g} windows a second" + (f", as {job.name} reads records now" if job else ""))
+    partitions = max((len(numbers) for numbers in load.positions.values()), default=None) if load else None
+    return advise(points, rate, cost, slots, partitions)
+
+
+def _chosen(cluster: FlinkRest, reference: str | None) -> tuple[Job | None, JobLoad | None]:
+    alive = cluster.jobs("", ended=False)
+    if reference is not None:
+        job = find_job(alive, reference)
+    elif len(alive) > 1:
+        raise UsageError(
+            f"there are {len(alive)} jobs: {', '.join(job.name for job in alive)}", hint="--job NAME"
+        )
+    elif not alive:
+        return None, None
+    else:
+        job = alive[0]
+    return job, JobLoads(cluster).look(job.id)
+
+
+def _measured(kafka: TopicWatch, load: JobLoad) -> list[Measured]:
+    outputs = kafka.partitions(outputs_of(load.parameters))
+    records = kafka.newest(kafka.ends(outputs), _NEWEST) if outputs else []
+    return [one for record in records if (one := _computation(record))]
+
+
+def _computation(record: Record) -> Measured | None:
+    """What a result says of its computation; None of any other record."""
+    try:
+        info = json.loads(record.value or b"")["computation_info"]
+        return Measured(
+            int(info["num_points"]), float(info["computation_time"]), int(info.get("memory_usage", 0))
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _slots_each(cluster: FlinkRest) -> int | None:
+    seen = cluster.overview()
+    return int(seen["slots-total"]) // int(seen["taskmanagers"]) if seen["taskmanagers"] else None
+
+
+def _rate(load: JobLoad | None, cost: Cost | None) -> float:
+    known = load.records_per_second if load is not None and cost is not None else None
+    return round(known, 1) if known else _ONE_PER_SECOND
