@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,13 +190,32 @@ def faketime() -> str:
     return str(next(home.glob("**/libfaketime.so.1")))
 
 
-@pytest.mark.parametrize(("shown", "word"), [("+90m", "behind"), ("-90m", "ahead of")])
-def test_a_clock_that_is_wrong(cluster: Cluster, faketime: str, shown: str, word: str) -> None:
-    """The command is shown a clock of its own; what it starts keeps the machine's."""
-    environ = {"LD_PRELOAD": faketime, "FAKETIME": shown, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-    wrong = problems(cluster, **environ)["clocks"]
-    assert "the clock of the JobManager is 5" in wrong["text"]
-    assert f" s {word} this machine's" in wrong["text"]
+@contextmanager
+def jobs_run_with(cluster: Cluster, python: Path) -> Iterator[None]:
+    """The environment's record names another interpreter for jobs."""
+    record = cluster.folder / "environment.json"
+    before = record.read_text(encoding="utf-8")
+    record.write_text(json.dumps({**json.loads(before), "python": str(python)}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        record.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("shown", "word"), [("+90m", "ahead of"), ("-90m", "behind")])
+def test_a_clock_that_is_wrong(
+    cluster: Cluster, faketime: str, tmp_path: Path, shown: str, word: str
+) -> None:
+    """Python on the TaskManager sees another clock; this machine's own cannot be set for a test."""
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nLD_PRELOAD={faketime} FAKETIME={shown} exec {sys.executable} "$@"\n', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    with jobs_run_with(cluster, python):
+        wrong = problems(cluster)["clocks"]
+    assert re.match(rf"the clock of taskmanager-1 is 5[34]\d\d s {word} this machine's", wrong["text"])
+    assert wrong["fix"] == "sudo timedatectl set-ntp true"
     assert "clocks" not in problems(cluster)
 
 
@@ -207,12 +228,9 @@ def without_gudhi(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     for entry in ours.iterdir():
         if not entry.name.startswith(("gudhi", "_", "tdaflink")):
             (packages / entry.name).symlink_to(entry)
-    record = cluster.folder / "environment.json"
-    before = record.read_text(encoding="utf-8")
     python = tmp_path / "bare" / "bin" / "python"
-    record.write_text(json.dumps({**json.loads(before), "python": str(python)}), encoding="utf-8")
-    yield python
-    record.write_text(before, encoding="utf-8")
+    with jobs_run_with(cluster, python):
+        yield python
 
 
 def test_no_gudhi_on_a_taskmanager(cluster: Cluster, without_gudhi: Path) -> None:
