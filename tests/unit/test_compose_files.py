@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from containers.contracts import CONTRACTS, TOOLS
 from harness import Runner
 
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
@@ -275,3 +276,13 @@ def test_compose_itself_takes_every_file(tmp_path: Path) -> None:
         (folder / ".env").write_text(f"{GRAFANA}=a\n{KEY}=b\n{SECRET}=c\n")
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "scaled"), PROFILES)
+def test_health_checks_and_commands_use_tools_that_the_public_images_have(name: str, scaled: bool) -> None:
+    images = {tag: service for service, tag in load_versions().images.model_dump().items()}
+    for service, parts in composed(name, scaled=scaled)["services"].items():
+        contract = CONTRACTS[images.get(parts["image"], "flink")]
+        said = json.dumps([parts["healthcheck"]["test"], parts.get("entrypoint"), parts.get("command")])
+        used = {tool for tool in TOOLS if re.search(rf"\b{tool}\b", said)}
+        assert used <= contract.tools, service
