@@ -1,4 +1,4 @@
-"""The project's image, built by the shipped Dockerfile: what the job needs, on the Flink of the public image."""
+"""The project's image, built by the shipped Dockerfile: all that the job needs, on the public Flink."""
 
 from __future__ import annotations
 
@@ -39,18 +39,8 @@ def image(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> st
 
 def inside(image: str, *words: str, mounts: tuple[str, ...] = ()) -> str:
     volumes = [f"--volume={ROOT / path}:/{path}:ro" for path in mounts]
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        *volumes,
-        "--entrypoint",
-        words[0],
-        image,
-        *words[1:],
-    ]
+    start = ["docker", "run", "--rm", "--network", "none", *volumes, "--entrypoint", words[0]]
+    command = [*start, image, *words[1:]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -64,7 +54,8 @@ def test_it_runs_as_flink_starts_like_flinks_image_and_may_write_its_storage_alo
 
 
 def test_it_has_what_the_job_needs_in_the_versions_that_the_package_asks_for(image: str) -> None:
-    script = "import json, importlib.metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    listing = "{d.name: d.version for d in m.distributions()}"
+    script = f"import json, importlib.metadata as m; print(json.dumps({listing}))"
     found = {
         name.lower(): version
         for name, version in json.loads(inside(image, IMAGE_PYTHON, "-c", script)).items()

@@ -15,13 +15,13 @@ from containers.standins import ensure, inspect
 from tdaflink.adapters.profiles import load_versions
 
 IMAGES = load_versions().images.model_dump()
-UP_WITHIN = 60.0
+UP_WITHIN = 180.0
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("stand_in_images")]
 
 
 def docker(*words: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=UP_WITHIN, check=False)
     assert done.returncode == 0 or not check, done.stdout + done.stderr
     return done.stdout
 
