@@ -29,6 +29,8 @@ HOMES = {
     "rescale": "upgrades",
     "rollback": "upgrades",
     "history": "lifecycle",
+    "plan": "plans",
+    "apply": "plans",
     "watch": "watch",
     "logs": "logs",
     "doctor": "doctor",

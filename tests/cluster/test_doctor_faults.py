@@ -20,13 +20,14 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from containers.debian import Unavailable, unpack
-from harness import Cluster, command_environ, command_line
+from harness import Cluster, Runner, command_environ, command_line
 
 from tdaflink.adapters.folders import cache_folder
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock
 
 if TYPE_CHECKING:
+    from prometheus_process import Prometheus
     from registry_process import Registry
 
 pytestmark = pytest.mark.cluster
@@ -58,6 +59,32 @@ def test_nothing_is_wrong_with_what_setup_made(cluster: Cluster) -> None:
     assert ran.code == 0, ran.stdout + ran.stderr
     assert "local is healthy" in ran.stdout
     assert "gudhi 3.13" in ran.stdout
+
+
+def test_a_cluster_of_somebody_else_is_looked_at_from_outside(cluster: Cluster, run_tdaflink: Runner) -> None:
+    """What needs its machines is unknown and said so; that alone is no problem."""
+    addresses = {"FLINK_REST_URL": cluster.rest_url, "KAFKA_BOOTSTRAP_SERVERS": cluster.kafka}
+    report = run_tdaflink("doctor", "-o", "json", environ=addresses)
+    results = json.loads(report.stdout)["results"]
+    # Somebody else's topics are compared with the catalogue in its full size.
+    assert {r["check"] for r in results if r["state"] == "problem"} == {"topics"}
+    assert {r["check"] for r in results if r["state"] == "unknown"} >= {"python", "metrics"}
+    assert {"flink", "kafka", "java", "connector", "clocks"} <= {
+        r["check"] for r in results if r["state"] == "ok"
+    }
+
+
+def test_metrics_that_arrive_and_a_prometheus_that_is_gone(cluster: Cluster, prometheus: Prometheus) -> None:
+    expression = "count(flink_jobmanager_numRegisteredTaskManagers)"
+    prometheus.wait_for("TaskManagers", expression, 1)
+    seen = json.loads(cluster.run("doctor", "--prometheus", prometheus.url, "-o", "json").stdout)["results"]
+    (arrived,) = [result for result in seen if result["check"] == "metrics"]
+    assert arrived["state"] == "ok", arrived
+    gone = cluster.run("doctor", "--prometheus", "http://127.0.0.1:9", "-o", "json")
+    assert gone.code == 10
+    (missing,) = [r for r in json.loads(gone.stdout)["results"] if r["state"] == "problem"]
+    assert "no Prometheus answers at http://127.0.0.1:9" in missing["text"]
+    assert missing["fix"]
 
 
 def test_a_missing_topic_and_one_with_too_few_partitions(cluster: Cluster) -> None:

@@ -102,17 +102,27 @@ def look_at_prometheus(patient: Patient) -> Iterator[CheckResult]:
             text = "no Prometheus is named, so it is not known whether metrics arrive"
             yield CheckResult("metrics", "unknown", text, fix=patient.command("doctor --prometheus URL"))
         return
-    with closing(Prometheus(patient.prometheus)) as prometheus:
-        down = [target for target in prometheus.targets() if target[1] == "down"]
-        for url, _, error in down:
-            text = f"Prometheus does not reach {url}: {error}"
-            yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
-        if prometheus.has_series("flink_jobmanager_numRegisteredTaskManagers"):
-            if not down:
-                yield CheckResult("metrics", "ok", f"Flink's metrics arrive at {patient.prometheus}")
-        elif not down:
-            text = f"{patient.prometheus} has no metrics of Flink"
-            yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+    try:
+        with closing(Prometheus(patient.prometheus)) as prometheus:
+            yield from _arriving(patient, prometheus)
+    except TdaflinkError as error:
+        own = patient.environment.endpoints.prometheus == patient.prometheus
+        fix = patient.command("setup") if own else "start it, or name another one by --prometheus URL"
+        yield CheckResult("metrics", "problem", error.message, _WHY_METRICS, fix)
+
+
+def _arriving(patient: Patient, prometheus: Prometheus) -> Iterator[CheckResult]:
+    down = [target for target in prometheus.targets() if target[1] == "down"]
+    for url, _, error in down:
+        text = f"Prometheus does not reach {url}: {error}"
+        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+    if down:
+        return
+    if prometheus.has_series("flink_jobmanager_numRegisteredTaskManagers"):
+        yield CheckResult("metrics", "ok", f"Flink's metrics arrive at {prometheus.url}")
+    else:
+        text = f"{prometheus.url} has no metrics of Flink"
+        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
 
 
 def _show_metrics(patient: Patient) -> str:

@@ -1,0 +1,39 @@
+"""This very command, run once more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tdaflink.domain.errors import ConfigError
+
+
+def data_of(words: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, Any]:
+    """Exit code and JSON of a call; what it says on stderr is shown unless `quiet`."""
+    ran = subprocess.run(
+        _command([*words, "-o", "json"]),
+        cwd=_existing(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
+        check=False,
+    )
+    return ran.returncode, json.loads(ran.stdout) if ran.returncode == 0 else None
+
+
+def run_in(words: Sequence[str], folder: Path) -> int:
+    """Exit code of a call that has the terminal."""
+    return subprocess.run(_command(words), cwd=_existing(folder), check=False).returncode
+
+
+def _command(words: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "tdaflink", *words]
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ConfigError(f"the folder {folder}, in which the plan was made, is no longer there")
+    return folder

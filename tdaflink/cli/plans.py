@@ -1,0 +1,45 @@
+"""plan, apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="Where the plan lies.")]
+# What follows FILE belongs to the command that is planned.
+_TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
+
+
+@command(app, "plan", context_settings=_TO_THE_END)
+def plan(
+    session: Session,  # noqa: ARG001 - every command takes the shared options
+    file: PlanFile,
+    words: Annotated[
+        list[str], typer.Argument(metavar="COMMAND...", help="setup, submit, upgrade or rollback, as usual.")
+    ],
+) -> None:
+    """Save what a command would do, to be read by a person and then done exactly so by apply."""
+    from tdaflink.display.plans import show_plan
+    from tdaflink.services.plans import make_plan, read_plan
+
+    code = make_plan(words, Path.cwd(), file)
+    if code:
+        raise typer.Exit(code)
+    show_plan(read_plan(file), file)
+
+
+@command(app, "apply")
+def apply(session: Session, file: PlanFile) -> None:
+    """Do what a plan says; refused where the world has changed since it was made."""
+    from tdaflink.adapters.own_command import run_in
+    from tdaflink.services.plans import read_plan, still_so
+
+    saved = read_plan(file)
+    code = still_so(saved, file) or run_in([*saved.words, "-o", session.output.value], Path(saved.folder))
+    if code:
+        raise typer.Exit(code)
