@@ -130,7 +130,8 @@ def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckR
 def _install(patient: Patient, package: str) -> str:
     if patient.environment.runtime == "process":
         return f"{patient.environment.python} -m pip install '{package}'"
-    return f"add {package} to the image and build it anew: {patient.command('setup')}"
+    # A container that is made anew has what its image has, whatever was done to the one before it.
+    return _RESTART.format(name=patient.name)
 
 
 def look_at_clocks(patient: Patient) -> Iterator[CheckResult]:
