@@ -1,0 +1,184 @@
+"""Writes docs/reference.md from the code: commands and options, exit codes, keys of the job config.
+
+python tools/reference.py            writes it
+python tools/reference.py --check    writes nothing, and fails where something would change
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import typer  # noqa: E402
+
+from tdaflink.cli.app import app, load  # noqa: E402
+from tdaflink.domain import errors  # noqa: E402
+from tdaflink.domain.config import JobConfig  # noqa: E402
+
+PAGE = ROOT / "docs" / "reference.md"
+SHARED = {"env", "output", "verbose", "no_color", "help"}
+_HEAD = """# Reference
+
+Made from the code by `python tools/reference.py`. What to do with all this: [guide.md](guide.md).
+"""
+
+
+def main() -> int:
+    text = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print("docs/reference.md is not what the code says: python tools/reference.py")
+    return 1
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *_commands(), *_exit_codes(), *_config()]).rstrip() + "\n"
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its words, in the order of the help."""
+    load([])
+    root = typer.main.get_command(app)
+    yield from _walk("tdaflink", root)
+
+
+def _walk(words: str, node: Any) -> Iterator[tuple[str, Any]]:
+    if not hasattr(node, "commands"):
+        yield words, node
+        return
+    for name in node.list_commands(None):
+        child = node.commands[name]
+        if not child.hidden:
+            yield from _walk(f"{words} {name}", child)
+
+
+def _commands() -> Iterator[str]:
+    found = list(commands())
+    yield "## Options of every command\n"
+    yield from _options([p for p in found[0][1].params if p.name in SHARED])
+    yield "## Commands\n"
+    for words, command in found:
+        yield f"### {words}\n"
+        yield f"{_plain(command.help or '')}\n"
+        own = [p for p in command.params if p.name not in SHARED and not getattr(p, "hidden", False)]
+        yield from _options(own)
+
+
+def _options(params: list[Any]) -> Iterator[str]:
+    if not params:
+        return
+    yield "| | | default |\n|---|---|---|"
+    for param in params:
+        said = _plain(getattr(param, "help", None) or "")
+        yield f"| {_names(param)} | {said} | {_default(param)} |"
+    yield ""
+
+
+def _names(param: Any) -> str:
+    metavar = _plain(param.metavar or _kind(param.type_descriptor.annotation))
+    if param.param_type_name == "argument":
+        return f"`{metavar if param.metavar else param.name.upper()}`"
+    names = ", ".join(f"`{name}`" for name in [*param.opts, *param.secondary_opts])
+    return names if param.is_flag else f"{names} `{metavar}`"
+
+
+def _kind(annotation: Any) -> str:
+    """What is to be typed, where the option has no word for it."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return "|".join(str(one.value) for one in annotation)
+    return str(getattr(annotation, "__name__", annotation)).upper()
+
+
+def _default(param: Any) -> str:
+    if param.required:
+        return "required"
+    value = param.default
+    if (
+        callable(value)
+        or value is None
+        or value is False
+        or value == ()
+        or "Sentinel" in type(value).__name__
+    ):
+        return ""
+    return f"`{getattr(value, 'value', value)}`"
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes\n"
+    yield "With `-o json` an error is one object on stderr; `kind` is the word for it.\n"
+    yield "| code | kind | when |\n|---|---|---|"
+    yield "| 0 | | Done. |"
+    kinds: list[type[errors.TdaflinkError]] = [errors.TdaflinkError, *_subclasses(errors.TdaflinkError)]
+    for kind in sorted(kinds, key=lambda one: one.exit_code):
+        said = "Anything else." if kind is errors.TdaflinkError else (kind.__doc__ or "").split("\n\n")[0]
+        yield f"| {kind.exit_code} | `{kind.kind}` | {_plain(said)} |"
+    yield ""
+
+
+def _subclasses(kind: type[errors.TdaflinkError]) -> Iterator[type[errors.TdaflinkError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _config() -> Iterator[str]:
+    schema = JobConfig.model_json_schema(mode="validation")
+    yield "## Keys of the job config\n"
+    yield (
+        "JSON or YAML, for `tdaflink submit --config FILE`; a single one in the call: `--set KEY=VALUE`."
+        " Durations are seconds or a text such as 30s (checkpoint_interval: milliseconds or a text), sizes"
+        " bytes or a text such as 64mb. `tdaflink config explain` says where each value comes from.\n"
+    )
+    yield from _keys(schema["properties"])
+    for name, part in sorted(schema.get("$defs", {}).items()):
+        if "properties" in part:
+            yield f"### {name}\n"
+            yield from _keys(part["properties"])
+
+
+def _keys(properties: Mapping[str, Any]) -> Iterator[str]:
+    yield "| key | type | default | |\n|---|---|---|---|"
+    for name, said in properties.items():
+        default = f"`{json.dumps(said['default'])}`" if "default" in said else ""
+        cells = (f"`{name}`", _type(said), default, _plain(said.get("description", "")))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _type(said: Mapping[str, Any]) -> str:
+    for key in ("anyOf", "oneOf"):
+        if key in said:
+            return " or ".join(dict.fromkeys(_type(one) for one in said[key]))
+    if "$ref" in said:
+        name = said["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "const" in said or "enum" in said:
+        return " or ".join(f"`{one}`" for one in said.get("enum", [said.get("const")]))
+    if said.get("type") == "array":
+        return f"list of {_type(said.get('items', {}))}"
+    return {"string": "text", None: "any"}.get(said.get("type"), str(said.get("type"))) + _limits(said)
+
+
+def _limits(said: Mapping[str, Any]) -> str:
+    signs = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    return "".join(f" {sign} {said[key]}" for key, sign in signs if key in said)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
