@@ -59,7 +59,9 @@ def command_environ(state: Path, **additions: str) -> dict[str, str]:
 Runner = Callable[..., Ran]
 
 
-def runner(state: Path) -> Runner:
+def runner(state: Path, *, cwd: Path | None = None) -> Runner:
+    """The command with its state in `state`, called in `cwd`, else there, too."""
+
     def run(
         *args: str, timeout: float = 60, stdin: str | None = None, environ: dict[str, str] | None = None
     ) -> Ran:
@@ -70,7 +72,7 @@ def runner(state: Path) -> Runner:
             timeout=timeout,
             input=stdin or "",
             env=command_environ(state, **(environ or {})),
-            cwd=state,
+            cwd=cwd or state,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
