@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.kafka_admin import KafkaAdmin
+from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.processes import port_is_free
 from tdaflink.adapters.profiles import (
@@ -41,8 +42,8 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
     """Bring the environment up, or repair it, or find that nothing is to be done."""
     began = time.monotonic()
     name = store.chosen_name(request.env)
-    with store.lock(name, waiting=reporter.note):
-        environment, profile = _reserve(request, name, store)
+    with store.lock(name, waiting=reporter.note), PortClaims() as claims:
+        environment, profile = _reserve(request, name, store, claims)
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         runtime.preflight()
@@ -79,7 +80,8 @@ def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, 
     """The environment as a setup would leave it; nothing is written or started."""
     name = store.chosen_name(request.env)
     profile = load_profile(_profile_name(request, name, store.find(name)))
-    return _environment(request, name, store, profile), profile
+    with PortClaims() as claims:
+        return _environment(request, name, store, profile, claims), profile
 
 
 def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
@@ -115,11 +117,13 @@ def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
         ) from None
 
 
-def _reserve(request: SetupRequest, name: str, store: EnvironmentStore) -> tuple[Environment, Profile]:
+def _reserve(
+    request: SetupRequest, name: str, store: EnvironmentStore, claims: PortClaims
+) -> tuple[Environment, Profile]:
     """The environment as it will be; an offset that was chosen here is taken from the others at once."""
     with store.lock_ports():
         profile = load_profile(_profile_name(request, name, store.find(name)))
-        environment = _environment(request, name, store, profile)
+        environment = _environment(request, name, store, profile, claims)
         if request.port_offset == "auto":
             store.save(environment)
     return environment, profile
@@ -140,14 +144,16 @@ def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -
     return chosen
 
 
-def _environment(request: SetupRequest, name: str, store: EnvironmentStore, profile: Profile) -> Environment:
+def _environment(
+    request: SetupRequest, name: str, store: EnvironmentStore, profile: Profile, claims: PortClaims
+) -> Environment:
     saved = store.find(name)
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
     if request.scale:
         draft = replace(draft, details={**draft.details, "scale": "on"})
-    offset = _offset(request, draft, store, profile, known=saved is not None)
+    offset = _offset(request, draft, store, profile, claims, known=saved is not None)
     python = runtime_for(draft, store).python()
     details = _details(request, draft)
     if saved and (offset, python, details) == (saved.port_offset, saved.python, saved.details):
@@ -173,7 +179,13 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
 
 
 def _offset(
-    request: SetupRequest, draft: Environment, store: EnvironmentStore, profile: Profile, *, known: bool
+    request: SetupRequest,
+    draft: Environment,
+    store: EnvironmentStore,
+    profile: Profile,
+    claims: PortClaims,
+    *,
+    known: bool,
 ) -> int:
     if request.port_offset is None:
         return draft.port_offset
@@ -181,10 +193,12 @@ def _offset(
         return request.port_offset
     others = [store.find(name) for name in store.names() if name != draft.name]
     reserved = {port for other in others if other for port in _ports(other)}
-    if known and (_runs(draft, store) or _usable(profile, draft.port_offset, reserved)):
+    if known and _runs(draft, store):
         return draft.port_offset
-    for offset in range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP):
-        if _usable(profile, offset, reserved):
+    remembered = [draft.port_offset] if known else []
+    for offset in remembered + list(range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP)):
+        # Claimed before it is looked at: who claimed it before may have bound its ports by now.
+        if claims.take(offset) and _usable(profile, offset, reserved):
             return offset
     raise Unhealthy("no port offset has all its ports free", hint="tdaflink setup --port-offset N")
 

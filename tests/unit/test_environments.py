@@ -15,7 +15,9 @@ import pytest
 from harness import Ran, Runner
 
 from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.processes import Launch, ProcessTable
+from tdaflink.adapters.profiles import load_profile
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import Locked, NotFound, UsageError
 
@@ -201,3 +203,12 @@ def test_a_process_is_found_again_without_its_record_and_stopped_with_its_childr
     table.find("kafka")  # its parent, which is this test, has to collect it
     assert not process.is_running()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_ports_that_another_setup_has_chosen_are_left_to_it(run_tdaflink: Runner) -> None:
+    """They look free until that setup's processes listen on them."""
+    words = ("setup", "--env", "local", "--port-offset", "auto", "--dry-run", "-o", "json")
+    with PortClaims() as claims:
+        free = run_tdaflink(*words).json()["ports"]["rest"]
+        assert claims.take(free - load_profile("local").ports.root["rest"])
+        assert run_tdaflink(*words).json()["ports"]["rest"] > free
