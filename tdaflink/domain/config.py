@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
+from tdaflink.domain.presets import Preset
 from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
 from tdaflink.domain.uploads import Uploads
 
@@ -75,7 +76,10 @@ class JobConfig(Model):
     checkpoint_interval: Annotated[int, BeforeValidator(milliseconds)] = Field(
         default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
     )
-
+    checkpoint_preset: Preset | None = Field(
+        default=None,
+        description="high-throughput: every 60 s, unaligned after 30 s; low-latency: every 10 s, aligned.",
+    )
     flink: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Further Flink settings of the job, key by key."
     )

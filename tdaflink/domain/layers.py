@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.presets import spelled_out
 
 DEFAULT = "default"
 _WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
@@ -51,7 +52,7 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for layer in layers:
-        for key, value in layer.values.items():
+        for key, value in spelled_out(layer.values).items():
             merged[key] = _merge(merged.get(key), value, key)
             sources[key] = layer.source
         for replaced in _other_forms(layer.values):

@@ -376,3 +376,20 @@ def test_what_no_window_could_be_answered_with_is_refused(values: dict[str, Any]
 def test_windows_of_landmarks_may_be_larger_than_the_limit() -> None:
     values = {"window_size": 6000, "overflow": "landmarks", "input_topic": "tda_stream_input"}
     assert resolve([Layer("file", values)]).config.window_size == 6000
+
+
+def test_a_checkpoint_preset_goes_over_what_lies_below_it_and_under_what_is_said_beside_it() -> None:
+    profile = Layer("profile dev", {"checkpoint_interval": "30s", "flink": {"state.ttl": 1}})
+    quick = resolve([profile, Layer("file x.json", {"checkpoint_preset": "low-latency"})])
+    assert quick.config.checkpoint_interval == 10_000
+    assert quick.config.flink == {"state.ttl": 1, "execution.checkpointing.unaligned.enabled": False}
+    assert quick.sources["checkpoint_interval"] == "file x.json"
+    own = {"checkpoint_preset": "high-throughput", "checkpoint_interval": "2m"}
+    steady = resolve([profile, Layer("file x.json", own)])
+    assert steady.config.checkpoint_interval == 120_000
+    assert steady.config.flink["execution.checkpointing.aligned-checkpoint-timeout"] == "30s"
+
+
+def test_an_unknown_checkpoint_preset_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"checkpoint_preset.*fast"):
+        resolve([Layer("file x.json", {"checkpoint_preset": "fast"})])
