@@ -1,7 +1,8 @@
 """The Python operators, Flink's side of them; `answers`, `streams` and `readers` do the work.
 
-Each row in is (value, topic, partition, offset, timestamp) of a record, or a heartbeat without a topic; each
-row out is (topic, key, value) of an answer. What goes from the readers to the streams is (key, content).
+Each row in is (value, topic, partition, offset, timestamp in epoch milliseconds) of a record, or a heartbeat
+without a topic; each row out is (topic, key, value) of an answer. What goes from the readers to the streams
+is (key, content).
 """
 
 from __future__ import annotations
@@ -47,8 +48,7 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return
-        milliseconds = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
-        answer = self._answerer.answer(message, topic, partition, offset, milliseconds)
+        answer = self._answerer.answer(message, topic, partition, offset, timestamp)
         self._meters.count(answer)
         yield Row(answer.topic, answer.key, answer.value)
 
@@ -76,8 +76,7 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return [Row(key, b"") for key in self._beats]
-        milliseconds = timestamp.seconds * 1000 + timestamp.nanos // 1_000_000
-        return [Row(*self._reader.read(message, partition, offset, milliseconds))]
+        return [Row(*self._reader.read(message, partition, offset, timestamp))]
 
 
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
@@ -85,10 +84,12 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
 
     _answerer: StreamAnswerer
 
-    def __init__(self, settings: Settings, promised: Mapping[str, int]) -> None:
-        """`promised` as for AnswerMessages."""
+    def __init__(self, settings: Settings, promised: Mapping[str, int], *, threads: bool) -> None:
+        """`promised` as for AnswerMessages; `threads`: this runs in a thread of the JVM."""
         self._settings = settings
         self._promised = promised
+        # From a thread PyFlink hands bytes of the other type to Java as an array of objects, which fails.
+        self._pieces = Types.PICKLED_BYTE_ARRAY() if threads else Types.PRIMITIVE_ARRAY(Types.BYTE())
 
     def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.streams import StreamAnswerer
@@ -98,7 +99,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._promised)
-        descriptor = MapStateDescriptor("stream", Types.LONG(), Types.PRIMITIVE_ARRAY(Types.BYTE()))
+        descriptor = MapStateDescriptor("stream", Types.LONG(), self._pieces)
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:

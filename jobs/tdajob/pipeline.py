@@ -30,7 +30,14 @@ MAX_PARALLELISM = 720  # decides which subtask has which stream; the command sub
 _HEARTBEAT_QUERY = (
     "SELECT CAST(NULL AS BYTES) AS `value`, CAST(NULL AS STRING) AS `topic`,"
     " CAST(NULL AS INT) AS `partition`, `beat` AS `offset`,"
-    " CAST(NULL AS TIMESTAMP_LTZ(3)) AS `timestamp` FROM heartbeat"
+    " CAST(NULL AS BIGINT) AS `timestamp` FROM heartbeat"
+)
+
+# The record's timestamp in epoch milliseconds: Python's operators need no objects for it, which PyFlink's
+# threads could not convert. EXTRACT goes by the session's time zone, which is UTC.
+_MESSAGE_COLUMNS = (
+    "`value`, `topic`, `partition`, `offset`,"
+    " EXTRACT(EPOCH FROM `timestamp`) * 1000 + EXTRACT(MILLISECOND FROM `timestamp`) AS `timestamp`"
 )
 
 
@@ -38,6 +45,7 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     """Add the whole dataflow to `env`."""
     env.set_parallelism(settings.parallelism)
     tables = StreamTableEnvironment.create(env)
+    tables.get_config().set_local_timezone("UTC")
     client = _client_options(settings.kafka)
     promised = expectations(settings, env.get_checkpoint_config().get_checkpoint_interval())
     beats = _heartbeat(tables)
@@ -47,7 +55,9 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     if whole:
         answers.append(_answered(beats.union(*(stream.rebalance() for stream in whole)), settings, promised))
     if len(whole) < len(messages):
-        answers.append(_windowed(beats, messages, settings, promised))
+        threads = tables.get_config().get("python.execution-mode", "process") == "thread"
+        function = AnswerStreams(settings, promised, threads=threads)
+        answers.append(_windowed(beats, messages, settings, function))
     _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
 
 
@@ -57,7 +67,7 @@ def _answered(incoming: DataStream, settings: Settings, promised: Mapping[str, i
 
 
 def _windowed(
-    beats: DataStream, messages: Sequence[DataStream], settings: Settings, promised: Mapping[str, int]
+    beats: DataStream, messages: Sequence[DataStream], settings: Settings, function: AnswerStreams
 ) -> DataStream:
     """Messages by stream. Nothing comes between a source and its reader: a stream's order must stay."""
     keys = _beat_keys(settings.parallelism)
@@ -69,7 +79,6 @@ def _windowed(
             uid = uids.READERS[one.route]
             keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
             read.append(keyed.set_parallelism(one.source_parallelism))
-    function = AnswerStreams(settings, promised)
     streams = _by_stream(read[0].union(*read[1:])).process(function, _row())
     return streams.name(uids.STREAMS).uid(uids.STREAMS)
 
@@ -118,7 +127,7 @@ def _messages(
         "format": "raw",
     }
     _create(tables, one.route, "kafka", schema, options)
-    table = tables.from_path(one.route)
+    table = tables.sql_query(f"SELECT {_MESSAGE_COLUMNS} FROM {one.route}")  # noqa: S608 - a name of three
     return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route])
 
 
