@@ -101,6 +101,19 @@ def job(env: str, config: Mapping[str, Any], folder: Path, *words: str) -> Itera
         tdaflink("cancel", "--env", env, job_id)
 
 
+@contextmanager
+def one_job(env: str, config: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """The shipped job in an application cluster beside `env`, removed afterwards."""
+    file, name = folder / "one.json", f"bench-{uuid.uuid4().hex[:8]}"
+    file.write_text(json.dumps(config))
+    try:
+        words = ("--application", str(file), "--beside", env, "--port-offset", "auto")
+        tdaflink("setup", "--env", name, *words, "-o", "json", timeout=600)
+        yield
+    finally:
+        tdaflink("teardown", "--env", name, "--purge", "--yes")
+
+
 def read_all(kafka: str, topic: str, partitions: int, count: int, seconds: float) -> list[bytes]:
     """The values of a topic, once there are `count`; ends the benchmark where they do not come."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "bench", "enable.auto.commit": False})

@@ -3,6 +3,7 @@
 Usage, with an environment that is up and the interpreter that tdaflink is installed in:
 
     python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--bundle N,…]
+        [--mode process,thread]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
 answers by the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second worker.
@@ -18,12 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "jobs"))
 
 from confluent_kafka import Consumer, Producer, TopicPartition
-from kafka_runs import Topics, job, kafka_address, pace, preload, read_all, topics
+from kafka_runs import Topics, job, kafka_address, one_job, pace, preload, read_all, topics
 
 PARTITIONS = 2
 SECONDS_LONG = 12.0  # a run shall take so long on the bare loop
@@ -77,8 +79,10 @@ def bare_loop(names: Topics, count: int, env: str) -> float:
     return pace(values)
 
 
-def job_pace(names: Topics, count: int, parallelism: int, bundle: int, env: str, folder: Path) -> float:
-    """Messages a second of the shipped job."""
+def job_pace(
+    names: Topics, count: int, parallelism: int, bundle: int, mode: str, env: str, folder: Path
+) -> float:
+    """Messages a second of the shipped job, which for threads has a cluster of its own."""
     config = {
         "job_name": f"bench-{parallelism}-{int(time.time())}",
         "parallelism": parallelism,
@@ -86,9 +90,11 @@ def job_pace(names: Topics, count: int, parallelism: int, bundle: int, env: str,
         "output_topic": names.output,
         "errors_topic": names.errors,
         "start_from": "earliest",
+        "execution_mode": mode,
         "flink": {"python.fn-execution.bundle.size": bundle},
     }
-    with job(env, config, folder, "--no-wait"):
+    running = one_job(env, config, folder) if mode == "thread" else job(env, config, folder, "--no-wait")
+    with running:
         values = read_all(names.kafka, names.output, names.partitions, count, SLOWEST)
     return pace(values)
 
@@ -101,9 +107,11 @@ def main() -> None:
     parser.add_argument("--points", default="50,200")
     parser.add_argument("--parallelism", default="1,2")
     parser.add_argument("--bundle", default="100", help="records of a bundle, at most")
+    parser.add_argument("--mode", default="process,thread", help="where the job's Python runs")
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
-    print(f"{'points':>7} {'side':<18} {'ratio to the loop':>18} {'messages/s':>11} {'points/s':>10}")
+    print(f"{'points':>7} {'side':<26} {'ratio to the loop':>18} {'messages/s':>11} {'points/s':>10}")
+    modes, bundles, subtasks = (text.split(",") for text in (chosen.mode, chosen.bundle, chosen.parallelism))
     for points in map(int, chosen.points.split(",")):
         with topics(kafka, PARTITIONS) as trial:
             few = preload(kafka, trial.input, clouds(points, 300))
@@ -113,17 +121,16 @@ def main() -> None:
             preload(kafka, names.input, clouds(points, count))
             loop = bare_loop(names, count, chosen.env)
         show(points, "bare loop", loop, loop)
-        for bundle in map(int, chosen.bundle.split(",")):
-            for parallelism in map(int, chosen.parallelism.split(",")):
-                with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
-                    preload(kafka, names.input, clouds(points, count))
-                    found = job_pace(names, count, parallelism, bundle, chosen.env, Path(folder))
-                show(points, f"p={parallelism}, bundle {bundle}", found, loop)
+        for mode, bundle, parallelism in product(modes, map(int, bundles), map(int, subtasks)):
+            with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
+                preload(kafka, names.input, clouds(points, count))
+                found = job_pace(names, count, parallelism, bundle, mode, chosen.env, Path(folder))
+            show(points, f"{mode} p={parallelism}, bundle {bundle}", found, loop)
 
 
 def show(points: int, side: str, found: float, loop: float) -> None:
     """One row of the table."""
-    print(f"{points:>7} {side:<18} {found / loop:>18.2f} {found:>11.0f} {found * points:>10.0f}", flush=True)
+    print(f"{points:>7} {side:<26} {found / loop:>18.2f} {found:>11.0f} {found * points:>10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
 READ_SECONDS = 10.0
 RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
+_UNKNOWN_JOB = "org.apache.flink.runtime.messages.FlinkJobNotFoundException: "
 _PARALLEL_CALLS = 8
 _CLOCK_READ_SECONDS = 1.0  # between the JobManager's look at its clock and ours
 _HEARTBEAT_MS = "10000"
@@ -224,7 +225,8 @@ class FlinkRest(JobControl):
             ) from error
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self.url!r} is not an address: {error}", hint="http://host:port") from error
-        if response.status_code == 404:
+        # Flink answers 500 where it is asked for the status of a job that it does not know.
+        if response.status_code == 404 or (response.is_error and _UNKNOWN_JOB in response.text):
             raise NotFound(f"Flink at {self.url} does not know {path}: {_flink_words(response)[0]}")
         if response.is_error:
             first, rest = _flink_words(response)

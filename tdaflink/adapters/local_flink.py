@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -20,6 +21,7 @@ from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_l
 from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
+from tdaflink.domain.application import Application
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
 
@@ -41,6 +43,8 @@ class FlinkSettings:
     version: str
     metrics: bool = False
     """Whether each process shows its metrics, on all interfaces."""
+    application: Application | None = None
+    """The one job of an application cluster."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -53,7 +57,15 @@ class FlinkSettings:
             "python": self.python,
         }
         settings = {**self.profile.flink, **(reporter_settings() if self.metrics else {})}
-        return filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
+        filled = filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
+        if self.application is None:
+            return filled
+        # The cluster outlives its job, which can then be asked about, a failed main() included.
+        outliving = {
+            "execution.shutdown-on-application-finish": "false",
+            "execution.submit-failed-job-on-application-error": "true",
+        }
+        return {**filled, **outliving, **self.application.flink_config}
 
     @property
     def rest_url(self) -> str:
@@ -88,9 +100,15 @@ class FlinkFiles:
             link(target, library / name)
 
     def launch(
-        self, kind: str, component: str, main: str, processes: ProcessTable, port: int, tag: str = ""
+        self,
+        kind: str,
+        component: str,
+        main: Sequence[str],
+        processes: ProcessTable,
+        port: int,
+        tag: str = "",
     ) -> Launch:
-        """The command that starts a component; `kind` is JM or TM, `port` that of its metrics."""
+        """The command that starts a component: `kind` JM or TM, its class and arguments, the metrics port."""
         log = self.log(component)
         logs = make_folder(log.parent)
         options, dynamic = self._resource_parameters(kind)
@@ -101,12 +119,16 @@ class FlinkFiles:
             # paths of its folders, which after a rescaling no file system takes.
             f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
-            *("-classpath", self._classpath(), main, "--configDir", str(self._home / "conf"), *dynamic),
+            *("-classpath", self._classpath(), main[0], "--configDir", str(self._home / "conf"), *dynamic),
             *("-D", f"{'web.log.path' if kind == 'JM' else 'taskmanager.log.path'}={log}"),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
             *(("-D", f"metrics.reporter.prom.port={port}") if self.settings.metrics else ()),
+            *main[1:],
         )
         additions = {**self.settings.profile.environment, **self._folders(), "FLINK_LOG_DIR": str(logs)}
+        if self.settings.application and self.settings.application.mode == "thread":
+            # The JVM's own Python looks nowhere else for packages.
+            additions["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
         environ = cluster_environ(self.settings.python, additions)
         return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
 
@@ -176,7 +198,7 @@ class JobManager:
 
     def launch(self, processes: ProcessTable) -> Launch:
         main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-        return self._files.launch("JM", self.name, main, processes, self._port)
+        return self._files.launch("JM", self.name, [main], processes, self._port)
 
     def problem(self, _running: Running) -> str | None:
         """What keeps it from being ready; None when it is."""
@@ -187,6 +209,25 @@ class JobManager:
         wanted = self._files.settings.version
         version = overview.get("flink-version")
         return None if version == wanted else f"{url} is Flink {version}, not {wanted}"
+
+
+class ApplicationManager(JobManager):
+    """A JobManager that starts one job by itself."""
+
+    def launch(self, processes: ProcessTable) -> Launch:
+        job = self._files.settings.application
+        if job is None:
+            raise Unhealthy(
+                "the job of this application cluster is not known",
+                hint="tdaflink setup with --application CONFIG",
+            )
+        main = (
+            "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint",
+            *("--job-classname", job.entry_class, "--job-id", job.job_id),
+            *(("--fromSavepoint", job.savepoint) if job.savepoint else ()),
+            *job.arguments,
+        )
+        return self._files.launch("JM", self.name, main, processes, self._port)
 
 
 class TaskManager:
@@ -206,7 +247,7 @@ class TaskManager:
         # A name of its own for every start: only then can a registration be told from an older one's.
         tag = f"{self.name}-{uuid.uuid4().hex[:8]}"
         main = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-        return self._files.launch("TM", self.name, main, processes, self._port, tag)
+        return self._files.launch("TM", self.name, [main], processes, self._port, tag)
 
     def problem(self, running: Running) -> str | None:
         """What keeps it from being ready; None when it is registered with all its slots."""
@@ -239,6 +280,15 @@ def temporary_folder(folder: Path) -> Path:
     if not any(character.isspace() for character in str(inside)):
         return inside
     return Path(tempfile.gettempdir()) / f"tdaflink-{os.getuid()}-{digest(str(folder))}"
+
+
+def written_config(folder: Path) -> dict[str, str]:
+    """Flink's configuration that the environment in `folder` was last started with; empty before that."""
+    path = folder / "flink" / "conf" / "config.yaml"
+    try:
+        return {key: str(value) for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
+    except FileNotFoundError:
+        return {}
 
 
 def bash_available() -> bool:

@@ -11,8 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from tdaflink.adapters.application_files import load_application
 from tdaflink.adapters.folders import free_megabytes, make_folder, writing
 from tdaflink.adapters.local_flink import (
+    ApplicationManager,
     FlinkFiles,
     FlinkSettings,
     JobManager,
@@ -27,6 +29,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
+from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, StorageFailed, Unhealthy
 from tdaflink.domain.monitoring import PROMETHEUS_PORT, Addresses, Monitored, shows_metrics
@@ -64,7 +67,10 @@ class LocalComponent(Protocol):
 
 
 class ProcessRuntime:
-    """Kafka, a JobManager and TaskManagers; each is started alone and repaired alone."""
+    """Kafka, a JobManager and TaskManagers; each is started alone and repaired alone.
+
+    A cluster that is made for one job has no Kafka of its own.
+    """
 
     def __init__(self, environment: Environment, profile: Profile, folder: Path) -> None:
         self._environment = environment
@@ -73,10 +79,13 @@ class ProcessRuntime:
         self._ports = profile.ports.shifted(environment.port_offset)
         self._processes = ProcessTable(folder)
         self._metrics = shows_metrics(environment)
+        self._one_job = is_application(environment)
 
     def endpoints(self) -> Endpoints:
         """Client and cluster see the same loopback addresses."""
         kafka = f"127.0.0.1:{self._ports['kafka']}"
+        if self._one_job:
+            kafka = self._environment.endpoints.kafka
         return Endpoints(f"http://127.0.0.1:{self._ports['rest']}", kafka, kafka)
 
     def preflight(self) -> None:
@@ -122,7 +131,10 @@ class ProcessRuntime:
         names = self._names()
         stopped: list[str] = []
         flink = [name for name in names if name != "kafka"]
-        for title, group in (("Flink", flink), ("Kafka", ["kafka"])):
+        kafka = [name for name in names if name == "kafka"]
+        for title, group in (("Flink", flink), ("Kafka", kafka)):
+            if not group:
+                continue
             with reporter.step(f"stopping {title}") as step:
                 alive = self._processes.stop(group, self._profile.stopped_within)
                 if not alive:
@@ -187,11 +199,14 @@ class ProcessRuntime:
                 jars["flink/lib"],
                 versions.flink,
                 self._metrics,
+                load_application(self._folder) if self._one_job else None,
             ),
             java,
         )
         self._flink_files = flink
         workers = [TaskManager(flink, number) for number in range(1, self._profile.taskmanagers + 1)]
+        if self._one_job:
+            return [ApplicationManager(flink), *workers]
         return [KafkaBroker(kafka, java), JobManager(flink), *workers]
 
     def _monitored(self) -> Monitored:
@@ -206,7 +221,7 @@ class ProcessRuntime:
             jobmanagers=at(self._ports["jobmanager_metrics"]),
             taskmanagers=at(*range(first, first + count)),
             taskmanagers_expected=count,
-            kafka=at(self._ports["kafka_metrics"]),
+            kafka=Addresses() if self._one_job else at(self._ports["kafka_metrics"]),
             prometheus=Addresses(),
             prometheus_url=f"http://127.0.0.1:{PROMETHEUS_PORT}",
         )
@@ -215,7 +230,7 @@ class ProcessRuntime:
         """Names alone, which stopping needs even where Flink's packages are no longer installed."""
         workers = [f"taskmanager-{number}" for number in range(1, self._profile.taskmanagers + 1)]
         recorded = [path.stem for path in (self._folder / "run").glob("taskmanager-*.json")]
-        return ["jobmanager", *sorted({*workers, *recorded}), "kafka"]
+        return ["jobmanager", *sorted({*workers, *recorded}), *([] if self._one_job else ["kafka"])]
 
     def _sound(self, components: Sequence[LocalComponent]) -> list[LocalComponent]:
         """Those that need nothing; a TaskManager is as good as gone with the JobManager that it knew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -46,6 +47,16 @@ def setup(
     s3_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
     ] = None,
+    application: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CONFIG", help="Make a cluster for one job, the shipped one with this config. Remembered."
+        ),
+    ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(metavar="ENV", help="With --application: whose Kafka it uses; default: local."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -57,7 +68,18 @@ def setup(
     offset = _offset(port_offset)
     store = EnvironmentStore()
     request = SetupRequest(
-        session.env, profile, offset, skip_kafka, skip_jars, mirror, metrics, scale, storage, s3_endpoint
+        env=session.env,
+        profile=profile,
+        port_offset=offset,
+        skip_kafka=skip_kafka,
+        skip_jars=skip_jars,
+        mirror=mirror,
+        metrics=metrics,
+        scale=scale,
+        storage=storage,
+        s3_endpoint=s3_endpoint,
+        application=application,
+        beside=beside,
     )
     if dry_run:
         show_plan(plan_setup(request, store))

@@ -67,7 +67,7 @@ def submit(
 ) -> None:
     """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
     from tdaflink.cli.common import asker
-    from tdaflink.cli.wiring import announce, control_of, prepared_job
+    from tdaflink.cli.wiring import announce, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
     from tdaflink.services.configuration import Asked
@@ -80,7 +80,7 @@ def submit(
     if dry_run and start in (None, "none"):
         show_plan(submission.plan(prepared, env))
         return
-    with control_of(session) as control:
+    with session_control_of(session) as control:
         if dry_run:
             show_plan(submission.plan(started_from(prepared, start, control, None), env))
             return

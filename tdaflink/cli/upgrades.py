@@ -71,7 +71,7 @@ def upgrade(
 
     Without --config the new version keeps what the job was told, changed by the other options.
     """
-    from tdaflink.cli.wiring import announce, control_of, upgraded_job
+    from tdaflink.cli.wiring import announce, session_control_of, upgraded_job
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
     from tdaflink.services import changing, upgrades
     from tdaflink.services.configuration import Asked
@@ -79,7 +79,7 @@ def upgrade(
     from tdaflink.services.stopping import living_job
     from tdaflink.services.versions import running_version
 
-    with control_of(session) as control:
+    with session_control_of(session) as control:
         if resume:
             announce(session, control.env)
             show_changed(changing.resume(control, job))
@@ -121,13 +121,13 @@ def rollback(
     dry_run: DryRun = False,
 ) -> None:
     """Replace a running job by an earlier version, from its state now."""
-    from tdaflink.cli.wiring import announce, control_of
+    from tdaflink.cli.wiring import announce, session_control_of
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
     from tdaflink.services import changing, upgrades
     from tdaflink.services.stopping import living_job
     from tdaflink.services.versions import earlier_job, running_version, version_before
 
-    with control_of(session) as control:
+    with session_control_of(session) as control:
         running = living_job(control, job)
         version = running_version(control, running)
         earlier = version_before(control.ledger.versions(running.name), version, to)
@@ -160,13 +160,13 @@ def rescale(
     timeout: Timeout = 180.0,
 ) -> None:
     """Change the parallelism of a running job: live where the scheduler can, else through a savepoint."""
-    from tdaflink.cli.wiring import announce, control_of
+    from tdaflink.cli.wiring import announce, session_control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
     from tdaflink.services.stopping import living_job
     from tdaflink.services.versions import running_version
 
-    with control_of(session) as control:
+    with session_control_of(session) as control:
         announce(session, control.env)
         running = living_job(control, job)
         version = running_version(control, running)

@@ -56,6 +56,16 @@ def control_of(session: Session) -> Iterator[Control]:
         yield Control(env, cluster, ledger, session.reporter(), kafka)
 
 
+@contextmanager
+def session_control_of(session: Session) -> Iterator[Control]:
+    """The same for an action that starts a job. Raises `Refused` for a cluster that is made for one."""
+    from tdaflink.domain.application import require_session
+
+    require_session(EnvironmentStore().resolve(session.env))
+    with control_of(session) as control:
+        yield control
+
+
 def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
     """The environment that the call means, and its Kafka."""
     from tdaflink.adapters.kafka import KafkaClient

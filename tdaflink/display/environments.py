@@ -18,6 +18,7 @@ def show_setup(result: SetupResult) -> None:
                 "Flink": f"{result.rest_url} (open it in a browser)",
                 "Kafka": result.kafka,
                 "Started": ", ".join(result.started),
+                "Job": result.job_id or "",
                 "Topics created": ", ".join(result.topics_created),
                 "Schemas registered": ", ".join(result.schemas_registered),
                 "JARs fetched": str(len(result.jars_fetched) or ""),
@@ -25,7 +26,9 @@ def show_setup(result: SetupResult) -> None:
             },
         )
     err = console.err()
-    err.print("Next: tdaflink submit starts the analysis; tdaflink send circle, then tdaflink results")
+    status = f"tdaflink status --env {result.environment} shows the job"
+    first = status if result.job_id else "tdaflink submit starts the analysis"
+    err.print(f"Next: {first}; tdaflink send circle, then tdaflink results")
 
 
 def show_plan(plan: SetupPlan) -> None:

@@ -80,6 +80,10 @@ class JobConfig(Model):
         default=None,
         description="high-throughput: every 60 s, unaligned after 30 s; low-latency: every 10 s, aligned.",
     )
+    execution_mode: Literal["process", "thread"] = Field(
+        default="process",
+        description="Where Python runs: beside the TaskManager, or (in an application cluster alone) in it.",
+    )
     flink: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="Further Flink settings of the job, key by key."
     )
@@ -225,11 +229,10 @@ class JobConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _workers_are_processes(self) -> JobConfig:
-        if self.flink.get("python.execution-mode", "process") != "process":
+    def _execution_mode_has_one_place(self) -> JobConfig:
+        if "python.execution-mode" in self.flink:
             raise ValueError(
-                "flink python.execution-mode is not process: in a cluster that runs several jobs, threads run"
-                " a former job's modules, and a crash of an engine would take the TaskManager with it"
+                "flink python.execution-mode: use execution_mode, which is checked against the cluster"
             )
         return self
 

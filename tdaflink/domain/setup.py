@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from tdaflink.domain.environment import Component
@@ -14,6 +15,7 @@ class SetupRequest:
     """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
 
     `scale`, `storage` and `s3_endpoint` are remembered; they may be said when the environment is not running.
+    `application` is the config of an application cluster's one job, `beside` the environment with its Kafka.
     """
 
     env: str | None = None
@@ -26,11 +28,13 @@ class SetupRequest:
     scale: bool = False
     storage: str | None = None
     s3_endpoint: str | None = None
+    application: Path | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
 class SetupResult:
-    """What is up now, and what had to be done for it."""
+    """What is up now, and what had to be done for it; `job_id` is the job of an application cluster."""
 
     environment: str
     profile: str
@@ -44,6 +48,7 @@ class SetupResult:
     schemas_registered: tuple[str, ...]
     components: tuple[Component, ...]
     seconds: float
+    job_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ def _travelling(job: Job, env: Environment) -> str:
         facts |= facts_for_watchers(job.settings)
     if job.savepoint:
         facts["tdaflink.savepoint"] = job.savepoint
-    if not _holds_plain_secrets(job):
+    # Flink's REST interface shows it to everybody.
+    if not plain_secrets({**kafka_properties(job), **job.flink_config}):
         facts["tdaflink.spec"] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
     # Flink takes the text apart at commas, then each part at its colon, and unquotes both times.
     return ",".join(_quoted(f"{key}:{_quoted(value)}") for key, value in facts.items())
@@ -110,10 +111,15 @@ def _hash(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def _holds_plain_secrets(job: Job) -> bool:
-    """Whether the settings have in plain text what Flink's REST interface must not show to everybody."""
-    named = {**((job.settings or {}).get("kafka", {}).get("properties") or {}), **job.flink_config}
-    return any(
-        isinstance(value, str) and any(word in key.lower() for word in _SECRET_WORDS)
+def plain_secrets(named: Mapping[str, Any]) -> list[str]:
+    """The names under which a secret stands in plain text."""
+    return [
+        key
         for key, value in named.items()
-    )
+        if isinstance(value, str) and any(word in key.lower() for word in _SECRET_WORDS)
+    ]
+
+
+def kafka_properties(job: Job) -> Mapping[str, Any]:
+    """The further client properties in the settings of the shipped job."""
+    return (job.settings or {}).get("kafka", {}).get("properties") or {}

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.git import git_state
+from tdaflink.domain.application import is_application
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import UsageError
+from tdaflink.domain.errors import ConfigError, UsageError
 from tdaflink.domain.layers import Resolved
 from tdaflink.services.bundles import included_files, script_bundle, shipped_bundle
 from tdaflink.services.jobrun import Job
@@ -43,6 +44,12 @@ def shipped_job(
     if wanted.arguments:
         raise UsageError("the shipped job takes no arguments", hint="--job FILE takes them")
     config = resolved.config
+    if config.execution_mode == "thread" and not is_application(env):
+        raise ConfigError(
+            f'execution_mode "thread": {env.name} runs several jobs, and threads of one TaskManager would run'
+            " a former job's modules",
+            hint="tdaflink setup --env NAME --application CONFIG makes a cluster for this job alone",
+        )
     if config.stream_keys() and not any(config.window_of(source) for source in config.all_inputs()):
         warn(
             f"{', '.join(config.stream_keys())}: valid, and about the stream route alone;"
@@ -122,6 +129,7 @@ def shipped_job_config(config: JobConfig) -> dict[str, str]:
         # Every operator has a uid of its own: a missing one is an error now, not a lost savepoint later.
         "pipeline.auto-generate-uids": "false",
         "pipeline.max-parallelism": "720",
+        "python.execution-mode": config.execution_mode,
         # A bundle may touch the state of thousands of streams; what does not fit is written and read again.
         "python.state.cache-size": "8192",
         "python.map-state.write-cache-size": "4096",

@@ -22,6 +22,7 @@ from tdaflink.adapters.profiles import (
 )
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
+from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, Unreachable, UsageError
 from tdaflink.domain.jars import JarLock
@@ -30,6 +31,7 @@ from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
 from tdaflink.domain.topics import TopicSpec
+from tdaflink.services.application import control_over, follow, placed, prepare
 from tdaflink.services.jars import fetch_jars, require_cached
 from tdaflink.services.schemas import plan_register, register_schemas
 from tdaflink.services.topics import create_topics, plan_topics
@@ -51,14 +53,18 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         if store.find(name) != environment:
             store.save(environment)
         fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
-        changes = _up(runtime, name, reporter)
         created: tuple[str, ...] = ()
         registered: tuple[str, ...] = ()
-        if not request.skip_kafka:
+        job_id = None
+        if is_application(environment):
+            changes, job_id = _up_with_job(request, environment, runtime, store, reporter)
+        else:
+            changes = _up(runtime, name, reporter)
+        if not (request.skip_kafka or job_id):
             catalogue = load_catalogue().sized(profile.topics)
             created = create_topics(KafkaAdmin(environment.endpoints.kafka), catalogue, reporter).created
             registered = _register(environment, store, reporter)
-        if name not in ("prod", store.current()):
+        if name not in ("prod", store.current()) and not job_id:
             store.use(name)
     return SetupResult(
         environment=name,
@@ -73,6 +79,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         schemas_registered=registered,
         components=tuple(runtime.components()),
         seconds=round(time.monotonic() - began, 2),
+        job_id=job_id,
     )
 
 
@@ -91,8 +98,9 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     components = runtime_for(environment, store).components()
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock().only(profile.jars)
-    catalogue = () if request.skip_kafka else load_catalogue().sized(profile.topics)
-    planned = () if request.skip_kafka else _missing_schemas(environment, store)
+    skip = request.skip_kafka or is_application(environment)
+    catalogue = () if skip else load_catalogue().sized(profile.topics)
+    planned = () if skip else _missing_schemas(environment, store)
     return SetupPlan(
         environment=name,
         profile=profile.name,
@@ -105,6 +113,21 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
         schemas=planned,
     )
+
+
+def _up_with_job(
+    request: SetupRequest,
+    environment: Environment,
+    runtime: Runtime,
+    store: EnvironmentStore,
+    reporter: Reporter,
+) -> tuple[Changes, str]:
+    """An application cluster, whose job starts with it."""
+    with control_over(environment, store, reporter) as control:
+        job_id = prepare(request, control, store.folder(environment.name), runtime)
+        changes = _up(runtime, environment.name, reporter)
+        follow(job_id, control)
+    return changes, job_id
 
 
 def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
@@ -135,7 +158,8 @@ def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -
             f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
             hint=f"tdaflink teardown --env {name} --purge, or choose another name",
         )
-    chosen = request.profile or (saved.profile if saved else name)
+    unsaid = DEFAULT_NAME if request.application else name
+    chosen = request.profile or (saved.profile if saved else unsaid)
     if chosen not in profile_names() and not request.profile:
         raise NotFound(
             f"{name!r} is neither a saved environment nor a profile ({', '.join(profile_names())})",
@@ -151,12 +175,14 @@ def _environment(
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
+    draft = placed(draft, request, store)
     if request.scale:
         draft = replace(draft, details={**draft.details, "scale": "on"})
     offset = _offset(request, draft, store, profile, claims, known=saved is not None)
     python = runtime_for(draft, store).python()
     details = _details(request, draft)
-    if saved and (offset, python, details) == (saved.port_offset, saved.python, saved.details):
+    now = (offset, python, details, draft.endpoints)
+    if saved and now == (saved.port_offset, saved.python, saved.details, saved.endpoints):
         return saved
     if saved and _runs(saved, store):
         if offset != saved.port_offset:
@@ -164,7 +190,7 @@ def _environment(
                 f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
                 hint=f"tdaflink teardown --env {name} first; its data stays",
             )
-        return replace(saved, details=details)
+        return replace(saved, details=details, endpoints=draft.endpoints)
     moved = replace(draft, port_offset=offset, python=python, details=details)
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
 

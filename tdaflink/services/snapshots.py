@@ -6,7 +6,7 @@ The storage itself is asked: Flink's REST interface forgets jobs that have ended
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tdaflink.adapters.state_files import StateFiles, state_files
@@ -26,7 +26,14 @@ _ROOTS: tuple[tuple[Kind, str], ...] = (
 
 def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savepoint")) -> list[Snapshot]:
     """Every complete one below the cluster's folders, the newest first, with its job's name if known."""
-    flink = control.cluster.jobmanager_config()
+    found = stored_snapshots(control.cluster.jobmanager_config(), kinds)
+    return sorted(_named(found, control), key=lambda one: -one.created_at)
+
+
+def stored_snapshots(
+    flink: Mapping[str, str], kinds: Sequence[Kind] = ("checkpoint", "savepoint")
+) -> list[Snapshot]:
+    """Every complete one below the folders that Flink's configuration names, without its job's name."""
     found: list[Snapshot] = []
     for kind, key in _ROOTS:
         if kind in kinds and flink.get(key):
@@ -34,7 +41,7 @@ def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savep
             files = state_files(root, flink)
             below = found_snapshots(root, kind, files.walk(root))
             found += [one for one in below if _is_complete(one, files)]
-    return sorted(_named(found, control), key=lambda one: -one.created_at)
+    return found
 
 
 def snapshots_of(control: Control, name: str) -> list[Snapshot]:

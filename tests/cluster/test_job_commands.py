@@ -13,6 +13,7 @@ import httpx
 import pytest
 from harness import Cluster, Ran
 
+from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
@@ -253,6 +254,15 @@ def metaspace(cluster: Cluster) -> tuple[str, float]:
         if values:
             return str(taskmanager["id"]), float(values[0]["value"])
     raise AssertionError("the TaskManager reports no metaspace")
+
+
+def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
+    """A submission whose answer got lost is repeated only where Flink does not know the job."""
+    rest = FlinkRest(cluster.rest_url)
+    try:
+        assert rest.job_state("0123456789abcdef0123456789abcdef") is None
+    finally:
+        rest.close()
 
 
 def test_thirty_rounds_of_submit_and_cancel_leave_the_taskmanager_as_it_was(

@@ -366,7 +366,7 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
             "preprocess.subsample with algorithm_params.metric",
         ),
         ({"overflow": "landmarks", "preprocess": {"scale": "zscore"}}, "preprocess.scale 'zscore'"),
-        ({"flink": {"python.execution-mode": "thread"}}, "python.execution-mode is not process"),
+        ({"flink": {"python.execution-mode": "thread"}}, "python.execution-mode: use execution_mode"),
     ],
 )
 def test_what_no_window_could_be_answered_with_is_refused(values: dict[str, Any], words: str) -> None:
