@@ -23,6 +23,7 @@ from tdajob.settings import Input, Kafka, LimitSettings, Settings
 ANSWERS_TABLE = "answers"
 REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
 MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
+_MOVED = "org/apache/flink/kafka/shaded/"
 MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
 
 # A row that carries no message: it makes every compute subtask start its Python worker, and report its
@@ -198,8 +199,18 @@ def _create(
 
 
 def _client_options(kafka: Kafka) -> dict[str, str]:
-    properties = {**kafka.resolved_properties(), "bootstrap.servers": kafka.bootstrap_servers}
+    properties = {
+        **kafka.resolved_properties(_moved_packages()),
+        "bootstrap.servers": kafka.bootstrap_servers,
+    }
     return {f"properties.{name}": value for name, value in properties.items()}
+
+
+def _moved_packages() -> str:
+    """Where the connector keeps Kafka's classes: the one that has all in one JAR has moved them."""
+    loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
+    module = f"{_MOVED}org/apache/kafka/common/security/plain/PlainLoginModule.class"
+    return _MOVED.replace("/", ".") if loader.getResource(module) is not None else ""
 
 
 def _start_options(kafka: Kafka) -> dict[str, str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tdajob.reading import Reader
 from tdajob.reading import SettingsError as SettingsError  # main() and others know it from here
+from tdajob.secrets import check_login, check_property, login_text, resolve
 from tdajob.streamsettings import StreamSettings, read_stream_settings
 from tdajob.windows.spec import WindowSettings
 from tdajob.windowsettings import read_window, read_window_bounds
@@ -41,9 +40,19 @@ class Kafka:
     transactional_id_prefix: str
     transaction_timeout_ms: int
 
-    def resolved_properties(self) -> dict[str, str]:
-        """The further client properties, with references to secrets replaced by the secrets."""
-        return {name: _resolve(value, f"kafka.properties.{name}") for name, value in self.properties.items()}
+    def resolved_properties(self, login_packages: str = "") -> dict[str, str]:
+        """The further client properties, with references to secrets replaced by the secrets.
+
+        `login_packages` is what stands before the names of Kafka's own classes where they were moved.
+        """
+        return {
+            name: (
+                login_text(value["$login"], f"kafka.properties.{name}.$login", login_packages)
+                if _is_login(value)
+                else resolve(value, f"kafka.properties.{name}")
+            )
+            for name, value in self.properties.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class S3Settings:
             "endpoint": self.endpoint,
             "region": self.region,
             **{
-                name: None if value is None else _resolve(value, f"uploads.s3.{name}")
+                name: None if value is None else resolve(value, f"uploads.s3.{name}")
                 for name, value in keys.items()
             },
         }
@@ -190,7 +199,10 @@ def _kafka(reader: Reader) -> Kafka:
     )
     reader.finish()
     for name, value in kafka.properties.items():
-        _check_property(value, f"kafka.properties.{name}")
+        if _is_login(value):
+            check_login(value["$login"], f"kafka.properties.{name}.$login")
+        else:
+            check_property(value, f"kafka.properties.{name}")
     return kafka
 
 
@@ -244,29 +256,11 @@ def _s3(reader: Reader) -> S3Settings:
     reader.finish()
     for name, value in (("access_key", s3.access_key), ("secret_key", s3.secret_key)):
         if value is not None:
-            _check_property(value, f"uploads.s3.{name}")
+            check_property(value, f"uploads.s3.{name}")
     if (s3.access_key is None) != (s3.secret_key is None):
         raise SettingsError("uploads.s3: access_key and secret_key go together: give both or none")
     return s3
 
 
-def _check_property(value: object, path: str) -> None:
-    reference = isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("$env", "$file")
-    if reference and isinstance(next(iter(value.values())), str):  # type: ignore[attr-defined]
-        return
-    if not isinstance(value, str):
-        raise SettingsError(f'{path}: must be a text, {{"$env": NAME}} or {{"$file": PATH}}')
-
-
-def _resolve(value: Any, path: str) -> str:
-    if isinstance(value, str):
-        return value
-    ((kind, name),) = value.items()
-    if kind == "$env":
-        if name not in os.environ:
-            raise SettingsError(f"{path}: the environment variable {name} is not set on this machine")
-        return os.environ[name]
-    try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\n")
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot read {name}: {error.strerror}") from None
+def _is_login(value: Any) -> bool:
+    return isinstance(value, dict) and "$login" in value

@@ -1,4 +1,4 @@
-"""Credentials of an environment's own services: named by a variable, else generated once and kept."""
+"""Credentials that an environment keeps: generated for its own services, or typed in for another's."""
 
 from __future__ import annotations
 
@@ -33,12 +33,20 @@ class Credentials:
             return _checked(given, variable, refused)
         return self._kept(name)
 
+    def keep(self, name: str, value: str) -> None:
+        """Keep a secret that was typed in, in place of one of that name."""
+        make_folder(self._folder)
+        with writing(self._folder):
+            self._folder.chmod(0o700)
+        # The temporary file that is put in its place is made with mode 0600.
+        write_atomically(self.path(name), value + "\n")
+
     def path(self, name: str) -> Path:
         """Where the generated secret of that name lies, whether it was made or not."""
         return self._folder / name
 
     def forget(self) -> None:
-        """Remove every generated secret."""
+        """Remove every secret that is kept."""
         with writing(self._folder):
             if self._folder.is_dir():
                 for path in self._folder.iterdir():
@@ -48,11 +56,7 @@ class Credentials:
     def _kept(self, name: str) -> str:
         path = self.path(name)
         if not path.exists():
-            make_folder(self._folder)
-            with writing(self._folder):
-                self._folder.chmod(0o700)
-            # The temporary file that is put in its place is made with mode 0600.
-            write_atomically(path, secrets.token_urlsafe(_BYTES) + "\n")
+            self.keep(name, secrets.token_urlsafe(_BYTES))
         return private_text(path, f"the generated secret {name}")
 
 

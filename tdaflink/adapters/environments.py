@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, Locked, NotFound, UsageError
+from tdaflink.domain.security import NO_KAFKA_SECURITY, NO_WEB_SECURITY, Security, read_security
 
 DEFAULT_NAME = "local"
 LOCK_SECONDS = 300.0
@@ -38,7 +40,9 @@ class EnvironmentStore:
     @staticmethod
     def overridden(environment: Environment) -> Environment:
         """The environment with the endpoints that environment variables of this call name."""
-        return replace(environment, endpoints=_overridden(environment.endpoints))
+        endpoints = _overridden(environment.endpoints)
+        security = _still_meant(environment.security, environment.endpoints, endpoints)
+        return replace(environment, endpoints=endpoints, security=security)
 
     def chosen_name(self, name: str | None) -> str:
         """The name that a call means."""
@@ -49,7 +53,10 @@ class EnvironmentStore:
         path = self.folder(name) / "environment.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            return Environment(**{**values, "endpoints": Endpoints(**values["endpoints"])})
+            read = {**values, "endpoints": Endpoints(**values["endpoints"])}
+            if "security" in values:
+                read["security"] = read_security(values["security"])
+            return Environment(**read)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -69,6 +76,14 @@ class EnvironmentStore:
             (self.folder(name) / "environment.json").unlink(missing_ok=True)
             if self.current() == name:
                 (self._root / "current").unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Forget the environment with all that is kept of it here."""
+        self.forget(name)
+        folder = self.folder(name)
+        with writing(folder):
+            if folder.is_dir():
+                shutil.rmtree(folder)
 
     def use(self, name: str) -> None:
         """Make a saved environment the current one."""
@@ -162,6 +177,15 @@ def _holder(path: Path) -> str:
 def _unknown(name: str, names: list[str]) -> NotFound:
     known = f"saved: {', '.join(names)}" if names else "none is saved yet"
     return NotFound(f"no environment named {name!r} ({known})", hint=f"tdaflink setup --env {name}")
+
+
+def _still_meant(security: Security, saved: Endpoints, now: Endpoints) -> Security:
+    """The security without the part of each endpoint that is another one now: secrets are for the saved."""
+    return Security(
+        security.rest if now.rest_url == saved.rest_url else NO_WEB_SECURITY,
+        security.kafka if now.kafka == saved.kafka else NO_KAFKA_SECURITY,
+        security.registry if now.schema_registry == saved.schema_registry else NO_WEB_SECURITY,
+    )
 
 
 def _overridden(endpoints: Endpoints) -> Endpoints:

@@ -18,6 +18,7 @@ from tdaflink.domain.jobs import (
     Job,
     Vertex,
 )
+from tdaflink.domain.security import NO_WEB_SECURITY, WebSecurity
 from tdaflink.domain.waiting import poll
 
 if TYPE_CHECKING:
@@ -35,18 +36,27 @@ _HEARTBEAT_MS = "10000"
 class FlinkRest(JobControl):
     """One cluster's JobManager.
 
-    Every method raises `Unreachable` where nothing answers in time, `NotFound` for an id that the cluster
-    does not know, and `Refused` with Flink's own first line for every other no.
+    Every method raises `Unreachable` where nothing answers in time, `AccessDenied` where the credentials or
+    certificates are not the right ones, `NotFound` for an id that the cluster does not know, and `Refused`
+    with Flink's own first line for every other no.
     """
 
-    def __init__(self, rest_url: str, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, rest_url: str, read_seconds: float = READ_SECONDS, security: WebSecurity = NO_WEB_SECURITY
+    ) -> None:
         import httpx
 
+        from tdaflink.adapters.web_security import authorization, tls_context
+
         self.url = rest_url.rstrip("/")
-        # Loading the certificate store takes 20 ms, and plain http has no use for it.
-        verify = self.url.startswith("https:")
-        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
-        self._client = httpx.Client(base_url=self.url, timeout=timeout, verify=verify, trust_env=verify)
+        verify = tls_context(self.url, security, "rest")
+        self._client = httpx.Client(
+            base_url=self.url,
+            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
+            headers=authorization(security.basic, security.bearer, "security.rest"),
+            verify=verify,
+            trust_env=bool(verify),
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -211,20 +221,19 @@ class FlinkRest(JobControl):
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         import httpx
 
+        from tdaflink.adapters.web_security import denied, tls_problem
+
+        what = f"Flink at {self.url}"
         try:
             response = self._client.request(method, path, **options)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unreachable(
-                f"no Flink REST interface answers at {self.url} ({_reason(error)})",
-                hint="tdaflink setup starts the local environment; --env or FLINK_REST_URL name another one",
-            ) from error
         except httpx.TransportError as error:
-            raise Unreachable(
-                f"Flink at {self.url} did not answer {method} {path} ({_reason(error)})",
-                hint="tdaflink status",
-            ) from error
+            if (problem := tls_problem(what, error, "rest")) is not None:
+                raise problem from None
+            raise self._silent(error, f"{method} {path}") from error
         except httpx.InvalidURL as error:
             raise Unreachable(f"{self.url!r} is not an address: {error}", hint="http://host:port") from error
+        if response.status_code in (401, 403):
+            raise denied(what, response.status_code, "rest")
         # Flink answers 500 where it is asked for the status of a job that it does not know.
         if response.status_code == 404 or (response.is_error and _UNKNOWN_JOB in response.text):
             raise NotFound(f"Flink at {self.url} does not know {path}: {_flink_words(response)[0]}")
@@ -232,6 +241,18 @@ class FlinkRest(JobControl):
             first, rest = _flink_words(response)
             raise Refused(f"Flink at {self.url} refused {method} {path}: {first}", reason=first, noise=rest)
         return response
+
+    def _silent(self, error: httpx.TransportError, call: str) -> Unreachable:
+        import httpx
+
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unreachable(
+                f"no Flink REST interface answers at {self.url} ({_reason(error)})",
+                hint="tdaflink setup starts the local environment; --env or FLINK_REST_URL name another one",
+            )
+        return Unreachable(
+            f"Flink at {self.url} did not answer {call} ({_reason(error)})", hint="tdaflink status"
+        )
 
 
 def _reason(error: Exception) -> str:

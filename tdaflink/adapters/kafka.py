@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.kafka_common import (
@@ -13,12 +13,12 @@ from tdaflink.adapters.kafka_common import (
     MAX_MESSAGE_BYTES,
     TICK_SECONDS,
     mapped,
-    quiet,
-    require_partitions,
 )
+from tdaflink.adapters.kafka_connection import Connection
 from tdaflink.adapters.kafka_tail import Start, Tail
 from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.domain.errors import DeadlinePassed, TdaflinkError
+from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
@@ -31,29 +31,25 @@ class KafkaClient:
     that does not exist (it never makes one).
     """
 
-    def __init__(self, bootstrap: str, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(self, bootstrap: str, security: KafkaSecurity = NO_KAFKA_SECURITY) -> None:
         self.bootstrap = bootstrap
-        self._common: dict[str, str | int | float | bool] = {
-            **(properties or {}),
-            "bootstrap.servers": bootstrap,
-        }
+        self._connection = Connection(bootstrap, security)
 
     def writer(self, topic: str) -> TopicWriter:
         """Open a topic for writing."""
         from confluent_kafka import Producer
 
-        producer = Producer(
+        producer = self._connection.open(
+            Producer,
             {
-                **self._common,
                 "enable.idempotence": True,
                 "compression.type": "zstd",
                 "linger.ms": 5,
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "message.timeout.ms": int(DELIVERY_SECONDS * 1000),
             },
-            logger=quiet,
         )
-        require_partitions(producer, self.bootstrap, [topic])
+        self._connection.require_partitions(producer, [topic])
         return TopicWriter(producer, topic, self.bootstrap)
 
     def partition_counts(self, topics: Sequence[str]) -> dict[str, int]:
@@ -61,12 +57,12 @@ class KafkaClient:
         from confluent_kafka.admin import AdminClient
 
         # The admin client is the lightest that can ask for metadata.
-        found = require_partitions(AdminClient(self._common, logger=quiet), self.bootstrap, topics)
+        found = self._connection.require_partitions(self._connection.open(AdminClient, {}), topics)
         return {topic: sum(1 for name, _ in found if name == topic) for topic in topics}
 
     def watch(self) -> TopicWatch:
         """A look at topics that is taken again and again."""
-        return TopicWatch(self._common, self.bootstrap)
+        return TopicWatch(self._connection)
 
     def tail(self, topics: Sequence[str], start: Start, *, optional: Sequence[str] = ()) -> Tail:
         """Open topics for reading, outside any consumer group; those of `optional` may be missing."""
@@ -78,9 +74,9 @@ class KafkaClient:
             if error.code() == KafkaError._ALL_BROKERS_DOWN:
                 lost.set()
 
-        consumer = Consumer(
+        consumer = self._connection.open(
+            Consumer,
             {
-                **self._common,
                 # The library demands a group's name; without subscribe and commit it is never made.
                 "group.id": f"tdaflink-reader-{secrets.token_hex(8)}",
                 "enable.auto.commit": False,
@@ -89,13 +85,12 @@ class KafkaClient:
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 100,
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-                "error_cb": notice,
             },
-            logger=quiet,
+            notice,
         )
         try:
-            partitions = require_partitions(consumer, self.bootstrap, topics, optional=optional)
-            return Tail(consumer, partitions, start, self.bootstrap, lost)
+            partitions = self._connection.require_partitions(consumer, topics, optional=optional)
+            return Tail(consumer, partitions, start, self._connection, lost)
         except BaseException:
             consumer.close()
             raise

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tdaflink.domain.errors import NotFound, Refused, Unreachable
+from tdaflink.adapters.kafka_connection import Connection
+from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
+from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
 from tdaflink.domain.topics import Partition, TopicInfo, TopicSpec
 
 if TYPE_CHECKING:
-    from confluent_kafka.admin import AdminClient
+    pass
 
 _SECONDS = 10.0
 # A dead address is reported within 3 s.
@@ -20,18 +21,14 @@ _FIRST_ANSWER_SECONDS = 2.5
 class KafkaAdmin:
     """Reads and makes topics."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, security: KafkaSecurity = NO_KAFKA_SECURITY) -> None:
         from confluent_kafka.admin import AdminClient
 
         self.bootstrap = bootstrap
         self._answered = False
-        # The library writes its connection attempts to stderr; what matters of them is raised as an error.
-        quiet = logging.getLogger("tdaflink.kafka")
-        quiet.addHandler(logging.NullHandler())
-        quiet.propagate = False
-        self._client: AdminClient = AdminClient(
-            {"bootstrap.servers": bootstrap, "socket.timeout.ms": 5000, "log.connection.close": False},
-            logger=quiet,
+        self._connection = Connection(bootstrap, security)
+        self._client = self._connection.open(
+            AdminClient, {"socket.timeout.ms": 5000, "log.connection.close": False}
         )
 
     def check(self, seconds: float = _FIRST_ANSWER_SECONDS) -> None:
@@ -130,19 +127,16 @@ class KafkaAdmin:
         self._answered = True
         return metadata
 
-    def _mapped(self, error: Exception, action: str) -> Unreachable | Refused | NotFound:
+    def _mapped(self, error: Exception, action: str) -> TdaflinkError:
         from confluent_kafka import KafkaError
 
         cause: KafkaError = error.args[0]
-        unreachable = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN)
-        if cause.code() in unreachable or cause.code() == KafkaError._RESOLVE:
-            return Unreachable(
-                f"no Kafka broker answers at {self.bootstrap} ({cause.str()})",
-                hint="tdaflink setup repairs the local environment; KAFKA_BOOTSTRAP_SERVERS names another",
-            )
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return NotFound(f"could not {action}: {cause.str()}", hint="tdaflink topics list")
-        return Refused(f"Kafka at {self.bootstrap} refused to {action}: {cause.str()}")
+        found = self._connection.failed(self._client, cause)
+        if isinstance(found, Refused):
+            return Refused(f"Kafka at {self.bootstrap} refused to {action}: {cause.str()}")
+        return found
 
 
 def _partitions(topic: Any) -> tuple[Partition, ...]:

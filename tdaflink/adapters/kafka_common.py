@@ -1,4 +1,4 @@
-"""What reading and writing Kafka share: deadlines, errors, and the question which topics there are.
+"""What reading and writing Kafka share: deadlines and errors.
 
 The library is loaded where it is first used, and its errors end here.
 """
@@ -6,16 +6,12 @@ The library is loaded where it is first used, and its errors end here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkError, Unreachable
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, Producer
-    from confluent_kafka.admin import AdminClient
-
-    AnyClient: TypeAlias = Producer | Consumer | AdminClient
+    from confluent_kafka import KafkaError
 
 CONNECT_SECONDS = 2.0  # with the start of Python, a dead endpoint is reported within 3 s
 DELIVERY_SECONDS = 30.0
@@ -27,33 +23,6 @@ TICK_SECONDS = 0.1
 quiet = logging.getLogger("tdaflink.kafka")
 quiet.addHandler(logging.NullHandler())
 quiet.propagate = False
-
-
-def require_partitions(
-    client: AnyClient, bootstrap: str, topics: Sequence[str], *, optional: Sequence[str] = ()
-) -> list[tuple[str, int]]:
-    """Topic and number of every partition; raises `NotFound` unless all but the optional topics exist."""
-    # Asking for a topic by name would make it on brokers with automatic creation.
-    known = existing_topics(client, bootstrap)
-    missing = [topic for topic in topics if topic not in known]
-    if missing:
-        raise NotFound(
-            f"there is no topic {missing[0]} on {bootstrap}",
-            hint="tdaflink topics create, or name another with --topic",
-        )
-    wanted = [topic for topic in (*topics, *optional) if topic in known]
-    return [(topic, partition) for topic in wanted for partition in known[topic]]
-
-
-def existing_topics(client: AnyClient, bootstrap: str) -> dict[str, list[int]]:
-    """Name and partition numbers of every topic."""
-    from confluent_kafka import KafkaException
-
-    try:
-        metadata = client.list_topics(timeout=CONNECT_SECONDS)
-    except KafkaException as error:
-        raise mapped(error.args[0], bootstrap) from error
-    return {name: list(topic.partitions) for name, topic in metadata.topics.items()}
 
 
 def mapped(error: KafkaError, bootstrap: str) -> TdaflinkError:

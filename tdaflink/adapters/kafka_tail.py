@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from tdaflink.adapters.kafka_common import CONNECT_SECONDS, TICK_SECONDS, existing_topics, mapped
+from tdaflink.adapters.kafka_common import CONNECT_SECONDS, TICK_SECONDS, mapped
+from tdaflink.adapters.kafka_connection import Connection
 from tdaflink.domain.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ class Tail:
         consumer: Consumer,
         partitions: Sequence[tuple[str, int]],
         start: Start,
-        bootstrap: str,
+        connection: Connection,
         lost: threading.Event,
     ) -> None:
         from confluent_kafka import TopicPartition
 
         self._consumer = consumer
-        self._bootstrap = bootstrap
+        self._connection = connection
         self._lost = lost
         self._lost_since: float | None = None
         # The end is asked for now: the library's own OFFSET_END is where the topic ends at the first fetch.
@@ -87,7 +88,7 @@ class Tail:
         if error.code() == KafkaError._PARTITION_EOF:
             self._behind.pop(place, None)
         elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT):
-            raise mapped(error, self._bootstrap)
+            raise mapped(error, self._connection.bootstrap)
         return None
 
     def _record(self, place: tuple[str, int], message: Message) -> Record:
@@ -103,14 +104,14 @@ class Tail:
             place = TopicPartition(topic, partition)
             begin, end = self._consumer.get_watermark_offsets(place, timeout=CONNECT_SECONDS)
         except KafkaException as error:
-            raise mapped(error.args[0], self._bootstrap) from error
+            raise mapped(error.args[0], self._connection.bootstrap) from error
         return begin, end
 
     def _look_for_broker(self) -> None:
         """A broker that restarts is waited for, one that stays away is an error."""
         self._lost_since = self._lost_since or time.monotonic()
         try:
-            existing_topics(self._consumer, self._bootstrap)
+            self._connection.topics(self._consumer)
         except Unreachable:
             if time.monotonic() - self._lost_since > PATIENCE_SECONDS:
                 raise

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tdaflink.adapters.kafka_common import CONNECT_SECONDS, existing_topics, mapped, quiet
+from tdaflink.adapters.kafka_common import CONNECT_SECONDS, mapped
+from tdaflink.adapters.kafka_connection import Connection
 from tdaflink.adapters.kafka_tail import Record
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ _READ_SECONDS = 1.5
 class TopicWatch:
     """One thread's look at a Kafka cluster. All raises `Unreachable` where no broker answers in time."""
 
-    def __init__(self, common: Mapping[str, Any], bootstrap: str) -> None:
-        self._common = common
-        self._bootstrap = bootstrap
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._admin: AdminClient | None = None
         self._consumer: Consumer | None = None
 
@@ -35,7 +35,7 @@ class TopicWatch:
 
     def partitions(self, topics: Iterable[str]) -> list[Place]:
         """The partitions of those of the topics that exist."""
-        known = existing_topics(self._client(), self._bootstrap)
+        known = self._connection.topics(self._client())
         return [(topic, number) for topic in topics for number in known.get(topic, ())]
 
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
@@ -55,7 +55,7 @@ class TopicWatch:
         try:
             found = futures[group].result(timeout=CONNECT_SECONDS + 1).topic_partitions
         except KafkaException as error:
-            raise mapped(error.args[0], self._bootstrap) from error
+            raise mapped(error.args[0], self._connection.bootstrap) from error
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0 and p.error is None}
 
     def newest(self, ends: Mapping[Place, int], back: int) -> list[Record]:
@@ -90,7 +90,7 @@ class TopicWatch:
         elif error.code() == KafkaError._PARTITION_EOF:
             left.pop(place, None)
         elif not error.retriable():
-            raise mapped(error, self._bootstrap)
+            raise mapped(error, self._connection.bootstrap)
 
     def _offsets(self, places: Iterable[Place], *, latest: bool) -> dict[Place, int]:
         from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -107,23 +107,23 @@ class TopicWatch:
                 found[place.topic, place.partition] = int(future.result(timeout=CONNECT_SECONDS + 1).offset)
             except KafkaException as error:
                 if error.args[0].code() not in gone:
-                    raise mapped(error.args[0], self._bootstrap) from error
+                    raise mapped(error.args[0], self._connection.bootstrap) from error
         return found
 
     def _client(self) -> AdminClient:
         from confluent_kafka.admin import AdminClient
 
         if self._admin is None:
-            self._admin = AdminClient(dict(self._common), logger=quiet)
+            self._admin = self._connection.open(AdminClient, {})
         return self._admin
 
     def _reader(self) -> Consumer:
         from confluent_kafka import Consumer
 
         if self._consumer is None:
-            self._consumer = Consumer(
+            self._consumer = self._connection.open(
+                Consumer,
                 {
-                    **self._common,
                     "group.id": f"tdaflink-watch-{secrets.token_hex(8)}",
                     "enable.auto.commit": False,
                     "auto.offset.reset": "earliest",
@@ -131,6 +131,5 @@ class TopicWatch:
                     "enable.partition.eof": True,
                     "queued.max.messages.kbytes": 32 * 1024,
                 },
-                logger=quiet,
             )
         return self._consumer

@@ -19,8 +19,13 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
         from tdaflink.adapters.compose_runtime import ComposeRuntime
 
         return ComposeRuntime(environment, profile_of(environment), folder)
-    raise UsageError(
+    raise run_by_others(environment)
+
+
+def run_by_others(environment: Environment) -> UsageError:
+    """The error of a call that would start or stop what is not ours."""
+    return UsageError(
         f"the cluster of environment {environment.name!r} is run by somebody else "
         f"(runtime {environment.runtime})",
-        hint="setup and teardown concern environments that tdaflink itself runs",
+        hint="tdaflink env remove forgets it; setup and teardown are for those that tdaflink itself runs",
     )

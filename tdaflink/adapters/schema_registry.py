@@ -6,9 +6,16 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tdaflink.adapters.secrets import secret
+from tdaflink.adapters.web_security import (
+    authorization,
+    basic_header,
+    bearer_header,
+    tls_context,
+    tls_problem,
+)
 from tdaflink.domain.errors import ConfigError, Incompatible, NotFound, Refused, Unreachable
 from tdaflink.domain.schemas import RegisteredSchema
+from tdaflink.domain.security import NO_WEB_SECURITY, WebSecurity
 
 if TYPE_CHECKING:
     import httpx
@@ -33,18 +40,20 @@ class SchemaRegistry:
     registry's, `Incompatible` for a version that may not be, and `Refused` for every other no.
     """
 
-    def __init__(self, url: str, auth: RegistryAuth | None = None) -> None:
-        """Without `auth` the environment variables of Confluent's clients count, if one of them is set."""
+    def __init__(
+        self, url: str, auth: RegistryAuth | None = None, security: WebSecurity = NO_WEB_SECURITY
+    ) -> None:
+        """What is shown is that of a config, else of an environment, else Confluent's variables."""
         import httpx
 
         self.url = _checked(url)
-        verify = self.url.startswith("https:")
+        verify = tls_context(self.url, security, "registry")
         self._client = httpx.Client(
             base_url=self.url,
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            headers=_authorization(auth),
+            headers=_authorization(auth, security),
             verify=verify,
-            trust_env=verify,
+            trust_env=bool(verify),
         )
 
     def close(self) -> None:
@@ -110,6 +119,8 @@ class SchemaRegistry:
         try:
             response = self._client.request(method, path, json=body, timeout=timeout)
         except (httpx.TransportError, httpx.InvalidURL) as error:
+            if (problem := tls_problem(f"the schema registry at {self.url}", error, "registry")) is not None:
+                raise problem from None
             raise Unreachable(
                 f"no schema registry answers at {self.url} ({str(error) or type(error).__name__})",
                 hint="start it, or name another one by SCHEMA_REGISTRY_URL or --registry",
@@ -166,23 +177,13 @@ def _checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def _authorization(auth: RegistryAuth | None) -> dict[str, str]:
-    """The header that proves who asks, from the config's references, else from the environment."""
-    if auth is None:
-        found = {"basic": os.environ.get(BASIC_VARIABLE), "bearer": os.environ.get(BEARER_VARIABLE)}
-    else:
-        given = {"basic": auth.basic, "bearer": auth.bearer}
-        found = {
-            kind: secret(reference, f"schema_registry_auth.{kind}") if reference else None
-            for kind, reference in given.items()
-        }
-    if found["bearer"]:
-        return {"Authorization": f"Bearer {found['bearer']}"}
-    if not found["basic"]:
-        return {}
-    import base64
-
-    if ":" not in found["basic"]:
-        where = BASIC_VARIABLE if auth is None else "schema_registry_auth.basic"
-        raise ConfigError(f"{where}: its value is not of the form user:password")
-    return {"Authorization": "Basic " + base64.b64encode(found["basic"].encode()).decode("ascii")}
+def _authorization(auth: RegistryAuth | None, security: WebSecurity) -> dict[str, str]:
+    """The header that proves who asks, by the first of the three that says something."""
+    if auth is not None:
+        return authorization(auth.basic, auth.bearer, "schema_registry_auth")
+    if security.basic or security.bearer:
+        return authorization(security.basic, security.bearer, "security.registry")
+    if token := os.environ.get(BEARER_VARIABLE):
+        return bearer_header(token, BEARER_VARIABLE)
+    user = os.environ.get(BASIC_VARIABLE)
+    return basic_header(user, BASIC_VARIABLE) if user else {}

@@ -39,7 +39,7 @@ HOMES = {
     "send": "data",
     "results": "data",
     "config": "config",
-    "env": "environments",
+    "env": "env",
     "jars": "jars",
     "topics": "topics",
     "compose": "compose",

@@ -131,6 +131,18 @@ def confirm_production(session: Session, name: str, profile: str) -> None:
         raise UsageError("nothing was done")
 
 
+def typed_secret(option: str) -> str:
+    """What is typed on the terminal, unseen, or the next line of standard input."""
+    import sys
+
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"Secret for {option}", hide_input=True, err=True))
+    line = sys.stdin.readline().rstrip("\n")
+    if not line:
+        raise UsageError(f"{option} ask: standard input has no line for it", hint=f"{option} env:NAME")
+    return line
+
+
 def _configure_display(session: Session) -> None:
     from tdaflink.display import console
 

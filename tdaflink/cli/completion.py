@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tdaflink.domain.environment import Environment
 
 
 def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
@@ -14,7 +17,7 @@ def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
 
     try:
         env = EnvironmentStore().resolve(ctx.params.get("env") or os.environ.get("TDA_ENVIRONMENT"))
-        found = _jobs(env.endpoints.rest_url)
+        found = _jobs(env)
     except TdaflinkError:
         return []
     words = [(name, state) for name, _, state in found]
@@ -62,10 +65,10 @@ def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     return [(one.name, one.health) for one in found if one.name.startswith(incomplete)]
 
 
-def _jobs(rest_url: str) -> list[tuple[str, str, str]]:
+def _jobs(env: Environment) -> list[tuple[str, str, str]]:
     from contextlib import closing
 
-    from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.clients import flink_of
 
-    with closing(FlinkRest(rest_url)) as cluster:
+    with closing(flink_of(env)) as cluster:
         return [(job.name, job.id, job.state) for job in cluster.jobs("", ended=False)]

@@ -1,4 +1,4 @@
-"""setup, teardown, env."""
+"""setup, teardown."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command, confirm, confirm_production
 from tdaflink.domain.errors import UsageError
-
-env_app = typer.Typer(help="Saved environments.", no_args_is_help=True)
-app.add_typer(env_app, name="env")
 
 
 @command(app, "setup")
@@ -108,29 +105,6 @@ def teardown(
     if purge and not session.yes:
         confirm(f"Remove all data of {environment.name} in {store.folder(environment.name)}?")
     show_teardown(tear_down(environment, store, session.reporter(), purge=purge))
-
-
-@command(env_app, "list")
-def env_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
-    """Saved environments; the current one is marked."""
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.display.environments import show_environments
-    from tdaflink.services.environments import list_environments
-
-    show_environments(list_environments(EnvironmentStore()))
-
-
-@command(env_app, "use")
-def env_use(
-    session: Session,  # noqa: ARG001 - every command takes the shared options
-    name: Annotated[str, typer.Argument(help="A saved environment.")],
-) -> None:
-    """Make an environment the one that commands mean without --env."""
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.display.environments import show_environments
-    from tdaflink.services.environments import use_environment
-
-    show_environments([use_environment(EnvironmentStore(), name)])
 
 
 def _offset(text: str | None) -> int | Literal["auto"] | None:

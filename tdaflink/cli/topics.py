@@ -101,10 +101,10 @@ def topics_lag(
 
 def _open(session: Session) -> tuple[Environment, KafkaAdmin, tuple[TopicSpec, ...]]:
     """The environment that is meant, its broker, and the catalogue in the environment's size."""
+    from tdaflink.adapters.clients import kafka_admin_of
     from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
     from tdaflink.adapters.profiles import load_catalogue, topic_sizing
 
     environment = EnvironmentStore().resolve(session.env)
     catalogue = load_catalogue().sized(topic_sizing(environment))
-    return environment, KafkaAdmin(environment.endpoints.kafka), catalogue
+    return environment, kafka_admin_of(environment), catalogue

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 @contextmanager
 def cluster_of(session: Session) -> Iterator[tuple[Environment, FlinkRest]]:
     """The environment that the call means, and its JobManager."""
-    from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.clients import flink_of
 
     env = EnvironmentStore().resolve(session.env)
-    cluster = FlinkRest(env.endpoints.rest_url)
+    cluster = flink_of(env)
     try:
         yield env, cluster
     finally:
@@ -46,12 +46,12 @@ def cluster_of(session: Session) -> Iterator[tuple[Environment, FlinkRest]]:
 @contextmanager
 def control_of(session: Session) -> Iterator[Control]:
     """What actions on the cluster of the environment that the call means need."""
-    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters import clients
     from tdaflink.adapters.ledger import Ledger
     from tdaflink.services.control import Control
 
     with cluster_of(session) as (env, cluster):
-        kafka = KafkaClient(env.endpoints.kafka) if env.endpoints.kafka else None
+        kafka = clients.kafka_of(env) if env.endpoints.kafka else None
         ledger = Ledger(EnvironmentStore().folder(env.name))
         yield Control(env, cluster, ledger, session.reporter(), kafka)
 
@@ -68,10 +68,10 @@ def session_control_of(session: Session) -> Iterator[Control]:
 
 def kafka_of(session: Session) -> tuple[Environment, KafkaClient]:
     """The environment that the call means, and its Kafka."""
-    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters import clients
 
     env = EnvironmentStore().resolve(session.env)
-    return env, KafkaClient(env.endpoints.kafka)
+    return env, clients.kafka_of(env)
 
 
 @contextmanager
@@ -87,12 +87,12 @@ def topics_of(session: Session) -> Iterator[TopicWatch]:
 
 def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Callable[[], None]]:
     """What the dashboard reads of the environment that the call means, and how that is closed."""
-    from tdaflink.adapters.flink import FlinkRest
+    from tdaflink.adapters.clients import flink_of
     from tdaflink.adapters.prometheus import Prometheus
     from tdaflink.services.watching import READ_SECONDS, Sources
 
     env, client = kafka_of(session)
-    cluster = FlinkRest(env.endpoints.rest_url, READ_SECONDS)
+    cluster = flink_of(env, READ_SECONDS)
     kafka = client.watch()
     url = prometheus or env.endpoints.prometheus
     alerts = Prometheus(url) if url else None
@@ -123,8 +123,7 @@ def _logs(env: Environment, cluster: FlinkRest) -> ComponentLogs:
 @contextmanager
 def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
     """The environment that the call means, to be examined, also one that is still to be set up."""
-    from tdaflink.adapters.flink import FlinkRest
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
+    from tdaflink.adapters.clients import flink_of, kafka_admin_of
     from tdaflink.adapters.profiles import load_catalogue, profile_names, profile_of, topic_sizing
     from tdaflink.adapters.runtimes import runtime_for
     from tdaflink.domain.setup import SetupRequest
@@ -137,14 +136,14 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
     env = draft(SetupRequest(env=name), store)[0] if fresh else store.resolve(session.env)
     env = store.overridden(env)
     own = env.runtime != "external"
-    cluster = FlinkRest(env.endpoints.rest_url)
+    cluster = flink_of(env)
     try:
         yield Patient(
             environment=env,
             runtime=runtime_for(env, store) if own else None,
             profile=profile_of(env) if own else None,
             cluster=cluster,
-            kafka=KafkaAdmin(env.endpoints.kafka),
+            kafka=kafka_admin_of(env),
             catalogue=load_catalogue().sized(topic_sizing(env)),
             registry=env.endpoints.schema_registry,
             prometheus=prometheus or env.endpoints.prometheus,
@@ -156,12 +155,12 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
 @contextmanager
 def diagnosis_sources(session: Session) -> Iterator[DiagnosisSources]:
     """Where a diagnosis of the environment that the call means gets its parts."""
-    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters import clients
     from tdaflink.services.diagnosis import Sources
 
     with patient_of(session, None) as patient:
         env = patient.environment
-        topics = KafkaClient(env.endpoints.kafka).watch()
+        topics = clients.kafka_of(env).watch()
         try:
             folder = EnvironmentStore().folder(env.name)
             yield Sources(patient, folder, _logs(env, patient.cluster), topics)
@@ -172,18 +171,18 @@ def diagnosis_sources(session: Session) -> Iterator[DiagnosisSources]:
 @contextmanager
 def registry_of(session: Session, address: str | None, config: Path | None) -> Iterator[SchemaRegistry]:
     """The schema registry at `address`, else that of the config or of the environment that the call means."""
-    from tdaflink.adapters.schema_registry import SchemaRegistry
+    from tdaflink.adapters import clients
     from tdaflink.services.configuration import Asked
     from tdaflink.services.schemas import no_registry, registry_address
 
-    auth = None
+    env, auth = None, None
     if address is None and config is None and session.env is None and not EnvironmentStore().names():
         raise no_registry("no schema registry is named, and no environment is set up that could have one")
     if address is None or config is not None:
         env, resolved = resolved_config(session, Asked(file=config))
         address = address or registry_address(env, resolved)
         auth = resolved.config.schema_registry_auth
-    registry = SchemaRegistry(address, auth)
+    registry = clients.registry_of(env, address, auth)
     try:
         yield registry
     finally:
@@ -232,11 +231,11 @@ def upgraded_job(session: Session, asked: Asked, wanted: Wanted, control: Contro
 
 def prepared_job(session: Session, asked: Asked, wanted: Wanted) -> tuple[Environment, Job]:
     """The job that a call of `submit` means."""
-    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.clients import kafka_of
     from tdaflink.services.preparation import script_job, shipped_job
 
     env, resolved = resolved_config(session, asked)
     if wanted.script is not None:
         return env, script_job(resolved, wanted)
-    partitions = KafkaClient(env.endpoints.kafka).partition_counts
+    partitions = kafka_of(env).partition_counts
     return env, shipped_job(resolved, env, wanted, partitions, session.reporter().warn)

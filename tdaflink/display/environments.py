@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.domain.external import EnvironmentView
 from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
 
 
@@ -72,6 +73,18 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
         mark = "*" if row.current else ""
         table.add_row(mark, row.name, row.profile, row.runtime, row.rest_url, row.kafka)
     console.out().print(table)
+
+
+def show_environment(view: EnvironmentView) -> None:
+    """One environment in full, and what was found there."""
+    if show_data(view):
+        return
+    pairs = {"runtime": view.runtime, **{name.replace("_", " "): text for name, text in view.options.items()}}
+    _show_pairs(f"{view.name}{' (current)' if view.current else ''}", pairs)
+    for check in view.checks:
+        console.out().print(f"  {check.state:<10}{check.what}: {check.says}", markup=False, soft_wrap=True)
+        if check.fix:
+            console.out().print(f"{'':12}{check.fix}", markup=False, soft_wrap=True)
 
 
 def _show_pairs(title: str, pairs: dict[str, str]) -> None:

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tdaflink.domain.features import Feature, bytes_of
-from tdaflink.domain.fields import Bytes, Finite, JobName, Model, Seconds, Secret, Topic, milliseconds
+from tdaflink.domain.fields import (
+    Bytes,
+    Finite,
+    JobName,
+    Model,
+    Reference,
+    Seconds,
+    Secret,
+    Topic,
+    milliseconds,
+    secrets_by_reference,
+)
 from tdaflink.domain.presets import Preset
 from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
 from tdaflink.domain.uploads import Uploads
@@ -95,7 +106,7 @@ class JobConfig(Model):
     kafka_bootstrap_servers: str | None = Field(
         default=None, min_length=1, description="Kafka as the job sees it; an environment knows its own."
     )
-    kafka_properties: dict[str, str | dict[Literal["$env", "$file"], str]] = Field(
+    kafka_properties: Annotated[dict[str, str | Reference], AfterValidator(secrets_by_reference)] = Field(
         default_factory=dict, description="Further Kafka client properties; secrets as references."
     )
     schema_registry_url: str | None = Field(default=None, description="A Confluent-compatible registry.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tdaflink.domain.progress import Reporter
+from tdaflink.domain.security import Security
 
 Health = Literal["healthy", "starting", "unhealthy", "dead"]
 
@@ -39,7 +40,8 @@ class Environment:
     """A saved environment.
 
     `python` is the interpreter that the cluster runs jobs with; `port_offset` was added to every
-    first-choice port; `profile` names the folder under profiles/ that it was made from.
+    first-choice port; `profile` names the folder under profiles/ that it was made from; `security` is how
+    its endpoints are entered.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Environment:
     python: str
     port_offset: int = 0
     details: Mapping[str, str] = field(default_factory=dict)
+    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True)

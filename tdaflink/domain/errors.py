@@ -59,6 +59,13 @@ class Unreachable(TdaflinkError):
     kind = "unreachable"
 
 
+class AccessDenied(TdaflinkError):
+    """An endpoint answered, and wants other credentials or certificates than it was shown."""
+
+    exit_code = 3
+    kind = "access_denied"
+
+
 class NotFound(TdaflinkError):
     """A job, environment, topic or file that was named does not exist."""
 

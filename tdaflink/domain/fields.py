@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+_BY_REFERENCE = 'is given by reference: {"$env": NAME} or {"$file": PATH}'
+_HOLDS_SECRET = re.compile(r"password|secret|jaas|(^|\.)key$", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)\s*$")
 _SIZES = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30}
@@ -41,8 +43,21 @@ def size_in_bytes(value: Any) -> Any:
 def by_reference(value: Any) -> Any:
     """Refuse a secret in plain text."""
     if isinstance(value, str):
-        raise ValueError('a secret is given by reference: {"$env": NAME} or {"$file": PATH}')
+        raise ValueError(f"a secret {_BY_REFERENCE}")
     return value
+
+
+def holds_secret(property_name: str) -> bool:
+    """Whether a Kafka client property of that name has a secret for its value."""
+    return _HOLDS_SECRET.search(property_name) is not None
+
+
+def secrets_by_reference(properties: dict[str, Any]) -> dict[str, Any]:
+    """Refuse Kafka client properties that hold a secret in plain text."""
+    for name, value in properties.items():
+        if isinstance(value, str) and holds_secret(name):
+            raise ValueError(f"{name} is a secret, which {_BY_REFERENCE}")
+    return properties
 
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(allow_inf_nan=False)]

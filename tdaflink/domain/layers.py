@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.fields import holds_secret
 from tdaflink.domain.presets import spelled_out
 
 DEFAULT = "default"
@@ -109,8 +110,15 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     reason = str(detail["msg"]).removeprefix("Value error, ")
     if not field:
         return reason
-    value = _shown(detail["input"]) if _SECRETS.isdisjoint(path) else "…"
+    value = "…" if _hidden(path) else _shown(detail["input"])
     return f"{field} = {value}: {reason[:1].lower()}{reason[1:]}{where}"
+
+
+def _hidden(path: list[str]) -> bool:
+    """Whether what stands at a place may hold a secret."""
+    if path[0] == "kafka_properties":
+        return len(path) == 1 or any(holds_secret(part) for part in path[1:])
+    return not _SECRETS.isdisjoint(path)
 
 
 def _is_union_tag(part: int | str) -> bool:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
+from tdaflink.adapters.clients import flink_of, kafka_of
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
@@ -49,7 +50,7 @@ def run(
         # What ends with its cluster need not be cancelled.
         _job(env, store, reporter, keep=keep or passing),
     ):
-        answers = list(_answers(KafkaClient(env.endpoints.kafka), reporter, show))
+        answers = list(_answers(kafka_of(env), reporter, show))
     answers.sort(key=lambda answer: CLOUDS.index(answer.cloud))
     wrong = [answer for answer in answers if not answer.as_expected]
     if wrong:
@@ -82,7 +83,7 @@ def _cluster(
 @contextmanager
 def _job(env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool) -> Iterator[None]:
     """The shipped job, running; one that a kept demo left is used again."""
-    cluster = FlinkRest(env.endpoints.rest_url)
+    cluster = flink_of(env)
     with closing(cluster):
         alive = [job for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
         if any(job.state == "RUNNING" for job in alive):
@@ -104,14 +105,14 @@ def _job(env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep:
 def _submit(cluster: FlinkRest, env: Environment, store: EnvironmentStore, reporter: Reporter) -> None:
     asked = Asked(job_name=JOB_NAME, parallelism=PARALLELISM, settings=(f"start_from={_now_ms()}",))
     config = configure(asked, env, load_profile(env.profile).job, reporter.warn)
-    partitions = KafkaClient(env.endpoints.kafka).partition_counts
+    partitions = kafka_of(env).partition_counts
     job = shipped_job(config, env, Wanted(), partitions, reporter.warn)
     submission.submit(job, _control(env, cluster, store, reporter), RUNNING_SECONDS)
 
 
 def _control(env: Environment, cluster: FlinkRest, store: EnvironmentStore, reporter: Reporter) -> Control:
     ledger = Ledger(store.folder(env.name))
-    return Control(env, cluster, ledger, reporter, KafkaClient(env.endpoints.kafka))
+    return Control(env, cluster, ledger, reporter, kafka_of(env))
 
 
 @contextmanager

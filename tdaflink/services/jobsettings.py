@@ -7,6 +7,7 @@ from typing import Any
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
+from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
 from tdaflink.domain.uploads import Uploads
 from tdaflink.services.streamsettings import stream_settings
 from tdaflink.services.windowsettings import window_bounds, window_settings
@@ -61,11 +62,43 @@ def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
         "bootstrap_servers": config.kafka_bootstrap_servers or env.endpoints.kafka_cluster,
         "group_id": identity,
         "start_from": config.start_from,
-        "properties": dict(config.kafka_properties),
+        "properties": {**security_properties(_security(config, env)), **config.kafka_properties},
         "delivery": config.delivery,
         "transactional_id_prefix": config.transactional_id_prefix or identity,
         "transaction_timeout_ms": round(config.transaction_timeout * 1000),
     }
+
+
+def _security(config: JobConfig, env: Environment) -> KafkaSecurity:
+    """That of the environment, for its own brokers alone."""
+    own = config.kafka_bootstrap_servers in (None, env.endpoints.kafka_cluster)
+    return env.security.kafka if own else NO_KAFKA_SECURITY
+
+
+def security_properties(security: KafkaSecurity) -> dict[str, Any]:
+    """Properties of Kafka's Java client, secrets as references that the cluster follows.
+
+    `{"$login": …}` becomes there the text of `sasl.jaas.config`, which has the password within it.
+    """
+    if security.protocol == "PLAINTEXT":
+        return {}
+    side, found = security.cluster, dict[str, Any]({"security.protocol": security.protocol})
+    if security.sasl:
+        login = {
+            "mechanism": security.mechanism,
+            "user": security.user,
+            "password": dict(side.password or {}),
+        }
+        found |= {"sasl.mechanism": security.mechanism, "sasl.jaas.config": {"$login": login}}
+    if side.ca:
+        found |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": side.ca}
+    if side.certificate and side.key:
+        found |= {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.certificate.chain": {"$file": side.certificate},
+            "ssl.keystore.key": {"$file": side.key},
+        }
+    return found
 
 
 def _query(config: JobConfig) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tdaflink.adapters.clients import kafka_admin_of, registry_of
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
-from tdaflink.adapters.kafka_admin import KafkaAdmin
 from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.processes import port_is_free
@@ -20,11 +20,12 @@ from tdaflink.adapters.profiles import (
     profile_names,
     profile_of,
 )
-from tdaflink.adapters.runtimes import runtime_for
+from tdaflink.adapters.runtimes import run_by_others, runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, Unreachable, UsageError
+from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.monitoring import with_metrics
 from tdaflink.domain.profile import Profile
@@ -62,7 +63,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
             changes = _up(runtime, name, reporter)
         if not (request.skip_kafka or job_id):
             catalogue = load_catalogue().sized(profile.topics)
-            created = create_topics(KafkaAdmin(environment.endpoints.kafka), catalogue, reporter).created
+            created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
             registered = _register(environment, store, reporter)
         if name not in ("prod", store.current()) and not job_id:
             store.use(name)
@@ -153,6 +154,8 @@ def _reserve(
 
 
 def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
+    if saved and saved.runtime == EXTERNAL:
+        raise run_by_others(saved)
     if saved and request.profile and saved.profile != request.profile:
         raise UsageError(
             f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
@@ -255,7 +258,7 @@ def _missing_topics(
     environment: Environment, catalogue: tuple[TopicSpec, ...], *, broker_up: bool
 ) -> tuple[str, ...]:
     if broker_up and catalogue:
-        return plan_topics(KafkaAdmin(environment.endpoints.kafka), catalogue).created
+        return plan_topics(kafka_admin_of(environment), catalogue).created
     return tuple(spec.name for spec in catalogue)
 
 
@@ -282,7 +285,7 @@ def _registry(environment: Environment, store: EnvironmentStore) -> Iterator[Sch
     if not address:
         yield None
         return
-    registry = SchemaRegistry(address)
+    registry = registry_of(environment, address)
     try:
         yield registry
     finally:

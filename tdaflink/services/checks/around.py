@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from tdaflink.adapters.clients import registry_of
 from tdaflink.adapters.profiles import load_schemas
 from tdaflink.adapters.prometheus import Prometheus
-from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.doctor import CheckResult
 from tdaflink.domain.errors import Incompatible, NotFound, Refused, TdaflinkError
 from tdaflink.domain.monitoring import shows_metrics
@@ -72,7 +72,7 @@ def look_at_registry(patient: Patient) -> Iterator[CheckResult]:
     if not patient.registry:
         return
     try:
-        with closing(SchemaRegistry(patient.registry)) as registry:
+        with closing(registry_of(patient.environment, patient.registry)) as registry:
             missing = plan_register(registry, load_schemas()).registered
     except Incompatible as error:
         fix = patient.command("schemas list")

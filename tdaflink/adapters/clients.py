@@ -1,0 +1,42 @@
+"""The clients of an environment's endpoints, each entered as the environment says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tdaflink.adapters.flink import READ_SECONDS, FlinkRest
+from tdaflink.domain.environment import Environment
+
+if TYPE_CHECKING:
+    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.kafka_admin import KafkaAdmin
+    from tdaflink.adapters.schema_registry import SchemaRegistry
+    from tdaflink.domain.config import RegistryAuth
+
+
+def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
+    """Its JobManager."""
+    return FlinkRest(env.endpoints.rest_url, read_seconds, env.security.rest)
+
+
+def kafka_of(env: Environment) -> KafkaClient:
+    """Its brokers, for records."""
+    from tdaflink.adapters.kafka import KafkaClient
+
+    return KafkaClient(env.endpoints.kafka, env.security.kafka)
+
+
+def kafka_admin_of(env: Environment) -> KafkaAdmin:
+    """Its brokers, for topics."""
+    from tdaflink.adapters.kafka_admin import KafkaAdmin
+
+    return KafkaAdmin(env.endpoints.kafka, env.security.kafka)
+
+
+def registry_of(env: Environment | None, address: str, auth: RegistryAuth | None = None) -> SchemaRegistry:
+    """The registry at an address; what an environment says of its own is for that one alone."""
+    from tdaflink.adapters.schema_registry import SchemaRegistry
+    from tdaflink.domain.security import NO_WEB_SECURITY
+
+    own = env is not None and address == env.endpoints.schema_registry
+    return SchemaRegistry(address, auth, env.security.registry if env and own else NO_WEB_SECURITY)

@@ -1,0 +1,98 @@
+"""What an HTTP endpoint is shown: a header that proves who asks, and certificates."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from pathlib import Path
+
+from tdaflink.adapters.secrets import private_text, secret
+from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
+from tdaflink.domain.security import Reference, WebSecurity
+
+
+def authorization(basic: Reference | None, bearer: Reference | None, setting: str) -> dict[str, str]:
+    """The header, empty without a reference. Raises `ConfigError` for a secret that cannot be had or used."""
+    if bearer:
+        return bearer_header(secret(bearer, f"{setting}.bearer"), f"{setting}.bearer")
+    return basic_header(secret(basic, f"{setting}.basic"), f"{setting}.basic") if basic else {}
+
+
+def bearer_header(token: str, setting: str) -> dict[str, str]:
+    """The header of a token."""
+    if not token.isascii() or not token.isprintable():
+        raise ConfigError(f"{setting}: its value is no token: it has characters that no header may have")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def basic_header(value: str, setting: str) -> dict[str, str]:
+    """The header of user:password."""
+    if ":" not in value:
+        raise ConfigError(f"{setting}: its value is not of the form user:password")
+    return {"Authorization": "Basic " + base64.b64encode(value.encode()).decode("ascii")}
+
+
+def tls_context(url: str, security: WebSecurity, name: str) -> ssl.SSLContext | bool:
+    """How httpx is to verify and to prove; loading certificates takes 20 ms, and plain http has no use."""
+    if not url.startswith("https:"):
+        if security.ca or security.certificate:
+            raise ConfigError(
+                f"--{name}-ca and --{name}-cert have no use with {url}", hint="name it https://…"
+            )
+        return False
+    if not security.ca and not security.certificate:
+        return True
+    context = _trusting(security.ca, f"--{name}-ca")
+    if security.certificate and security.key:
+        private_text(Path(security.key), f"--{name}-key")
+        try:
+            # A key that is encrypted would otherwise ask on the terminal.
+            context.load_cert_chain(security.certificate, security.key, password="")
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"--{name}-cert {security.certificate} and --{name}-key {security.key} are no certificate and"
+                f" key of each other: {_words(error)}",
+                hint="PEM files; the key without a passphrase",
+            ) from None
+    return context
+
+
+def denied(what: str, status: int, name: str) -> AccessDenied:
+    """The error of an answer with status 401 or 403."""
+    wants = "wants other credentials" if status == 401 else "does not allow this with these credentials"
+    return AccessDenied(
+        f"{what} {wants} (status {status})",
+        hint=f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent",
+    )
+
+
+def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | None:
+    """The error of a connection that TLS has ended, None where it was something else."""
+    words = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in words:
+        reason = words.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
+        return AccessDenied(
+            f"the certificate of {what} is not trusted: {reason}",
+            hint=f"--{name}-ca FILE names the authority that signed it",
+        )
+    if "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words or "UNKNOWN_CA" in words:
+        return AccessDenied(
+            f"{what} wants a client certificate that it trusts",
+            hint=f"--{name}-cert FILE and --{name}-key FILE name one",
+        )
+    if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER_FAILURE" in words:
+        return Unreachable(f"{what} does not speak TLS", hint="is the address http:// instead of https://?")
+    return None
+
+
+def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{option} {ca} holds no certificates: {_words(error)}", hint="a PEM file"
+        ) from None
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
