@@ -28,7 +28,7 @@ def shown(page: Path, *, console_only: bool = False) -> Iterator[Shown]:
     for language, block in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if console_only and language != "console":
             continue
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             text = line.removeprefix("$ ")
             if language in ("", "bash", "console") and re.match(r"(\S+/)?tdaflink ", text):
                 yield from _calls(page, text)
