@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +119,11 @@ def stand_in_images(docker_engine: None) -> None:  # noqa: ARG001 - it comes fir
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no images: {error}")
+
+
+def pytest_configure() -> None:
+    """A test run in the background of a script has interrupts ignored, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

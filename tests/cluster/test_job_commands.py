@@ -178,7 +178,7 @@ def test_a_script_that_makes_no_job_says_so(cluster: Cluster, scripts: Path, scr
     [
         (("submit", "--set", "paralelism=2"), 2, "did you mean parallelism?"),
         (
-            ("submit", "--parallelism", "9"),
+            ("submit", "--parallelism", "9", "--from", "none"),
             1,
             "needs 9 slots (parallelism 9), and 8 of the cluster's 8 are free",
         ),
