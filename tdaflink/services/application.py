@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tdaflink import __version__
 from tdaflink.adapters.application_files import load_application, save_application
+from tdaflink.adapters.clients import flink_of, kafka_of
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.local_flink import written_config
 from tdaflink.adapters.profiles import load_profile
@@ -79,10 +79,10 @@ def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool)
 @contextmanager
 def control_over(environment: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[Control]:
     """What actions on the environment's cluster need."""
-    cluster = FlinkRest(environment.endpoints.rest_url)
-    kafka = KafkaClient(environment.endpoints.kafka)
+    cluster = flink_of(environment)
+    ledger = Ledger(store.folder(environment.name))
     try:
-        yield Control(environment, cluster, Ledger(store.folder(environment.name)), reporter, kafka)
+        yield Control(environment, cluster, ledger, reporter, kafka_of(environment))
     finally:
         cluster.close()
 

@@ -174,17 +174,20 @@ def test_a_file_that_is_longer_than_it_said_is_not_read_beyond_the_limit() -> No
 
 def test_a_file_that_grows_is_refused(folder: Path) -> None:
     place = folder / "open" / "growing.csv"
-    place.write_bytes(b"1,2\n" * 1_000_000)
-    ended = threading.Event()
+    place.touch()
+    os.truncate(place, 100 << 20)  # long enough to be read that the writer has its turn in between
+    ended, writing = threading.Event(), threading.Event()
 
     def grow() -> None:
         with place.open("ab", buffering=0) as file:
             while not ended.is_set():
                 file.write(b"3,4\n")
+                writing.set()
 
     writer = threading.Thread(target=grow)
     writer.start()
     try:
+        assert writing.wait(60)
         with pytest.raises(MessageError) as caught:
             read_local(str(place), [str(folder / "open")], Bounds(1 << 30, 10))
     finally:
