@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
     """Its JobManager."""
-    return FlinkRest(env.endpoints.rest_url, read_seconds, env.security.rest)
+    endpoints = env.endpoints
+    return FlinkRest(endpoints.rest_url, read_seconds, env.security.rest, standby=endpoints.rest_standby)
 
 
 def kafka_of(env: Environment) -> KafkaClient:

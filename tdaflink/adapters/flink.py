@@ -34,7 +34,7 @@ _HEARTBEAT_MS = "10000"
 
 
 class FlinkRest(JobControl):
-    """One cluster's JobManager.
+    """One cluster's JobManager, or one that stands by where that does not answer.
 
     Every method raises `Unreachable` where nothing answers in time, `AccessDenied` where the credentials or
     certificates are not the right ones, `NotFound` for an id that the cluster does not know, and `Refused`
@@ -42,16 +42,21 @@ class FlinkRest(JobControl):
     """
 
     def __init__(
-        self, rest_url: str, read_seconds: float = READ_SECONDS, security: WebSecurity = NO_WEB_SECURITY
+        self,
+        rest_url: str,
+        read_seconds: float = READ_SECONDS,
+        security: WebSecurity = NO_WEB_SECURITY,
+        *,
+        standby: Sequence[str] = (),
     ) -> None:
         import httpx
 
         from tdaflink.adapters.web_security import authorization, tls_context
 
-        self.url = rest_url.rstrip("/")
+        self._urls = [url.rstrip("/") for url in (rest_url, *standby)]
+        self.url = self._urls[0]
         verify = tls_context(self.url, security, "rest")
         self._client = httpx.Client(
-            base_url=self.url,
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
             headers=authorization(security.basic, security.bearer, "security.rest"),
             verify=verify,
@@ -225,7 +230,7 @@ class FlinkRest(JobControl):
 
         what = f"Flink at {self.url}"
         try:
-            response = self._client.request(method, path, **options)
+            response = self._answer(method, path, **options)
         except httpx.TransportError as error:
             if (problem := tls_problem(what, error, "rest")) is not None:
                 raise problem from None
@@ -242,12 +247,31 @@ class FlinkRest(JobControl):
             raise Refused(f"Flink at {self.url} refused {method} {path}: {first}", reason=first, noise=rest)
         return response
 
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Of the first JobManager that takes the request; it is the first to be asked from then on.
+
+        A port whose container is about to start takes a connection and closes it. Only what changes nothing
+        may then be asked elsewhere.
+        """
+        import httpx
+
+        absent: tuple[type[httpx.TransportError], ...] = (httpx.ConnectError, httpx.ConnectTimeout)
+        if method == "GET":
+            absent = (*absent, httpx.ReadError, httpx.RemoteProtocolError)
+        first = self.url
+        for url in (one for one in self._urls if one != first):
+            try:
+                return self._client.request(method, self.url + path, **options)
+            except absent:
+                self.url = url
+        return self._client.request(method, self.url + path, **options)
+
     def _silent(self, error: httpx.TransportError, call: str) -> Unreachable:
         import httpx
 
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return Unreachable(
-                f"no Flink REST interface answers at {self.url} ({_reason(error)})",
+                f"no Flink REST interface answers at {' or '.join(self._urls)} ({_reason(error)})",
                 hint="tdaflink setup starts the local environment; --env or FLINK_REST_URL name another one",
             )
         return Unreachable(
