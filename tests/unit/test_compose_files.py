@@ -63,8 +63,8 @@ def test_every_container_is_bounded_checked_and_restarted_and_has_no_more_rights
         assert not parts.get("privileged")
         assert all(port.startswith("127.0.0.1:") for port in parts.get("ports", []))
         # These images write their own configuration at each start.
-        images = load_versions().images
-        writes_itself = parts["image"] in ("tdaflink/flink:test", images.kafka, images.zookeeper)
+        known = load_versions().images
+        writes_itself = parts["image"] in ("tdaflink/flink:test", known.kafka, known.zookeeper)
         assert parts.get("read_only", False) != writes_itself, service
     assert "docker.sock" not in json.dumps(file)
 
