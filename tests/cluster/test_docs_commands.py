@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 JOB = "tda-streaming"
 # What needs something that this machine's cluster is not, and where it is run instead.
 ELSEWHERE = {
-    "application.md": "a cluster of its own for the reader's job: tests/cluster/test_application.py",
+    "application.md": "a cluster of its own for the reader's job: tests/cluster/test_application_cluster.py",
     "environments.md": "containers and somebody's S3: tests of the Compose environments",
     "messages.md": "a schema registry: tests/registry",
     "monitoring.md": "a setup of its own with metrics: tests/cluster/test_monitoring.py",
