@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import yaml
 
 from tdaflink import __version__
-from tdaflink.adapters.compose_secrets import KEY, SECRET
+from tdaflink.adapters.credentials import KEY, SECRET
 from tdaflink.adapters.image import build_arguments
 from tdaflink.adapters.monitoring import monitoring_files, reporter_settings
 from tdaflink.adapters.profiles import load_catalogue, load_versions, profile_folder

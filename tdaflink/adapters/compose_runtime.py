@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
-from tdaflink.adapters.compose_secrets import stack_secrets, write_secrets
+from tdaflink.adapters.credentials import keep_variables, stack_secrets
 from tdaflink.adapters.docker_engine import Compose, Container, DockerEngine, stop_process
 from tdaflink.adapters.folders import free_megabytes, make_folder, write_atomically, writing
 from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
@@ -160,9 +160,7 @@ class ComposeRuntime:
     def _written(self) -> Compose:
         secrets = stack_secrets(self._profile, self._folder / ".env")
         write_compose_folder(self._folder, self.settings())
-        with writing(self._folder):
-            os.chmod(self._folder, 0o700)
-        write_secrets(secrets, self._folder / ".env")
+        keep_variables(secrets, self._folder / ".env")
         return Compose(self.project, self._folder, secrets)
 
     def _build(self, compose: Compose, reporter: Reporter) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from tdaflink.adapters.credentials import variables_of
 from tdaflink.domain.redaction import secret_values
 
 
@@ -16,7 +17,7 @@ def known_secrets(folder: Path) -> list[str]:
     with suppress(OSError):
         found += [_text(path) for path in (folder / "credentials").iterdir() if path.is_file()]
     for path in folder.glob("**/.env"):
-        found += list(_variables(_text(path)).values())
+        found += list(variables_of(_text(path)).values())
     return [value for value in found if value]
 
 
@@ -46,8 +47,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _variables(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}

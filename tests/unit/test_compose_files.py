@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from containers.contracts import CONTRACTS, TOOLS
 from harness import Runner
 
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
-from tdaflink.adapters.compose_secrets import GRAFANA, KEY, SECRET, stack_secrets, write_secrets
+from tdaflink.adapters.credentials import GRAFANA, KEY, SECRET
 from tdaflink.adapters.docker_engine import _moment, _whole_lines
 from tdaflink.adapters.profiles import load_profile, load_versions
-from tdaflink.domain.errors import ConfigError, Unhealthy, UsageError
+from tdaflink.domain.errors import Unhealthy, UsageError
 from tdaflink.domain.stack import require_room, services_of
 
 PROFILES = [("dev", False), ("staging", False), ("prod", False), ("prod", True)]
@@ -155,34 +154,6 @@ def test_only_dev_has_a_password_that_everybody_knows() -> None:
     assert password("dev") == "admin"
     for name in ("staging", "prod"):
         assert password(name).startswith("${GRAFANA_ADMIN_PASSWORD:?")
-
-
-def test_secrets_are_made_kept_for_their_owner_and_found_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in (GRAFANA, KEY, SECRET):
-        monkeypatch.delenv(name, raising=False)
-    file = tmp_path / ".env"
-    made = stack_secrets(load_profile("staging"), file)
-    assert set(made) == {GRAFANA, KEY, SECRET}
-    write_secrets(made, file)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stack_secrets(load_profile("staging"), file) == made
-    monkeypatch.setenv(KEY, "of-another-service")
-    assert stack_secrets(load_profile("staging"), file)[KEY] == made[KEY]
-    assert stack_secrets(load_profile("dev"), file) == {}
-
-
-def test_well_known_passwords_and_missing_keys_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(KEY, raising=False)
-    with pytest.raises(ConfigError, match="AWS_ACCESS_KEY_ID is not set") as missing:
-        stack_secrets(load_profile("prod"), tmp_path / ".env")
-    assert "--scale" in str(missing.value.hint)
-    monkeypatch.setenv(GRAFANA, "Admin")
-    with pytest.raises(ConfigError, match="everybody knows; staging refuses it"):
-        stack_secrets(load_profile("staging"), tmp_path / ".env")
 
 
 def test_a_machine_that_is_too_small_is_told_what_it_takes() -> None:
