@@ -127,9 +127,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no cluster first; what breaks the cluster on purpose last."""
+    """What needs no cluster first, then what breaks it on purpose; whole environments in containers last."""
     items.sort(
         key=lambda item: (
+            item.path.parent.name == "compose",
             item.get_closest_marker("cluster") is not None,
             item.get_closest_marker("breaks_cluster") is not None,
         )

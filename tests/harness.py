@@ -14,6 +14,18 @@ from typing import Any
 import psutil
 
 _ROOT = Path(__file__).resolve().parent.parent
+# What `list -o json` says of each job, wherever it runs.
+LISTED = {
+    "id",
+    "name",
+    "state",
+    "start_time",
+    "duration_ms",
+    "parallelism",
+    "tasks_running",
+    "tasks_total",
+    "env",
+}
 # What the caller's shell says about environments must not reach the tests.
 _NOT_INHERITED = {
     "TDA_ENVIRONMENT",
@@ -82,7 +94,7 @@ def runner(state: Path, *, cwd: Path | None = None) -> Runner:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The local environment that the whole test run shares."""
+    """An environment that tests share: its addresses, and the command that means it."""
 
     name: str
     rest_url: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import Cluster, Ran
+from harness import LISTED, Cluster, Ran
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.waiting import poll
@@ -106,17 +106,7 @@ def test_the_seed_s_sample_is_submitted_listed_looked_at_and_cancelled(
     assert "names kafka_bootstrap_servers kafka1:9092,kafka2:9093,kafka3:9094" in words
 
     (listed,) = jobs(cluster)
-    assert set(listed) == {
-        "id",
-        "name",
-        "state",
-        "start_time",
-        "duration_ms",
-        "parallelism",
-        "tasks_running",
-        "tasks_total",
-        "env",
-    }
+    assert set(listed) == LISTED
     assert (listed["id"], listed["parallelism"], listed["env"]) == (submitted["id"], 8, "local")
     assert listed["tasks_running"] == listed["tasks_total"] > 0
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from dashboards import panels, wait_for_data
 from harness import Cluster
 from prometheus_process import (
     Programs,
@@ -28,12 +29,9 @@ from streaming import Streams, make_streams
 
 from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.domain.monitoring import Addresses, Monitored
-from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
 
-ROOT = Path(__file__).resolve().parents[2]
-DASHBOARDS = sorted((ROOT / "profiles" / "monitoring" / "grafana" / "dashboards").glob("*.json"))
 REQUESTS, BROKEN, POINTS = 20, 3, 40
 STREAM_POINTS, SIZE, SLIDE = 120, 20, 10
 # Only a container has a limit: such panels are tried where containers run.
@@ -165,30 +163,14 @@ def used_slots(prometheus: Prometheus) -> float:
     return prometheus.value(widest) or 0.0
 
 
-def panels() -> list[tuple[str, str]]:
-    """Title and query of everything that the dashboards show."""
-    documents = [json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS]
-    shown = [panel for document in documents for panel in document["panels"] if panel["type"] != "row"]
-    return [(panel["title"], target["expr"]) for panel in shown for target in panel["targets"]]
-
-
 def test_every_panel_has_data(prometheus: Prometheus, load: Load) -> None:
-    wanted = {
-        (title, query)
-        for title, query in panels()
-        if title not in NEEDS_CONTAINER and query not in NEEDS_TIME_WINDOWS
-    }
+    wanted = [
+        panel
+        for panel in panels()
+        if panel.title not in NEEDS_CONTAINER and panel.query not in NEEDS_TIME_WINDOWS
+    ]
     assert len(wanted) > 40
-    missing = set(wanted)
-    for _ in poll(90, every=1.0):
-        missing = {(title, query) for title, query in missing if not has_data(prometheus, query, load.name)}
-        if not missing:
-            return
-    raise AssertionError(f"panels without data: {sorted(missing)}")
-
-
-def has_data(prometheus: Prometheus, query: str, job: str) -> bool:
-    return bool(prometheus.query(query.replace("$job", job).replace("$__rate_interval", "1m")))
+    wait_for_data(prometheus, wanted, load.name)
 
 
 def test_a_computation_that_takes_too_long_reaches_the_webhook(

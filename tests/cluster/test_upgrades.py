@@ -19,7 +19,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness import Cluster, command_environ, command_line, runner
 from jsonschema import Draft202012Validator
-from upgrading import FATAL, MENDED, RAISES, Steady, steady_job
+from upgrading import FATAL, MENDED, Steady, steady_job
 
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_schemas
@@ -86,17 +86,7 @@ def test_a_changed_config_is_taken_over_while_messages_come(steady: Steady, tmp_
 
 
 def test_a_version_that_raises_at_start_is_rolled_back(steady: Steady) -> None:
-    (old,) = steady.running()
-    with steady.feed("b") as sent:
-        words = ("upgrade", steady.name, "--include", steady.version(RAISES))
-        done = steady.cluster.run(*words, timeout=240)
-    assert done.code == 5, done.stderr
-    assert "RuntimeError: no such sensor: 42" in done.stderr
-    assert "was rolled back" in done.stderr
-    (back,) = steady.running()
-    assert back["state"] == "RUNNING"
-    assert back["id"] != old["id"]
-    steady.check("b", sent)
+    steady.upgrade_to_what_raises("b")
     history = steady.cluster.run("history", steady.name, "-o", "json").json()
     assert history["operations"][0]["outcome"] == "rolled_back"
     states = {one["job_id"]: one["state"] for one in history["versions"]}

@@ -164,15 +164,29 @@ class Steady:
         assert Counter(one["job_id"] for one in mine if one["job_id"]) == dict.fromkeys(sent.requests, 1)
         return mine
 
+    def upgrade_to_what_raises(self, tag: str) -> None:
+        """A version that raises at its start, while messages come: the one before is back, all is counted."""
+        (old,) = self.running()
+        with self.feed(tag) as sent:
+            words = ("upgrade", self.name, "--include", self.version(RAISES))
+            done = self.cluster.run(*words, timeout=240)
+        assert done.code == 5, done.stderr
+        assert "RuntimeError: no such sensor: 42" in done.stderr
+        assert "was rolled back" in done.stderr
+        (back,) = self.running()
+        assert back["state"] == "RUNNING"
+        assert back["id"] != old["id"]
+        self.check(tag, sent)
+
 
 @contextmanager
-def steady_job(cluster: Cluster, folder: Path) -> Iterator[Steady]:
+def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Iterator[Steady]:
     """The shipped job with the algorithm, exactly once, on topics of its own."""
     streams = make_streams(cluster)
     name = streams.input.removesuffix("-input")
     requests, results = f"{name}-requests", f"{name}-results"
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
-    wanted = [NewTopic(topic, PARTITIONS, 1) for topic in (requests, results)]
+    wanted = [NewTopic(topic, PARTITIONS) for topic in (requests, results)]
     for done in admin.create_topics(wanted).values():
         done.result(timeout=30)
     steady = Steady(name, streams, requests, results, folder)
@@ -183,7 +197,7 @@ def steady_job(cluster: Cluster, folder: Path) -> Iterator[Steady]:
     ]
     config = {
         "job_name": name,
-        "parallelism": 1,
+        "parallelism": parallelism,
         "inputs": inputs,
         "errors_topic": streams.errors,
         "events_topic": streams.events,

@@ -70,7 +70,7 @@ def make_streams(cluster: Cluster) -> Streams:
     stem = f"streams-{uuid.uuid4().hex[:8]}"
     names = [f"{stem}-{kind}" for kind in ("input", "output", "errors", "events")]
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
-    for done in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
+    for done in admin.create_topics([NewTopic(name, PARTITIONS) for name in names]).values():
         done.result(timeout=30)
     return Streams(cluster, *names)
 
