@@ -168,9 +168,8 @@ def _kafka(settings: ComposeSettings, service: Service) -> dict[str, object]:
     return {
         "roles": " and ".join(roles),
         "java_options": " ".join(settings.profile.kafka_java_options),
-        "kafka_options": f"      KAFKA_OPTS: {agent}" if broker else "",
+        "agent": agent,
         "kafka_environment": _lines(6, environment),
-        "kafka_mounts": "      - ./kafka:/opt/tdaflink:ro" if broker else "",
         "kafka_ports": f'    ports: ["127.0.0.1:{service.port}:{_CLIENT}"]' if broker else "",
         "probe_port": _INTERNAL if broker else _CONTROLLER,
     }
@@ -243,14 +242,14 @@ def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
 
 
 def _monitored(settings: ComposeSettings) -> Monitored:
-    brokers = [f"{broker.name}:{KAFKA_PORT}" for broker in settings.of_kind(stack.KAFKA)]
+    nodes = [*settings.of_kind(stack.CONTROLLER), *settings.of_kind(stack.KAFKA)]
     alerting = [f"{one.name}:9093" for one in settings.of_kind(stack.ALERTMANAGER)]
     return Monitored(
         environment=settings.environment,
         jobmanagers=Addresses(dns=("jobmanagers",), port=FLINK_PORT),
         taskmanagers=Addresses(dns=("taskmanagers",), port=FLINK_PORT),
         taskmanagers_expected=settings.profile.taskmanagers,
-        kafka=Addresses(static=tuple(brokers)),
+        kafka=Addresses(static=tuple(f"{node.name}:{KAFKA_PORT}" for node in nodes)),
         alertmanager=Addresses(static=tuple(alerting)),
         webhook=settings.webhook,
     )
