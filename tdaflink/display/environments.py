@@ -18,6 +18,7 @@ def show_setup(result: SetupResult) -> None:
             {
                 "Flink": f"{result.rest_url} (open it in a browser)",
                 "Kafka": result.kafka,
+                **_services(result),
                 "Started": ", ".join(result.started),
                 "Job": result.job_id or "",
                 "Topics created": ", ".join(result.topics_created),
@@ -27,9 +28,17 @@ def show_setup(result: SetupResult) -> None:
             },
         )
     err = console.err()
-    status = f"tdaflink status --env {result.environment} shows the job"
-    first = status if result.job_id else "tdaflink submit starts the analysis"
-    err.print(f"Next: {first}; tdaflink send circle, then tdaflink results")
+    named = "" if result.current else f" --env {result.environment}"
+    status = f"tdaflink status{named} shows the job"
+    first = status if result.job_id else f"tdaflink submit{named} starts the analysis"
+    err.print(f"Next: {first}; tdaflink send circle{named}, then tdaflink results{named}", soft_wrap=True)
+
+
+def _services(result: SetupResult) -> dict[str, str]:
+    named = {name.replace("_", " ").capitalize(): address for name, address in result.services.items()}
+    if "Grafana" in named:
+        named["Grafana"] += f" (user {result.grafana_login})"
+    return named
 
 
 def show_plan(plan: SetupPlan) -> None:

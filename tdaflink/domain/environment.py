@@ -34,6 +34,17 @@ class Endpoints:
         # A saved one comes back as a list.
         object.__setattr__(self, "rest_standby", tuple(self.rest_standby))
 
+    @property
+    def services(self) -> dict[str, str]:
+        """What answers besides Flink and Kafka: name -> address."""
+        known = {
+            "schema_registry": self.schema_registry,
+            "prometheus": self.prometheus,
+            "alertmanager": self.alertmanager,
+            "grafana": self.grafana,
+        }
+        return {name: address for name, address in known.items() if address}
+
 
 @dataclass(frozen=True)
 class Environment:

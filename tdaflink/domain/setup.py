@@ -34,7 +34,12 @@ class SetupRequest:
 
 @dataclass(frozen=True)
 class SetupResult:
-    """What is up now, and what had to be done for it; `job_id` is the job of an application cluster."""
+    """What is up now, and what had to be done for it.
+
+    `services` is what answers besides Flink and Kafka: name -> address. `grafana_login` says how Grafana is
+    entered. `current` tells whether commands without --env mean this environment. `job_id` is the job of an
+    application cluster.
+    """
 
     environment: str
     profile: str
@@ -48,6 +53,9 @@ class SetupResult:
     schemas_registered: tuple[str, ...]
     components: tuple[Component, ...]
     seconds: float
+    services: Mapping[str, str]
+    grafana_login: str
+    current: bool
     job_id: str | None = None
 
 

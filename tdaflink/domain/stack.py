@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from tdaflink.domain.errors import ConfigError, Unhealthy
 from tdaflink.domain.profile import ComposeParts, Profile
@@ -54,6 +55,15 @@ def parts_of(profile: Profile) -> ComposeParts:
     if profile.compose is None:
         raise ConfigError(f"the profile {profile.name} does not run on Docker Compose")
     return profile.compose
+
+
+def grafana_login(profile: Profile, folder: Path) -> str:
+    """How Grafana is entered, where there is one; `folder` is the environment's."""
+    if profile.compose is None:
+        return ""
+    if profile.compose.default_passwords:
+        return "admin, password admin"
+    return f"admin, password GRAFANA_ADMIN_PASSWORD in {folder / 'compose' / '.env'}"
 
 
 def services_of(profile: Profile, ports: Mapping[str, int]) -> tuple[Service, ...]:

@@ -31,6 +31,7 @@ from tdaflink.domain.monitoring import with_metrics
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
+from tdaflink.domain.stack import grafana_login
 from tdaflink.domain.topics import TopicSpec
 from tdaflink.services.application import control_over, follow, placed, prepare
 from tdaflink.services.jars import fetch_jars, require_cached
@@ -80,6 +81,9 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         schemas_registered=registered,
         components=tuple(runtime.components()),
         seconds=round(time.monotonic() - began, 2),
+        services=environment.endpoints.services,
+        grafana_login=grafana_login(profile, store.folder(name)),
+        current=name == store.current(),
         job_id=job_id,
     )
 
