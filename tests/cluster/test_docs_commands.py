@@ -15,7 +15,7 @@ JOB = "tda-streaming"
 # What needs something that this machine's cluster is not, and where it is run instead.
 ELSEWHERE = {
     "application.md": "a cluster of its own for the reader's job: tests/cluster/test_application_cluster.py",
-    "environments.md": "containers and somebody's S3: tests of the Compose environments",
+    "environments.md": "containers and somebody's S3: tests/compose",
     "messages.md": "a schema registry: tests/registry",
     "monitoring.md": "a setup of its own with metrics: tests/cluster/test_monitoring.py",
     "uploads.md": "roots and an S3 service of the reader's: tests/cluster/test_uploads.py",

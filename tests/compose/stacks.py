@@ -1,0 +1,116 @@
+"""A whole environment in containers: set up by the command, looked at by the engine, gone without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Cluster, Ran, Runner, runner
+from prometheus_process import Prometheus
+
+UP_SECONDS = 900  # with the image to be built
+DOWN_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Stack(Cluster):
+    """One environment on Docker Compose."""
+
+    ports: dict[str, int]
+
+    @property
+    def prometheus(self) -> Prometheus:
+        return Prometheus(self.url("prometheus"))
+
+    def url(self, purpose: str) -> str:
+        return f"http://127.0.0.1:{self.ports[purpose]}"
+
+    def containers(self) -> dict[str, str]:
+        """Service -> the id of its container and the moment of its start; of those that run."""
+        project = f"label=com.docker.compose.project={self.project}"
+        ids = docker("ps", "--quiet", "--filter", project).split()
+        found = json.loads(docker("inspect", *ids)) if ids else []
+        return {
+            one["Config"]["Labels"]["com.docker.compose.service"]: f"{one['Id']} {one['State']['StartedAt']}"
+            for one in found
+        }
+
+    @property
+    def project(self) -> str:
+        """The name of the Compose project, as its file says it."""
+        first = "name: "
+        lines = (self.folder / "compose" / "compose.yaml").read_text(encoding="utf-8").splitlines()
+        return next(line.removeprefix(first) for line in lines if line.startswith(first))
+
+    def tell(self, service: str, *words: str) -> None:
+        """A command of `docker` about the container of a service: kill, stop, kill -s HUP."""
+        docker(*words, self.containers()[service].split()[0])
+
+    def inside(self, service: str, *words: str) -> str:
+        """What a command prints in the container of a service."""
+        return docker("exec", self.containers()[service].split()[0], *words)
+
+    def results(self, count: int, *words: str, seconds: float = 120) -> list[dict[str, Any]]:
+        """Waits for so many results, and reads whatever lies there then."""
+        waiting = ("--count", str(count), "--timeout", str(seconds))
+        waited = self.run("results", *words, *waiting, "-o", "json", timeout=seconds + 30)
+        assert waited.code == 0, waited.stderr
+        there = self.run("results", *words, "-o", "json")
+        return [json.loads(line) for line in there.stdout.splitlines()]
+
+    def secrets(self) -> dict[str, str]:
+        """What setup has made up for this environment."""
+        lines = (self.folder / "compose" / ".env").read_text(encoding="utf-8").splitlines()
+        pairs = (line.partition("=") for line in lines)
+        return {name: value.strip("'") for name, _, value in pairs}
+
+
+def docker(*words: str) -> str:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def stack(profile: str, state: Path, *words: str) -> Iterator[Stack]:
+    """An environment of that profile, set up with those options; torn down at the end, whatever happened."""
+    run = _runner(state, profile)
+    project = ""
+    try:
+        setup = ("setup", "--port-offset", "auto", *words, "-o", "json")
+        done = run(*setup, timeout=UP_SECONDS)
+        if (done.code, " of memory and " in done.stderr, "CI" in os.environ) == (10, True, False):
+            pytest.skip(f"the engine is too small: {done.stderr.strip()}")
+        up = done.json()
+        ports = run("setup", "--dry-run", "-o", "json").json()["ports"]
+        found = Stack(profile, up["rest_url"], up["kafka"], state, run, ports)
+        project = found.project
+        yield found
+    finally:
+        down = run("teardown", "--purge", timeout=DOWN_SECONDS)
+        assert down.code in (0, 4), down.stderr
+        assert left_of(project) == []
+
+
+def _runner(state: Path, name: str) -> Runner:
+    """The command, which means the environment of that name, prod too, without being asked."""
+    run = runner(state)
+
+    def call(*words: str, environ: dict[str, str] | None = None, **more: Any) -> Ran:
+        return run(*words, "--yes", environ={"TDA_ENVIRONMENT": name, **(environ or {})}, **more)
+
+    return call
+
+
+def left_of(project: str) -> list[str]:
+    """Containers, volumes and networks that belong to a Compose project."""
+    belongs = ("--filter", f"label=com.docker.compose.project={project}", "--quiet")
+    listings = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+    return [line for words in listings for line in docker(*words, *belongs).split()]
