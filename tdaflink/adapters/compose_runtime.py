@@ -6,12 +6,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tdaflink.adapters.compose_changes import replacement
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
-from tdaflink.adapters.credentials import keep_variables, stack_secrets
+from tdaflink.adapters.container_files import ContainerFiles
+from tdaflink.adapters.credentials import KEY, SECRET, keep_variables, stack_secrets
 from tdaflink.adapters.docker_engine import Compose, Container, DockerEngine, stop_process
 from tdaflink.adapters.folders import free_megabytes, make_folder, write_atomically, writing
 from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
@@ -20,11 +24,14 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.monitoring import alert_webhook
 from tdaflink.adapters.processes import port_holder, port_is_free
 from tdaflink.adapters.profiles import load_lock
+from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
 from tdaflink.domain import stack
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import ConfigError, NotFound, PortTaken, StorageFailed, Unhealthy
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.replacement import Replacement
+from tdaflink.domain.snapshots import StateFiles, canonical
 from tdaflink.domain.stack import Service, parts_of, require_room
 from tdaflink.domain.waiting import poll
 
@@ -67,6 +74,20 @@ class ComposeRuntime:
             grafana=_url(settings.of_kind(stack.GRAFANA)[0]),
         )
 
+    def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
+        """A volume as the JobManager sees it, the S3 service as this machine does, by the kept keys."""
+        storage = parts_of(self._profile).storage
+        if canonical(address).startswith("file://") and storage == "volume":
+            manager = self.settings().of_kind(stack.JOBMANAGER)[0].name
+            return ContainerFiles(partial(self.run_python, manager))
+        if not address.startswith("s3") or storage == "volume":
+            return state_files(address, flink)
+        access = s3_access(flink)
+        if storage == "bundled_s3":
+            access = S3Access(f"http://127.0.0.1:{self._ports['s3']}")
+        keys = stack_secrets(self._profile, self._folder / ".env")
+        return S3Files(replace(access, key=keys[KEY], secret=keys[SECRET]))
+
     def python(self) -> str:
         """The image's."""
         return IMAGE_PYTHON
@@ -100,6 +121,10 @@ class ComposeRuntime:
                     hint=f"tdaflink setup --env {self._environment.name} --port-offset auto; "
                     "or stop that process",
                 )
+
+    def replaced(self) -> Replacement:
+        """What `docker compose up` would make anew."""
+        return replacement(self._engine, self._folder, self.settings())
 
     def up(self, reporter: Reporter) -> Changes:
         """Build the image unless it is there, start what is not running, wait until all is healthy."""
@@ -166,7 +191,7 @@ class ComposeRuntime:
     def _build(self, compose: Compose, reporter: Reporter) -> None:
         tag = self.settings().image
         with reporter.step(f"image {tag}") as step:
-            if self._engine.has_image(tag):
+            if self._engine.image_id(tag) is not None:
                 step.unchanged("built already")
                 return
             log = self._folder / "build.log"

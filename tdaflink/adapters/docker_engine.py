@@ -21,13 +21,17 @@ OLDEST_ENGINE = (20, 10)
 OLDEST_COMPOSE = (2, 17)
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
+_HASH = "com.docker.compose.config-hash"
 _SECONDS = 20.0
 _POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a project as the engine has it; `health` is the engine's word, empty without a check."""
+    """A container of a project as the engine has it; `health` is the engine's word, empty without a check.
+
+    `image` is the id of what it was made from, `config_hash` tells what Compose was told of it.
+    """
 
     id: str
     service: str
@@ -36,6 +40,8 @@ class Container:
     started_at: str
     exit_code: int
     out_of_memory: bool
+    image: str
+    config_hash: str
 
 
 class DockerEngine:
@@ -69,14 +75,14 @@ class DockerEngine:
             info = self._client.info()
         return int(info["MemTotal"]) // 2**20, int(info["NCPU"])
 
-    def has_image(self, tag: str) -> bool:
+    def image_id(self, tag: str) -> str | None:
+        """The id of the image that has the tag now, if there is one."""
         from docker.errors import ImageNotFound
 
         try:
-            self._client.images.get(tag)
+            return str(self._client.images.get(tag).id)
         except ImageNotFound:
-            return False
-        return True
+            return None
 
     def containers(self, project: str) -> dict[str, Container]:
         """Service -> its container, running or not."""
@@ -185,6 +191,31 @@ class Compose:
                 start_new_session=True,
             )
 
+    def hashes(self, text: str) -> dict[str, str]:
+        """Service -> what Compose would write on its container, were `text` the project's file."""
+        words = [
+            "docker",
+            "compose",
+            "-p",
+            self._project,
+            "--project-directory",
+            str(self._folder),
+            "-f",
+            "-",
+        ]
+        done = subprocess.run(
+            [*words, "config", "--hash", "*"],
+            env=self._environ,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise Unhealthy("docker compose does not take its file", detail=done.stderr.strip()[-2000:])
+        return dict(line.split() for line in done.stdout.splitlines() if line.strip())
+
     def down(self, seconds: float) -> None:
         """Stop and remove the project's containers and network, whether its file is there or not."""
         words = ["docker", "compose", "-p", self._project, "down"]
@@ -280,6 +311,8 @@ def _container(attributes: Mapping[str, Any]) -> Container:
         started_at=state["StartedAt"],
         exit_code=int(state["ExitCode"]),
         out_of_memory=bool(state.get("OOMKilled")),
+        image=attributes["Image"],
+        config_hash=attributes["Config"]["Labels"].get(_HASH, ""),
     )
 
 

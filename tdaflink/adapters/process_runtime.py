@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -29,12 +29,15 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
+from tdaflink.adapters.state_files import state_files
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, StorageFailed, Unhealthy
 from tdaflink.domain.monitoring import PROMETHEUS_PORT, Addresses, Monitored, shows_metrics
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.replacement import Replacement
+from tdaflink.domain.snapshots import StateFiles
 from tdaflink.domain.waiting import poll
 
 _POLL_SECONDS = 0.1
@@ -104,6 +107,10 @@ class ProcessRuntime:
             if self._processes.find(component.name) is None:
                 self._require_ports(component.needs)
 
+    def replaced(self) -> Replacement:
+        """Nothing: what runs with older settings is warned of and left alone."""
+        return Replacement()
+
     def up(self, reporter: Reporter) -> Changes:
         """Start what is not running, replace what hangs, wait until everything is ready."""
         components = self._components()
@@ -149,6 +156,10 @@ class ProcessRuntime:
             if folder.exists():
                 with writing(folder):
                     shutil.rmtree(folder)
+
+    def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
+        """Folders of this machine, or what the job's config names."""
+        return state_files(address, flink)
 
     def python(self) -> str:
         """The interpreter that runs this command."""

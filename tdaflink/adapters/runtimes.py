@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.profiles import profile_of
+from tdaflink.adapters.state_files import state_files
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import UsageError
+from tdaflink.domain.external import EXTERNAL
+from tdaflink.domain.snapshots import Storage
 
 
 def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
@@ -20,6 +23,13 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
 
         return ComposeRuntime(environment, profile_of(environment), folder)
     raise run_by_others(environment)
+
+
+def storage_of(environment: Environment, store: EnvironmentStore) -> Storage:
+    """What opens the storage of the environment's checkpoints and savepoints."""
+    if environment.runtime == EXTERNAL:
+        return state_files
+    return runtime_for(environment, store).state_files
 
 
 def run_by_others(environment: Environment) -> UsageError:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tdaflink.adapters.folders import writing
 from tdaflink.domain.errors import MissingExtra, Refused, Unreachable, UsageError
-from tdaflink.domain.snapshots import StoredFile, canonical
+from tdaflink.domain.snapshots import StateFiles, StoredFile, canonical
 
 _S3_SECONDS = 10.0
 
 
-class StateFiles(Protocol):
-    """Files below folders; every address is a whole one, spelt as `canonical` does."""
+@dataclass(frozen=True)
+class S3Access:
+    """How a bucket is entered; without keys those of the usual AWS variables and files count."""
 
-    def walk(self, folder: str) -> list[StoredFile]:
-        """Every file below the folder; none where there is no such folder."""
-
-    def head(self, path: str, count: int) -> bytes:
-        """The first bytes of a file; none where it cannot be read."""
-
-    def remove(self, folder: str) -> None:
-        """Remove a folder with all that is in it."""
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    key: str | None = None
+    secret: str | None = None
 
 
 def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
@@ -34,10 +32,18 @@ def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
     if scheme == "file":
         return LocalFiles()
     if scheme in ("s3", "s3a", "s3p"):
-        return S3Files(flink)
+        return S3Files(s3_access(flink))
     raise UsageError(
         f"{address}: tdaflink lists checkpoints below file:// and s3://",
         hint="--from none, or --from with the whole path of a savepoint or checkpoint",
+    )
+
+
+def s3_access(flink: Mapping[str, str]) -> S3Access:
+    """The service of AWS_ENDPOINT_URL, else that of Flink's own `s3.endpoint`."""
+    return S3Access(
+        os.environ.get("AWS_ENDPOINT_URL") or flink.get("s3.endpoint"),
+        os.environ.get("AWS_REGION") or flink.get("s3.region") or "us-east-1",
     )
 
 
@@ -67,13 +73,15 @@ class LocalFiles:
         with writing(_local(folder)):
             shutil.rmtree(_local(folder))
 
+    def sees(self, path: str) -> bool:
+        return _local(path).parent.is_dir()
+
 
 class S3Files:
-    """A bucket. Keys come from the usual AWS variables and files, the service from AWS_ENDPOINT_URL, else
-    from Flink's own `s3.endpoint`."""
+    """A bucket."""
 
-    def __init__(self, flink: Mapping[str, str]) -> None:
-        self._filesystem = _s3_client(flink)
+    def __init__(self, access: S3Access) -> None:
+        self._filesystem = _s3_client(access)
 
     def walk(self, folder: str) -> list[StoredFile]:
         from pyarrow import fs
@@ -97,6 +105,9 @@ class S3Files:
     def remove(self, folder: str) -> None:
         self._try(folder, lambda: self._filesystem.delete_dir(folder.partition("://")[2]))
 
+    def sees(self, path: str) -> bool:  # noqa: ARG002 - a bucket is seen from everywhere
+        return True
+
     def _try(self, address: str, call: Any) -> Any:
         try:
             return call()
@@ -108,7 +119,7 @@ class S3Files:
             raise Refused(f"S3 refused {address}: {text[:300]}", hint=hint) from error
 
 
-def _s3_client(flink: Mapping[str, str]) -> Any:
+def _s3_client(access: S3Access) -> Any:
     try:
         from pyarrow import fs
     except ImportError:
@@ -116,14 +127,15 @@ def _s3_client(flink: Mapping[str, str]) -> Any:
             "listing checkpoints on S3 needs pyarrow, which is not installed",
             hint="pip install 'tdaflink[s3]', or --from with the whole path",
         ) from None
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or flink.get("s3.endpoint")
     options: dict[str, Any] = {}
-    if endpoint:
-        scheme, sign, rest = endpoint.partition("://")
-        options["endpoint_override"] = rest if sign else endpoint
+    if access.endpoint:
+        scheme, sign, rest = access.endpoint.partition("://")
+        options["endpoint_override"] = rest if sign else access.endpoint
         options["scheme"] = scheme if sign else "https"
     return fs.S3FileSystem(
-        region=os.environ.get("AWS_REGION") or flink.get("s3.region") or "us-east-1",
+        access_key=access.key,
+        secret_key=access.secret,
+        region=access.region,
         connect_timeout=_S3_SECONDS,
         request_timeout=_S3_SECONDS,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),

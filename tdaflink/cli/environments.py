@@ -44,6 +44,14 @@ def setup(
     s3_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
     ] = None,
+    resume_jobs: Annotated[
+        bool,
+        typer.Option(
+            "--resume-jobs",
+            help="Stop jobs with a savepoint where containers are made anew, and go on from it; bring back"
+            " those that died with their JobManager.",
+        ),
+    ] = False,
     application: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +83,7 @@ def setup(
         scale=scale,
         storage=storage,
         s3_endpoint=s3_endpoint,
+        resume_jobs=resume_jobs,
         application=application,
         beside=beside,
     )

@@ -48,12 +48,14 @@ def control_of(session: Session) -> Iterator[Control]:
     """What actions on the cluster of the environment that the call means need."""
     from tdaflink.adapters import clients
     from tdaflink.adapters.ledger import Ledger
+    from tdaflink.adapters.runtimes import storage_of
     from tdaflink.services.control import Control
 
     with cluster_of(session) as (env, cluster):
         kafka = clients.kafka_of(env) if env.endpoints.kafka else None
-        ledger = Ledger(EnvironmentStore().folder(env.name))
-        yield Control(env, cluster, ledger, session.reporter(), kafka)
+        store = EnvironmentStore()
+        ledger = Ledger(store.folder(env.name))
+        yield Control(env, cluster, ledger, session.reporter(), storage_of(env, store), kafka)
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
     from tdaflink.adapters.runtimes import runtime_for
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.checks.patient import Patient
-    from tdaflink.services.setup import draft
+    from tdaflink.services.drafting import draft
 
     store = EnvironmentStore()
     name = store.chosen_name(session.env)

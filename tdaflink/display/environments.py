@@ -21,6 +21,7 @@ def show_setup(result: SetupResult) -> None:
                 **_services(result),
                 "Started": ", ".join(result.started),
                 "Job": result.job_id or "",
+                "Jobs resumed": ", ".join(result.jobs_resumed),
                 "Topics created": ", ".join(result.topics_created),
                 "Schemas registered": ", ".join(result.schemas_registered),
                 "JARs fetched": str(len(result.jars_fetched) or ""),
@@ -51,6 +52,8 @@ def show_plan(plan: SetupPlan) -> None:
             "use": f"profile {plan.profile}, Flink at {plan.rest_url}, Kafka at {plan.kafka}",
             "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
             "start": ", ".join(plan.start) or "nothing",
+            "make anew": ", ".join(plan.replace),
+            "stop or lose": _jobs_at_stake(plan.jobs),
             "leave as is": ", ".join(plan.unchanged),
             "fetch": _some(plan.jars, "JARs"),
             "create": ", ".join(plan.topics),
@@ -94,6 +97,10 @@ def show_environment(view: EnvironmentView) -> None:
         console.out().print(f"  {check.state:<10}{check.what}: {check.says}", markup=False, soft_wrap=True)
         if check.fix:
             console.out().print(f"{'':12}{check.fix}", markup=False, soft_wrap=True)
+
+
+def _jobs_at_stake(names: Sequence[str]) -> str:
+    return f"{', '.join(names)}: --resume-jobs goes on from a savepoint of each" if names else ""
 
 
 def _show_pairs(title: str, pairs: dict[str, str]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from tdaflink.domain.progress import Reporter
+from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.security import Security
+from tdaflink.domain.snapshots import StateFiles
 
 Health = Literal["healthy", "starting", "unhealthy", "dead"]
 
@@ -99,6 +101,9 @@ class Runtime(Protocol):
     def preflight(self) -> None:
         """Raise the first thing that would stop `up`: missing parts, taken ports, a full disk."""
 
+    def replaced(self) -> Replacement:
+        """What runs and would be made anew by `up` although it is well."""
+
     def up(self, reporter: Reporter) -> Changes:
         """Start what is not running, repair what is half dead, return when all is ready."""
 
@@ -110,6 +115,9 @@ class Runtime(Protocol):
 
     def endpoints(self) -> Endpoints:
         """Where the environment answers."""
+
+    def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
+        """What reads the storage of an address; `flink` is the JobManager's configuration."""
 
     def python(self) -> str:
         """The interpreter that the cluster runs jobs with, as the cluster names it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 StateMode = Literal["savepoint", "last-state", "none"]
+RESUME = "resume"  # the action of bringing a job back whose JobManager was replaced or is gone
 Step = Literal["planned", "stopping", "submitting", "verifying", "returning", "ended"]
 
 
@@ -63,7 +64,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Operation:
-    """A change of a running job that takes several steps: an upgrade, a rescaling, a rollback.
+    """A change of a running job that takes several steps: an upgrade, a rescaling, a rollback, a resumption.
 
     `target` is what shall run; `snapshot` is what it starts from, known once the old job has ended.
     `outcome` is empty as long as it is under way, then done, rolled_back, failed or superseded.

@@ -91,6 +91,11 @@ class Profile(BaseModel):
         return int(text[:-1])
 
     @property
+    def keeps_jobs(self) -> bool:
+        """Whether jobs outlive their JobManager, because another one or its successor takes them over."""
+        return str(self.flink.get("high-availability.type", "none")).lower() != "none"
+
+    @property
     def slots(self) -> int:
         """Task slots of one TaskManager."""
         return int(self.flink["taskmanager.numberOfTaskSlots"])

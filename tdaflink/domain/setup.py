@@ -15,6 +15,7 @@ class SetupRequest:
     """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
 
     `scale`, `storage` and `s3_endpoint` are remembered; they may be said when the environment is not running.
+    `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka.
     """
 
@@ -28,6 +29,7 @@ class SetupRequest:
     scale: bool = False
     storage: str | None = None
     s3_endpoint: str | None = None
+    resume_jobs: bool = False
     application: Path | None = None
     beside: str | None = None
 
@@ -38,7 +40,7 @@ class SetupResult:
 
     `services` is what answers besides Flink and Kafka: name -> address. `grafana_login` says how Grafana is
     entered. `current` tells whether commands without --env mean this environment. `job_id` is the job of an
-    application cluster.
+    application cluster, `jobs_gone` are those that died with their JobManager and could be brought back.
     """
 
     environment: str
@@ -57,11 +59,13 @@ class SetupResult:
     grafana_login: str
     current: bool
     job_id: str | None = None
+    jobs_resumed: tuple[str, ...] = ()
+    jobs_gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SetupPlan:
-    """What a setup would do."""
+    """What a setup would do; `replace` is what runs and would be made anew, `jobs` what would end by that."""
 
     environment: str
     profile: str
@@ -69,6 +73,8 @@ class SetupPlan:
     kafka: str
     ports: Mapping[str, int]
     start: tuple[str, ...]
+    replace: tuple[str, ...]
+    jobs: tuple[str, ...]
     unchanged: tuple[str, ...]
     jars: tuple[str, ...]
     topics: tuple[str, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Kind = Literal["checkpoint", "savepoint"]
 METADATA = "_metadata"
@@ -21,6 +21,26 @@ class StoredFile:
     path: str
     size: int
     modified: float
+
+
+class StateFiles(Protocol):
+    """Files below folders; every address is a whole one, spelt as `canonical` does."""
+
+    def walk(self, folder: str) -> list[StoredFile]:
+        """Every file below the folder; none where there is no such folder."""
+
+    def head(self, path: str, count: int) -> bytes:
+        """The first bytes of a file; none where it cannot be read."""
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder with all that is in it."""
+
+    def sees(self, path: str) -> bool:
+        """Whether what is not found there is not there; else it may lie on a machine of the cluster."""
+
+
+# What reads the storage of an address, given the JobManager's configuration.
+Storage = Callable[[str, Mapping[str, str]], StateFiles]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.local_flink import written_config
 from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.runtimes import storage_of
 from tdaflink.domain.application import BESIDE, Application, is_application, mode_of
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkError, UsageError
@@ -82,7 +83,8 @@ def control_over(environment: Environment, store: EnvironmentStore, reporter: Re
     cluster = flink_of(environment)
     ledger = Ledger(store.folder(environment.name))
     try:
-        yield Control(environment, cluster, ledger, reporter, kafka_of(environment))
+        storage = storage_of(environment, store)
+        yield Control(environment, cluster, ledger, reporter, storage, kafka_of(environment))
     finally:
         cluster.close()
 
@@ -196,7 +198,11 @@ def _require_no_secrets(job: Job) -> None:
 def _newest(name: str, control: Control, folder: Path) -> Snapshot | None:
     ids = [version.job_id for version in control.ledger.versions(name)]
     flink = written_config(folder)
-    found = [one for one in stored_snapshots(flink) if any(job_id.startswith(one.job) for job_id in ids)]
+    found = [
+        one
+        for one in stored_snapshots(control.storage, flink)
+        if any(job_id.startswith(one.job) for job_id in ids)
+    ]
     return max(found, key=lambda one: one.created_at, default=None)
 
 

@@ -17,19 +17,21 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.ledger import Action
 from tdaflink.domain.progress import Reporter
+from tdaflink.domain.snapshots import Storage
 
 
 @dataclass(frozen=True)
 class Control:
     """An environment's cluster, where actions on it are written down, and who is told of them.
 
-    Without `kafka` nobody is told.
+    `storage` opens what keeps checkpoints and savepoints. Without `kafka` nobody is told.
     """
 
     env: Environment
     cluster: FlinkRest
     ledger: Ledger
     reporter: Reporter
+    storage: Storage
     kafka: KafkaClient | None = None
 
     def tell(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:

@@ -13,6 +13,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.runtimes import storage_of
 from tdaflink.domain.demo import CLOUDS, SEED, DemoAnswer, DemoCloud
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError, UnexpectedResult
@@ -112,7 +113,7 @@ def _submit(cluster: FlinkRest, env: Environment, store: EnvironmentStore, repor
 
 def _control(env: Environment, cluster: FlinkRest, store: EnvironmentStore, reporter: Reporter) -> Control:
     ledger = Ledger(store.folder(env.name))
-    return Control(env, cluster, ledger, reporter, kafka_of(env))
+    return Control(env, cluster, ledger, reporter, storage_of(env, store), kafka_of(env))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tdaflink.domain.errors import (
     UsageError,
 )
 from tdaflink.domain.jobs import TERMINAL_STATES
-from tdaflink.domain.ledger import Changed, JobSpec, Operation
+from tdaflink.domain.ledger import RESUME, Changed, JobSpec, Operation
 from tdaflink.domain.waiting import poll
 from tdaflink.services import leaving
 from tdaflink.services.control import Control
@@ -56,6 +56,14 @@ def carry_out(control: Control, operation: Operation) -> Changed:
             )
         raise
     return run.changed()
+
+
+def leave_behind(control: Control, operation: Operation) -> None:
+    """Take the first step alone: the job stops with its state. `carry_out` goes on from there.
+
+    Raises `JobFailed` and `Refused` where it cannot be stopped so, and goes on as it was.
+    """
+    _Run(control, operation).leave()
 
 
 def unfinished(control: Control, reference: str | None) -> Operation:
@@ -98,6 +106,10 @@ class _Run:
             steps[self.operation.step]()
         if self.operation.outcome == "rolled_back":
             raise self._rolled_back()
+
+    def leave(self) -> None:
+        if self.operation.step in ("planned", "stopping"):
+            self._stop()
 
     def changed(self) -> Changed:
         done = self.operation
@@ -202,6 +214,10 @@ class _Run:
         self._control.tell(one.action, outcome, job_id, one.name, **detail)
 
     def _give_up(self, error: TdaflinkError) -> None:
+        if self.operation.action == RESUME:
+            # The version before is this one.
+            self._end("failed", error.message)
+            raise self._not_resumed(error) from error
         self._failure = error
         self._control.reporter.warn(f"{error.message}: going back to the version before")
         self._note(step="returning", reason=error.message, running_at=None)
@@ -263,6 +279,16 @@ class _Run:
         version = self._control.ledger.version(job_id)
         if version is not None and version.state != "refused":
             self._control.ledger.conclude(job_id, "failed")
+
+    def _not_resumed(self, error: TdaflinkError) -> JobFailed:
+        one = self.operation
+        return JobFailed(
+            f"{one.name} does not run again: {error.message}",
+            detail=error.detail,
+            noise=error.noise,
+            hint=f"its state stays; mend what is wrong, then tdaflink submit --job-name {one.name}"
+            f" --from {one.snapshot}",
+        )
 
     def _rolled_back(self) -> JobFailed:
         one, failure = self.operation, self._failure

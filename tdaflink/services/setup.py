@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from tdaflink.adapters.clients import kafka_admin_of, registry_of
-from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
+from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.processes import port_is_free
-from tdaflink.adapters.profiles import (
-    load_catalogue,
-    load_lock,
-    load_profile,
-    load_schemas,
-    profile_names,
-    profile_of,
-)
-from tdaflink.adapters.runtimes import run_by_others, runtime_for
+from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas
+from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
-from tdaflink.domain.environment import Changes, Endpoints, Environment, Runtime
-from tdaflink.domain.errors import Interrupted, NotFound, Refused, Unhealthy, Unreachable, UsageError
-from tdaflink.domain.external import EXTERNAL
+from tdaflink.domain.environment import Changes, Environment, Runtime
+from tdaflink.domain.errors import Interrupted, Unreachable
 from tdaflink.domain.jars import JarLock
-from tdaflink.domain.monitoring import with_metrics
 from tdaflink.domain.profile import Profile
-from tdaflink.domain.progress import Reporter
+from tdaflink.domain.progress import Reporter, Silent
+from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
 from tdaflink.domain.stack import grafana_login
 from tdaflink.domain.topics import TopicSpec
-from tdaflink.services.application import control_over, follow, placed, prepare
+from tdaflink.services.application import control_over, follow, prepare
+from tdaflink.services.drafting import draft, reserve
 from tdaflink.services.jars import fetch_jars, require_cached
+from tdaflink.services.resuming import bring_back, endangered, set_aside, waiting
 from tdaflink.services.schemas import plan_register, register_schemas
 from tdaflink.services.topics import create_topics, plan_topics
-
-_OFFSET_STEP = 100
-_OFFSETS = 200
 
 
 def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -> SetupResult:
@@ -47,10 +36,11 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
     began = time.monotonic()
     name = store.chosen_name(request.env)
     with store.lock(name, waiting=reporter.note), PortClaims() as claims:
-        environment, profile = _reserve(request, name, store, claims)
+        environment, profile = reserve(request, name, store, claims)
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         runtime.preflight()
+        _set_aside(request, environment, profile, runtime, store, reporter)
         # Saved before anything starts: whatever happens now, teardown knows what to look for.
         if store.find(name) != environment:
             store.save(environment)
@@ -66,6 +56,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
             catalogue = load_catalogue().sized(profile.topics)
             created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
             registered = _register(environment, store, reporter)
+        resumed, gone = _jobs_again(request, environment, profile, changes, store, reporter)
         if name not in ("prod", store.current()) and not job_id:
             store.use(name)
     return SetupResult(
@@ -73,7 +64,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         profile=profile.name,
         rest_url=environment.endpoints.rest_url,
         kafka=environment.endpoints.kafka,
-        changed=bool(changes.started or fetched or created or registered),
+        changed=bool(changes.started or fetched or created or registered or resumed),
         started=changes.started,
         unchanged=changes.unchanged,
         jars_fetched=fetched,
@@ -85,22 +76,18 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         grafana_login=grafana_login(profile, store.folder(name)),
         current=name == store.current(),
         job_id=job_id,
+        jobs_resumed=resumed,
+        jobs_gone=gone,
     )
-
-
-def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
-    """The environment as a setup would leave it; nothing is written or started."""
-    name = store.chosen_name(request.env)
-    profile = load_profile(_profile_name(request, name, store.find(name)))
-    with PortClaims() as claims:
-        return _environment(request, name, store, profile, claims), profile
 
 
 def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     """What `set_up` would do now; nothing is written or started."""
     environment, profile = draft(request, store)
     name = environment.name
-    components = runtime_for(environment, store).components()
+    runtime = runtime_for(environment, store)
+    components = runtime.components()
+    anew = runtime.replaced()
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock().only(profile.jars)
     skip = request.skip_kafka or is_application(environment)
@@ -113,7 +100,9 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         kafka=environment.endpoints.kafka,
         ports=profile.ports_at(environment.port_offset),
         start=tuple(c.name for c in components if c.name not in healthy),
-        unchanged=healthy,
+        replace=anew.components,
+        jobs=_names_of_endangered(environment, anew, store),
+        unchanged=tuple(one for one in healthy if one not in anew.components),
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
         schemas=planned,
@@ -145,110 +134,54 @@ def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
         ) from None
 
 
-def _reserve(
-    request: SetupRequest, name: str, store: EnvironmentStore, claims: PortClaims
-) -> tuple[Environment, Profile]:
-    """The environment as it will be; an offset that was chosen here is taken from the others at once."""
-    with store.lock_ports():
-        profile = load_profile(_profile_name(request, name, store.find(name)))
-        environment = _environment(request, name, store, profile, claims)
-        if request.port_offset == "auto":
-            store.save(environment)
-    return environment, profile
-
-
-def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
-    if saved and saved.runtime == EXTERNAL:
-        raise run_by_others(saved)
-    if saved and request.profile and saved.profile != request.profile:
-        raise UsageError(
-            f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
-            hint=f"tdaflink teardown --env {name} --purge, or choose another name",
-        )
-    unsaid = DEFAULT_NAME if request.application else name
-    chosen = request.profile or (saved.profile if saved else unsaid)
-    if chosen not in profile_names() and not request.profile:
-        raise NotFound(
-            f"{name!r} is neither a saved environment nor a profile ({', '.join(profile_names())})",
-            hint=f"tdaflink setup --env {name} --profile {DEFAULT_NAME} makes an environment of that name",
-        )
-    return chosen
-
-
-def _environment(
-    request: SetupRequest, name: str, store: EnvironmentStore, profile: Profile, claims: PortClaims
-) -> Environment:
-    saved = store.find(name)
-    if saved and saved.runtime != profile.runtime:
-        runtime_for(saved, store)
-    draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
-    draft = placed(draft, request, store)
-    if request.scale:
-        draft = replace(draft, details={**draft.details, "scale": "on"})
-    offset = _offset(request, draft, store, profile, claims, known=saved is not None)
-    python = runtime_for(draft, store).python()
-    details = _details(request, draft)
-    now = (offset, python, details, draft.endpoints)
-    if saved and now == (saved.port_offset, saved.python, saved.details, saved.endpoints):
-        return saved
-    if saved and _runs(saved, store):
-        if offset != saved.port_offset:
-            raise Refused(
-                f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
-                hint=f"tdaflink teardown --env {name} first; its data stays",
-            )
-        return replace(saved, details=details, endpoints=draft.endpoints)
-    moved = replace(draft, port_offset=offset, python=python, details=details)
-    return replace(moved, endpoints=runtime_for(moved, store).endpoints())
-
-
-def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
-    """What is remembered besides: the words of this call over those of earlier ones."""
-    details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
-    said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
-    if any(said.values()) and draft.runtime != "compose":
-        raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
-    return {**details, **{key: value for key, value in said.items() if value}}
-
-
-def _offset(
+def _set_aside(
     request: SetupRequest,
-    draft: Environment,
-    store: EnvironmentStore,
+    environment: Environment,
     profile: Profile,
-    claims: PortClaims,
-    *,
-    known: bool,
-) -> int:
-    if request.port_offset is None:
-        return draft.port_offset
-    if request.port_offset != "auto":
-        return request.port_offset
-    others = [store.find(name) for name in store.names() if name != draft.name]
-    reserved = {port for other in others if other for port in _ports(other)}
-    if known and _runs(draft, store):
-        return draft.port_offset
-    remembered = [draft.port_offset] if known else []
-    for offset in remembered + list(range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP)):
-        # Claimed before it is looked at: who claimed it before may have bound its ports by now.
-        if claims.take(offset) and _usable(profile, offset, reserved):
-            return offset
-    raise Unhealthy("no port offset has all its ports free", hint="tdaflink setup --port-offset N")
+    runtime: Runtime,
+    store: EnvironmentStore,
+    reporter: Reporter,
+) -> None:
+    """Say what is made anew, and let no job be lost by it unsaid."""
+    anew = runtime.replaced()
+    if anew.fate != "kept":
+        with control_over(environment, store, reporter) as control:
+            set_aside(control, anew, profile.slots * profile.taskmanagers, resume=request.resume_jobs)
+    if anew.components:
+        reporter.note(f"no longer as their settings say, so made anew: {', '.join(anew.components)}")
 
 
-def _ports(environment: Environment) -> set[int]:
-    if environment.profile not in profile_names():
-        return set()
-    return set(profile_of(environment).ports_at(environment.port_offset).values())
+def _jobs_again(
+    request: SetupRequest,
+    environment: Environment,
+    profile: Profile,
+    changes: Changes,
+    store: EnvironmentStore,
+    reporter: Reporter,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the jobs that were brought back, and of those that could be."""
+    fresh = any(name.startswith("jobmanager") for name in changes.started)
+    if is_application(environment) or not (request.resume_jobs or fresh):
+        return (), ()
+    with control_over(environment, store, reporter) as control:
+        if request.resume_jobs:
+            return bring_back(control, keeps_jobs=profile.keeps_jobs), ()
+        gone = tuple(waiting(control, keeps_jobs=profile.keeps_jobs))
+    if gone:
+        reporter.warn(
+            f"gone with the JobManager that ran before: {', '.join(gone)};"
+            f" tdaflink setup --env {environment.name} --resume-jobs goes on from their newest state"
+        )
+    return (), gone
 
 
-def _usable(profile: Profile, offset: int, reserved: set[int]) -> bool:
-    ports = profile.ports_at(offset).values()
-    return reserved.isdisjoint(ports) and all(port_is_free(port) for port in ports)
-
-
-def _runs(environment: Environment, store: EnvironmentStore) -> bool:
-    return any(c.health != "dead" for c in runtime_for(environment, store).components())
+def _names_of_endangered(
+    environment: Environment, anew: Replacement, store: EnvironmentStore
+) -> tuple[str, ...]:
+    if anew.fate == "kept":
+        return ()
+    with control_over(environment, store, Silent()) as control:
+        return tuple(job.name for job in endangered(control, anew))
 
 
 def _jars(request: SetupRequest, lock: JarLock, cache: JarCache, reporter: Reporter) -> tuple[str, ...]:

@@ -9,10 +9,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from tdaflink.adapters.state_files import StateFiles, state_files
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.ledger import Version
-from tdaflink.domain.snapshots import MAGIC, METADATA, Kind, Pruned, Snapshot, canonical, found_snapshots
+from tdaflink.domain.snapshots import (
+    MAGIC,
+    METADATA,
+    Kind,
+    Pruned,
+    Snapshot,
+    StateFiles,
+    Storage,
+    canonical,
+    found_snapshots,
+)
 from tdaflink.services.control import Control
 from tdaflink.services.jobrun import Job
 
@@ -26,19 +35,19 @@ _ROOTS: tuple[tuple[Kind, str], ...] = (
 
 def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savepoint")) -> list[Snapshot]:
     """Every complete one below the cluster's folders, the newest first, with its job's name if known."""
-    found = stored_snapshots(control.cluster.jobmanager_config(), kinds)
+    found = stored_snapshots(control.storage, control.cluster.jobmanager_config(), kinds)
     return sorted(_named(found, control), key=lambda one: -one.created_at)
 
 
 def stored_snapshots(
-    flink: Mapping[str, str], kinds: Sequence[Kind] = ("checkpoint", "savepoint")
+    storage: Storage, flink: Mapping[str, str], kinds: Sequence[Kind] = ("checkpoint", "savepoint")
 ) -> list[Snapshot]:
     """Every complete one below the folders that Flink's configuration names, without its job's name."""
     found: list[Snapshot] = []
     for kind, key in _ROOTS:
         if kind in kinds and flink.get(key):
             root = canonical(flink[key])
-            files = state_files(root, flink)
+            files = storage(root, flink)
             below = found_snapshots(root, kind, files.walk(root))
             found += [one for one in below if _is_complete(one, files)]
     return found
@@ -127,23 +136,16 @@ def _given(path: str, control: Control) -> str:
     flink = control.cluster.jobmanager_config()
     place = canonical(path)
     try:
-        files = state_files(place, flink)
+        files = control.storage(place, flink)
     except UsageError:
         return path  # storage of another kind: Flink itself will say whether it is there
     head = files.head(f"{place}/{METADATA}", len(MAGIC))
-    if head == MAGIC or (not head and _out_of_sight(place)):
+    if head == MAGIC or (not head and not files.sees(place)):
         return place
     raise NotFound(
         f"--from: {path} is not a complete savepoint or checkpoint: its _metadata is missing or damaged",
         hint="tdaflink savepoints list, or --from latest",
     )
-
-
-def _out_of_sight(place: str) -> bool:
-    """Whether a file address may be one of the cluster's machines and none of this one."""
-    from pathlib import Path
-
-    return place.startswith("file://") and not Path(place.removeprefix("file://")).parent.is_dir()
 
 
 def described(snapshot: Snapshot) -> str:
@@ -182,7 +184,7 @@ def prune(
         flink = control.cluster.jobmanager_config()
         for one in removed:
             with control.reporter.step(f"removing {one.path}"):
-                state_files(one.path, flink).remove(one.path)
+                control.storage(one.path, flink).remove(one.path)
                 control.ledger.forget_savepoint(one.path)
     return Pruned(removed, kept, dry_run)
 

@@ -265,8 +265,8 @@ class Event(Closed):
     result_id: Sha256 = Field(LEFT_OUT, description="Alerts: the id of the window's result.")
     window: Window = Field(LEFT_OUT, description="Alerts: the window.")
     distance_to_previous: Distance = Field(LEFT_OUT, description="Alerts: as in the result.")
-    action: Literal["submit", "cancel", "stop", "savepoint", "upgrade", "rescale", "rollback"] = Field(
-        LEFT_OUT, description="Control: what was done."
+    action: Literal["submit", "cancel", "stop", "savepoint", "upgrade", "rescale", "rollback", "resume"] = (
+        Field(LEFT_OUT, description="Control: what was done.")
     )
     outcome: Literal["done", "submitted", "failed", "rolled_back", "superseded"] = Field(
         LEFT_OUT,

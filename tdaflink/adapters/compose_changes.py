@@ -1,0 +1,56 @@
+"""What `docker compose up` would make anew of a project that runs, seen before it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from tdaflink.adapters.compose_files import ComposeSettings, compose_files
+from tdaflink.adapters.credentials import stack_secrets
+from tdaflink.adapters.docker_engine import Compose, DockerEngine
+from tdaflink.domain import stack
+from tdaflink.domain.replacement import Replacement, fate_of
+
+_CONFIG = "flink/config.yaml"
+_STORAGE = ("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir", "s3.endpoint")
+
+
+def replacement(engine: DockerEngine, folder: Path, settings: ComposeSettings) -> Replacement:
+    """The running containers that the settings no longer describe, in the folder's project."""
+    running = {n: c for n, c in engine.containers(settings.project).items() if c.status == "running"}
+    if not running:
+        return Replacement()
+    files = compose_files(settings)
+    secrets = stack_secrets(settings.profile, folder / ".env")
+    wanted = Compose(settings.project, folder, secrets).hashes(files["compose.yaml"])
+    image = engine.image_id(settings.image)
+    kinds = {service.name: service.kind for service in settings.services}
+    anew = tuple(
+        name
+        for name, container in sorted(running.items())
+        if container.config_hash != wanted.get(name)
+        or (_is_flink(kinds.get(name)) and container.image != image)
+    )
+    fate = fate_of(
+        jobmanager=any(name.startswith(stack.JOBMANAGER) for name in anew),
+        taken_over=settings.profile.keeps_jobs,
+        storage_moves=_storage(_before(folder)) != _storage(files[_CONFIG]),
+    )
+    return Replacement(anew, fate)
+
+
+def _is_flink(kind: str | None) -> bool:
+    return kind in (stack.JOBMANAGER, stack.TASKMANAGER)
+
+
+def _before(folder: Path) -> str:
+    try:
+        return (folder / _CONFIG).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _storage(config: str) -> list[object]:
+    values = yaml.safe_load(config) or {}
+    return [values.get(key) for key in _STORAGE]

@@ -1,0 +1,137 @@
+"""The environment as a setup will leave it: its profile, ports, interpreter and what is remembered of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
+from tdaflink.adapters.locks import PortClaims
+from tdaflink.adapters.processes import port_is_free
+from tdaflink.adapters.profiles import load_profile, profile_names, profile_of
+from tdaflink.adapters.runtimes import run_by_others, runtime_for
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
+from tdaflink.domain.external import EXTERNAL
+from tdaflink.domain.monitoring import with_metrics
+from tdaflink.domain.profile import Profile
+from tdaflink.domain.setup import SetupRequest
+from tdaflink.services.application import placed
+
+_OFFSET_STEP = 100
+_OFFSETS = 200
+
+
+def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
+    """The environment as a setup would leave it; nothing is written or started."""
+    name = store.chosen_name(request.env)
+    profile = load_profile(_profile_name(request, name, store.find(name)))
+    with PortClaims() as claims:
+        return _environment(request, name, store, profile, claims), profile
+
+
+def reserve(
+    request: SetupRequest, name: str, store: EnvironmentStore, claims: PortClaims
+) -> tuple[Environment, Profile]:
+    """The environment as it will be; an offset that was chosen here is taken from the others at once."""
+    with store.lock_ports():
+        profile = load_profile(_profile_name(request, name, store.find(name)))
+        environment = _environment(request, name, store, profile, claims)
+        saved = store.find(name)
+        if request.port_offset == "auto" and (saved is None or saved.port_offset != environment.port_offset):
+            store.save(environment)
+    return environment, profile
+
+
+def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
+    if saved and saved.runtime == EXTERNAL:
+        raise run_by_others(saved)
+    if saved and request.profile and saved.profile != request.profile:
+        raise UsageError(
+            f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
+            hint=f"tdaflink teardown --env {name} --purge, or choose another name",
+        )
+    unsaid = DEFAULT_NAME if request.application else name
+    chosen = request.profile or (saved.profile if saved else unsaid)
+    if chosen not in profile_names() and not request.profile:
+        raise NotFound(
+            f"{name!r} is neither a saved environment nor a profile ({', '.join(profile_names())})",
+            hint=f"tdaflink setup --env {name} --profile {DEFAULT_NAME} makes an environment of that name",
+        )
+    return chosen
+
+
+def _environment(
+    request: SetupRequest, name: str, store: EnvironmentStore, profile: Profile, claims: PortClaims
+) -> Environment:
+    saved = store.find(name)
+    if saved and saved.runtime != profile.runtime:
+        runtime_for(saved, store)
+    draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
+    draft = placed(draft, request, store)
+    if request.scale:
+        draft = replace(draft, details={**draft.details, "scale": "on"})
+    offset = _offset(request, draft, store, profile, claims, known=saved is not None)
+    python = runtime_for(draft, store).python()
+    details = _details(request, draft)
+    now = (offset, python, details, draft.endpoints)
+    if saved and now == (saved.port_offset, saved.python, saved.details, saved.endpoints):
+        return saved
+    if saved and _runs(saved, store):
+        if offset != saved.port_offset:
+            raise Refused(
+                f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
+                hint=f"tdaflink teardown --env {name} first; its data stays",
+            )
+        return replace(saved, details=details, endpoints=draft.endpoints)
+    moved = replace(draft, port_offset=offset, python=python, details=details)
+    return replace(moved, endpoints=runtime_for(moved, store).endpoints())
+
+
+def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
+    """What is remembered besides: the words of this call over those of earlier ones."""
+    details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
+    said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
+    if any(said.values()) and draft.runtime != "compose":
+        raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
+    return {**details, **{key: value for key, value in said.items() if value}}
+
+
+def _offset(
+    request: SetupRequest,
+    draft: Environment,
+    store: EnvironmentStore,
+    profile: Profile,
+    claims: PortClaims,
+    *,
+    known: bool,
+) -> int:
+    if request.port_offset is None:
+        return draft.port_offset
+    if request.port_offset != "auto":
+        return request.port_offset
+    others = [store.find(name) for name in store.names() if name != draft.name]
+    reserved = {port for other in others if other for port in _ports(other)}
+    if known and _runs(draft, store):
+        return draft.port_offset
+    remembered = [draft.port_offset] if known else []
+    for offset in remembered + list(range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP)):
+        # Claimed before it is looked at: who claimed it before may have bound its ports by now.
+        if claims.take(offset) and _usable(profile, offset, reserved):
+            return offset
+    raise Unhealthy("no port offset has all its ports free", hint="tdaflink setup --port-offset N")
+
+
+def _ports(environment: Environment) -> set[int]:
+    if environment.profile not in profile_names():
+        return set()
+    return set(profile_of(environment).ports_at(environment.port_offset).values())
+
+
+def _usable(profile: Profile, offset: int, reserved: set[int]) -> bool:
+    ports = profile.ports_at(offset).values()
+    return reserved.isdisjoint(ports) and all(port_is_free(port) for port in ports)
+
+
+def _runs(environment: Environment, store: EnvironmentStore) -> bool:
+    return any(c.health != "dead" for c in runtime_for(environment, store).components())

@@ -1,0 +1,130 @@
+"""Jobs whose JobManager is made anew or has died: stopped with a savepoint before, submitted again after."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tdaflink.domain.errors import NotFound, Refused, TdaflinkError, Unreachable
+from tdaflink.domain.jobs import Job
+from tdaflink.domain.ledger import RESUME, Operation, Version
+from tdaflink.domain.replacement import Replacement, require_care
+from tdaflink.services.control import Control, submitter
+from tdaflink.services.operations import carry_out, leave_behind
+from tdaflink.services.snapshots import described, restart_point
+from tdaflink.services.versions import running_version
+
+WAIT_SECONDS = 180.0
+
+
+def endangered(control: Control, replacement: Replacement) -> list[Job]:
+    """The jobs that a replacement would end; none where no JobManager answers that could name them."""
+    if replacement.fate == "kept":
+        return []
+    try:
+        return control.cluster.jobs(control.env.name, ended=False)
+    except Unreachable:
+        return []
+
+
+def set_aside(control: Control, replacement: Replacement, slots: int, *, resume: bool) -> None:
+    """Stop with a savepoint what would be lost; `bring_back` submits it again.
+
+    Raises `Refused` before anything is touched: without `resume`, or where there would be no way back.
+    """
+    jobs = endangered(control, replacement)
+    require_care(control.env.name, replacement, jobs, slots, resume=resume)
+    begun = {operation.old_job_id: operation for operation in _begun(control)}
+    for operation in [begun.get(job.id) or _planned(control, job) for job in jobs]:
+        with control.ledger.working_on(operation.name):
+            control.ledger.save_operation(operation)
+            leave_behind(control, operation)
+
+
+def waiting(control: Control, *, keeps_jobs: bool) -> list[str]:
+    """The names of jobs that do not run and could be brought back."""
+    return sorted({one.name for one in _begun(control)} | {one.name for one in _gone(control, keeps_jobs)})
+
+
+def bring_back(control: Control, *, keeps_jobs: bool) -> tuple[str, ...]:
+    """Submit again what was stopped for a replacement, and what died with its JobManager; the names.
+
+    Every job is tried; then the first error is raised.
+    """
+    begun = _begun(control)
+    found = [_from_its_state(control, version) for version in _gone(control, keeps_jobs)]
+    back, failures = [], list[TdaflinkError]()
+    for operation in [*begun, *(one for one in found if one)]:
+        try:
+            with control.ledger.working_on(operation.name):
+                control.ledger.save_operation(operation)
+                back.append(carry_out(control, operation).name)
+        except TdaflinkError as error:
+            failures.append(error)
+    for further in failures[1:]:
+        control.reporter.warn(further.message)
+    if failures:
+        raise failures[0]
+    return tuple(back)
+
+
+def _begun(control: Control) -> list[Operation]:
+    return [one for one in control.ledger.operations(under_way=True) if one.action == RESUME]
+
+
+def _planned(control: Control, job: Job) -> Operation:
+    for other in control.ledger.operations(job.name, under_way=True):
+        raise Refused(
+            f"the {other.action} of {job.name} is not finished: it is at the step {other.step!r}",
+            hint=f"tdaflink upgrade {job.name} --resume",
+        )
+    return _operation(control, running_version(control, job))
+
+
+def _operation(control: Control, version: Version) -> Operation:
+    if version.spec is None:
+        raise NotFound(f"how {version.name} was submitted is not known")
+    return Operation(
+        id=secrets.token_hex(6),
+        action=RESUME,
+        name=version.name,
+        rest_url=control.env.endpoints.rest_url,
+        submitter=submitter(),
+        old_job_id=version.job_id,
+        target=version.spec,
+        state_mode="savepoint",
+        wait_seconds=WAIT_SECONDS,
+        origin=version.origin or version.job_id,
+        created_at=time.time(),
+    )
+
+
+def _gone(control: Control, keeps_jobs: bool) -> Sequence[Version]:
+    """The newest version of each name that the cluster has forgotten without being told to end it."""
+    if keeps_jobs:
+        return []
+    known = control.cluster.jobs(control.env.name, ended=True)
+    ids, names = {job.id for job in known}, {job.name for job in known if not job.ended}
+    ended = {one.job_id for one in control.ledger.actions() if _has_ended(one.action, one.outcome)}
+    names |= {operation.name for operation in control.ledger.operations(under_way=True)}
+    newest = {one.name: one for one in control.ledger.versions() if one.state == "submitted"}
+    return [one for one in newest.values() if one.job_id not in ids | ended and one.name not in names]
+
+
+def _has_ended(action: str, outcome: str) -> bool:
+    return action == "cancel" or (action == "stop" and outcome == "done")
+
+
+def _from_its_state(control: Control, version: Version) -> Operation | None:
+    point = restart_point(control, version.job_id)
+    if point is None or version.spec is None:
+        control.reporter.warn(
+            f"{version.name} ({version.job_id[:12]}) has left no complete checkpoint:"
+            " tdaflink submit starts it anew"
+        )
+        return None
+    control.reporter.note(f"{version.name} goes on from the {described(point)}")
+    operation = _operation(control, version)
+    return replace(operation, state_mode="last-state", step="submitting", snapshot=point.path)

@@ -1,0 +1,67 @@
+"""Jobs that died with their JobManager, and setup --resume-jobs. In an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Cluster, runner
+
+from tdaflink.domain.waiting import poll
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
+
+NAME = "fragile"
+JOB = {"job_name": "shipped", "parallelism": 1, "checkpoint_interval": "1s", "delivery": "exactly_once"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Cluster]:
+    run = runner(tmp_path)
+    words = ("setup", "--env", NAME, "--profile", "local", "--port-offset", "auto", "-o", "json")
+    try:
+        up = run(*words, timeout=200).json()
+        yield Cluster(NAME, up["rest_url"], up["kafka"], tmp_path, run)
+    finally:
+        down = run("teardown", "--env", NAME, "--purge", "--yes", timeout=120)
+        assert down.code == 0, down.stderr
+
+
+def answers(own: Cluster, count: int) -> list[str]:
+    waited = own.run("results", "--count", str(count), "--timeout", "90", "-o", "json", timeout=120)
+    assert waited.code == 0, waited.stderr
+    everything = own.run("results", "-o", "json").stdout.splitlines()
+    return sorted(json.loads(line)["job_id"] for line in everything)
+
+
+def test_a_job_that_died_with_its_jobmanager_is_named_and_brought_back_once(own: Cluster) -> None:
+    config = own.state / "job.json"
+    config.write_text(json.dumps(JOB))
+    first = own.run("submit", "--config", str(config), "-o", "json", timeout=200).json()
+    own.run("send", "circle", "--count", "5", "--job-id", "before", "-o", "json").json()
+    before = [f"before-{n}" for n in range(1, 6)]
+    assert answers(own, 5) == before
+    for _ in poll(60, every=0.2):
+        if list(own.folder.rglob(f"{first['id']}/chk-*/_metadata")):
+            break
+    own.processes()["jobmanager"].send_signal(signal.SIGKILL)
+
+    repaired = own.run("setup", "-o", "json", timeout=200)
+    assert repaired.json()["jobs_gone"] == ["shipped"]
+    assert "tdaflink setup --env fragile --resume-jobs goes on" in " ".join(repaired.stderr.split())
+    assert own.run("list", "-o", "json").json() == []
+
+    back = own.run("setup", "--resume-jobs", "-o", "json", timeout=300).json()
+    assert (back["jobs_resumed"], back["started"]) == (["shipped"], [])
+    (job,) = own.run("list", "-o", "json").json()
+    assert (job["name"], job["state"]) == ("shipped", "RUNNING")
+    assert job["id"] != first["id"]
+    own.run("send", "circle", "--count", "3", "--job-id", "then", "-o", "json").json()
+    assert answers(own, 8) == sorted([*before, "then-1", "then-2", "then-3"])
+
+    own.run("cancel", "shipped")
+    again = own.run("setup", "--resume-jobs", "-o", "json", timeout=120).json()
+    assert again["jobs_resumed"] == []
