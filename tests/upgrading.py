@@ -135,18 +135,22 @@ class Steady:
         feeder = threading.Thread(target=run)
         feeder.start()
         try:
-            for _ in poll(30, every=0.05):
-                if len(sent.requests) >= 20:
-                    break
+            self.wait_for_more(sent)
             yield sent
-            before = len(sent.requests)
-            for _ in poll(30, every=0.05):
-                if len(sent.requests) >= before + 20:
-                    break
+            self.wait_for_more(sent)
         finally:
             enough.set()
             feeder.join()
         self.answers += len(sent.requests) + len(sent.spans())
+
+    @staticmethod
+    def wait_for_more(sent: Sent) -> None:
+        """Until a feed has sent twenty rounds more."""
+        before = len(sent.requests)
+        for _ in poll(30, every=0.05):
+            if len(sent.requests) >= before + 20:
+                return
+        raise AssertionError("the feed has stopped")
 
     def check(self, tag: str, sent: Sent) -> list[dict[str, Any]]:
         """Every message of the feed was answered exactly once; returns the answers."""
@@ -179,9 +183,8 @@ class Steady:
         self.check(tag, sent)
 
 
-@contextmanager
-def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Iterator[Steady]:
-    """The shipped job with the algorithm, exactly once, on topics of its own."""
+def steady_on(cluster: Cluster, folder: Path) -> Steady:
+    """Topics of its own for a job that is still to be started."""
     streams = make_streams(cluster)
     name = streams.input.removesuffix("-input")
     requests, results = f"{name}-requests", f"{name}-results"
@@ -189,28 +192,41 @@ def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Itera
     wanted = [NewTopic(topic, PARTITIONS) for topic in (requests, results)]
     for done in admin.create_topics(wanted).values():
         done.result(timeout=30)
-    steady = Steady(name, streams, requests, results, folder)
+    return Steady(name, streams, requests, results, folder)
+
+
+def steady_config(steady: Steady, **more: Any) -> str:
+    """The file of a config for those topics, exactly once."""
     window = {"kind": "count", "size": SIZE, "slide": SLIDE, "timeout": None}
+    streams = steady.streams
     inputs = [
-        {"route": "requests", "topic": requests, "output_topic": results},
+        {"route": "requests", "topic": steady.requests, "output_topic": steady.results},
         {"route": "streams", "topic": streams.input, "output_topic": streams.output, "window": window},
     ]
     config = {
-        "job_name": name,
-        "parallelism": parallelism,
+        "job_name": steady.name,
+        "parallelism": 1,
         "inputs": inputs,
         "errors_topic": streams.errors,
         "events_topic": streams.events,
         "checkpoint_interval": "1s",
         "delivery": "exactly_once",
-        "algorithm": "brittle",
-        "flink": {"restart-strategy.exponential-delay.max-backoff": "2s"},
+        **more,
     }
-    file = folder / "config.json"
+    file = steady.folder / "config.json"
     file.write_text(json.dumps(config))
+    return str(file)
+
+
+@contextmanager
+def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Iterator[Steady]:
+    """The shipped job with the algorithm, under way."""
+    steady = steady_on(cluster, folder)
+    flink = {"restart-strategy.exponential-delay.max-backoff": "2s"}
+    file = steady_config(steady, algorithm="brittle", flink=flink, parallelism=parallelism)
     try:
         include = ("--include", steady.version(WORKS))
-        cluster.run("submit", "--config", str(file), *include, "-o", "json", timeout=240).json()
+        cluster.run("submit", "--config", file, *include, "-o", "json", timeout=240).json()
         yield steady
     finally:
         alive = [job["id"] for job in steady.running()]

@@ -160,13 +160,13 @@ def rescale(
     timeout: Timeout = 180.0,
 ) -> None:
     """Change the parallelism of a running job: live where the scheduler can, else through a savepoint."""
-    from tdaflink.cli.wiring import announce, session_control_of
+    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
     from tdaflink.services.stopping import living_job
     from tdaflink.services.versions import running_version
 
-    with session_control_of(session) as control:
+    with control_of(session) as control:
         announce(session, control.env)
         running = living_job(control, job)
         version = running_version(control, running)

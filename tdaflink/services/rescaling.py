@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tdaflink.domain.application import require_session
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, JobSpec, Version
@@ -25,18 +26,21 @@ def rescale(
 ) -> Changed:
     """Run the job with `count` parallel subtasks; `partitions` has those of its input topics.
 
-    Raises `Refused` beyond the slots or the largest parallelism of its state, before anything is touched.
+    Raises `Refused` before anything is touched: beyond the slots or the largest parallelism of its state, and
+    where the job would have to be submitted anew to a cluster that takes no other.
     """
     if count < 1:
         raise UsageError(f"{count} subtasks: at least one")
     if version.spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
+    requirements = control.cluster.requirements(job.id)
+    if requirements is None:
+        require_session(control.env)
     _check_bounds(control, job, count)
     _tell_of_partitions(control, count, partitions)
     if job.parallelism == count:
         control.reporter.note(f"{job.name} has {count} subtasks already")
         return _changed(control, job, count, "unchanged", None)
-    requirements = control.cluster.requirements(job.id)
     if requirements is not None:
         return _live(control, job, requirements, count, partitions, wait)
     target = job_from(with_parallelism(version.spec, count, partitions), job.name, control)
@@ -107,9 +111,11 @@ def _live(
             if reached and running:
                 break
         else:
+            free, total = control.cluster.slots()
             raise DeadlinePassed(
-                f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler goes on",
-                hint=f"tdaflink status {job.id[:12]}",
+                f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler goes on, with"
+                f" {free} of {total} slots free",
+                hint=f"tdaflink status {job.id[:12]} --env {control.env.name}",
             )
     told = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": round(down, 1)}
     control.tell("rescale", "done", job.id, job.name, live=True, **told)

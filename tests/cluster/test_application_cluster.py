@@ -1,4 +1,4 @@
-"""A cluster made for one job, beside the shared environment's Kafka, with Python in threads of the JVM."""
+"""Clusters made for one job, beside the shared environment's Kafka."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,55 @@ import pytest
 from confluent_kafka import Producer
 from harness import Cluster, Ran, processes_of
 from streaming import Streams, make_streams
+from upgrading import Steady, steady_config, steady_on
 
 pytestmark = pytest.mark.cluster
 
-ENV = "one-job"
 JOB = "in-threads"
 Span = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class OneJob:
-    """The environment, with topics of its own."""
+    """An application cluster: the shared one, the environment's name, and the config of its job."""
 
     cluster: Cluster
-    requests: Streams
-    streams: Streams
+    env: str
     config: Path
 
-    def run(self, *words: str, timeout: float = 120) -> Ran:
-        return self.cluster.run(*words, "--env", ENV, timeout=timeout)
+    def run(self, *words: str, **how: Any) -> Ran:
+        return self.cluster.run(*words, "--env", self.env, **{"timeout": 120, **how})
 
     def setup(self) -> Ran:
         words = ("--application", str(self.config), "--beside", self.cluster.name, "--port-offset", "auto")
         return self.run("setup", *words, "-o", "json", timeout=420)
+
+    def inside(self, rest_url: str) -> Cluster:
+        return Cluster(self.env, rest_url, self.cluster.kafka, self.cluster.state, self.run)
+
+
+@contextmanager
+def torn_down(made: OneJob) -> Iterator[None]:
+    """At the end, whatever happened, nothing of the environment is left."""
+    try:
+        yield
+    finally:
+        down = made.run("teardown", "--purge", "--yes")
+        left = processes_of(made.cluster.state / "environments" / made.env)
+    assert down.code == 0, down.stderr
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
+    """A cluster with the adaptive scheduler, and its job."""
+    made = OneJob(cluster, "adaptive", tmp_path_factory.mktemp("adaptive") / "config.json")
+    steady = steady_on(made.inside(""), made.config.parent)
+    steady_config(steady, flink={"jobmanager.scheduler": "adaptive"})
+    with torn_down(made):
+        rest_url = made.setup().json()["rest_url"]
+        steady.streams = replace(steady.streams, cluster=made.inside(rest_url))
+        yield steady
 
 
 def config(requests: Streams, streams: Streams) -> dict[str, Any]:
@@ -57,20 +84,6 @@ def config(requests: Streams, streams: Streams) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def one_job(cluster: Cluster, tmp_path: Path) -> Iterator[OneJob]:
-    """The environment before its setup; torn down at the end, whatever happened."""
-    made = OneJob(cluster, make_streams(cluster), make_streams(cluster), tmp_path / "one.json")
-    made.config.write_text(json.dumps(config(made.requests, made.streams)))
-    try:
-        yield made
-    finally:
-        down = made.run("teardown", "--purge", "--yes")
-        left = processes_of(cluster.state / "environments" / ENV)
-    assert down.code == 0, down.stderr
-    assert not left
-
-
 def points(count: int, seed: int) -> list[list[float]]:
     numbers = random.Random(seed)
     return [[round(numbers.random(), 3), round(numbers.random(), 3)] for _ in range(count)]
@@ -85,15 +98,13 @@ def messages(first: int, last: int) -> list[dict[str, Any]]:
     ]
 
 
-def ask(one_job: OneJob, count: int) -> None:
+def ask(requests: Streams, count: int) -> None:
     """Send so many requests, one of them broken."""
-    producer = Producer({"bootstrap.servers": one_job.cluster.kafka})
+    producer = Producer({"bootstrap.servers": requests.cluster.kafka})
     for number in range(count):
         cloud = {"points": points(30, number)}
-        producer.produce(
-            one_job.requests.input, json.dumps({"job_id": f"r{number}", "point_cloud": cloud}).encode()
-        )
-    producer.produce(one_job.requests.input, b"no JSON")
+        producer.produce(requests.input, json.dumps({"job_id": f"r{number}", "point_cloud": cloud}).encode())
+    producer.produce(requests.input, b"no JSON")
     assert producer.flush(60) == 0
 
 
@@ -105,32 +116,56 @@ def windows(last: int) -> Counter[Span]:
     return Counter((f"s{number}", end - 49, end) for number in range(3) for end in range(50, last + 1, 10))
 
 
-def test_one_job_in_threads_answers_each_once_and_goes_on_after_a_stop(one_job: OneJob) -> None:
-    up = one_job.setup().json()
-    assert up["kafka"] == one_job.cluster.kafka
-    assert sorted(up["started"]) == ["jobmanager", "taskmanager-1"]
-    ask(one_job, 200)
-    one_job.streams.send(messages(0, 20))
-    answered = Counter(r["job_id"] for r in one_job.requests.records(200))
-    assert answered == Counter(f"r{number}" for number in range(200))
-    (refused,) = one_job.requests.records(1, topics=[one_job.requests.errors])
-    assert refused["code"] == "bad_json"
-    assert spans(one_job.streams.records(48)) == windows(200)
+def test_one_job_in_threads_answers_each_once_and_goes_on_after_a_stop(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    one_job = OneJob(cluster, "one-job", tmp_path / "one.json")
+    requests, streams = make_streams(cluster), make_streams(cluster)
+    one_job.config.write_text(json.dumps(config(requests, streams)))
+    with torn_down(one_job):
+        up = one_job.setup().json()
+        assert up["kafka"] == cluster.kafka
+        assert sorted(up["started"]) == ["jobmanager", "taskmanager-1"]
+        ask(requests, 200)
+        streams.send(messages(0, 20))
+        answered = Counter(r["job_id"] for r in requests.records(200))
+        assert answered == Counter(f"r{number}" for number in range(200))
+        (refused,) = requests.records(1, topics=[requests.errors])
+        assert refused["code"] == "bad_json"
+        assert spans(streams.records(48)) == windows(200)
 
-    (listed,) = one_job.run("list", "-o", "json").json()
-    assert (listed["id"], listed["name"], listed["state"]) == (up["job_id"], JOB, "RUNNING")
-    running = processes_of(one_job.cluster.state / "environments" / ENV)
-    assert not [process for process in running if "pyflink.fn_execution" in " ".join(process.cmdline())]
+        (listed,) = one_job.run("list", "-o", "json").json()
+        assert (listed["id"], listed["name"], listed["state"]) == (up["job_id"], JOB, "RUNNING")
+        running = processes_of(cluster.state / "environments" / one_job.env)
+        assert not [process for process in running if "pyflink.fn_execution" in " ".join(process.cmdline())]
 
-    second = one_job.run("submit")
-    assert second.code == 1
-    assert "made for one job" in second.stderr
+        for words in (("submit",), ("rescale", JOB, "1")):
+            refusal = one_job.run(*words)
+            assert (refusal.code, "made for one job" in refusal.stderr) == (1, True), refusal.stderr
 
-    assert one_job.run("stop", JOB).code == 0
-    again = one_job.setup().json()
-    assert again["job_id"] != up["job_id"]
-    one_job.streams.send(messages(20, 30))
-    assert spans(one_job.streams.records(78)) == windows(300)
+        assert one_job.run("stop", JOB).code == 0
+        again = one_job.setup().json()
+        assert again["job_id"] != up["job_id"]
+        streams.send(messages(20, 30))
+        assert spans(streams.records(78)) == windows(300)
+
+
+def test_a_job_is_rescaled_live_where_the_scheduler_is_adaptive(steady: Steady) -> None:
+    run, name = steady.cluster.run, steady.name
+    (before,) = steady.running()
+    refused = run("rescale", name, "9")
+    assert (refused.code, "9 subtasks need as many slots" in refused.stderr) == (1, True), refused.stderr
+    with steady.feed("live") as sent:
+        for count in (3, 1):
+            done = run("rescale", name, str(count), "-o", "json", timeout=240).json()
+            assert (done["id"], done["outcome"], done["parallelism"]) == (before["id"], "done", count)
+            assert done["downtime_seconds"] > 0
+            (now,) = steady.running()
+            assert (now["id"], now["parallelism"]) == (before["id"], count)
+            steady.wait_for_more(sent)
+    steady.check("live", sent)
+    again = run("rescale", name, "1", "-o", "json").json()
+    assert (again["outcome"], again["downtime_seconds"]) == ("unchanged", None)
 
 
 def test_threads_are_refused_where_several_jobs_run(cluster: Cluster, tmp_path: Path) -> None:
