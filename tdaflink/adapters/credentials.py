@@ -23,6 +23,7 @@ DEFAULT_PASSWORDS = frozenset(
 )
 LEAST_LENGTH = 8  # characters; what S3 services demand of a secret key
 _BYTES = 24
+_OWN_KEY = "tdaflink-"  # so begins the key of an S3 service that comes along
 
 
 class Credentials:
@@ -67,6 +68,9 @@ def stack_secrets(profile: Profile, file: Path) -> dict[str, str]:
     bundled = parts_of(profile).storage == "bundled_s3"
     names = secret_names(profile)
     kept = kept_variables(file) if names else {}
+    if kept.get(KEY, "").startswith(_OWN_KEY) != bundled:
+        # Of the other size of the profile, which has another S3 service.
+        kept = {name: value for name, value in kept.items() if name not in (KEY, SECRET)}
     found: dict[str, str] = {}
     for name in names:
         own = bundled and name in (
@@ -81,7 +85,7 @@ def stack_secrets(profile: Profile, file: Path) -> dict[str, str]:
         elif name in kept:
             found[name] = kept[name]
         elif own or name == GRAFANA:
-            found[name] = secrets.token_urlsafe(_BYTES)
+            found[name] = (_OWN_KEY if name == KEY else "") + secrets.token_urlsafe(_BYTES)
         else:
             raise _missing(name, profile)
     return found

@@ -14,7 +14,7 @@ from tdaflink.adapters.folders import write_atomically
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
 from tdaflink.domain.jars import JarLock
-from tdaflink.domain.profile import Profile
+from tdaflink.domain.profile import SCALE, Profile
 from tdaflink.domain.schemas import ShippedSchema
 from tdaflink.domain.topics import Catalogue, TopicSizing
 from tdaflink.domain.versions import Versions
@@ -46,7 +46,7 @@ def load_profile(name: str, *, scaled: bool = False) -> Profile:
 
 def profile_of(environment: Environment) -> Profile:
     """The profile that an environment was made from, in its size."""
-    return load_profile(environment.profile, scaled=environment.details.get("scale") == "on")
+    return load_profile(environment.profile, scaled=environment.details.get(SCALE) == "on")
 
 
 def _scalable() -> list[str]:

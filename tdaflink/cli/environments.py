@@ -35,8 +35,12 @@ def setup(
         ),
     ] = None,
     scale: Annotated[
-        bool, typer.Option("--scale", help="prod: made small for a trial on this machine. Remembered.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--scale/--no-scale",
+            help="prod: made small for a trial on this machine, or in its full size again. Remembered.",
+        ),
+    ] = None,
     storage: Annotated[
         str | None,
         typer.Option(metavar="s3://BUCKET/PATH", help="prod: where checkpoints go. Remembered."),

@@ -49,7 +49,7 @@ def show_plan(plan: SetupPlan) -> None:
     _show_pairs(
         f"setup of {plan.environment} would",
         {
-            "use": f"profile {plan.profile}, Flink at {plan.rest_url}, Kafka at {plan.kafka}",
+            "use": f"profile {plan.profile} ({plan.about}), Flink at {plan.rest_url}, Kafka at {plan.kafka}",
             "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
             "start": ", ".join(plan.start) or "nothing",
             "make anew": ", ".join(plan.replace),

@@ -12,6 +12,7 @@ from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.topics import TopicSizing
 
 Scalar = bool | int | float | str
+SCALE = "scale"  # the detail of an environment whose profile is made small
 
 
 class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):

@@ -14,7 +14,7 @@ from tdaflink.domain.environment import Component
 class SetupRequest:
     """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
 
-    `scale`, `storage` and `s3_endpoint` are remembered; they may be said when the environment is not running.
+    `scale` None means: as before, else full size. `storage` and `s3_endpoint` are remembered, too.
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka.
     """
@@ -26,7 +26,7 @@ class SetupRequest:
     skip_jars: bool = False
     mirror: str | None = None
     metrics: bool | None = None
-    scale: bool = False
+    scale: bool | None = None
     storage: str | None = None
     s3_endpoint: str | None = None
     resume_jobs: bool = False
@@ -69,6 +69,7 @@ class SetupPlan:
 
     environment: str
     profile: str
+    about: str
     rest_url: str
     kafka: str
     ports: Mapping[str, int]

@@ -13,6 +13,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock, load_profile, profile_of
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import UsageError
+from tdaflink.domain.profile import SCALE
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.stack import Exported, parts_of
 from tdaflink.services.jars import fetch_jars
@@ -65,7 +66,7 @@ def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment
         raise UsageError("of which environment?", hint="--env NAME, or --profile dev, staging or prod")
     profile = load_profile(named)
     said = {
-        "scale": "on" if request.scale else None,
+        SCALE: "on" if request.scale else None,
         "storage": request.storage,
         "s3_endpoint": request.s3_endpoint,
     }

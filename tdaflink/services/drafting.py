@@ -14,7 +14,7 @@ from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
 from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.monitoring import with_metrics
-from tdaflink.domain.profile import Profile
+from tdaflink.domain.profile import SCALE, Profile
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.services.application import placed
 
@@ -27,7 +27,8 @@ def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, 
     name = store.chosen_name(request.env)
     profile = load_profile(_profile_name(request, name, store.find(name)))
     with PortClaims() as claims:
-        return _environment(request, name, store, profile, claims), profile
+        environment = _environment(request, name, store, profile, claims)
+    return environment, profile_of(environment)
 
 
 def reserve(
@@ -40,7 +41,7 @@ def reserve(
         saved = store.find(name)
         if request.port_offset == "auto" and (saved is None or saved.port_offset != environment.port_offset):
             store.save(environment)
-    return environment, profile
+    return environment, profile_of(environment)
 
 
 def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
@@ -68,9 +69,7 @@ def _environment(
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
-    draft = placed(draft, request, store)
-    if request.scale:
-        draft = replace(draft, details={**draft.details, "scale": "on"})
+    draft = sized(placed(draft, request, store), scale=request.scale)
     offset = _offset(request, draft, store, profile, claims, known=saved is not None)
     python = runtime_for(draft, store).python()
     details = _details(request, draft)
@@ -86,6 +85,14 @@ def _environment(
         return replace(saved, details=details, endpoints=draft.endpoints)
     moved = replace(draft, port_offset=offset, python=python, details=details)
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
+
+
+def sized(environment: Environment, *, scale: bool | None) -> Environment:
+    """The environment made small, or in full size; as it was where nothing is said."""
+    if scale is None:
+        return environment
+    details = {key: value for key, value in environment.details.items() if key != SCALE}
+    return replace(environment, details={**details, SCALE: "on"} if scale else details)
 
 
 def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:

@@ -10,14 +10,14 @@ from tdaflink.adapters.clients import kafka_admin_of, registry_of
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas
+from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas, profile_of
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, Unreachable
 from tdaflink.domain.jars import JarLock
-from tdaflink.domain.profile import Profile
+from tdaflink.domain.profile import SCALE, Profile
 from tdaflink.domain.progress import Reporter, Silent
 from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.setup import SetupPlan, SetupRequest, SetupResult
@@ -39,6 +39,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         environment, profile = reserve(request, name, store, claims)
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
+        _tell_of_size(store.find(name), environment, reporter)
         runtime.preflight()
         _set_aside(request, environment, profile, runtime, store, reporter)
         # Saved before anything starts: whatever happens now, teardown knows what to look for.
@@ -96,6 +97,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     return SetupPlan(
         environment=name,
         profile=profile.name,
+        about=profile.about,
         rest_url=environment.endpoints.rest_url,
         kafka=environment.endpoints.kafka,
         ports=profile.ports_at(environment.port_offset),
@@ -132,6 +134,13 @@ def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
             f"interrupted; what was started of {name} keeps running",
             hint=f"tdaflink setup --env {name} goes on, tdaflink teardown --env {name} stops it",
         ) from None
+
+
+def _tell_of_size(saved: Environment | None, environment: Environment, reporter: Reporter) -> None:
+    small = SCALE in environment.details
+    if saved is not None and (SCALE in saved.details) != small:
+        back = "--no-scale" if small else "--scale"
+        reporter.note(f"until now: {profile_of(saved).about}; setup --env {saved.name} {back} goes back")
 
 
 def _set_aside(

@@ -59,6 +59,23 @@ def test_keys_of_another_service_come_from_its_user_and_are_kept(
     assert stack_secrets(load_profile("prod"), file) == given
 
 
+def test_each_size_of_prod_has_the_keys_of_its_own_s3_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, small = tmp_path / ".env", load_profile("prod", scaled=True)
+    monkeypatch.setenv(KEY, "theirs")
+    monkeypatch.setenv(SECRET, "their-secret")
+    keep_variables(stack_secrets(load_profile("prod"), file), file)
+    own = stack_secrets(small, file)
+    assert {"theirs", "their-secret"}.isdisjoint(own.values())
+    keep_variables(own, file)
+    monkeypatch.delenv(KEY)
+    monkeypatch.delenv(SECRET)
+    assert stack_secrets(small, file) == own
+    with pytest.raises(ConfigError, match="AWS_ACCESS_KEY_ID is not set"):
+        stack_secrets(load_profile("prod"), file)
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [("Admin", "default password"), ("hunter2", "too short"), ("  ", "is empty"), ("it's-secret", "a quote")],
