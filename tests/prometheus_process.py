@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 from containers.debian import require_root, unpack_newer
+from servers import answers, free_port, started
 
 from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.adapters.local_java import end_of_file
 from tdaflink.domain.waiting import poll
 
 PACKAGES = ("prometheus", "promtool", "prometheus-alertmanager")
-READY_SECONDS = 30.0
 ENVIRON = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
@@ -109,7 +107,8 @@ def running_prometheus(programs: Programs, config: Path, folder: Path) -> Iterat
         str(programs.folder / "prometheus"), f"--config.file={home / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}",
     ]  # fmt: skip
-    with _running(command, address, folder / "prometheus.log"):
+    ready = partial(answers, f"http://{address}/-/ready")
+    with started(command, folder / "prometheus.log", ready, env=ENVIRON):
         yield Prometheus(f"http://{address}")
 
 
@@ -121,7 +120,8 @@ def running_alertmanager(programs: Programs, config: Path, address: str, folder:
         f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}",
         "--cluster.listen-address=",
     ]  # fmt: skip
-    with _templates(programs), _running(command, address, folder / "alertmanager.log"):
+    ready = partial(answers, f"http://{address}/-/ready")
+    with _templates(programs), started(command, folder / "alertmanager.log", ready, env=ENVIRON):
         yield
 
 
@@ -143,32 +143,4 @@ def _templates(programs: Programs) -> Iterator[None]:
 
 def free_address() -> str:
     """An address of this machine at which nothing listens."""
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{chosen.getsockname()[1]}"
-
-
-@contextmanager
-def _running(command: list[str], address: str, log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=ENVIRON, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        _wait_until_ready(f"http://{address}", process, log)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{url}/-/ready", timeout=5).is_success:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"{log.stem} did not come up:\n{end_of_file(log)}")
+    return f"127.0.0.1:{free_port()}"

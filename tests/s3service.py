@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
+from servers import free_port, listens, started
 
 from tdaflink.adapters.local_java import find_local_java
 from tdaflink.adapters.maven import JarCache, repository_address
@@ -27,7 +26,6 @@ S3PROXY = LockedJar(
     "test/s3",
 )
 BUCKET = "clouds"
-_UP_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,26 +63,15 @@ def running_s3(folder: Path) -> Iterator[S3Service]:
     """The service on a free port of the loopback interface, its objects below `folder`."""
     cache = JarCache()
     cache.fetch([S3PROXY], repository_address())
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     service = S3Service(f"http://127.0.0.1:{port}", "uploads-test", secrets.token_hex(16))
     config = folder / "s3proxy.conf"
     config.write_text(_config(service, folder / "objects"))
     java = find_local_java(load_versions().flink).java
-    with (
-        (folder / "s3proxy.log").open("wb") as log,
-        subprocess.Popen(
-            [str(java), "-Xmx256m", "-jar", str(cache.path(S3PROXY)), "--properties", str(config)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        try:
-            _wait_until_up(process, port, folder / "s3proxy.log")
-            service.client().create_dir(BUCKET)
-            yield service
-        finally:
-            process.kill()
+    command = [str(java), "-Xmx256m", "-jar", str(cache.path(S3PROXY)), "--properties", str(config)]
+    with started(command, folder / "s3proxy.log", partial(listens, port)):
+        service.client().create_dir(BUCKET)
+        yield service
 
 
 def _config(service: S3Service, objects: Path) -> str:
@@ -99,15 +86,3 @@ def _config(service: S3Service, objects: Path) -> str:
             f"jclouds.filesystem.basedir={objects}",
         ]
     )
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _UP_WITHIN
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"s3proxy did not come up: {log.read_text()[-2000:]}")

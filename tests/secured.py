@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness import Cluster
-
-from tdaflink.adapters.local_java import end_of_file
+from servers import free_port, listens, started
 
 USER = "analyst"
-READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -115,19 +112,9 @@ def secured_broker(cluster: Cluster, pems: Pems, password: str, folder: Path) ->
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    log = folder / "broker.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen([*java, "kafka.Kafka", str(config)], stdout=out, stderr=out)
-    try:
-        _wait_for(list(ports.values()), process, log)
+    command = [*java, "kafka.Kafka", str(config)]
+    with started(command, folder / "broker.log", lambda: all(map(listens, ports.values()))):
         yield Broker(*(f"127.0.0.1:{ports[name]}" for name in ("SCRAM", "OPENPLAIN", "CERTS")))
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _properties(folder: Path, ports: dict[str, int], pems: Pems, password: str) -> str:
@@ -169,25 +156,6 @@ def _properties(folder: Path, ports: dict[str, int], pems: Pems, password: str) 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return int(chosen.getsockname()[1])
-
-
-def _wait_for(ports: list[int], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    for port in ports:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None, end_of_file(log)
-                assert time.monotonic() < deadline, end_of_file(log)
-                time.sleep(0.2)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import string
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,18 @@ from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat,
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.common import LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh
+from made import ROOT, write_or_compare
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = Path(__file__).with_suffix(".yaml")
 FOLDER = ROOT / "profiles" / "monitoring" / "grafana" / "dashboards"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 COLUMNS = 24
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     pages = yaml.safe_load(PAGES.read_text(encoding="utf-8"))
     wanted = {FOLDER / f"{uid}.json": document(uid, page) for uid, page in pages.items()}
-    stale = sorted(set(FOLDER.glob("*.json")) - set(wanted))
-    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    if "--check" not in arguments:
-        for path in changed:
-            path.write_text(wanted[path], encoding="utf-8")
-        for path in stale:
-            path.unlink()
-        return 0
-    for path in [*changed, *stale]:
-        print(f"{path.relative_to(ROOT)} is not what tools/dashboards.yaml says: python tools/dashboards.py")
-    return 1 if changed or stale else 0
+    return write_or_compare(wanted, FOLDER.glob("*.json"), by="tools/dashboards.yaml says")
 
 
 def document(uid: str, page: Mapping[str, Any]) -> str:
@@ -107,4 +97,4 @@ def _without_null(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,17 +10,17 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from made import ROOT, write_or_compare
+
 sys.path.insert(0, str(ROOT))
 
-import typer  # noqa: E402
+import typer
 
-from tdaflink.cli.app import app, load  # noqa: E402
-from tdaflink.domain import errors  # noqa: E402
-from tdaflink.domain.config import JobConfig  # noqa: E402
+from tdaflink.cli.app import app, load
+from tdaflink.domain import errors
+from tdaflink.domain.config import JobConfig
 
 PAGE = ROOT / "docs" / "reference.md"
 SHARED = {"env", "output", "verbose", "no_color", "help"}
@@ -31,14 +31,7 @@ Made from the code by `python tools/reference.py`. What to do with all this: [gu
 
 
 def main() -> int:
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/reference.md is not what the code says: python tools/reference.py")
-    return 1
+    return write_or_compare({PAGE: page()}, by="the code says")
 
 
 def page() -> str:

@@ -10,14 +10,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from made import ROOT, write_or_compare
+
 sys.path.insert(0, str(ROOT))
 
-from tdaflink.adapters.profiles import schema_path  # noqa: E402
-from tdaflink.domain.message_models.documents import MODELS, json_schema  # noqa: E402
+from tdaflink.adapters.profiles import schema_path
+from tdaflink.domain.message_models.documents import MODELS, json_schema
 
 PAGE = ROOT / "docs" / "messages.md"
 _BLOCK = re.compile(r"(<!-- made from the models: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -26,17 +26,7 @@ _BLOCK = re.compile(r"(<!-- made from the models: (\w+) -->\n).*?(<!-- end -->)"
 def main() -> int:
     wanted = {schema_path(name): _json(json_schema(name)) + "\n" for name in MODELS}
     wanted[PAGE] = page(PAGE.read_text(encoding="utf-8"))
-    stale = sorted(set(schema_path("x").parent.glob("*.json")) - set(wanted))
-    changed = [path for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
-    if "--check" not in sys.argv[1:]:
-        for path in changed:
-            path.write_text(wanted[path], encoding="utf-8")
-        for path in stale:
-            path.unlink()
-        return 0
-    for path in [*changed, *stale]:
-        print(f"{path.relative_to(ROOT)} is not what the models say: python tools/schemas.py")
-    return 1 if changed or stale else 0
+    return write_or_compare(wanted, schema_path("x").parent.glob("*.json"), by="the models say")
 
 
 def page(text: str) -> str:

@@ -17,7 +17,7 @@ from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_f
 from tdaflink.adapters.container_files import ContainerFiles
 from tdaflink.adapters.credentials import KEY, SECRET, keep_variables, stack_secrets
 from tdaflink.adapters.docker_engine import Compose, Container, DockerEngine, stop_process
-from tdaflink.adapters.folders import free_megabytes, make_folder, write_atomically, writing
+from tdaflink.adapters.folders import make_folder, require_free_disk, write_atomically, writing
 from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
 from tdaflink.adapters.local_java import digest, end_of_file
 from tdaflink.adapters.maven import JarCache
@@ -27,7 +27,7 @@ from tdaflink.adapters.profiles import load_lock
 from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
 from tdaflink.domain import stack
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
-from tdaflink.domain.errors import ConfigError, NotFound, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.errors import ConfigError, NotFound, PortTaken, Unhealthy
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.replacement import Replacement
@@ -104,13 +104,7 @@ class ComposeRuntime:
         """Docker, room, disk, secrets, ports: what `up` would stumble over."""
         self._engine.check()
         require_room(self._profile, *self._engine.room())
-        make_folder(self._folder)
-        free, wanted = free_megabytes(self._folder), self._profile.min_free_disk_mb
-        if free < wanted:
-            raise StorageFailed(
-                f"{self._folder} has {free} MB free, and the environment needs {wanted} MB",
-                hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
-            )
+        require_free_disk(self._folder, self._profile.min_free_disk_mb)
         require_storage(self._environment, self._profile)
         stack_secrets(self._profile, self._folder / ".env")
         running = {name for name, one in self._engine.containers(self.project).items() if _runs(one)}

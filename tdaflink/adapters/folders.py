@@ -70,8 +70,11 @@ def write_atomically(path: Path, text: str) -> None:
             raise
 
 
-def free_megabytes(folder: Path) -> int:
-    """Free space of the disk that `folder` is or will be on."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free // 2**20
+def require_free_disk(folder: Path, wanted: int) -> None:
+    """Raise `StorageFailed` where the disk that `folder` is on has fewer than `wanted` MB free."""
+    free = shutil.disk_usage(make_folder(folder)).free // 2**20
+    if free < wanted:
+        raise StorageFailed(
+            f"{folder} has {free} MB free, and the environment needs {wanted} MB",
+            hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
+        )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tdaflink.adapters.application_files import load_application
-from tdaflink.adapters.folders import free_megabytes, make_folder, writing
+from tdaflink.adapters.folders import require_free_disk, writing
 from tdaflink.adapters.local_flink import (
     ApplicationManager,
     FlinkFiles,
@@ -32,7 +32,7 @@ from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
 from tdaflink.adapters.state_files import state_files
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
-from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, StorageFailed, Unhealthy
+from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, Unhealthy
 from tdaflink.domain.monitoring import PROMETHEUS_PORT, Addresses, Monitored, shows_metrics
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
@@ -96,13 +96,7 @@ class ProcessRuntime:
         find_local_java(load_versions().flink)
         if not bash_available():
             raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
-        make_folder(self._folder)
-        free, wanted = free_megabytes(self._folder), self._profile.min_free_disk_mb
-        if free < wanted:
-            raise StorageFailed(
-                f"{self._folder} has {free} MB free, and the environment needs {wanted} MB",
-                hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
-            )
+        require_free_disk(self._folder, self._profile.min_free_disk_mb)
         for component in self._components():
             if self._processes.find(component.name) is None:
                 self._require_ports(component.needs)

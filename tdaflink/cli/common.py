@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -70,14 +70,25 @@ class Session:
         return ConsoleReporter()
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Beside a group of options in a parameter's type: the command does not take that one of them."""
+
+    name: str
+
+
 def command(
     group: typer.Typer, name: str | None = None, **settings: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function whose first parameter is a `Session`; the shared options are added to its own."""
+    """Register a function whose first parameter is a `Session`; the shared options are added to its own.
+
+    A parameter whose type is a dataclass stands for a group of options, one for each field.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[1:]
+        groups = {p.name: _Group.of(p) for p in list(signature.parameters.values())[1:]}
+        own = [option for group_ in groups.values() for option in group_.options]
         shared = [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             for key, (annotation, default) in _SHARED.items()
@@ -87,16 +98,46 @@ def command(
         def run(**values: Any) -> None:
             session = Session(**{key: values.pop(key) for key in _SHARED})
             _configure_display(session)
-            function(session, **values)
+            function(session, **{name: options.collected(values) for name, options in groups.items()})
 
         del run.__wrapped__
-        keywords = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared
+        keywords = [*own, *shared]
         run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in keywords}
         group.command(name, **settings)(run)
         return function
 
     return register
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A parameter of a command's function, and the options that make its value."""
+
+    name: str
+    kind: Callable[..., Any] | None
+    options: list[inspect.Parameter]
+
+    @classmethod
+    def of(cls, parameter: inspect.Parameter) -> _Group:
+        """One option for a plain parameter, those of the fields for a dataclass."""
+        kind: Any = getattr(parameter.annotation, "__origin__", parameter.annotation)
+        if not (isinstance(kind, type) and is_dataclass(kind)):
+            return cls(parameter.name, None, [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)])
+        left_out = [note.name for note in getattr(parameter.annotation, "__metadata__", ())]
+        types = get_type_hints(kind, include_extras=True)
+        options = [
+            inspect.Parameter(
+                one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=types[one.name]
+            )
+            for one in fields(kind)
+            if one.name not in left_out
+        ]
+        return cls(parameter.name, kind, options)
+
+    def collected(self, values: dict[str, Any]) -> Any:
+        given = {option.name: values[option.name] for option in self.options}
+        return self.kind(**given) if self.kind is not None else given[self.name]
 
 
 def asker() -> Callable[[str], bool] | None:

@@ -9,7 +9,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
-from tdaflink.cli.jobs import ConfigFile, JobName, Parallelism, Settings, SlideInterval, Window, WindowSize
+from tdaflink.cli.options import ConfigOptions
 
 group = typer.Typer(help="The job config: what it is, where each value comes from.", no_args_is_help=True)
 app.add_typer(group, name="config")
@@ -18,41 +18,25 @@ app.add_typer(group, name="config")
 @command(group, "show")
 def show(
     session: Session,
-    config: ConfigFile = None,
-    job_name: JobName = None,
-    parallelism: Parallelism = None,
-    window_size: WindowSize = None,
-    slide_interval: SlideInterval = None,
-    window: Window = None,
-    settings: Settings = None,
+    config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Print the resolved config."""
     from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_config
-    from tdaflink.services.configuration import Asked
 
-    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
-    show_config(resolved_config(session, asked)[1])
+    show_config(resolved_config(session, config.asked())[1])
 
 
 @command(group, "explain")
 def explain(
     session: Session,
-    config: ConfigFile = None,
-    job_name: JobName = None,
-    parallelism: Parallelism = None,
-    window_size: WindowSize = None,
-    slide_interval: SlideInterval = None,
-    window: Window = None,
-    settings: Settings = None,
+    config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Print each value and the place that decided it."""
     from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_explained
-    from tdaflink.services.configuration import Asked
 
-    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
-    show_explained(resolved_config(session, asked)[1])
+    show_explained(resolved_config(session, config.asked())[1])
 
 
 @command(group, "validate")

@@ -10,28 +10,7 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 from tdaflink.cli.completion import complete_job
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Job config, JSON or YAML.", show_default=False),
-]
-JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Name on the cluster.")]
-Parallelism = Annotated[int | None, typer.Option("--parallelism", metavar="N", help="Parallel subtasks.")]
-WindowSize = Annotated[int | None, typer.Option("--window-size", metavar="N", help="Count window: points.")]
-SlideInterval = Annotated[
-    int | None, typer.Option("--slide-interval", metavar="N", help="Count window: points.")
-]
-Window = Annotated[
-    str | None,
-    typer.Option(
-        "--window",
-        metavar="W",
-        help="sliding:60s/10s, tumbling:60s, session:5m, count:100/10/60s or none.",
-    ),
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key; repeat for more.")
-]
+from tdaflink.cli.options import ConfigOptions, DryRun, OptionalJob
 
 
 @command(app, "submit")
@@ -43,13 +22,7 @@ def submit(
     job: Annotated[
         Path | None, typer.Option("--job", metavar="FILE", help="A PyFlink script; default: the shipped job.")
     ] = None,
-    config: ConfigFile = None,
-    job_name: JobName = None,
-    parallelism: Parallelism = None,
-    window_size: WindowSize = None,
-    slide_interval: SlideInterval = None,
-    window: Window = None,
-    settings: Settings = None,
+    config: ConfigOptions = ConfigOptions(),
     include: Annotated[
         list[str] | None,
         typer.Option("--include", metavar="GLOB", help="Files beside --job's script; else your algorithms."),
@@ -63,20 +36,18 @@ def submit(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")] = True,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")] = 180.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
     from tdaflink.cli.common import asker
     from tdaflink.cli.wiring import announce, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
-    from tdaflink.services.configuration import Asked
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.snapshots import started_from
 
-    asked = Asked(config, job_name, parallelism, window_size, slide_interval, window, tuple(settings or ()))
     wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
-    env, prepared = prepared_job(session, asked, wanted)
+    env, prepared = prepared_job(session, config.asked(), wanted)
     if dry_run and start in (None, "none"):
         show_plan(submission.plan(prepared, env))
         return
@@ -106,10 +77,7 @@ def list_jobs(
 @command(app, "status")
 def status(
     session: Session,
-    job: Annotated[
-        str | None,
-        typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.", autocompletion=complete_job),
-    ] = None,
+    job: OptionalJob = None,
 ) -> None:
     """Show the cluster, or one job: why it fails, what it does, what is wrong with it and what mends that."""
     from tdaflink.cli.wiring import cluster_of, topics_of

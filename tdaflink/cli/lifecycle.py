@@ -9,16 +9,13 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 from tdaflink.cli.completion import complete_job
+from tdaflink.cli.options import DryRun, JobArgument, OptionalJob
 
-JobArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id, unique prefix, or name.", autocompletion=complete_job)
-]
 Directory = Annotated[
     str | None,
     typer.Option("--directory", metavar="URI", help="Where to write it; default: the cluster's own folder."),
 ]
 Seconds = Annotated[float, typer.Option("--timeout", metavar="S", help="How long to wait for it.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")]
 
 savepoints_app = typer.Typer(help="List and prune savepoints and checkpoints.", no_args_is_help=True)
 app.add_typer(savepoints_app, name="savepoints")
@@ -107,10 +104,7 @@ def savepoints_prune(
 @command(app, "history")
 def history(
     session: Session,
-    job: Annotated[
-        str | None,
-        typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.", autocompletion=complete_job),
-    ] = None,
+    job: OptionalJob = None,
 ) -> None:
     """Show who submitted, stopped and upgraded what, and the versions of a job."""
     from tdaflink.cli.wiring import control_of

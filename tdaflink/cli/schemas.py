@@ -8,7 +8,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
-from tdaflink.cli.jobs import ConfigFile
+from tdaflink.cli.options import ConfigFile
 
 schemas_app = typer.Typer(help="The schemas of the messages, and what a registry has.", no_args_is_help=True)
 app.add_typer(schemas_app, name="schemas")

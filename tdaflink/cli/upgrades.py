@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
-from tdaflink.cli.completion import complete_job
-from tdaflink.cli.jobs import ConfigFile, Parallelism, Settings, SlideInterval, Window, WindowSize
-from tdaflink.cli.lifecycle import DryRun, JobArgument
+from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, JobArgument, OptionalJob
 from tdaflink.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from tdaflink.domain.jobs import Job as RunningJob
+    from tdaflink.domain.ledger import StateMode, Version
+    from tdaflink.services.control import Control
+    from tdaflink.services.jobrun import Job
 
 
 class StateChoice(str, Enum):
@@ -38,22 +42,14 @@ Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="How long
 @command(app, "upgrade")
 def upgrade(
     session: Session,
-    job: Annotated[
-        str | None,
-        typer.Argument(metavar="[ID]", help="Id, unique prefix, or name.", autocompletion=complete_job),
-    ] = None,
+    job: OptionalJob = None,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script; default: as before.")
     ] = None,
     script: Annotated[
         Path | None, typer.Option("--job", metavar="FILE", help="The script's new version.")
     ] = None,
-    config: ConfigFile = None,
-    parallelism: Parallelism = None,
-    window_size: WindowSize = None,
-    slide_interval: SlideInterval = None,
-    window: Window = None,
-    settings: Settings = None,
+    config: ChangedConfig = ConfigOptions(),
     include: Annotated[
         list[str] | None,
         typer.Option("--include", metavar="GLOB", help="Further files; default: those it has."),
@@ -72,12 +68,9 @@ def upgrade(
     Without --config the new version keeps what the job was told, changed by the other options.
     """
     from tdaflink.cli.wiring import announce, session_control_of, upgraded_job
-    from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
-    from tdaflink.services import changing, upgrades
-    from tdaflink.services.configuration import Asked
+    from tdaflink.display.lifecycle import show_changed
+    from tdaflink.services import changing
     from tdaflink.services.preparation import Wanted
-    from tdaflink.services.stopping import living_job
-    from tdaflink.services.versions import running_version
 
     with session_control_of(session) as control:
         if resume:
@@ -86,26 +79,19 @@ def upgrade(
             return
         if job is None:
             raise UsageError("which job?", hint="tdaflink list, then tdaflink upgrade NAME")
-        asked = Asked(config, None, parallelism, window_size, slide_interval, window, tuple(settings or ()))
         wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
-        running = living_job(control, job)
-        version = running_version(control, running)
-        target = upgraded_job(session, asked, wanted, control, version)
-        plan = upgrades.plan(control, running, version, target.spec, state.value, "upgrade")
-        show_upgrade_plan(plan, dry_run=dry_run)
-        if dry_run or (plan.changes_nothing and not force):
-            return
-        announce(session, control.env)
-        show_changed(
-            changing.begin(
-                control,
-                running,
-                target,
-                action="upgrade",
-                state=state.value,
-                wait=timeout,
-                allow_non_restored=allow_non_restored,
-            )
+        old = _running(control, job)
+        _replace(
+            session,
+            control,
+            old,
+            upgraded_job(session, config.asked(), wanted, control, old[1]),
+            action="upgrade",
+            state=state.value,
+            dry_run=dry_run,
+            same_too=force,
+            wait=timeout,
+            allow_non_restored=allow_non_restored,
         )
 
 
@@ -121,34 +107,22 @@ def rollback(
     dry_run: DryRun = False,
 ) -> None:
     """Replace a running job by an earlier version, from its state now."""
-    from tdaflink.cli.wiring import announce, session_control_of
-    from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
-    from tdaflink.services import changing, upgrades
-    from tdaflink.services.stopping import living_job
-    from tdaflink.services.versions import earlier_job, running_version, version_before
+    from tdaflink.cli.wiring import session_control_of
+    from tdaflink.services.versions import earlier_job, version_before
 
     with session_control_of(session) as control:
-        running = living_job(control, job)
-        version = running_version(control, running)
-        earlier = version_before(control.ledger.versions(running.name), version, to)
-        target = earlier_job(control, earlier)
-        show_upgrade_plan(
-            upgrades.plan(control, running, version, target.spec, state.value, "rollback"), dry_run=dry_run
-        )
-        if dry_run:
-            return
-        announce(session, control.env)
-        origin = earlier.origin or earlier.job_id
-        show_changed(
-            changing.begin(
-                control,
-                running,
-                target,
-                action="rollback",
-                state=state.value,
-                wait=timeout,
-                origin=origin,
-            )
+        old = _running(control, job)
+        earlier = version_before(control.ledger.versions(old[0].name), old[1], to)
+        _replace(
+            session,
+            control,
+            old,
+            earlier_job(control, earlier),
+            action="rollback",
+            state=state.value,
+            dry_run=dry_run,
+            wait=timeout,
+            origin=earlier.origin or earlier.job_id,
         )
 
 
@@ -163,13 +137,44 @@ def rescale(
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
-    from tdaflink.services.stopping import living_job
-    from tdaflink.services.versions import running_version
 
     with control_of(session) as control:
         announce(session, control.env)
-        running = living_job(control, job)
-        version = running_version(control, running)
+        running, version = _running(control, job)
         topics = rescaling.input_topics(version.spec) if version.spec else []
         counts = control.kafka.partition_counts(topics) if control.kafka and topics else {}
         show_changed(rescaling.rescale(control, running, version, count, counts, timeout))
+
+
+def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
+    """The job that is meant, and the version of it that runs."""
+    from tdaflink.services.stopping import living_job
+    from tdaflink.services.versions import running_version
+
+    running = living_job(control, job)
+    return running, running_version(control, running)
+
+
+def _replace(
+    session: Session,
+    control: Control,
+    old: tuple[RunningJob, Version],
+    target: Job,
+    *,
+    action: str,
+    state: StateMode,
+    dry_run: bool,
+    same_too: bool = True,
+    **terms: Any,
+) -> None:
+    """Show what the new version would change; bring it in, unless showing was all that was asked for."""
+    from tdaflink.cli.wiring import announce
+    from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
+    from tdaflink.services import changing, upgrades
+
+    plan = upgrades.plan(control, *old, target.spec, state, action)
+    show_upgrade_plan(plan, dry_run=dry_run)
+    if dry_run or (plan.changes_nothing and not same_too):
+        return
+    announce(session, control.env)
+    show_changed(changing.begin(control, old[0], target, action=action, state=state, **terms))

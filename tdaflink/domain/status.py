@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tdaflink.domain.findings import Finding
-from tdaflink.domain.jobs import Checkpoints, Failure, Vertex
+from tdaflink.domain.jobs import Checkpoints, Failure, Job, Vertex
 from tdaflink.domain.snapshot import Computation
 
 
 @dataclass(frozen=True)
-class JobStatus:
-    """One job; the field names are the stable JSON shape.
+class JobStatus(Job):
+    """One job, as in `list` and more; the field names are the stable JSON shape.
 
     `watermark` (epoch milliseconds) is Flink's own for jobs that use it, else the end of the newest window
     that the job has answered; `lag` and `committed_lag` are records by topic that it has not read, and that
@@ -20,15 +20,6 @@ class JobStatus:
     its sources read, an average over the last minute.
     """
 
-    id: str
-    name: str
-    state: str
-    start_time: str
-    duration_ms: int
-    parallelism: int
-    tasks_running: int
-    tasks_total: int
-    env: str
     restarts: int | None
     vertices: Sequence[Vertex]
     checkpoints: Checkpoints | None

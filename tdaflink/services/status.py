@@ -45,15 +45,7 @@ def job_status(
         except TdaflinkError as error:
             warn(f"{error.message}: lag and event time are not known")
     return JobStatus(
-        id=job.id,
-        name=job.name,
-        state=job.state,
-        start_time=job.start_time,
-        duration_ms=job.duration_ms,
-        parallelism=job.parallelism,
-        tasks_running=job.tasks_running,
-        tasks_total=job.tasks_total,
-        env=env,
+        **vars(job),
         restarts=load.restarts,
         vertices=_with_load(cluster.vertices(job.id), load),
         checkpoints=load.checkpoints,

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 from harness import Cluster, Ran, Runner, runner
-from secured import USER, Broker, Pems, free_port, make_pems, private, proxy, secured_broker, server_tls
+from secured import USER, Broker, Pems, make_pems, private, proxy, secured_broker, server_tls
+from servers import free_port
 
 pytestmark = pytest.mark.cluster
 

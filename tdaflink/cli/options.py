@@ -1,0 +1,73 @@
+"""Options and arguments that several commands take, each described once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tdaflink.cli.common import LeftOut
+from tdaflink.cli.completion import complete_job
+
+if TYPE_CHECKING:
+    from tdaflink.services.configuration import Asked
+
+_WHICH_JOB = "Id, unique prefix, or name."
+
+JobArgument = Annotated[str, typer.Argument(metavar="ID", help=_WHICH_JOB, autocompletion=complete_job)]
+OptionalJob = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help=_WHICH_JOB, autocompletion=complete_job)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")]
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Job config, JSON or YAML.", show_default=False),
+]
+JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Name on the cluster.")]
+Parallelism = Annotated[int | None, typer.Option("--parallelism", metavar="N", help="Parallel subtasks.")]
+CountOfPoints = typer.Option(metavar="N", help="Count window: points.")
+Window = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="W",
+        help="sliding:60s/10s, tumbling:60s, session:5m, count:100/10/60s or none.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key; repeat for more.")
+]
+
+
+@dataclass(frozen=True)
+class ConfigOptions:
+    """What a call says of the job's config."""
+
+    config: ConfigFile = None
+    job_name: JobName = None
+    parallelism: Parallelism = None
+    window_size: Annotated[int | None, CountOfPoints] = None
+    slide_interval: Annotated[int | None, CountOfPoints] = None
+    window: Window = None
+    settings: Settings = None
+
+    def asked(self) -> Asked:
+        """The same, for services."""
+        from tdaflink.services.configuration import Asked
+
+        return Asked(
+            self.config,
+            self.job_name,
+            self.parallelism,
+            self.window_size,
+            self.slide_interval,
+            self.window,
+            tuple(self.settings or ()),
+        )
+
+
+# A job that runs keeps its name.
+ChangedConfig = Annotated[ConfigOptions, LeftOut("job_name")]
