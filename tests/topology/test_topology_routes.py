@@ -43,6 +43,7 @@ NEVER, ALWAYS = 10**9, 0
         "collapse+ripser",
         "redzed",
         "collapse+redzed",
+        "gudhi's collapse+ripser",
         "compiled",
         "matrix",
     ]
@@ -55,6 +56,8 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     for limit in ("FEW_EDGES", "EDGES_PER_VERTEX"):
         monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
     monkeypatch.setattr(engines, "COMPILED_FROM", ALWAYS if name == "compiled" else NEVER)
+    if name.startswith("gudhi"):
+        monkeypatch.setattr(engines, "kernels", lambda: None)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:
@@ -133,6 +136,17 @@ def test_large_clouds_agree_with_ripser_on_the_whole_matrix(cloud: Cloud) -> Non
     assert [ended(bars, None) for bars in fast] == [ended(bars, None) for bars in whole]
 
 
+@pytest.mark.parametrize("cloud", [uniform, circle, torus, integer_grid, with_duplicates, tenths])
+def test_collapsed_clouds_of_several_words_agree_with_ripser_on_the_whole_matrix(cloud: Cloud) -> None:
+    for n in (63, 64, 65, 130):
+        points = cloud(n, n)
+        distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+        engine, fast = engines.intervals(distances, None, 2, 2, "auto")
+        assert engine.startswith("tdaflink:collapse+")
+        whole = ripser.from_matrix(distances, 2, 2)
+        assert [ended(bars, None) for bars in fast] == [ended(bars, None) for bars in whole], n
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_both_equal_the_definition(cloud: Cloud) -> None:
     for n in range(1, 10):
@@ -184,9 +198,9 @@ def test_each_question_takes_its_route() -> None:
     assert computed(uniform(300, 0), query()).engine == "tdaflink:reduced"
     assert computed(uniform(300, 0), query(field=3)).engine == "tdaflink:reduced"
     assert computed(uniform(200, 0), query(cut=0.01)).engine == "gudhi:ripser"
-    assert computed(uniform(40, 0), query(max_dimension=2)).engine == "gudhi:collapse+ripser"
+    assert computed(uniform(40, 0), query(max_dimension=2)).engine == "tdaflink:collapse+ripser"
     assert computed(sphere(100, 0), query(max_dimension=2)).engine == "redzed"
-    assert computed(sphere(100, 0), query(max_dimension=2, cut=0.8)).engine == "gudhi:collapse+ripser"
+    assert computed(sphere(100, 0), query(max_dimension=2, cut=0.8)).engine == "tdaflink:collapse+ripser"
     assert computed(uniform(20, 0), query(engine="gudhi")).engine == "gudhi:simplex_tree"
 
 

@@ -30,10 +30,10 @@ _PRECISION = Parameter(
 class VietorisRips(Algorithm):
     """Simplices enter at their diameter, so births and deaths are distances.
 
-    "auto" takes machine code of our own for H0 and H1 of large clouds, and for the rest chooses among
-    gudhi's fork of Ripser, edge collapse and redzed by the edges that are left when those of dominated
-    vertices are gone; "gudhi" expands the whole complex in a simplex tree. All
-    give the same bars, bit for bit.
+    "auto" takes machine code of our own for H0 and H1 of large clouds, and for the rest chooses between
+    gudhi's fork of Ripser and redzed by the edges that are left when those of dominated vertices are gone,
+    for H2 and above also the dominated edges; "gudhi" expands the whole complex in a simplex tree. All give
+    the same bars, bit for bit.
     """
 
     name = "vietoris_rips"

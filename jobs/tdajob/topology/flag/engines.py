@@ -8,7 +8,7 @@ import gudhi
 import numpy as np
 
 from tdajob.topology import simplex_tree
-from tdajob.topology.flag import reduced, redzed, ripser
+from tdajob.topology.flag import collapse, reduced, redzed, ripser
 from tdajob.topology.flag.components import components
 from tdajob.topology.flag.graph import Graph, graph_of
 from tdajob.topology.incremental.machine_code import kernels
@@ -121,8 +121,13 @@ def _voids(distances: FloatArray, cut: float | None, top: int, field: int) -> An
     graph = graph_of(distances, cut)
     if graph.density >= NEARLY_COMPLETE:
         return _whole(distances, graph, top, field)
-    engine, bars = _reduced(ripser.collapsed(graph), top, field)
-    return f"gudhi:collapse+{engine.removeprefix('gudhi:')}", bars
+    compiled = kernels() if len(distances) <= MAX_CAPACITY else None
+    if compiled is None:
+        maker, graph = "gudhi", ripser.collapsed(graph)
+    else:
+        maker, graph = "tdaflink", collapse.collapsed(compiled, graph)
+    engine, bars = _reduced(graph, top, field)
+    return f"{maker}:collapse+{engine.removeprefix('gudhi:')}", bars
 
 
 def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer:

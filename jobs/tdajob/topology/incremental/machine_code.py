@@ -20,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -38,6 +38,7 @@ class Kernels:
     lunes: ModuleType
     homology: ModuleType
     anew: ModuleType
+    collapse: ModuleType
 
 
 def warm_up() -> bool:
@@ -105,9 +106,7 @@ def _imported(sources: Mapping[str, bytes]) -> Kernels:
             raise ImportError(f"no loader for {package}")
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return Kernels(
-            *(importlib.import_module(f"{name}.{part}") for part in ("edges", "lunes", "homology", "anew"))
-        )
+        return Kernels(*(importlib.import_module(f"{name}.{part.name}") for part in fields(Kernels)))
 
 
 def _copied(sources: Mapping[str, bytes], folder: Path, name: str) -> Path:
