@@ -176,7 +176,8 @@ def _holder(path: Path) -> str:
 
 def _unknown(name: str, names: list[str]) -> NotFound:
     known = f"saved: {', '.join(names)}" if names else "none is saved yet"
-    return NotFound(f"no environment named {name!r} ({known})", hint=f"tdaflink setup --env {name}")
+    other = f"; or --env {names[0]}, which tdaflink env use {names[0]} makes the default" if names else ""
+    return NotFound(f"no environment named {name!r} ({known})", hint=f"tdaflink setup --env {name}{other}")
 
 
 def _still_meant(security: Security, saved: Endpoints, now: Endpoints) -> Security:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.folders import cache_folder, make_folder, write_atomically, writing
-from tdaflink.domain.errors import BadArtifact, MissingExtra, NotFound, Refused, Unreachable
+from tdaflink.domain.errors import BadArtifact, NotFound, Refused, Unreachable
 from tdaflink.domain.jars import Coordinates, LockedJar
 
 if TYPE_CHECKING:
@@ -28,24 +28,15 @@ def repository_address(mirror: str | None = None) -> str:
     chosen = mirror or os.environ.get("TDAFLINK_MAVEN_MIRROR")
     if chosen:
         return chosen.rstrip("/")
-    try:
-        from jgo.constants import MAVEN_CENTRAL_URL
-    except ImportError as error:
-        raise MissingExtra(
-            "fetching JARs needs the Maven client jgo, or a mirror",
-            hint="pip install 'tdaflink[local]', or set TDAFLINK_MAVEN_MIRROR to a repository's address",
-        ) from error
+    from jgo.constants import MAVEN_CENTRAL_URL
+
     return str(MAVEN_CENTRAL_URL).rstrip("/")
 
 
 def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
     """The roots and all that they need at run time; where two roots disagree on a version, the first wins."""
-    try:
-        from jgo.maven import MavenContext
-    except ImportError as error:
-        raise MissingExtra(
-            "resolving JARs needs the Maven client jgo", hint="pip install 'tdaflink[local]'"
-        ) from error
+    from jgo.maven import MavenContext
+
     context = MavenContext(repo_cache=make_folder(cache_folder() / "poms"), remote_repos={"main": address})
     found: dict[tuple[str, str, str], Coordinates] = {}
     for root in roots:

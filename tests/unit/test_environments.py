@@ -54,6 +54,10 @@ def test_an_unknown_name_is_not_found_and_says_how_to_make_it(store: Environment
     with pytest.raises(NotFound) as caught:
         store.resolve("staging")
     assert caught.value.hint == "tdaflink setup --env staging"
+    store.save(environment("dev"))
+    with pytest.raises(NotFound) as another:
+        store.resolve("staging")
+    assert str(another.value.hint).startswith("tdaflink setup --env staging; or --env dev")
 
 
 def test_variables_change_the_endpoints_of_one_call(
