@@ -9,6 +9,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command, confirm, confirm_production
+from tdaflink.cli.options import Settings
 from tdaflink.domain.errors import UsageError
 
 
@@ -66,6 +67,11 @@ def setup(
         str | None,
         typer.Option(metavar="ENV", help="With --application: whose Kafka it uses; default: local."),
     ] = None,
+    settings: Settings = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="With --application: your algorithms."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -90,6 +96,8 @@ def setup(
         resume_jobs=resume_jobs,
         application=application,
         beside=beside,
+        settings=tuple(settings or ()),
+        include=tuple(include or ()),
     )
     if dry_run:
         show_plan(plan_setup(request, store))

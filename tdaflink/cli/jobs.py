@@ -69,9 +69,10 @@ def list_jobs(
     """List the jobs of the cluster."""
     from tdaflink.cli.wiring import cluster_of
     from tdaflink.display.jobs import show_jobs
+    from tdaflink.domain.application import commands_of
 
     with cluster_of(session) as (env, cluster):
-        show_jobs(cluster.jobs(env.name, ended=ended))
+        show_jobs(cluster.jobs(env.name, ended=ended), commands_of(env).start())
 
 
 @command(app, "status")
@@ -91,7 +92,7 @@ def status(
             show_cluster(cluster_status(cluster, env.name))
             return
         with topics_of(session) as kafka:
-            show_job(job_status(cluster, env.name, job, kafka, session.reporter().warn))
+            show_job(job_status(cluster, env, job, kafka, session.reporter().warn))
 
 
 @command(app, "cancel")

@@ -91,6 +91,7 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
     """What the dashboard reads of the environment that the call means, and how that is closed."""
     from tdaflink.adapters.clients import flink_of
     from tdaflink.adapters.prometheus import Prometheus
+    from tdaflink.domain.application import is_application
     from tdaflink.services.watching import READ_SECONDS, Sources
 
     env, client = kafka_of(session)
@@ -104,7 +105,8 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
             if source is not None:
                 source.close()
 
-    return Sources(env.name, cluster, kafka, alerts, _logs(env, cluster)), close
+    logs = _logs(env, cluster)
+    return Sources(env.name, cluster, kafka, alerts, logs, is_application(env)), close
 
 
 @contextmanager

@@ -19,12 +19,12 @@ STATE_STYLE = {
 }
 
 
-def show_jobs(jobs: Sequence[Job]) -> None:
-    """The table of `list`."""
+def show_jobs(jobs: Sequence[Job], start: str) -> None:
+    """The table of `list`; `start` is what starts a job."""
     if show_data(jobs):
         return
     if not jobs:
-        console.err().print("No jobs are running. tdaflink submit starts one; list --all shows ended ones.")
+        console.err().print(f"No jobs are running. {start} starts one; list --all shows ended ones.")
         return
     _print_jobs(jobs)
 

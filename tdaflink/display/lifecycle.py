@@ -34,8 +34,8 @@ def show_saved(saved: Any) -> None:
         return
     console.out().print(f"{saved.name}  {saved.id}  {saved.state}", markup=False)
     console.out().print(saved.savepoint, markup=False, soft_wrap=True)
-    if saved.state == "FINISHED":
-        console.err().print(f"Next: tdaflink submit --job-name {saved.name} --from latest", markup=False)
+    if saved.next:
+        console.err().print(f"Next: {saved.next}", markup=False)
 
 
 def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tdaflink.domain.commands import Commands
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import Refused
 
@@ -40,6 +41,11 @@ def mode_of(flink_config: Mapping[str, str]) -> str:
 def is_application(environment: Environment) -> bool:
     """Whether an environment's cluster is made for one job."""
     return BESIDE in environment.details
+
+
+def commands_of(environment: Environment) -> Commands:
+    """What to type to change the jobs of an environment."""
+    return Commands(environment.name, is_application(environment))
 
 
 def require_session(environment: Environment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tdaflink.domain.commands import Commands
 from tdaflink.domain.findings import Finding, findings
 from tdaflink.domain.jobs import Job
 from tdaflink.domain.snapshot import (
@@ -83,6 +84,12 @@ class Board:
     log: LogTail | None = None
     stale: tuple[Stale, ...] = ()
     answered: Mapping[Source, float] = field(default_factory=dict)
+    one_job: bool = False
+
+    @property
+    def commands(self) -> Commands:
+        """What to type to change the jobs."""
+        return Commands(self.env, self.one_job)
 
     def find(self, job_id: str | None) -> JobLine | None:
         """The job of that id, if it is there."""
@@ -98,7 +105,9 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
     cluster = snapshot.cluster or before.cluster
     jobs = before.jobs
     if snapshot.jobs is not None:
-        jobs = tuple(_line(before.find(seen.job.id), seen, cluster) for seen in snapshot.jobs)
+        jobs = tuple(
+            _line(before.find(seen.job.id), seen, cluster, one_job=snapshot.one_job) for seen in snapshot.jobs
+        )
     return Board(
         env=snapshot.env,
         rest_url=snapshot.rest_url,
@@ -113,10 +122,11 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
             Stale(source, before.answered.get(source), reason) for source, reason in snapshot.problems.items()
         ),
         answered=answered,
+        one_job=snapshot.one_job,
     )
 
 
-def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None) -> JobLine:
+def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None, *, one_job: bool) -> JobLine:
     line = before or _begun(seen)
     load = seen.load
     lag = seen.lag if seen.lag is not None else line.lag
@@ -125,7 +135,7 @@ def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None) -
         line = _taken(line, load)
     if line.load is None:
         return line
-    found = findings(seen.job, line.load, lag, line.rates.records, cluster)
+    found = findings(seen.job, line.load, lag, line.rates.records, cluster, one_job=one_job)
     return replace(line, findings=tuple(found))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tdaflink.domain.commands import Commands
 from tdaflink.domain.jobs import Failure, Job
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
 from tdaflink.domain.travelling import slide_of
@@ -41,11 +42,15 @@ def findings(
     lag: Mapping[str, TopicLag] | None = None,
     records_per_second: float | None = None,
     cluster: ClusterState | None = None,
+    *,
+    one_job: bool = False,
 ) -> list[Finding]:
     """Everything that is wrong with a job, the root of the matter first.
 
     `records_per_second` is what its sources read now; where it is not known, a lag counts by itself.
+    Other commands help in a cluster that is made for `one_job`.
     """
+    commands = Commands(job.env, one_job)
     if job.state in ("FINISHED", "CANCELED"):
         return []
     found = [*_failing(job, load)]
@@ -54,10 +59,10 @@ def findings(
     return [
         *found,
         *_waiting(job, cluster),
-        *_slow(job, load, cluster),
+        *_slow(job, load, cluster, commands),
         *_skewed(job, load),
-        *_checkpoints(job, load),
-        *_behind(job, load, lag or {}, records_per_second, cluster),
+        *_checkpoints(job, load, commands),
+        *_behind(job, load, lag or {}, records_per_second, cluster, commands),
         *_refused(job, load),
         *_memory(job, cluster),
     ]
@@ -113,7 +118,7 @@ def _waiting(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
         )
 
 
-def _slow(job: Job, load: JobLoad, cluster: ClusterState | None) -> Iterator[Finding]:
+def _slow(job: Job, load: JobLoad, cluster: ClusterState | None, commands: Commands) -> Iterator[Finding]:
     slide = slide_of(load.parameters)
     computation = load.computation
     slowest = computation.p95 if computation else None
@@ -123,7 +128,7 @@ def _slow(job: Job, load: JobLoad, cluster: ClusterState | None) -> Iterator[Fin
             "warning",
             f"a computation takes {slowest:.2f} s (p95), and windows come every {slide}",
             "make windows smaller or slide further, or thin their points by landmarks",
-            f"tdaflink upgrade {_ref(job)} --set preprocess.subsample.landmarks=100{_env(job)}",
+            commands.change(_ref(job), "preprocess.subsample.landmarks=100"),
         )
     full = _bottleneck(load.vertices)
     if full is None:
@@ -134,21 +139,23 @@ def _slow(job: Job, load: JobLoad, cluster: ClusterState | None) -> Iterator[Fin
         "bottleneck",
         "warning",
         f"{_short(full)} is busy {(full.busiest or 0.0) / 10:.0f} % of the time{held}",
-        *_more_room(job, full, cluster),
+        *_more_room(job, full, cluster, commands),
     )
 
 
-def _more_room(job: Job, full: VertexLoad, cluster: ClusterState | None) -> tuple[str, str]:
+def _more_room(
+    job: Job, full: VertexLoad, cluster: ClusterState | None, commands: Commands
+) -> tuple[str, str]:
     free = cluster.slots_available if cluster is not None else 0
     if free > 0:
         wanted = min(full.parallelism + free, 2 * full.parallelism)
         return (
             f"{free} slots are free: run more subtasks",
-            f"tdaflink rescale {_ref(job)} {wanted}{_env(job)}",
+            commands.rescale(_ref(job), wanted),
         )
     return (
         "no slot is free: smaller clouds, a lower max_dimension or max_persistence cost less",
-        f"tdaflink upgrade {_ref(job)} --set max_dimension=1{_env(job)}",
+        commands.change(_ref(job), "max_dimension=1"),
     )
 
 
@@ -175,12 +182,12 @@ def _skewed(job: Job, load: JobLoad) -> Iterator[Finding]:
             )
 
 
-def _checkpoints(job: Job, load: JobLoad) -> Iterator[Finding]:
+def _checkpoints(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
     done, interval = load.checkpoints, load.checkpoint_interval_ms
     if done is None or interval is None or job.state != "RUNNING":
         return
     age = done.latest_age_ms if done.latest_age_ms is not None else job.duration_ms
-    longer = f"tdaflink upgrade {_ref(job)} --set checkpoint_interval={_longer(interval)}{_env(job)}"
+    longer = commands.change(_ref(job), f"checkpoint_interval={_longer(interval)}")
     if age > MISSED_CHECKPOINTS * interval + (done.latest_duration_ms or 0):
         yield Finding(
             "no_checkpoint",
@@ -211,6 +218,7 @@ def _behind(
     lag: Mapping[str, TopicLag],
     rate: float | None,
     cluster: ClusterState | None,
+    commands: Commands,
 ) -> Iterator[Finding]:
     for topic, seen in lag.items():
         seconds = seen.lag / rate if rate else None
@@ -221,14 +229,16 @@ def _behind(
             "lag",
             "warning",
             f"{seen.lag} records behind in {topic} ({seen.behind} of {seen.partitions} partitions){takes}",
-            *_faster(job, load, seen, cluster),
+            *_faster(job, load, seen, cluster, commands),
         )
 
 
-def _faster(job: Job, load: JobLoad, seen: TopicLag, cluster: ClusterState | None) -> tuple[str, str]:
+def _faster(
+    job: Job, load: JobLoad, seen: TopicLag, cluster: ClusterState | None, commands: Commands
+) -> tuple[str, str]:
     full = _bottleneck(load.vertices)
     if full is not None:
-        advice, command = _more_room(job, full, cluster)
+        advice, command = _more_room(job, full, cluster, commands)
         return f"the job is as busy as it can be; {advice}", command
     if seen.partitions > 1 and seen.behind == 1:
         return (
@@ -243,7 +253,7 @@ def _faster(job: Job, load: JobLoad, seen: TopicLag, cluster: ClusterState | Non
         )
     return (
         "the job has room left: more subtasks read faster, up to one for each partition",
-        f"tdaflink rescale {_ref(job)} {wanted}{_env(job)}",
+        commands.rescale(_ref(job), wanted),
     )
 
 

@@ -16,7 +16,8 @@ class SetupRequest:
 
     `scale` None means: as before, else full size. `storage` and `s3_endpoint` are remembered, too.
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
-    `application` is the config of an application cluster's one job, `beside` the environment with its Kafka.
+    `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
+    `settings` further keys of that config and `include` files of algorithms.
     """
 
     env: str | None = None
@@ -32,6 +33,8 @@ class SetupRequest:
     resume_jobs: bool = False
     application: Path | None = None
     beside: str | None = None
+    settings: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

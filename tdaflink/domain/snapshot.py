@@ -185,3 +185,4 @@ class Snapshot:
     streams: Sequence[str] = ()
     log: LogTail | None = None
     problems: Mapping[Source, str] = field(default_factory=dict)
+    one_job: bool = False

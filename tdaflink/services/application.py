@@ -31,7 +31,8 @@ from tdaflink.services.jobrun import ENTRY_CLASS, Job, kafka_properties, plain_s
 from tdaflink.services.preparation import Wanted, shipped_job
 from tdaflink.services.snapshots import described, stored_snapshots
 from tdaflink.services.startup import wait_until_running
-from tdaflink.services.versions import job_from
+from tdaflink.services.upgrades import base_layer
+from tdaflink.services.versions import included_in, job_from
 
 MAIN_SECONDS = 150.0
 RUNNING_SECONDS = 180.0
@@ -42,8 +43,10 @@ def placed(draft: Environment, request: SetupRequest, store: EnvironmentStore) -
     """The environment with the Kafka of the one beside it, where it is or becomes an application cluster."""
     saved = store.find(draft.name) is not None
     if not is_application(draft):
-        if request.beside and not request.application:
-            raise UsageError("--beside goes with --application CONFIG")
+        for option in ("beside", "settings", "include"):
+            if getattr(request, option) and not request.application:
+                word = {"settings": "set"}.get(option, option)
+                raise UsageError(f"--{word} goes with --application CONFIG")
         if not request.application:
             return draft
     _require_possible(draft, request, saved=saved)
@@ -146,17 +149,28 @@ def _wait_for_main(job_id: str, control: Control, step: Step) -> None:
 
 def _wanted(request: SetupRequest, control: Control, before: Application | None) -> Job:
     if request.application is not None:
-        env, warn = control.env, control.reporter.warn
-        resolved = configure(Asked(request.application), env, load_profile(env.profile).job, warn)
-        assert control.kafka is not None  # noqa: S101 - `control_over` gives it
-        return shipped_job(resolved, env, Wanted(), control.kafka.partition_counts, warn)
+        return _job_of(request, control, None)
     version = control.ledger.version(before.job_id) if before else None
     if version is None or version.spec is None:
         raise UsageError(
             f"it is not known which job {control.env.name} is made for",
             hint=f"tdaflink setup --env {control.env.name} --application CONFIG",
         )
+    if request.settings or request.include:
+        return _job_of(request, control, version)
     return job_from(version.spec, version.name, control)
+
+
+def _job_of(request: SetupRequest, control: Control, before: Version | None) -> Job:
+    """The shipped job as the request says, on top of what the version before was told."""
+    env, warn = control.env, control.reporter.warn
+    asked = Asked(request.application, settings=request.settings)
+    below = base_layer(before, asked) if before else None
+    resolved = configure(asked, env, load_profile(env.profile).job, warn, below)
+    kept = included_in(before.spec, control) if before and before.spec and not request.include else {}
+    assert control.kafka is not None  # noqa: S101 - `control_over` gives it
+    wanted = Wanted(include=request.include, carried=kept)
+    return shipped_job(resolved, env, wanted, control.kafka.partition_counts, warn)
 
 
 def _spec_of(before: Application, control: Control) -> object:

@@ -12,6 +12,8 @@ from typing import Any
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.ledger import Ledger
+from tdaflink.domain.application import commands_of
+from tdaflink.domain.commands import Commands
 from tdaflink.domain.control import EVENTS_TOPIC, control_event
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
@@ -33,6 +35,11 @@ class Control:
     reporter: Reporter
     storage: Storage
     kafka: KafkaClient | None = None
+
+    @property
+    def commands(self) -> Commands:
+        """What to type to change the environment's jobs."""
+        return commands_of(self.env)
 
     def tell(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:
         """Note an action that has ended. That Kafka cannot be told is a warning, and undoes nothing."""

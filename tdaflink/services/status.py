@@ -11,6 +11,8 @@ from datetime import datetime
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_watch import TopicWatch
+from tdaflink.domain.application import is_application
+from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, TdaflinkError
 from tdaflink.domain.findings import findings
 from tdaflink.domain.jobs import Job, Vertex, find_job
@@ -29,13 +31,17 @@ class _FromKafka:
 
 
 def job_status(
-    cluster: FlinkRest, env: str, reference: str, kafka: TopicWatch | None, warn: Callable[[str], None]
+    cluster: FlinkRest,
+    env: Environment,
+    reference: str,
+    kafka: TopicWatch | None,
+    warn: Callable[[str], None],
 ) -> JobStatus:
     """Everything that Flink and Kafka tell of one job. Raises `NotFound`.
 
     A Kafka that does not answer is a warning: the job's status matters most when something else is down.
     """
-    job = find_job(cluster.jobs(env, ended=True), reference)
+    job = find_job(cluster.jobs(env.name, ended=True), reference)
     loads = JobLoads(cluster)
     load = _load(loads, job)
     found = _FromKafka()
@@ -56,7 +62,14 @@ def job_status(
         committed_lag=_numbers(found.lag, "committed_lag"),
         records_per_second=load.records_per_second,
         computation=load.computation,
-        findings=findings(job, load, found.lag, load.records_per_second, loads.cluster_state()),
+        findings=findings(
+            job,
+            load,
+            found.lag,
+            load.records_per_second,
+            loads.cluster_state(),
+            one_job=is_application(env),
+        ),
     )
 
 

@@ -28,13 +28,14 @@ ENDED_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Saved:
-    """A savepoint that was taken, and what became of its job."""
+    """A savepoint that was taken, what became of its job, and what goes on from there if it was stopped."""
 
     id: str
     name: str
     state: str
     savepoint: str
     seconds: float
+    next: str | None = None
 
 
 def take_savepoint(control: Control, reference: str, directory: str | None, seconds: float) -> Saved:
@@ -66,7 +67,8 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
             hint=f"tdaflink status {job.id[:12]}, then tdaflink savepoints list {job.name}",
         ) from None
     control.tell("stop", "done", job.id, job.name, savepoint=path, drain=drain)
-    return Saved(job.id, job.name, "FINISHED", path, round(time.monotonic() - began, 1))
+    seconds_taken = round(time.monotonic() - began, 1)
+    return Saved(job.id, job.name, "FINISHED", path, seconds_taken, control.commands.go_on(job.name))
 
 
 def living_job(control: Control, reference: str) -> Job:
@@ -75,7 +77,7 @@ def living_job(control: Control, reference: str) -> Job:
     if job.ended:
         raise NotFound(
             f"{job.name} ({job.id[:12]}) has ended: {job.state}",
-            hint=f"tdaflink savepoints list {job.name}; tdaflink submit --from latest goes on from its state",
+            hint=f"{control.commands.go_on(job.name)} goes on from its state",
         )
     return job
 
@@ -90,8 +92,7 @@ def request_stop(
         raise JobFailed(
             f"job {job_id} takes no savepoint now: {refusal.reason}",
             noise=refusal.noise,
-            hint=f"tdaflink status {job_id[:12]}; tdaflink upgrade --state last-state goes by its newest"
-            " checkpoint",
+            hint=f"tdaflink status {job_id[:12]}; {_by_checkpoint(control, job_id)}",
         ) from refusal
 
 
@@ -124,12 +125,16 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
                 f"no savepoint of job {job_id}: {root_cause(triggered.failure)}",
                 noise=triggered.failure,
                 hint=f"tdaflink status {job_id[:12]}; a job that keeps restarting can take none:"
-                " tdaflink upgrade --state last-state goes by its newest checkpoint",
+                f" {_by_checkpoint(control, job_id)}",
             )
     raise DeadlinePassed(
         f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
         hint=f"--timeout with more seconds; tdaflink status {job_id[:12]} shows how its checkpoints do",
     )
+
+
+def _by_checkpoint(control: Control, job_id: str) -> str:
+    return f"{control.commands.leave(job_id[:12])} goes by its newest checkpoint"
 
 
 def _remembered(control: Control, job_id: str) -> str:

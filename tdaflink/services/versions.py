@@ -106,13 +106,13 @@ def running_version(control: Control, job: RunningJob) -> Version:
     if version is None or version.spec is None:
         raise Refused(
             f"how {job.name} ({job.id[:12]}) was submitted is not known, so there would be no way back",
-            hint=f"tdaflink stop {job.id[:12]}, then tdaflink submit --job-name {job.name} --from latest",
+            hint=f"tdaflink stop {job.id[:12]}, then {control.commands.go_on(job.name)}",
         )
     if control.ledger.bundle(version.spec.bundle_name) is None:
         raise Refused(
             f"the bundle of {job.name} ({version.spec.bundle_sha256[:12]}) is on the machine of"
             f" {version.submitter}, so there would be no way back from here",
-            hint=f"run it there, or tdaflink stop {job.id[:12]} and tdaflink submit --from latest",
+            hint=f"run it there, or tdaflink stop {job.id[:12]} and {control.commands.go_on(job.name)}",
         )
     return replace(version, spec=_as_it_runs(control, version.spec, job))
 

@@ -56,6 +56,8 @@ class Sources:
     kafka: TopicWatch | None = None
     prometheus: Prometheus | None = None
     logs: ComponentLogs | None = None
+    one_job: bool = False
+    """Whether the cluster is made for one job."""
 
 
 @dataclass
@@ -114,6 +116,7 @@ class SnapshotReader:
             streams=tuple(self._results.streams),
             log=self._log(focus),
             problems=dict(self._problems),
+            one_job=sources.one_job,
         )
 
     def _past(self, prometheus: Prometheus) -> Mapping[str, History]:

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Producer
 from harness import Cluster, Ran, processes_of
 from streaming import Streams, make_streams
-from upgrading import Steady, steady_config, steady_on
+from upgrading import WORKS, Steady, steady_config, steady_on
 
 pytestmark = pytest.mark.cluster
 
@@ -34,9 +34,9 @@ class OneJob:
     def run(self, *words: str, **how: Any) -> Ran:
         return self.cluster.run(*words, "--env", self.env, **{"timeout": 120, **how})
 
-    def setup(self) -> Ran:
+    def setup(self, *more: str) -> Ran:
         words = ("--application", str(self.config), "--beside", self.cluster.name, "--port-offset", "auto")
-        return self.run("setup", *words, "-o", "json", timeout=420)
+        return self.run("setup", *words, *more, "-o", "json", timeout=420)
 
     def inside(self, rest_url: str) -> Cluster:
         return Cluster(self.env, rest_url, self.cluster.kafka, self.cluster.state, self.run)
@@ -56,12 +56,13 @@ def torn_down(made: OneJob) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
-    """A cluster with the adaptive scheduler, and its job."""
+    """A cluster with the adaptive scheduler, and its job with an algorithm of its own."""
     made = OneJob(cluster, "adaptive", tmp_path_factory.mktemp("adaptive") / "config.json")
     steady = steady_on(made.inside(""), made.config.parent)
     steady_config(steady, flink={"jobmanager.scheduler": "adaptive"})
     with torn_down(made):
-        rest_url = made.setup().json()["rest_url"]
+        more = ("--set", "algorithm=brittle", "--include", steady.version(WORKS))
+        rest_url = made.setup(*more).json()["rest_url"]
         steady.streams = replace(steady.streams, cluster=made.inside(rest_url))
         yield steady
 
@@ -166,6 +167,47 @@ def test_a_job_is_rescaled_live_where_the_scheduler_is_adaptive(steady: Steady) 
     steady.check("live", sent)
     again = run("rescale", name, "1", "-o", "json").json()
     assert (again["outcome"], again["downtime_seconds"]) == ("unchanged", None)
+
+
+def test_what_is_told_of_it_can_be_typed(steady: Steady) -> None:
+    run, name = steady.cluster.run, steady.name
+    once = run("watch", "--once")
+    assert (once.code, name[:12] in once.stdout) == (0, True), once.stderr
+    (seen,) = run("watch", "--once", "-o", "json").json()["jobs"]
+    assert seen["job"]["name"] == name
+    logs = run("logs", "jobmanager", "--grep", "RUNNING")
+    assert (logs.code, name in logs.stdout) == (0, True), logs.stderr
+    stopped = run("stop", name)
+    assert stopped.code == 0, stopped.stderr
+    assert f"Next: tdaflink setup --env {steady.cluster.name}" in stopped.stderr
+    assert f"tdaflink setup --env {steady.cluster.name} starts one" in " ".join(run("list").stderr.split())
+    ended = run("savepoint", name)
+    assert (ended.code, f"tdaflink setup --env {steady.cluster.name} goes on" in ended.stderr) == (4, True)
+
+
+def test_it_goes_on_after_a_stop_with_a_changed_config_and_after_a_cancel(steady: Steady) -> None:
+    """Left stopped by the test before; the algorithm's file, which is not named again, stays."""
+    run, name = steady.cluster.run, steady.name
+    with steady.feed("changed") as sent:
+        run("setup", "--set", "max_dimension=0", "-o", "json", timeout=240).json()
+        steady.wait_for_more(sent)
+        assert run("cancel", name).code == 0
+        run("setup", "-o", "json", timeout=240).json()
+    answers = steady.check("changed", sent)
+    told = {(one["algorithm"], one["computation_info"]["max_dimension"]) for one in answers}
+    assert told == {("brittle", 0)}
+
+
+@pytest.mark.parametrize("component", ["taskmanager-1", "jobmanager"])
+def test_nothing_is_lost_or_doubled_when_a_part_of_it_is_killed(steady: Steady, component: str) -> None:
+    with steady.feed(component) as sent:
+        steady.cluster.processes()[component].kill()
+        steady.wait_for_more(sent)
+        up = steady.cluster.run("setup", "-o", "json", timeout=240).json()
+        assert component in up["started"]
+    steady.check(component, sent)
+    (job,) = steady.running()
+    assert (job["id"], job["state"]) == (up["job_id"], "RUNNING")
 
 
 def test_threads_are_refused_where_several_jobs_run(cluster: Cluster, tmp_path: Path) -> None:

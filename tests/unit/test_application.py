@@ -25,8 +25,13 @@ def test_there_must_be_a_kafka_to_use(run_tdaflink: Runner, config: str, tmp_pat
     assert not (tmp_path / "environments" / "one" / "environment.json").exists()
 
 
-def test_beside_means_nothing_without_a_job(run_tdaflink: Runner) -> None:
-    refused = run_tdaflink("setup", "--env", "local", "--beside", "other")
+@pytest.mark.parametrize(
+    "words", [("--beside", "other"), ("--set", "max_dimension=0"), ("--include", "mine.py")], ids=" ".join
+)
+def test_what_is_about_the_one_job_means_nothing_without_it(
+    run_tdaflink: Runner, words: tuple[str, ...]
+) -> None:
+    refused = run_tdaflink("setup", "--env", "local", *words)
     assert refused.code == 2
     assert "--application CONFIG" in refused.stderr
 

@@ -22,7 +22,8 @@ SLOW = Computation(p50=11.0, p95=12.5, p99=13.0, answered=5)
 def found(
     seen_job: Job | None = None, seen: JobLoad | None = None, cluster: Any = CLUSTER, **more: Any
 ) -> dict[str, Finding]:
-    told = findings(seen_job or job(), seen or load(), more.get("lag", LAG), more.get("rate", 50.0), cluster)
+    lag, rate = more.get("lag", LAG), more.get("rate", 50.0)
+    told = findings(seen_job or job(), seen or load(), lag, rate, cluster, one_job=more.get("one_job", False))
     return {one.kind: one for one in told}
 
 
@@ -129,6 +130,15 @@ def test_a_finding_says_what_was_seen_and_what_to_type(
     assert one.command == command
     assert one.advice
     assert command.split()[1] in HOMES
+
+
+@pytest.mark.parametrize(("kind", "seen"), [case[:2] for case in CASES], ids=lambda value: str(value)[:20])
+def test_a_cluster_that_is_made_for_one_job_is_told_nothing_that_it_refuses(
+    kind: str, seen: dict[str, Any]
+) -> None:
+    typed = found(**seen, one_job=True)[kind].command.split(" && ")
+    assert not {line.split()[1] for line in typed} & {"submit", "upgrade", "rescale", "rollback"}
+    assert all(line.endswith(" --env local") for line in typed)
 
 
 def test_a_part_of_the_cluster_that_went_away_is_not_the_job_s_fault() -> None:

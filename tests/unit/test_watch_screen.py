@@ -186,7 +186,7 @@ def test_what_is_not_known_yet_is_a_dash_and_no_zero() -> None:
 
 def test_no_jobs_and_a_filter_that_matches_none_say_so() -> None:
     empty = replayed(snapshot(jobs=()))
-    assert "no jobs; tdaflink submit starts one" in screen(empty, View())
+    assert "no jobs; tdaflink submit --env local starts one" in screen(empty, View())
     ended = replayed(snapshot(jobs=(JobSeen(job(state="CANCELED")),)))
     assert "no jobs (1 not shown; a shows ended ones)" in screen(ended, View())
     assert "no jobs match 'zebra' (1 not shown; a shows ended ones)" in screen(

@@ -11,6 +11,7 @@ from tdaflink.display.barcode import UNICODE, Glyphs
 from tdaflink.display.watch import jobpanel, panels, words
 from tdaflink.display.watch.view import View, shown, window
 from tdaflink.domain.board import Board, JobLine
+from tdaflink.domain.commands import Commands
 
 _HELP = """\
 Up Down j k      move in the list, or in a text    Enter  open the chosen job
@@ -175,15 +176,16 @@ def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
     every = shown(view, board)
     hidden = len(board.jobs) - len(every)
     if not rows:
-        lines.append(Text("no jobs" + (f" match {view.filter!r}" if view.filter else "") + _hidden(hidden)))
+        matching = f" match {view.filter!r}" if view.filter else ""
+        lines.append(Text(f"no jobs{matching}{_hidden(hidden, board.commands)}"))
     elif len(every) > len(rows) or view.filter or view.sort != "state":
         told = f"{len(rows)} of {len(every)} jobs, by {view.sort}"
         lines.append(Text(told + (f", matching {view.filter!r}" if view.filter else ""), style="dim"))
     return lines
 
 
-def _hidden(number: int) -> str:
-    return f" ({number} not shown; a shows ended ones)" if number else "; tdaflink submit starts one"
+def _hidden(number: int, commands: Commands) -> str:
+    return f" ({number} not shown; a shows ended ones)" if number else f"; {commands.start()} starts one"
 
 
 def _beside(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
