@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tdaflink.adapters.kafka_connection import Connection
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
-from tdaflink.domain.topics import Partition, TopicInfo, TopicSpec
+from tdaflink.domain.topics import Partition, TopicInfo, TopicSpec, replicas_on
 
 if TYPE_CHECKING:
     pass
@@ -44,6 +44,10 @@ class KafkaAdmin:
             for name, topic in metadata.topics.items()
         }
 
+    def replicas(self) -> int:
+        """Of a topic for which nobody has said how many it shall have."""
+        return replicas_on(len(self._metadata().brokers))
+
     def create(self, topics: Iterable[TopicSpec]) -> list[str]:
         """Make the topics; returns the names of those that were not there. One that exists is a success."""
         from confluent_kafka import KafkaError
@@ -54,7 +58,7 @@ class KafkaAdmin:
             NewTopic(
                 topic.name,
                 num_partitions=topic.partitions,
-                replication_factor=topic.replication,
+                replication_factor=topic.replication or self.replicas(),
                 config=dict(topic.settings),
             )
             for topic in topics

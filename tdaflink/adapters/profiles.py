@@ -79,7 +79,11 @@ def profile_folder(name: str) -> Path:
 
 def topic_sizing(environment: Environment) -> TopicSizing:
     """How an environment scales the catalogue; what somebody else runs gets the catalogue as it is."""
-    return profile_of(environment).topics if environment.profile in profile_names() else TopicSizing()
+    return (
+        profile_of(environment).topics
+        if environment.profile in profile_names()
+        else TopicSizing(replication=None)
+    )
 
 
 def load_catalogue() -> Catalogue:

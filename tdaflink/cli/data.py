@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import Session, command, confirm_production
 
 
 class Start(str, Enum):
@@ -102,6 +102,7 @@ def send(
     topic = topic or outgoing.topic
     env, kafka = kafka_of(session)
     session.reporter().note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
+    confirm_production(session, env.name, env.profile)
     sent = sending.send(kafka, topic, outgoing, rate, session.reporter())
     show_sent(env.name, topic, sent.job_ids, sent.asked, sent.seconds, stream)
     sent.raise_if_interrupted()

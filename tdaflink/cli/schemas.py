@@ -67,7 +67,7 @@ def schemas_register(
 ) -> None:
     """Register what the registry does not have, after asking whether it goes with what it has."""
     from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.cli.wiring import registry_of
+    from tdaflink.cli.wiring import confirm_chosen, registry_of
     from tdaflink.display.schemas import show_schema_changes
     from tdaflink.services.schemas import choose_schemas, plan_register, register_schemas
 
@@ -78,4 +78,5 @@ def schemas_register(
             return
         reporter = session.reporter()
         reporter.note(f"schema registry at {opened.url}")
+        confirm_chosen(session)
         show_schema_changes(register_schemas(opened, chosen, reporter))

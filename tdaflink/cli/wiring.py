@@ -202,6 +202,16 @@ def announce(session: Session, env: Environment) -> None:
     confirm_production(session, env.name, env.profile)
 
 
+def confirm_chosen(session: Session) -> None:
+    """Ask before what the call means is changed, if that is prod, whether it is saved or named alone."""
+    from tdaflink.cli.common import confirm_production
+
+    store = EnvironmentStore()
+    name = store.chosen_name(session.env)
+    saved = store.find(name)
+    confirm_production(session, name, saved.profile if saved else "")
+
+
 def resolved_config(
     session: Session, asked: Asked, below: Layer | None = None
 ) -> tuple[Environment, Resolved]:

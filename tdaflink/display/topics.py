@@ -9,7 +9,7 @@ from datetime import datetime
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
-from tdaflink.domain.topics import LagRow, TopicChanges, TopicStatus
+from tdaflink.domain.topics import MOST_REPLICAS, LagRow, TopicChanges, TopicSpec, TopicStatus
 
 _WORDS = {
     "ok": "ok",
@@ -33,12 +33,16 @@ def show_topics(rows: Sequence[TopicStatus]) -> None:
     table.add_column("STATE")
     for row in rows:
         found = (str(len(row.found.partitions)), str(row.found.replication)) if row.found else ("-", "-")
-        wanted = (str(row.wanted.partitions), str(row.wanted.replication)) if row.wanted else ("-", "-")
+        wanted = (str(row.wanted.partitions), _replicas(row.wanted)) if row.wanted else ("-", "-")
         table.add_row(row.name, found[0], wanted[0], found[1], wanted[1], _WORDS[row.state])
     console.out().print(table)
     for row in rows:
         if row.advice:
             console.err().print(f"{row.name}: {row.advice}", soft_wrap=True)
+
+
+def _replicas(wanted: TopicSpec) -> str:
+    return f"up to {MOST_REPLICAS}" if wanted.replication is None else str(wanted.replication)
 
 
 def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:

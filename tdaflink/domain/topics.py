@@ -40,29 +40,37 @@ class Catalogue(BaseModel):
             raise ConfigError(f"topic {name}: kind {entry.kind!r} is not one of {', '.join(self.kinds)}")
         settings = {"max.message.bytes": str(self.max_message_bytes)}
         settings |= {key: str(value) for key, value in self.kinds[entry.kind].items()}
-        if sizing.replication > 1:
+        if sizing.replication is not None and sizing.replication > 1:
             settings["min.insync.replicas"] = str(sizing.min_insync_replicas)
         partitions = max(1, entry.partitions // sizing.partitions_divided_by)
         return TopicSpec(name, partitions, sizing.replication, settings, entry.about)
 
 
 class TopicSizing(BaseModel):
-    """How a profile scales the catalogue."""
+    """How a profile scales the catalogue; `replication` None means: as `replicas_on` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     partitions_divided_by: int = Field(default=1, ge=1)
-    replication: int = Field(default=1, ge=1)
+    replication: int | None = Field(default=1, ge=1)
     min_insync_replicas: int = Field(default=1, ge=1)
+
+
+MOST_REPLICAS = 3
+
+
+def replicas_on(brokers: int) -> int:
+    """The replicas of a topic on a cluster of somebody else: enough to bear the loss of brokers."""
+    return min(MOST_REPLICAS, max(1, brokers))
 
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic as it should be."""
+    """A topic as it should be; `replication` None means: as `replicas_on` says."""
 
     name: str
     partitions: int
-    replication: int
+    replication: int | None
     settings: Mapping[str, str]
     about: str = ""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tdaflink.adapters.kafka_admin import KafkaAdmin
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.progress import Reporter
-from tdaflink.domain.topics import TopicChanges, TopicSpec, TopicStatus, compare
+from tdaflink.domain.topics import MOST_REPLICAS, TopicChanges, TopicSpec, TopicStatus, compare
 
 
 def list_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec]) -> list[TopicStatus]:
@@ -35,6 +35,10 @@ def create_topics(
             after = before
         else:
             after = compare(catalogue, admin.topics())
+    if any(row.name in created and row.wanted and row.wanted.replication is None for row in before):
+        reporter.note(
+            f"replicas of each new topic: {admin.replicas()}, one on each broker up to {MOST_REPLICAS}"
+        )
     for row in after:
         if row.state in ("fewer_partitions", "other_settings"):
             reporter.warn(f"topic {row.name}: {row.advice}")

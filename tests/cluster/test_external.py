@@ -8,10 +8,12 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from harness import Cluster, Ran, Runner, runner
+from registry_process import Registry
 from secured import USER, Broker, Pems, make_pems, private, proxy, secured_broker, server_tls
 from servers import free_port
 
@@ -96,8 +98,9 @@ def test_the_whole_way_through_a_proxy_and_a_secured_broker_shows_the_secret_now
         assert checks["topics"]["state"] == "missing"
         assert checks["topics"]["fix"] == "tdaflink topics create --env theirs"
         run("env", "use", "theirs")
-        created = run("topics", "create", "-o", "json").stdout
-        assert "tda_jobs" in json.loads(created)["created"]
+        created = run("topics", "create", "-o", "json")
+        assert "tda_jobs" in created.json()["created"]
+        assert "replicas of each new topic: 1, one on each broker" in " ".join(created.stderr.split())
         words = ("submit", "--job-name", "theirs-job", "--parallelism", "1", "-v")
         run(*words, "--set", f"inputs=[{INPUT}]", timeout=240)
         try:
@@ -201,3 +204,49 @@ def test_a_proxy_before_rest_opens_to_the_right_proof_alone(outside: Outside, tm
     code, message, _ = error(outside.add("shut", "--rest-url", plain, *kafka))
     assert (code, "does not speak TLS" in message) == (3, True)
     assert "shut" not in outside.run("env", "list").stdout
+
+
+@pytest.mark.timeout(600)
+def test_a_job_opens_a_broker_by_a_client_certificate_whose_key_stays_where_it_is(outside: Outside) -> None:
+    pems, env = outside.pems, ("--env", "certified-job")
+    tls = ("--kafka-protocol", "SSL", "--kafka-ca", pems.ca)
+    own = ("--kafka-cert", pems.client, "--kafka-key", pems.client_key)
+    rest = ("--rest-url", outside.cluster.rest_url, "--python", python_of(outside.cluster))
+    assert outside.add("certified-job", *rest, "--kafka", outside.broker.certificates, *tls, *own).code == 0
+    assert outside.run("topics", "create", *env, timeout=60).code == 0
+    words = ("submit", *env, "--job-name", "certified-job", "--parallelism", "1", "-o", "json")
+    job_id = outside.run(*words, "--set", f"inputs=[{INPUT}]", timeout=240).json()["id"]
+    try:
+        sent = outside.run("send", "circle", *env, "--points", "40", "--job-id", "certified-1", timeout=60)
+        assert sent.code == 0, sent.stderr
+        sought = ("results", *env, "--job-id", "certified-1", "--timeout", "60", "-o", "json")
+        assert '"certified-1"' in outside.run(*sought, timeout=90).stdout
+        key = Path(pems.client_key).read_text("utf-8").splitlines()[1]
+        for path in ("", "/config", "/exceptions", "/plan"):
+            assert key not in httpx.get(f"{outside.cluster.rest_url}/jobs/{job_id}{path}", timeout=20).text
+        assert files_with(key, outside.state) == []
+        assert files_with(key, outside.cluster.folder) == []
+    finally:
+        outside.run("cancel", "certified-job", *env, timeout=60)
+
+
+def test_a_registry_behind_a_password_is_entered_from_the_saved_environment(
+    outside: Outside, registry: Registry, tmp_path: Path
+) -> None:
+    user = private(tmp_path / "user", f"me:{PLANTED}")
+    basic = "Basic " + base64.b64encode(f"me:{PLANTED}".encode()).decode()
+    with proxy(registry.url, header=basic) as gate:
+        address = gate + urlsplit(registry.url).path
+        others = ("--rest-url", outside.cluster.rest_url, "--kafka", outside.cluster.kafka)
+        where = (*others, "--schema-registry", address)
+        code, message, hint = error(outside.add("shut", *where))
+        assert (code, "wants other credentials (status 401)" in message) == (3, True)
+        assert "--registry-basic" in hint
+        added = outside.add("registered", *where, "--registry-basic", f"file:{user}").json()
+        (schemas,) = [check for check in added["checks"] if check["what"] == "schemas"]
+        assert (schemas["state"], schemas["fix"]) == ("missing", "tdaflink schemas register --env registered")
+        done = outside.run("schemas", "register", "--env", "registered", "-o", "json", timeout=60)
+        assert done.code == 0, done.stderr
+        listed = outside.run("schemas", "list", "--env", "registered", "-o", "json")
+        assert all(row["versions"] == [1] for row in listed.json()), listed.stdout
+        assert PLANTED not in done.stdout + done.stderr + listed.stdout + listed.stderr

@@ -13,7 +13,7 @@ from tdaflink.adapters.local_java import find_local_java
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import Coordinates
 from tdaflink.domain.profile import filled_in
-from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare
+from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare, replicas_on
 
 PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -147,6 +147,14 @@ def test_the_catalogue_in_a_profiles_size(
     assert {spec.replication for spec in topics.values()} == {replication}
     assert topics["tda_jobs"].settings["max.message.bytes"] == "16777216"
     assert ("min.insync.replicas" in topics["tda_jobs"].settings) == (replication > 1)
+
+
+@pytest.mark.parametrize(("brokers", "replicas"), [(1, 1), (2, 2), (3, 3), (9, 3)])
+def test_somebody_elses_brokers_get_as_many_replicas_as_bear_a_loss(brokers: int, replicas: int) -> None:
+    assert replicas_on(brokers) == replicas
+    theirs = profiles.load_catalogue().sized(TopicSizing(replication=None))
+    assert {spec.replication for spec in theirs} == {None}
+    assert all("min.insync.replicas" not in spec.settings for spec in theirs)
 
 
 def test_catalogue_and_broker_side_by_side() -> None:

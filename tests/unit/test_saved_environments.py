@@ -165,3 +165,18 @@ def test_client_certificates_are_read_where_the_job_runs() -> None:
         "ssl.keystore.certificate.chain": {"$file": "/c.pem"},
         "ssl.keystore.key": {"$file": "/k.pem"},
     }
+
+
+@pytest.mark.parametrize("command", [("send", "circle"), ("schemas", "register"), ("topics", "create")])
+def test_nothing_is_sent_to_prod_without_its_name_or_yes(
+    command: tuple[str, ...], run_tdaflink: Runner
+) -> None:
+    addresses = ("--rest-url", "http://127.0.0.1:1", "--kafka", "127.0.0.1:1")
+    added = run_tdaflink(
+        "env", "add", "prod", *addresses, "--schema-registry", "http://127.0.0.1:1", "--no-check"
+    )
+    assert added.code == 0, added.stderr
+    refused = run_tdaflink(*command, "--env", "prod")
+    assert (refused.code, "prod is a production environment" in refused.stderr) == (2, True)
+    assert "--yes" in refused.stderr
+    assert run_tdaflink(*command, "--env", "prod", "--yes").code == 3
