@@ -44,10 +44,7 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     try:
         run.to_the_end()
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted: the {operation.action} of {operation.name} is at the step {run.operation.step!r}",
-            hint="tdaflink upgrade --resume goes on",
-        ) from None
+        raise run.interrupted() from None
     except TdaflinkError:
         if not run.operation.outcome:
             step = run.operation.step
@@ -58,12 +55,18 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     return run.changed()
 
 
-def leave_behind(control: Control, operation: Operation) -> None:
+def leave_behind(control: Control, operation: Operation) -> Operation:
     """Take the first step alone: the job stops with its state. `carry_out` goes on from there.
 
-    Raises `JobFailed` and `Refused` where it cannot be stopped so, and goes on as it was.
+    Raises `JobFailed` and `Refused` where it cannot be stopped so, and goes on as it was; `Interrupted` at
+    Ctrl-C.
     """
-    _Run(control, operation).leave()
+    run = _Run(control, operation)
+    try:
+        run.leave()
+    except KeyboardInterrupt:
+        raise run.interrupted() from None
+    return run.operation
 
 
 def unfinished(control: Control, reference: str | None) -> Operation:
@@ -123,6 +126,13 @@ class _Run:
             previous_id=done.old_job_id,
             snapshot=done.snapshot,
             downtime_seconds=done.downtime,
+        )
+
+    def interrupted(self) -> Interrupted:
+        one = self.operation
+        return Interrupted(
+            f"interrupted: the {one.action} of {one.name} is at the step {one.step!r}",
+            hint="tdaflink upgrade --resume goes on",
         )
 
     # -- the steps

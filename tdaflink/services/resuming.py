@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tdaflink.domain.errors import NotFound, Refused, TdaflinkError, Unreachable
+from tdaflink.domain.errors import JobFailed, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
 from tdaflink.domain.ledger import RESUME, Operation, Version
 from tdaflink.domain.replacement import Replacement, require_care
@@ -33,14 +33,20 @@ def set_aside(control: Control, replacement: Replacement, slots: int, *, resume:
     """Stop with a savepoint what would be lost; `bring_back` submits it again.
 
     Raises `Refused` before anything is touched: without `resume`, or where there would be no way back.
+    Where one cannot be stopped with a savepoint, those that were go on, and the error is raised.
     """
     jobs = endangered(control, replacement)
     require_care(control.env.name, replacement, jobs, slots, resume=resume)
     begun = {operation.old_job_id: operation for operation in _begun(control)}
+    left: list[Operation] = []
     for operation in [begun.get(job.id) or _planned(control, job) for job in jobs]:
-        with control.ledger.working_on(operation.name):
-            control.ledger.save_operation(operation)
-            leave_behind(control, operation)
+        try:
+            with control.ledger.working_on(operation.name):
+                control.ledger.save_operation(operation)
+                left.append(leave_behind(control, operation))
+        except (JobFailed, Refused):
+            _carry_out_all(control, left)
+            raise
 
 
 def waiting(control: Control, *, keeps_jobs: bool) -> list[str]:
@@ -55,19 +61,27 @@ def bring_back(control: Control, *, keeps_jobs: bool) -> tuple[str, ...]:
     """
     begun = _begun(control)
     found = [_from_its_state(control, version) for version in _gone(control, keeps_jobs)]
+    back, failures = _carry_out_all(control, [*begun, *(one for one in found if one)])
+    for further in failures[1:]:
+        control.reporter.warn(further.message)
+    if failures:
+        raise failures[0]
+    return tuple(back)
+
+
+def _carry_out_all(
+    control: Control, operations: Sequence[Operation]
+) -> tuple[list[str], list[TdaflinkError]]:
+    """The names of the jobs that run again, and what went wrong with the others."""
     back, failures = [], list[TdaflinkError]()
-    for operation in [*begun, *(one for one in found if one)]:
+    for operation in operations:
         try:
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
                 back.append(carry_out(control, operation).name)
         except TdaflinkError as error:
             failures.append(error)
-    for further in failures[1:]:
-        control.reporter.warn(further.message)
-    if failures:
-        raise failures[0]
-    return tuple(back)
+    return back, failures
 
 
 def _begun(control: Control) -> list[Operation]:
