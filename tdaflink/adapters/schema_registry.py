@@ -10,6 +10,7 @@ from tdaflink.adapters.web_security import (
     authorization,
     basic_header,
     bearer_header,
+    denied,
     tls_context,
     tls_problem,
 )
@@ -126,10 +127,11 @@ class SchemaRegistry:
                 hint="start it, or name another one by SCHEMA_REGISTRY_URL or --registry",
             ) from error
         if response.status_code in (401, 403):
-            raise Refused(
-                f"the schema registry at {self.url} wants other credentials (status {response.status_code})",
-                hint=f"set {BASIC_VARIABLE} to user:password or {BEARER_VARIABLE} to a token, or give a"
-                " --config with schema_registry_auth",
+            raise denied(
+                f"the schema registry at {self.url}",
+                response.status_code,
+                "registry",
+                also=f"{BASIC_VARIABLE} (user:password), {BEARER_VARIABLE}, or schema_registry_auth",
             )
         return response
 

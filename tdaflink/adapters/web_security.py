@@ -57,12 +57,13 @@ def tls_context(url: str, security: WebSecurity, name: str) -> ssl.SSLContext | 
     return context
 
 
-def denied(what: str, status: int, name: str) -> AccessDenied:
-    """The error of an answer with status 401 or 403."""
+def denied(what: str, status: int, name: str, *, also: str = "") -> AccessDenied:
+    """The error of an answer with status 401 or 403; `also` says where else credentials may come from."""
     wants = "wants other credentials" if status == 401 else "does not allow this with these credentials"
     return AccessDenied(
         f"{what} {wants} (status {status})",
-        hint=f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent",
+        hint=f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent"
+        + (f"; else {also}" if also else ""),
     )
 
 

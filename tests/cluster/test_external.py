@@ -8,12 +8,10 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from harness import Cluster, Ran, Runner, runner
-from registry_process import Registry
 from secured import USER, Broker, Pems, make_pems, private, proxy, secured_broker, server_tls
 from servers import free_port
 
@@ -228,25 +226,3 @@ def test_a_job_opens_a_broker_by_a_client_certificate_whose_key_stays_where_it_i
         assert files_with(key, outside.cluster.folder) == []
     finally:
         outside.run("cancel", "certified-job", *env, timeout=60)
-
-
-def test_a_registry_behind_a_password_is_entered_from_the_saved_environment(
-    outside: Outside, registry: Registry, tmp_path: Path
-) -> None:
-    user = private(tmp_path / "user", f"me:{PLANTED}")
-    basic = "Basic " + base64.b64encode(f"me:{PLANTED}".encode()).decode()
-    with proxy(registry.url, header=basic) as gate:
-        address = gate + urlsplit(registry.url).path
-        others = ("--rest-url", outside.cluster.rest_url, "--kafka", outside.cluster.kafka)
-        where = (*others, "--schema-registry", address)
-        code, message, hint = error(outside.add("shut", *where))
-        assert (code, "wants other credentials (status 401)" in message) == (3, True)
-        assert "--registry-basic" in hint
-        added = outside.add("registered", *where, "--registry-basic", f"file:{user}").json()
-        (schemas,) = [check for check in added["checks"] if check["what"] == "schemas"]
-        assert (schemas["state"], schemas["fix"]) == ("missing", "tdaflink schemas register --env registered")
-        done = outside.run("schemas", "register", "--env", "registered", "-o", "json", timeout=60)
-        assert done.code == 0, done.stderr
-        listed = outside.run("schemas", "list", "--env", "registered", "-o", "json")
-        assert all(row["versions"] == [1] for row in listed.json()), listed.stdout
-        assert PLANTED not in done.stdout + done.stderr + listed.stdout + listed.stderr

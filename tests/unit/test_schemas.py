@@ -180,7 +180,7 @@ def test_wrong_credentials_are_an_error_that_says_where_they_come_from(
     gate.wanted = "Bearer other"
     environ = {"SCHEMA_REGISTRY_BEARER_AUTH_TOKEN": SECRET}
     ran = run_tdaflink("schemas", "check", "--registry", gate.url, "-v", environ=environ)
-    assert ran.code == 1
+    assert ran.code == 3
     assert "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN" in ran.stderr
     assert SECRET not in ran.stdout + ran.stderr
 
