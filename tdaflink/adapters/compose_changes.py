@@ -6,9 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from tdaflink.adapters.compose_command import Compose
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
 from tdaflink.adapters.credentials import stack_secrets
-from tdaflink.adapters.docker_engine import Compose, DockerEngine
+from tdaflink.adapters.docker_engine import DockerEngine
 from tdaflink.domain import stack
 from tdaflink.domain.replacement import Replacement, fate_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,21 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.compose_changes import replacement
-from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
+from tdaflink.adapters.compose_command import Compose, stop_process
+from tdaflink.adapters.compose_files import ComposeSettings
+from tdaflink.adapters.compose_folder import compose_settings, require_storage, write_compose_folder
 from tdaflink.adapters.container_files import ContainerFiles
 from tdaflink.adapters.credentials import KEY, SECRET, keep_variables, stack_secrets
-from tdaflink.adapters.docker_engine import Compose, Container, DockerEngine, stop_process
-from tdaflink.adapters.folders import make_folder, require_free_disk, write_atomically, writing
-from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
+from tdaflink.adapters.docker_engine import Container, DockerEngine
+from tdaflink.adapters.folders import require_free_disk, writing
+from tdaflink.adapters.image import IMAGE_PYTHON
 from tdaflink.adapters.local_java import digest, end_of_file
-from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.monitoring import alert_webhook
 from tdaflink.adapters.processes import port_holder, port_is_free
-from tdaflink.adapters.profiles import load_lock
 from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
 from tdaflink.domain import stack
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
-from tdaflink.domain.errors import ConfigError, NotFound, PortTaken, Unhealthy
+from tdaflink.domain.errors import NotFound, PortTaken, Unhealthy
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.replacement import Replacement
@@ -264,51 +262,6 @@ class ComposeRuntime:
             what,
             detail="\n".join([said, *ends]).strip(),
             hint=f"tdaflink setup --env {self._environment.name} tries again; files in {self._folder}",
-        )
-
-
-def compose_settings(environment: Environment, profile: Profile, project: str) -> ComposeSettings:
-    """What the files of an environment, running or only written down, depend on."""
-    return ComposeSettings(
-        project=project,
-        environment=environment.name,
-        profile=profile,
-        ports=profile.ports_at(environment.port_offset),
-        image=image_tag(),
-        python=IMAGE_PYTHON,
-        storage=environment.details.get("storage"),
-        s3_endpoint=environment.details.get("s3_endpoint"),
-        webhook=alert_webhook(),
-    )
-
-
-def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
-    """Everything that `docker compose` needs beside the secrets. Containers of other users may read it."""
-    for path, text in compose_files(settings).items():
-        file = folder / path
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
-            write_atomically(file, text)
-    make_folder(folder / "image")
-    build_context(folder / "image")
-    (agent,) = load_lock().in_place("kafka/agent")
-    with writing(folder):
-        if not (folder / EXPORTER).exists():
-            shutil.copyfile(JarCache().path(agent), folder / EXPORTER)
-        for part in ("flink", "kafka", "monitoring"):
-            for place, _, files in os.walk(folder / part):
-                os.chmod(place, 0o755)  # noqa: S103 - mounted alone; the environment's folder above is closed
-                for name in files:
-                    os.chmod(Path(place, name), 0o644)
-
-
-def require_storage(environment: Environment, profile: Profile) -> None:
-    """Refuse a profile whose checkpoints go to a service of the user's, where none is named."""
-    storage = environment.details.get("storage", "")
-    if parts_of(profile).storage == "given_s3" and not storage.startswith("s3://"):
-        raise ConfigError(
-            f"{environment.name} keeps its checkpoints on an S3 service, and none is named"
-            + (f" by {storage!r}" if storage else ""),
-            hint="--storage s3://bucket/path [--s3-endpoint URL]; --scale brings one along for a trial",
         )
 
 

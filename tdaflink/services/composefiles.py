@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tdaflink.adapters.compose_runtime import compose_settings, require_storage, write_compose_folder
+from tdaflink.adapters.compose_folder import compose_settings, require_storage, write_compose_folder
 from tdaflink.adapters.credentials import secret_names
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.folders import write_atomically

@@ -1,0 +1,110 @@
+"""The command `docker compose` on one project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tdaflink.domain.errors import MissingExtra, Unhealthy
+
+_SECONDS = 20.0
+
+
+class Compose:
+    """`docker compose` on one project's folder. `environ` holds the secrets that its file asks for."""
+
+    def __init__(self, project: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self._project = project
+        self._folder = folder
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
+        self._environ = {**ours, **environ, "COMPOSE_ANSI": "never", "BUILDKIT_PROGRESS": "plain"}
+
+    def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command on the project's file, in a session of its own; it writes to `log`."""
+        command = ["docker", "compose", "-p", self._project, "-f", str(self._folder / "compose.yaml"), *words]
+        with log.open("wb") as out:
+            return subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def hashes(self, text: str) -> dict[str, str]:
+        """Service -> what Compose would write on its container, were `text` the project's file."""
+        words = [
+            "docker",
+            "compose",
+            "-p",
+            self._project,
+            "--project-directory",
+            str(self._folder),
+            "-f",
+            "-",
+        ]
+        done = subprocess.run(
+            [*words, "config", "--hash", "*"],
+            env=self._environ,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise Unhealthy("docker compose does not take its file", detail=done.stderr.strip()[-2000:])
+        return dict(line.split() for line in done.stdout.splitlines() if line.strip())
+
+    def down(self, seconds: float) -> None:
+        """Stop and remove the project's containers and network, whether its file is there or not."""
+        words = ["docker", "compose", "-p", self._project, "down"]
+        try:
+            # From a folder without a compose file: the engine's labels tell what belongs to the project.
+            done = subprocess.run(
+                words,
+                cwd="/",
+                env=self._environ,
+                capture_output=True,
+                text=True,
+                timeout=seconds * 3,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unhealthy(
+                f"docker compose does not stop {self._project} within {seconds * 3:.0f} s"
+            ) from error
+        if done.returncode:
+            raise Unhealthy(
+                f"docker compose could not stop {self._project}", detail=done.stderr.strip()[-2000:]
+            )
+
+
+def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
+    """End a command that is no longer wanted."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def compose_version() -> str:
+    """Raises `MissingExtra` where Docker has no Compose."""
+    words = ["docker", "compose", "version", "--short"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Unhealthy(f"docker compose does not answer within {_SECONDS:.0f} s") from error
+    if done.returncode:
+        raise MissingExtra(
+            "Docker has no plugin compose (docker compose version fails)",
+            hint="install docker-compose-plugin, or Docker Desktop, which has it",
+        )
+    return done.stdout.strip()
