@@ -75,6 +75,7 @@ class _Stream:
         )
         self._sizes = {number: len(content) for number, content in pieces.items()}
         self.bytes = sum(self._sizes.values())
+        self.panes = self.windows.pending_panes()
 
     def add(self, envelope: Envelope, now_ms: int) -> Outcome:
         """Apply a message; where it is refused, or was here before, everything stays as it was."""
@@ -96,6 +97,7 @@ class _Stream:
     def write(self, store: Store) -> None:
         """Bring the store up to date."""
         changes = self.windows.changes()
+        self.panes = self.windows.pending_panes()
         if changes.header is not None:
             self._put(store, HEADER, changes.header)
         for number, content in changes.puts.items():
@@ -142,7 +144,7 @@ class StreamAnswerer:
         self._by_route = {one.route: one for one in settings.inputs}
         self._windows = WindowAnswerer(settings)
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
-        self._bytes = 0
+        self._bytes = self._panes = 0
         self._counts = Counter(dict.fromkeys(COUNTED, 0))
 
     def close(self) -> None:
@@ -196,7 +198,11 @@ class StreamAnswerer:
 
     def stats(self) -> dict[str, int]:
         """Counts since the start and sizes now, for the metrics."""
-        sizes = {"streams_in_memory": len(self._streams), "window_cache_bytes": self._bytes}
+        sizes = {
+            "streams_in_memory": len(self._streams),
+            "window_cache_bytes": self._bytes,
+            "pending_panes": self._panes,
+        }
         return {**self._counts, **sizes, **self._windows.stats()}
 
     def _stream(self, key: str, route: str, store: Store) -> _Stream:
@@ -206,19 +212,23 @@ class StreamAnswerer:
             stream = _Stream(source, self._settings, store.pieces(), check)
             self._streams[key] = stream
             self._bytes += stream.bytes
+            self._panes += stream.panes
         self._streams.move_to_end(key)
         while self._bytes > CACHED_BYTES and len(self._streams) > 1:
-            self._bytes -= self._streams.popitem(last=False)[1].bytes
+            self._let_go(next(iter(self._streams)))
         return stream
 
     def _let_go(self, key: str) -> None:
         stream = self._streams.pop(key, None)
-        self._bytes -= 0 if stream is None else stream.bytes
+        if stream is not None:
+            self._bytes -= stream.bytes
+            self._panes -= stream.panes
 
     def _written(self, stream: _Stream, store: Store) -> None:
-        before = stream.bytes
+        bytes_before, panes_before = stream.bytes, stream.panes
         stream.write(store)
-        self._bytes += stream.bytes - before
+        self._bytes += stream.bytes - bytes_before
+        self._panes += stream.panes - panes_before
 
     def _fired(
         self, key: str, name: str, stream: _Stream, store: Store, outcome: Outcome

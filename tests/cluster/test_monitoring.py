@@ -134,6 +134,7 @@ def test_the_names_of_old_have_the_right_numbers(prometheus: Prometheus, load: L
     prometheus.wait_for("windows", f"tda_windows{job}", windows)
     prometheus.wait_for("answered", f"tda_window_results{job}", windows)
     prometheus.wait_for("messages", f"tda_stream_messages{job}", STREAM_POINTS / 5)
+    prometheus.wait_for("the one stream's points", f"tda_pending_panes{job}", 1)
     prometheus.wait_for("errors", f"tda_errors{job}", BROKEN)
     prometheus.wait_for("codes", f'tda_errors_by_code{{job_name="{load.name}",code="bad_json"}}', BROKEN)
     prometheus.wait_for("lag", f"sum(tda_records_lag{job})", 0)

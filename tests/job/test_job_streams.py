@@ -145,6 +145,33 @@ def test_streams_that_leave_the_memory_come_back_from_their_pieces(
     assert [cramped.send(cloud(3, number), f"s{number % 5}") for number in range(100)] == expected
     assert cramped.answerer.stats()["streams_in_memory"] < 5
     assert cramped.answerer.stats()["window_cache_bytes"] < 3000
+    assert cramped.answerer.stats()["pending_panes"] == cramped.answerer.stats()["streams_in_memory"]
+
+
+def test_panes_are_pending_until_no_window_may_fire_with_them(jobs: Any) -> None:
+    job = jobs(TUMBLING, limits__max_points=10)
+
+    def pending() -> int:
+        found: int = job.answerer.stats()["pending_panes"]
+        return found
+
+    assert pending() == 0
+    for stream, seconds in (("a", 3), ("b", 2)):
+        for second in range(seconds):
+            job.send(cloud(2, second), stream, timestamp=KAFKA_TIME + 1000 * second)
+    assert pending() == 5
+    # Of stream a the clock, 5 s behind, ends the first two panes; the one of this point is new.
+    assert len(job.send(cloud(1, 9), "a", timestamp=KAFKA_TIME + 7500)) == 2
+    assert pending() == 4
+    for part in range(2):
+        job.send(cloud(6, part), "a", timestamp=KAFKA_TIME + 7500)
+    assert pending() == 4, "a pane with too many points, of which none is kept, is still to be told of"
+    job.fresh()
+    assert pending() == 0, "streams count that are in memory"
+    job.tick(60_000, "a")
+    assert pending() == 0, "what waited was fired, and the stream forgotten"
+    job.send(cloud(2, 1), "b", timestamp=KAFKA_TIME + 1000)
+    assert pending() == 2
 
 
 def test_what_is_refused_or_was_here_before_moves_no_embedding(jobs: Any) -> None:

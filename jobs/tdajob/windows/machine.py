@@ -135,6 +135,9 @@ class Machine(StreamWindow, Generic[P]):
         timeout_at = self._timeout_at()
         return expires_at if timeout_at is None else min(timeout_at, expires_at)
 
+    def pending_panes(self) -> int:
+        return len(self.store)
+
     def changes(self) -> Changes:
         if self.last_message is None or self.left_over:
             return Changes(None, {}, ())

@@ -101,6 +101,9 @@ class PointStore:
     def bins(self) -> Iterable[int]:
         return self._bins.keys()
 
+    def __len__(self) -> int:
+        return len(self._bins)
+
     def __contains__(self, bin_id: int) -> bool:
         return bin_id in self._bins
 

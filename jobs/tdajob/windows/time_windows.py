@@ -107,6 +107,10 @@ class TimeMachine(EventMachine[PanePlan]):
             due.append(Due(window, record.revision + 1, record.late) if record else Due(window, 0, 0))
         return self._fired_early(due, closed_by), True
 
+    def pending_panes(self) -> int:
+        # Crowded ones, too, of which the store may have no point.
+        return len(self._panes.numbers())
+
     def _waiting(self) -> Iterator[int]:
         """The open windows with points that are in no firing of theirs."""
         alive, newer = self._panes.numbers(), self._newer()

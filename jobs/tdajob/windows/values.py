@@ -153,6 +153,13 @@ class StreamWindow(ABC):
         """The processing time at which `tick` has something to do; None for a stream without messages."""
 
     @abstractmethod
+    def pending_panes(self) -> int:
+        """The pieces in which points are kept for windows that may still fire.
+
+        That is panes of windows by time, parts of sessions, and of a count window one for all its points.
+        """
+
+    @abstractmethod
     def changes(self) -> Changes:
         """What has changed since the last call. Header and chunks together are the whole state."""
 
