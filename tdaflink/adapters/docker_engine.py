@@ -22,6 +22,7 @@ OLDEST_COMPOSE = (2, 17)
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _HASH = "com.docker.compose.config-hash"
+_IMAGE = "com.docker.compose.image"
 _SECONDS = 20.0
 _POLL_SECONDS = 0.5
 
@@ -30,7 +31,7 @@ _POLL_SECONDS = 0.5
 class Container:
     """A container of a project as the engine has it; `health` is the engine's word, empty without a check.
 
-    `image` is the id of what it was made from, `config_hash` tells what Compose was told of it.
+    `image` is the id of what Compose made it from, `config_hash` tells what Compose was told of it.
     """
 
     id: str
@@ -205,17 +206,17 @@ def _require(version: str, oldest: tuple[int, int], what: str, hint: str) -> Non
 
 
 def _container(attributes: Mapping[str, Any]) -> Container:
-    state = attributes["State"]
+    state, labels = attributes["State"], attributes["Config"]["Labels"]
     return Container(
         id=attributes["Id"],
-        service=attributes["Config"]["Labels"].get(_SERVICE, ""),
+        service=labels.get(_SERVICE, ""),
         status=state["Status"],
         health=state.get("Health", {}).get("Status", ""),
         started_at=state["StartedAt"],
         exit_code=int(state["ExitCode"]),
         out_of_memory=bool(state.get("OOMKilled")),
-        image=attributes["Image"],
-        config_hash=attributes["Config"]["Labels"].get(_HASH, ""),
+        image=labels.get(_IMAGE, ""),
+        config_hash=labels.get(_HASH, ""),
     )
 
 
