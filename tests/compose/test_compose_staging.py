@@ -126,6 +126,21 @@ def test_a_completed_checkpoint_lies_in_s3(staging: Stack, load: Load) -> None:
     raise AssertionError(f"there is no _metadata below {newest}")
 
 
+def test_state_in_s3_is_listed_and_removed_with_the_keys_that_the_environment_keeps(
+    staging: Stack, load: Load
+) -> None:
+    taken = staging.run("savepoint", load.id, "-o", "json", timeout=320).json()["savepoint"]
+    listed = staging.run("savepoints", "list", "shipped", "-o", "json").json()
+    assert taken in [one["path"] for one in listed if one["kind"] == "savepoint"]
+    checkpoints = [one["path"] for one in listed if one["kind"] == "checkpoint"]
+    assert checkpoints
+    assert all(path.startswith(f"s3://tdaflink/checkpoints/{load.id}/chk-") for path in checkpoints)
+    removed = staging.run("savepoints", "prune", "shipped", "--keep", "0", "-o", "json").json()["removed"]
+    assert [one["path"] for one in removed] == [taken]
+    left = staging.run("savepoints", "list", "shipped", "-o", "json").json()
+    assert {one["kind"] for one in left} == {"checkpoint"}
+
+
 def test_prometheus_has_the_names_of_old_and_agrees_with_what_was_sent(staging: Stack, load: Load) -> None:
     answered = [*load.requests, *load.windows]
     pairs = sum(len(one["tda_results"]["persistence_pairs"]) for one in answered)
