@@ -115,7 +115,7 @@ class Steady:
     def send_request(self, job_id: str, points: list[list[float]]) -> None:
         from confluent_kafka import Producer
 
-        producer = Producer({"bootstrap.servers": self.cluster.kafka})
+        producer = Producer({"bootstrap.servers": self.cluster.kafka, "enable.idempotence": True})
         message = {"job_id": job_id, "point_cloud": {"points": points}}
         producer.produce(self.requests, json.dumps(message).encode(), job_id)
         assert producer.flush(30) == 0

@@ -170,7 +170,7 @@ def look_at_storage(patient: Patient) -> Iterator[CheckResult]:
     if any(answer.folders for answer in patient.answers):
         yield CheckResult("storage", "ok", f"the cluster can write to {target}")
     elif any(job.state == "RUNNING" for job in patient.cluster.jobs(patient.name, ended=False)):
-        yield CheckResult("storage", "ok", f"no newest checkpoint to {target} has failed")
+        yield CheckResult("storage", "ok", f"no job's newest checkpoint to {target} has failed")
     else:
         text = f"whether the cluster can write to {target} shows with the first job's checkpoint alone"
         yield CheckResult("storage", "unknown", text, fix=patient.command("submit"))
