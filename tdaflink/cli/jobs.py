@@ -40,9 +40,10 @@ def submit(
 ) -> None:
     """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
     from tdaflink.cli.common import asker
-    from tdaflink.cli.wiring import announce, prepared_job, session_control_of
+    from tdaflink.cli.wiring import announce, patient_of, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
+    from tdaflink.services.doctor import look_before
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.snapshots import started_from
 
@@ -56,6 +57,8 @@ def submit(
             show_plan(submission.plan(started_from(prepared, start, control, None), env))
             return
         announce(session, env)
+        with patient_of(session, None, quick=True) as patient:
+            look_before(patient, control.reporter.warn)
         ready = started_from(prepared, start, control, asker())
         terms = submission.Terms(allow_duplicate=allow_duplicate)
         show_submission(submission.submit(ready, control, timeout if wait else None, terms))

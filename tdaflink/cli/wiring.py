@@ -125,7 +125,7 @@ def _logs(env: Environment, cluster: FlinkRest) -> ComponentLogs:
 
 
 @contextmanager
-def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
+def patient_of(session: Session, prometheus: str | None, *, quick: bool = False) -> Iterator[Patient]:
     """The environment that the call means, to be examined, also one that is still to be set up."""
     from tdaflink.adapters.clients import flink_of, kafka_admin_of
     from tdaflink.adapters.profiles import load_catalogue, profile_names, profile_of, topic_sizing
@@ -151,6 +151,8 @@ def patient_of(session: Session, prometheus: str | None) -> Iterator[Patient]:
             catalogue=load_catalogue().sized(topic_sizing(env)),
             registry=env.endpoints.schema_registry,
             prometheus=prometheus or env.endpoints.prometheus,
+            saved=fresh or store.find(name) is not None,
+            quick=quick,
         )
     finally:
         cluster.close()

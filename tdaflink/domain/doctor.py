@@ -12,6 +12,12 @@ State = Literal["ok", "warning", "problem", "unknown"]
 _CONNECTOR = re.compile(r"flink-(?:sql-)?connector-kafka-(?P<version>\d[\w.]*-(?P<flink>\d+\.\d+))\.jar")
 _JAVA = re.compile(r"(?:^|[/ ])(?P<major>\d+)(?:\.\d+)*\+")
 SKEW_SECONDS = 5.0
+_CLOCK_COMMANDS = {
+    "timedatectl": "timedatectl set-ntp true",
+    "chronyc": "chronyc makestep",
+    "ntpdate": "ntpdate -u pool.ntp.org",
+    "busybox": "busybox ntpd -nqp pool.ntp.org",
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,15 @@ def clock_off(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
     if theirs[1] < ours[0]:
         return theirs[1] - ours[0]
     return 0.0
+
+
+def clock_fix(setters: Sequence[str] | None, *, root: bool) -> str:
+    """The command that sets the clock here, by the best of the programs that can; None in a container."""
+    if setters is None:
+        return "on the machine that runs this container, whose clock it has: sudo timedatectl set-ntp true"
+    command = _CLOCK_COMMANDS[setters[0] if setters else "chronyc"]
+    typed = command if root else f"sudo {command}"
+    return typed if setters else f"install chrony, then: {typed}"
 
 
 def python_answer(component: str, document: Mapping[str, Any], asked: float, answered: float) -> PythonAnswer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from tdaflink.domain.doctor import CheckResult, Report
-from tdaflink.domain.errors import TdaflinkError
+from tdaflink.domain.errors import TdaflinkError, Unreachable
 from tdaflink.domain.progress import Reporter
 from tdaflink.services.checks import around, flink, machine
 from tdaflink.services.checks.patient import Patient
@@ -42,6 +42,24 @@ CHECKS: Sequence[Check] = (
     Check("kafka from the cluster", around.look_at_kafka_from_cluster, needs=("flink", "kafka")),
     Check("topics", around.look_at_topics, needs=("kafka",)),
 )
+
+
+# What a few questions to the JobManager tell.
+QUICK = tuple(check for check in CHECKS if check.name in ("flink", "java", "clocks"))
+
+
+def look_before(patient: Patient, warn: Callable[[str], None]) -> None:
+    """Warn of what a job that is about to be submitted would stumble over. Raises `Unreachable`."""
+    for check in QUICK:
+        try:
+            found = list(check.look(patient))
+        except Unreachable:
+            raise
+        except TdaflinkError:
+            continue  # a cluster that does not let this be asked may take the job all the same
+        for result in found:
+            if result.state == "problem":
+                warn(f"{result.text}: {result.why}; {result.fix}")
 
 
 def examine(patient: Patient, reporter: Reporter, checks: Sequence[Check] = CHECKS) -> Report:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from harness import Runner
 
-from tdaflink.domain.doctor import clock_off, connector_of, java_major
+from tdaflink.domain.doctor import clock_fix, clock_off, connector_of, java_major
 from tdaflink.domain.sizes import megabytes
 
 
@@ -38,6 +38,13 @@ def test_clocks_agree_unless_no_common_moment_is_possible(
     ours: tuple[float, float], theirs: tuple[float, float], off: float
 ) -> None:
     assert clock_off(ours, theirs) == off
+
+
+def test_a_wrong_clock_is_set_by_what_there_is() -> None:
+    assert clock_fix(["timedatectl", "chronyc"], root=False) == "sudo timedatectl set-ntp true"
+    assert clock_fix(["chronyc"], root=True) == "chronyc makestep"
+    assert clock_fix([], root=False) == "install chrony, then: sudo chronyc makestep"
+    assert clock_fix(None, root=True).startswith("on the machine that runs this container")
 
 
 def test_sizes_are_read_as_flink_writes_them() -> None:

@@ -31,7 +31,8 @@ def look_at_kafka_from_cluster(patient: Patient) -> Iterator[CheckResult]:
         for place, reason in answer.unreachable.items():
             text = f"{answer.component} does not reach Kafka at {place}: {reason}"
             why = "jobs read and write by these addresses; KAFKA_BOOTSTRAP_SERVERS_CLUSTER names others"
-            yield CheckResult("kafka", "problem", text, why, patient.command("setup"))
+            fix = patient.repair(f"advertise an address of {place} that the TaskManagers reach")
+            yield CheckResult("kafka", "problem", text, why, fix)
     if patient.answers and not any(answer.unreachable for answer in patient.answers):
         reached = patient.environment.endpoints.kafka_cluster
         yield CheckResult("kafka", "ok", f"the TaskManagers reach {reached}")
@@ -59,7 +60,7 @@ def _topic(patient: Patient, row: TopicStatus) -> CheckResult | None:
     if leaderless:
         text = f"{row.name}: partition {', '.join(map(str, leaderless))} has no leader"
         why = "nothing can be written to or read from it"
-        return CheckResult("topics", "problem", text, why, patient.command("setup"))
+        return CheckResult("topics", "problem", text, why, patient.repair("start the broker that had it"))
     if row.state == "other_settings":
         why = "large messages or old ones may be treated otherwise than the job expects"
         described = patient.command(f"topics describe {row.name}")
@@ -129,4 +130,4 @@ def _show_metrics(patient: Patient) -> str:
     if patient.environment.runtime == "process" and not shows_metrics(patient.environment):
         name = patient.name
         return f"tdaflink teardown --env {name} && tdaflink setup --env {name} --metrics"
-    return patient.command("setup")
+    return patient.repair("let Flink's Prometheus reporter be scraped, in its own configuration")

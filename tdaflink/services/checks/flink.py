@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from tdaflink.adapters.machine import clock_setters, is_root
 from tdaflink.adapters.probe import ENGINES, requirement
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.doctor import (
     SKEW_SECONDS,
     CheckResult,
     PythonAnswer,
+    clock_fix,
     clock_off,
     connector_of,
     java_major,
@@ -39,7 +41,8 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("flink", "warning", f"Flink is {version}, tested is {wanted}")
     if not seen["taskmanagers"]:
         why = "no job can run without slots"
-        yield CheckResult("flink", "problem", "no TaskManager is registered", why, patient.command("setup"))
+        fix = patient.repair("start Flink's TaskManagers")
+        yield CheckResult("flink", "problem", "no TaskManager is registered", why, fix)
         return
     slots = f"{seen['slots-available']} of {seen['slots-total']} slots free"
     yield CheckResult("flink", "ok", f"Flink {version} answers, {seen['taskmanagers']} TaskManagers, {slots}")
@@ -98,7 +101,8 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
     at = f"{answer.component} ({patient.environment.python})"
     if answer.error:
         why = "every Python task starts this interpreter"
-        yield CheckResult("python", "problem", f"{at}: {answer.error}", why, patient.command("setup"))
+        fix = patient.repair(f"install {patient.environment.python} there")
+        yield CheckResult("python", "problem", f"{at}: {answer.error}", why, fix)
         return
     for module, reason in answer.broken.items():
         package = requirement(ENGINES[module])
@@ -148,10 +152,11 @@ def look_at_clocks(patient: Patient) -> Iterator[CheckResult]:
         return
     off = {name: clock_off(ours, theirs) for name, (ours, theirs) in seen.items()}
     wrong = {name: seconds for name, seconds in off.items() if abs(seconds) > SKEW_SECONDS}
+    fix = clock_fix(clock_setters(), root=is_root())
     for name, seconds in wrong.items():
         side = "ahead of" if seconds > 0 else "behind"
         text = f"the clock of {name} is {abs(seconds):.0f} s {side} this machine's; one of them is wrong"
-        yield CheckResult("clocks", "problem", text, _WHY_CLOCK, "sudo timedatectl set-ntp true")
+        yield CheckResult("clocks", "problem", text, _WHY_CLOCK, fix)
     if not wrong:
         yield CheckResult("clocks", "ok", f"those of {', '.join(seen)} agree with this machine's")
 

@@ -21,7 +21,10 @@ STORAGE = "execution.checkpointing.dir"
 
 @dataclass
 class Patient:
-    """`runtime` and `profile` are None for a cluster that somebody else runs."""
+    """`runtime` and `profile` are None for a cluster that somebody else runs.
+
+    `saved`: whether --env can name the environment. In a `quick` look no component is asked to run Python.
+    """
 
     environment: Environment
     runtime: Runtime | None
@@ -31,6 +34,8 @@ class Patient:
     catalogue: Sequence[TopicSpec]
     registry: str | None
     prometheus: str | None
+    saved: bool = True
+    quick: bool = False
 
     def __post_init__(self) -> None:
         self._lock = RLock()
@@ -41,8 +46,11 @@ class Patient:
 
     def command(self, words: str) -> str:
         """A command of ours that means this environment."""
-        saved = self.environment.runtime != "external" or self.environment.profile != "external"
-        return f"tdaflink {words}" + (f" --env {self.name}" if saved else "")
+        return f"tdaflink {words}" + (f" --env {self.name}" if self.saved else "")
+
+    def repair(self, by_others: str) -> str:
+        """What mends a part that setup has made; in somebody else's cluster, what has to be done there."""
+        return self.command("setup") if self.runtime is not None else by_others
 
     @cached_property
     def flink_config(self) -> Mapping[str, str]:
@@ -63,7 +71,7 @@ class Patient:
     @cached_property
     def _answers(self) -> Sequence[PythonAnswer]:
         runtime = self.runtime
-        if not isinstance(runtime, RunsPython):
+        if self.quick or not isinstance(runtime, RunsPython):
             return ()
         kafka = self.environment.endpoints.kafka_cluster.split(",")
         folders = self.local_storage()
