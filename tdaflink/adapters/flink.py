@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tdaflink.adapters.flink_control import JobControl
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachable
-from tdaflink.domain.failures import python_traceback, record_place, root_cause, signature
+from tdaflink.domain.failures import python_traceback, quoted_message, root_cause, signature
 from tdaflink.domain.jobs import (
     TERMINAL_STATES,
     Checkpoints,
@@ -360,5 +360,5 @@ def _failure(raw: Mapping[str, Any]) -> Failure:
         text=text,
         task=raw.get("taskName"),
         taskmanager=raw.get("taskManagerId"),
-        record=record_place(text),
+        record=quoted_message(text),
     )

@@ -13,9 +13,9 @@ _TRACEBACK = re.compile(
 _PRINTED = re.compile(r"^\d{4}-.*\bPythonDriver\b[^-\n]* - (.*)$", re.MULTILINE)
 _DRIVER_WORDS = {"Run python process failed"}
 _FRAME = "  File "
-_CONSUMER_RECORD = re.compile(
-    r"ConsumerRecord\(topic = ([^,]+), partition = (\d+),(?: leaderEpoch = -?\d+,)? offset = (\d+),"
-)
+# Flink's formats quote the message that they cannot read, and name no place of it.
+_UNREADABLE = re.compile(r"Failed to deserialize [\w ]+ '(.*?)'\.?$", re.MULTILINE | re.DOTALL)
+_QUOTED_CHARACTERS = 200
 _MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
 # Where the bundle was unpacked or mounted: of no use to the reader, who knows the file by its name.
 _BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+\.(?:jar|zip)/")
@@ -62,10 +62,13 @@ def root_cause(text: str) -> str:
     return (causes[-1] if causes else text.strip().split("\n", 1)[0]).strip()
 
 
-def record_place(text: str) -> str | None:
-    """The Kafka record that an exception is about, as topic/partition/offset, where its words name one."""
-    found = _CONSUMER_RECORD.search(text)
-    return "/".join(found.groups()) if found else None
+def quoted_message(text: str) -> str | None:
+    """The message that could not be read, or its beginning, where an exception quotes it."""
+    found = _UNREADABLE.search(text)
+    if found is None:
+        return None
+    message = found[1]
+    return message if len(message) <= _QUOTED_CHARACTERS else f"{message[:_QUOTED_CHARACTERS]}…"
 
 
 def signature(text: str) -> str:

@@ -71,7 +71,7 @@ class Failure:
     """An exception that a job met: the Python traceback where there is one, the whole text always.
 
     Two failures with one `signature` have the same cause, whichever record set it off. `record` is the
-    topic/partition/offset of the Kafka record that did, where the exception names it.
+    message that did, or its beginning, where the exception quotes it.
     """
 
     timestamp: str

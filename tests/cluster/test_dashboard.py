@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 from harness import Cluster, command_environ, command_line
 from prometheus_process import Programs, Prometheus, running_prometheus
 from streaming import Streams, job, make_streams
@@ -43,6 +44,19 @@ def digest(row):
 
 tables.to_data_stream(tables.from_path("numbers")).map(digest).print()
 env.execute("indigestion")
+"""
+READS_JSON = """\
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+env = StreamExecutionEnvironment.get_execution_environment()
+tables = StreamTableEnvironment.create(env)
+tables.execute_sql(
+    "CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'TOPIC', 'format' = 'json',"
+    " 'properties.bootstrap.servers' = 'KAFKA', 'scan.startup.mode' = 'earliest-offset')"
+)
+tables.to_data_stream(tables.from_path("numbers")).print()
+env.execute("reads-json")
 """
 SLOW = FAILS.replace('raise ValueError("cannot digest this")', "time.sleep(0.2)").replace(
     ").map(digest)", ").rebalance().map(digest)"
@@ -215,6 +229,28 @@ def test_status_names_the_root_cause_its_place_and_what_to_do(cluster: Cluster) 
     shown = cluster.run("status", "indigestion").stdout
     assert shown.startswith("Root cause: ValueError: cannot digest this\nTraceback")
     assert finding["command"] in " ".join(shown.split())
+
+
+def test_status_names_the_message_that_could_not_be_read(cluster: Cluster, tmp_path: Path) -> None:
+    topic = make_streams(cluster).input
+    script = tmp_path / "reads_json.py"
+    script.write_text(READS_JSON.replace("TOPIC", topic).replace("KAFKA", cluster.kafka))
+    producer = Producer({"bootstrap.servers": cluster.kafka})
+    for message in (b'{"n": 1}', b'{"n": \x1b[31mred', b'{"n": 2}'):
+        producer.produce(topic, message, b"one partition")
+    assert producer.flush(30) == 0
+    words = ("submit", "--job", str(script), "--from", "none", "--no-wait", "-o", "json")
+    identity = cluster.run(*words, timeout=240).json()["id"]
+    try:
+        for _ in poll(60, every=0.5):
+            failures = cluster.run("status", identity, "-o", "json").json()["exceptions"]
+            if failures:
+                break
+        assert failures[0]["record"] == '{"n": \x1b[31mred'
+        shown = cluster.run("status", identity).stdout
+        assert """by the message '{"n": \\x1b[31mred'""" in " ".join(shown.split())
+    finally:
+        cluster.run("cancel", identity, timeout=90)
 
 
 def test_status_of_a_healthy_job_has_its_lag_its_event_time_and_no_finding(

@@ -41,6 +41,12 @@ def plant(cluster: Cluster, folder: Path) -> dict[str, str]:
     return {"PLANTED_PASSWORD": IN_VARIABLE}
 
 
+def secrets_in(files: dict[str, str]) -> list[tuple[str, str]]:
+    """What was planted and is in a file all the same."""
+    planted = (IN_VARIABLE, IN_FILE, IN_REFERENCE, IN_LOG)
+    return [(path, secret) for path, text in files.items() for secret in planted if secret in text]
+
+
 def test_the_archive_holds_what_a_bug_report_needs_and_no_secret(cluster: Cluster, tmp_path: Path) -> None:
     out = tmp_path / "report.zip"
     try:
@@ -53,8 +59,7 @@ def test_the_archive_holds_what_a_bug_report_needs_and_no_secret(cluster: Cluste
     assert out.stat().st_mode & 0o077 == 0
     assert {one["path"] for one in manifest["files"]} | {"manifest.json"} == set(files)
     assert manifest["lacking"] == []
-    for secret in (IN_VARIABLE, IN_FILE, IN_REFERENCE, IN_LOG):
-        assert not [path for path, text in files.items() if secret in text], secret
+    assert not secrets_in(files)
     assert "s3.secret-key: [redacted]\nparallelism.default: 1" in files["settings/flink/conf/planted.yaml"]
     job = next(job for job in json.loads(files["rest/jobs.json"])["jobs"] if job["name"] == "diagnosed")
     assert json.loads(files[f"rest/jobs/{job['jid']}/job.json"])["vertices"]
@@ -72,12 +77,16 @@ def test_with_a_dead_jobmanager_it_holds_the_rest_and_says_what_is_lacking(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     out = tmp_path / "dead.zip"
-    cluster.processes()["jobmanager"].kill()
     try:
-        manifest = cluster.run("diagnose", "--out", str(out), "-o", "json").json()
+        environ = plant(cluster, tmp_path)
+        cluster.processes()["jobmanager"].kill()
+        manifest = cluster.run("diagnose", "--out", str(out), "-o", "json", environ=environ).json()
     finally:
+        (cluster.folder / "flink" / "conf" / "planted.yaml").unlink()
         assert cluster.run("setup", timeout=200).code == 0
     files = unpacked(out)
+    assert not secrets_in(files)
+    assert "diagnosed" in files["history/versions.json"]
     lacking = {one["what"]: one["reason"] for one in manifest["lacking"]}
     assert "no Flink REST interface answers" in lacking["Flink's REST interface"]
     assert "Started" in files["logs/jobmanager.log"] or "Starting" in files["logs/jobmanager.log"]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.domain.failures import own_frames, printed_by_main, python_traceback, root_cause, signature
+from tdaflink.domain.failures import (
+    own_frames,
+    printed_by_main,
+    python_traceback,
+    quoted_message,
+    root_cause,
+    signature,
+)
 from tdaflink.domain.jobs import Job, find_job
 
 JAVA_WITH_PYTHON = """\
@@ -123,3 +130,16 @@ def test_one_cause_has_one_signature_whatever_the_record() -> None:
     other = JAVA_WITH_PYTHON.replace("bad cloud", "bad cloud 2")
     assert signature(other) == signature(JAVA_WITH_PYTHON)
     assert signature(JAVA_WITH_PYTHON.replace("line 9", "line 8")) != signature(JAVA_WITH_PYTHON)
+
+
+def test_a_message_that_could_not_be_read_is_quoted_by_its_beginning() -> None:
+    java = (
+        "java.io.IOException: Failed to deserialize consumer record due to\n\tat x.Y.z(Y.java:1)\nCaused by: "
+    )
+    assert quoted_message(f"{java}java.io.IOException: Failed to deserialize JSON 'no\nJSON'.\n\tat a") == (
+        "no\nJSON"
+    )
+    assert quoted_message(f"{java}java.io.IOException: Failed to deserialize CSV row '{'1,' * 150}'.") == (
+        "1," * 100 + "…"
+    )
+    assert quoted_message(f"{java}java.lang.NullPointerException") is None
