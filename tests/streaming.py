@@ -41,9 +41,14 @@ class Streams:
         assert producer.flush(60) == 0
 
     def records(
-        self, count: int, *, topics: Sequence[str] = (), seconds: float = 120
+        self,
+        count: int,
+        *,
+        topics: Sequence[str] = (),
+        seconds: float = 120,
+        quiet: float = QUIET_SECONDS,
     ) -> list[dict[str, Any]]:
-        """Every committed record of the topics, once there are `count` and a while brings no more."""
+        """Every committed record of the topics, once there are `count` and `quiet` seconds bring no more."""
         wanted = [TopicPartition(topic, p, 0) for topic in topics or [self.output] for p in range(PARTITIONS)]
         consumer = Consumer(
             {
@@ -57,7 +62,7 @@ class Streams:
         try:
             consumer.assign(wanted)
             for _ in poll(seconds, every=0.0):
-                batch = consumer.consume(500, timeout=QUIET_SECONDS)
+                batch = consumer.consume(500, timeout=quiet)
                 found += [json.loads(record.value()) for record in batch if not record.error()]
                 if not batch and len(found) >= count:
                     return found

@@ -22,6 +22,7 @@ from tdaflink.domain.waiting import poll
 
 SIZE, SLIDE = 20, 5
 STREAMS = 4
+CHECKPOINT_SECONDS = 1.0  # with each of them answers are committed
 FATAL = [-77.0, -77.0]
 WORKS = """\
 import os, signal
@@ -51,6 +52,21 @@ class Brittle(Algorithm):
         return Diagram(finished_bars(raw, query, cut), "brittle", cut, 0.0)
 """
 MENDED = WORKS.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
+# It answers for a while, and then its process is gone, again and again.
+SOON_DIES = WORKS.replace(
+    "import os, signal",
+    """\
+import os, signal, threading
+end = threading.Timer(2.5, lambda: os.kill(os.getpid(), signal.SIGKILL))
+end.daemon = True""",
+).replace(
+    """\
+        if [-77.0, -77.0] in points.tolist():
+            os.kill(os.getpid(), signal.SIGKILL)""",
+    """\
+        if not end.is_alive():
+            end.start()""",
+)
 RAISES = 'raise RuntimeError("no such sensor: 42")\n'
 
 
@@ -145,17 +161,19 @@ class Steady:
 
     @staticmethod
     def wait_for_more(sent: Sent) -> None:
-        """Until a feed has sent twenty rounds more."""
+        """Until a feed has sent ten rounds more, enough for windows of every stream."""
         before = len(sent.requests)
         for _ in poll(30, every=0.05):
-            if len(sent.requests) >= before + 20:
+            if len(sent.requests) >= before + 10:
                 return
         raise AssertionError("the feed has stopped")
 
     def check(self, tag: str, sent: Sent) -> list[dict[str, Any]]:
         """Every message of the feed was answered exactly once; returns the answers."""
         found = self.streams.records(
-            self.answers, topics=[self.streams.output, self.results, self.streams.errors]
+            self.answers,
+            topics=[self.streams.output, self.results, self.streams.errors],
+            quiet=2 * CHECKPOINT_SECONDS,
         )
         mine = [one for one in found if str(one["job_id"] or one["stream_id"]).startswith(f"{tag}-")]
         assert [one for one in mine if "code" in one] == []
@@ -209,7 +227,7 @@ def steady_config(steady: Steady, **more: Any) -> str:
         "inputs": inputs,
         "errors_topic": streams.errors,
         "events_topic": streams.events,
-        "checkpoint_interval": "1s",
+        "checkpoint_interval": f"{CHECKPOINT_SECONDS:g}s",
         "delivery": "exactly_once",
         **more,
     }

@@ -66,7 +66,8 @@ class Version:
 class Operation:
     """A change of a running job that takes several steps: an upgrade, a rescaling, a rollback, a resumption.
 
-    `target` is what shall run; `snapshot` is what it starts from, known once the old job has ended.
+    `target` is what shall run; `snapshot` is what it starts from, known once the old job has ended, and
+    `back_snapshot` what the version before starts from again where the target does not come up.
     `outcome` is empty as long as it is under way, then done, rolled_back, failed or superseded.
     """
 
@@ -86,6 +87,7 @@ class Operation:
     snapshot: str | None = None
     new_job_id: str | None = None
     back_job_id: str | None = None
+    back_snapshot: str | None = None
     stopped_at: float | None = None
     running_at: float | None = None
     outcome: str = ""

@@ -15,7 +15,6 @@ from typing import Any
 
 from tdaflink.domain.errors import (
     DeadlinePassed,
-    Interrupted,
     JobFailed,
     NotFound,
     Refused,
@@ -23,7 +22,9 @@ from tdaflink.domain.errors import (
     UsageError,
 )
 from tdaflink.domain.jobs import TERMINAL_STATES
-from tdaflink.domain.ledger import RESUME, Changed, JobSpec, Operation
+from tdaflink.domain.ledger import RESUME, Changed, JobSpec, Operation, Version
+from tdaflink.domain.outcomes import changed, interrupted, not_resumed, rolled_back
+from tdaflink.domain.snapshots import canonical
 from tdaflink.domain.waiting import poll
 from tdaflink.services import leaving
 from tdaflink.services.control import Control
@@ -44,7 +45,7 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     try:
         run.to_the_end()
     except KeyboardInterrupt:
-        raise run.interrupted() from None
+        raise interrupted(run.operation) from None
     except TdaflinkError:
         if not run.operation.outcome:
             step = run.operation.step
@@ -52,7 +53,7 @@ def carry_out(control: Control, operation: Operation) -> Changed:
                 f"{operation.name} is at the step {step!r}: tdaflink upgrade --resume goes on"
             )
         raise
-    return run.changed()
+    return changed(run.operation, control.env.name)
 
 
 def leave_behind(control: Control, operation: Operation) -> Operation:
@@ -65,7 +66,7 @@ def leave_behind(control: Control, operation: Operation) -> Operation:
     try:
         run.leave()
     except KeyboardInterrupt:
-        raise run.interrupted() from None
+        raise interrupted(run.operation) from None
     return run.operation
 
 
@@ -108,32 +109,11 @@ class _Run:
         while not self.operation.outcome:
             steps[self.operation.step]()
         if self.operation.outcome == "rolled_back":
-            raise self._rolled_back()
+            raise rolled_back(self.operation, self._failure)
 
     def leave(self) -> None:
         if self.operation.step in ("planned", "stopping"):
             self._stop()
-
-    def changed(self) -> Changed:
-        done = self.operation
-        return Changed(
-            id=done.new_job_id or "",
-            name=done.name,
-            action=done.action,
-            outcome=done.outcome,
-            env=self._control.env.name,
-            parallelism=done.target.parallelism,
-            previous_id=done.old_job_id,
-            snapshot=done.snapshot,
-            downtime_seconds=done.downtime,
-        )
-
-    def interrupted(self) -> Interrupted:
-        one = self.operation
-        return Interrupted(
-            f"interrupted: the {one.action} of {one.name} is at the step {one.step!r}",
-            hint="tdaflink upgrade --resume goes on",
-        )
 
     # -- the steps
 
@@ -158,7 +138,9 @@ class _Run:
         if not self._arrived(one.new_job_id):
             self._yield_to_others()
             try:
-                self._launch(one.target, one.origin, lambda job_id: self._note(new_job_id=job_id))
+                self._launch(
+                    one.target, one.snapshot, one.origin, lambda job_id: self._note(new_job_id=job_id)
+                )
             except (JobFailed, Refused) as error:
                 self._give_up(error)
                 return
@@ -184,23 +166,18 @@ class _Run:
         one = self.operation
         self._clear_away(one.new_job_id)
         version = self._control.ledger.version(one.old_job_id)
-        if version is None or version.spec is None:
+        if version is None:
             raise NotFound(f"the ledger no longer knows the version {one.old_job_id} of {one.name}")
-        if not self._arrived(one.back_job_id):
-            self._yield_to_others()
-            origin = version.origin or version.job_id
-            self._launch(version.spec, origin, lambda job_id: self._note(back_job_id=job_id))
-        # A job that was left without a savepoint may have been in trouble before: then it is again.
-        if one.state_mode == "savepoint":
-            with self._control.reporter.step(f"wait until {one.name} runs again") as step:
-                since = wait_until_running(
-                    self._control.cluster,
-                    self.operation.back_job_id or "",
-                    one.wait_seconds,
-                    step,
-                    expect_ready=version.spec.settings is not None,
-                )
-            self._note(running_at=since)
+        self._note(back_snapshot=one.back_snapshot or self._state_to_go_back_to())
+        try:
+            self._bring_back(version)
+        except (JobFailed, Refused) as error:
+            if self.operation.outcome or one.snapshot in (None, self.operation.back_snapshot):
+                raise
+            self._control.reporter.warn(f"{error.message}: what the failed version has answered comes again")
+            self._clear_away(self.operation.back_job_id)
+            self._note(back_job_id=None, back_snapshot=one.snapshot)
+            return
         self._end("rolled_back", self.operation.reason)
 
     # -- what the steps are made of
@@ -227,16 +204,48 @@ class _Run:
         if self.operation.action == RESUME:
             # The version before is this one.
             self._end("failed", error.message)
-            raise self._not_resumed(error) from error
+            raise not_resumed(self.operation, error) from error
         self._failure = error
         self._control.reporter.warn(f"{error.message}: going back to the version before")
         self._note(step="returning", reason=error.message, running_at=None)
 
-    def _launch(self, spec: JobSpec, origin: str | None, intended: Callable[[str], None]) -> None:
+    def _state_to_go_back_to(self) -> str | None:
+        """What the failed version has committed, the one before would answer again from the older state.
+
+        Unless it was allowed to drop state: that is in the older one alone.
+        """
+        one = self.operation
+        if one.new_job_id is None or one.allow_non_restored:
+            return one.snapshot
+        with suppress(NotFound, Refused):
+            newest = self._control.cluster.checkpoints(one.new_job_id).latest_path
+            return canonical(newest) if newest else one.snapshot
+        return one.snapshot
+
+    def _bring_back(self, version: Version) -> None:
+        if version.spec is None:
+            raise NotFound(f"the ledger no longer knows what {version.job_id} was")
+        if not self._arrived(self.operation.back_job_id):
+            self._yield_to_others()
+            origin = version.origin or version.job_id
+            state = self.operation.back_snapshot
+            self._launch(version.spec, state, origin, lambda job_id: self._note(back_job_id=job_id))
+        # A job that was left without a savepoint may have been in trouble before: then it is again.
+        if self.operation.state_mode == "savepoint":
+            job_id, ready = self.operation.back_job_id or "", version.spec.settings is not None
+            wait = self.operation.wait_seconds
+            with self._control.reporter.step(f"wait until {self.operation.name} runs again") as step:
+                cluster = self._control.cluster
+                since = wait_until_running(cluster, job_id, wait, step, expect_ready=ready)
+            self._note(running_at=since)
+
+    def _launch(
+        self, spec: JobSpec, state: str | None, origin: str | None, intended: Callable[[str], None]
+    ) -> None:
         one = self.operation
         job = replace(
             job_from(spec, one.name, self._control),
-            savepoint=one.snapshot,
+            savepoint=state,
             allow_non_restored=one.allow_non_restored,
         )
         self._wait_for_slots(spec.parallelism)
@@ -289,24 +298,3 @@ class _Run:
         version = self._control.ledger.version(job_id)
         if version is not None and version.state != "refused":
             self._control.ledger.conclude(job_id, "failed")
-
-    def _not_resumed(self, error: TdaflinkError) -> JobFailed:
-        one = self.operation
-        return JobFailed(
-            f"{one.name} does not run again: {error.message}",
-            detail=error.detail,
-            noise=error.noise,
-            hint=f"its state stays; mend what is wrong, then tdaflink submit --job-name {one.name}"
-            f" --from {one.snapshot}",
-        )
-
-    def _rolled_back(self) -> JobFailed:
-        one, failure = self.operation, self._failure
-        down = "" if one.downtime is None else f" (downtime {one.downtime:g} s)"
-        return JobFailed(
-            f"the {one.action} of {one.name} was rolled back: {one.reason}. The version before runs again as"
-            f" {(one.back_job_id or '')[:12]} from the same state{down}",
-            detail=failure.detail if failure else None,
-            noise=failure.noise if failure else None,
-            hint=f"tdaflink history {one.name}; mend what was wrong and try again",
-        )

@@ -1,0 +1,53 @@
+"""What is told of a change of a running job that has ended, well or not."""
+
+from __future__ import annotations
+
+from tdaflink.domain.errors import Interrupted, JobFailed, TdaflinkError
+from tdaflink.domain.ledger import Changed, Operation
+
+
+def changed(done: Operation, env: str) -> Changed:
+    """What the command returns."""
+    return Changed(
+        id=done.new_job_id or "",
+        name=done.name,
+        action=done.action,
+        outcome=done.outcome,
+        env=env,
+        parallelism=done.target.parallelism,
+        previous_id=done.old_job_id,
+        snapshot=done.snapshot,
+        downtime_seconds=done.downtime,
+    )
+
+
+def interrupted(under_way: Operation) -> Interrupted:
+    """That somebody has typed Ctrl-C, and how it is finished."""
+    return Interrupted(
+        f"interrupted: the {under_way.action} of {under_way.name} is at the step {under_way.step!r}",
+        hint="tdaflink upgrade --resume goes on",
+    )
+
+
+def rolled_back(done: Operation, failure: TdaflinkError | None) -> JobFailed:
+    """That the version before runs again, and why; `failure` is not known to a command that goes on."""
+    down = "" if done.downtime is None else f" (downtime {done.downtime:g} s)"
+    state = "the same state" if done.back_snapshot == done.snapshot else "the newest checkpoint"
+    return JobFailed(
+        f"the {done.action} of {done.name} was rolled back: {done.reason}. The version before runs again as"
+        f" {(done.back_job_id or '')[:12]} from {state}{down}",
+        detail=failure.detail if failure else None,
+        noise=failure.noise if failure else None,
+        hint=f"tdaflink history {done.name}; mend what was wrong and try again",
+    )
+
+
+def not_resumed(done: Operation, error: TdaflinkError) -> JobFailed:
+    """That a job which was to go on does not."""
+    return JobFailed(
+        f"{done.name} does not run again: {error.message}",
+        detail=error.detail,
+        noise=error.noise,
+        hint=f"its state stays; mend what is wrong, then tdaflink submit --job-name {done.name}"
+        f" --from {done.snapshot}",
+    )
