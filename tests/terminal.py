@@ -13,11 +13,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import pyte
 
 from tdaflink.domain.waiting import poll
 
+T = TypeVar("T")
 KEYS = {"Enter": "\r", "Esc": "\x1b", "Up": "\x1b[A", "Down": "\x1b[B", "Tab": "\t", "Ctrl-C": "\x03"}
 SHOW_CURSOR, LEAVE_SCREEN = b"\x1b[?25h", b"\x1b[?1049l"
 
@@ -64,6 +66,11 @@ class Terminal:
     def screen(self) -> str:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def drawn(self, draw: Callable[[pyte.Screen], T]) -> T:
+        """What `draw` makes of the screen with its colours, while nothing is written to it."""
+        with self._lock:
+            return draw(self._screen)
 
     def press(self, *keys: str) -> None:
         """Type keys by their names, or as the characters that they are."""
