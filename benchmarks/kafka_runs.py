@@ -1,7 +1,7 @@
 """What the benchmarks of the pipeline share: topics of their own, preloaded messages, a job, and its pace.
 
 A pace is read off the results themselves: each one carries the clock of its making, so neither the reading
-of the topic nor the time that Kafka notes is measured. The first and the last tenth of a run are left out.
+of the topic nor the time that Kafka notes is measured. The first and the last part of a run are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 INSTALLED = Path(sys.executable).parent / "tdaflink"
 TDAFLINK = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "tdaflink"]
-EDGE = 0.1  # of a run, at either end, where workers start and run dry
+EDGE = 0.1  # of a run, at its end, where workers run dry, and at its beginning, where they start
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,11 @@ def read_all(kafka: str, topic: str, partitions: int, count: int, seconds: float
     return found
 
 
-def pace(values: Sequence[bytes], weights: Sequence[float] | None = None) -> float:
-    """Results a second (or the sum of their weights a second) in the middle of a run."""
+def pace(values: Sequence[bytes], weights: Sequence[float] | None = None, left_out: float = EDGE) -> float:
+    """Results (or their weights) a second, without the run's end and the first part `left_out`."""
     stamps = [_seconds(json.loads(value)["timestamp"]) for value in values]
     order = sorted(range(len(stamps)), key=stamps.__getitem__)
-    first, last = int(EDGE * len(order)), int((1 - EDGE) * len(order)) - 1
+    first, last = int(left_out * len(order)), int((1 - EDGE) * len(order)) - 1
     begin, end = stamps[order[first]], stamps[order[last]]
     amount = sum(1.0 if weights is None else weights[index] for index in order[first:last])
     return amount / max(end - begin, 1e-9)
