@@ -10,6 +10,7 @@ from pathlib import Path
 from tdaflink.domain.errors import MissingExtra, Unhealthy
 
 _SECONDS = 20.0
+_CONFIG_SECONDS = 60.0
 
 
 class Compose:
@@ -47,15 +48,18 @@ class Compose:
             "-f",
             "-",
         ]
-        done = subprocess.run(
-            [*words, "config", "--hash", "*"],
-            env=self._environ,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*words, "config", "--hash", "*"],
+                env=self._environ,
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_CONFIG_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unhealthy(f"docker compose config does not end within {_CONFIG_SECONDS:.0f} s") from error
         if done.returncode:
             raise Unhealthy("docker compose does not take its file", detail=done.stderr.strip()[-2000:])
         return dict(line.split() for line in done.stdout.splitlines() if line.strip())

@@ -80,10 +80,11 @@ class DockerEngine:
         """The id of the image that has the tag now, if there is one."""
         from docker.errors import ImageNotFound
 
-        try:
-            return str(self._client.images.get(tag).id)
-        except ImageNotFound:
-            return None
+        with _mapped():
+            try:
+                return str(self._client.images.get(tag).id)
+            except ImageNotFound:
+                return None
 
     def containers(self, project: str) -> dict[str, Container]:
         """Service -> its container, running or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tdaflink.domain.errors import Interrupted, JobFailed, TdaflinkError
-from tdaflink.domain.ledger import Changed, Operation
+from tdaflink.domain.ledger import RESUME, Changed, Operation
 
 
 def changed(done: Operation, env: str) -> Changed:
@@ -21,11 +21,18 @@ def changed(done: Operation, env: str) -> Changed:
     )
 
 
-def interrupted(under_way: Operation) -> Interrupted:
+def goes_on_by(under_way: Operation, env: str) -> str:
+    """The command that takes the steps that are left."""
+    if under_way.action == RESUME:
+        return f"tdaflink setup --env {env} --resume-jobs"
+    return f"tdaflink upgrade --resume --env {env}"
+
+
+def interrupted(under_way: Operation, env: str) -> Interrupted:
     """That somebody has typed Ctrl-C, and how it is finished."""
     return Interrupted(
         f"interrupted: the {under_way.action} of {under_way.name} is at the step {under_way.step!r}",
-        hint="tdaflink upgrade --resume goes on",
+        hint=f"{goes_on_by(under_way, env)} goes on",
     )
 
 
@@ -42,12 +49,12 @@ def rolled_back(done: Operation, failure: TdaflinkError | None) -> JobFailed:
     )
 
 
-def not_resumed(done: Operation, error: TdaflinkError) -> JobFailed:
+def not_resumed(done: Operation, error: TdaflinkError, env: str) -> JobFailed:
     """That a job which was to go on does not."""
     return JobFailed(
         f"{done.name} does not run again: {error.message}",
         detail=error.detail,
         noise=error.noise,
         hint=f"its state stays; mend what is wrong, then tdaflink submit --job-name {done.name}"
-        f" --from {done.snapshot}",
+        f" --from {done.snapshot} --env {env}",
     )

@@ -52,6 +52,12 @@ def require_care(
             hint=f"tdaflink setup --env {environment} --resume-jobs stops each with a savepoint and goes on"
             " from it; or end them first: tdaflink stop, tdaflink cancel",
         )
+    names = [job.name for job in jobs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Refused(
+            f"{anew}, and of jobs of one name only one could be brought back: {', '.join(twice)}",
+            hint=f"stop one of them first: tdaflink stop ID --env {environment}",
+        )
     needed = sum(job.parallelism for job in jobs)
     if needed > slots:
         raise Refused(

@@ -47,9 +47,9 @@ def run(
     `UnexpectedResult` where Betti numbers are not those of the shapes.
     """
     with (
-        _cluster(request, store, reporter, keep=keep) as (env, passing),
-        # What ends with its cluster need not be cancelled.
-        _job(env, store, reporter, keep=keep or passing),
+        _cluster(request, store, reporter, keep=keep) as env,
+        # Also where its cluster ends, too: else the next setup would miss it.
+        _job(env, store, reporter, keep=keep),
     ):
         answers = list(_answers(kafka_of(env), reporter, show))
     answers.sort(key=lambda answer: CLOUDS.index(answer.cloud))
@@ -67,8 +67,8 @@ def run(
 @contextmanager
 def _cluster(
     request: SetupRequest, store: EnvironmentStore, reporter: Reporter, *, keep: bool
-) -> Iterator[tuple[Environment, bool]]:
-    """An environment that is up, and whether it goes down again: one of which nothing ran before does."""
+) -> Iterator[Environment]:
+    """An environment that is up; one of which nothing ran before goes down again."""
     passing = not keep and not plan_setup(request, store).unchanged
 
     def clean() -> None:
@@ -78,7 +78,7 @@ def _cluster(
 
     with _afterwards(clean, reporter):
         set_up(request, store, reporter)
-        yield store.resolve(request.env), passing
+        yield store.resolve(request.env)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tdaflink.domain.errors import (
 )
 from tdaflink.domain.jobs import TERMINAL_STATES
 from tdaflink.domain.ledger import RESUME, Changed, JobSpec, Operation, Version
-from tdaflink.domain.outcomes import changed, interrupted, not_resumed, rolled_back
+from tdaflink.domain.outcomes import changed, goes_on_by, interrupted, not_resumed, rolled_back
 from tdaflink.domain.snapshots import canonical
 from tdaflink.domain.waiting import poll
 from tdaflink.services import leaving
@@ -35,6 +35,7 @@ from tdaflink.services.versions import job_from
 
 CHECKPOINT_SECONDS = 120.0
 SLOTS_SECONDS = 30.0
+KNOWN_SECONDS = 30.0
 CANCEL_SECONDS = 60.0
 
 
@@ -45,13 +46,11 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     try:
         run.to_the_end()
     except KeyboardInterrupt:
-        raise interrupted(run.operation) from None
+        raise interrupted(run.operation, control.env.name) from None
     except TdaflinkError:
         if not run.operation.outcome:
-            step = run.operation.step
-            control.reporter.warn(
-                f"{operation.name} is at the step {step!r}: tdaflink upgrade --resume goes on"
-            )
+            words = goes_on_by(run.operation, control.env.name)
+            control.reporter.warn(f"{operation.name} is at the step {run.operation.step!r}: {words} goes on")
         raise
     return changed(run.operation, control.env.name)
 
@@ -66,7 +65,7 @@ def leave_behind(control: Control, operation: Operation) -> Operation:
     try:
         run.leave()
     except KeyboardInterrupt:
-        raise interrupted(run.operation) from None
+        raise interrupted(run.operation, control.env.name) from None
     return run.operation
 
 
@@ -129,7 +128,8 @@ class _Run:
                 raise
             # It died of it: what it was comes back from the newest state that there is.
             self._failure = error
-            self._note(step="returning", reason=error.message, snapshot=self._newest_state())
+            snapshot = self._newest_state(one.old_job_id)
+            self._note(step="returning", reason=error.message, snapshot=snapshot)
             return
         self._note(step="submitting", snapshot=snapshot)
 
@@ -149,6 +149,11 @@ class _Run:
     def _verify(self) -> None:
         one = self.operation
         job_id = one.new_job_id or ""
+        if not self._known(job_id):
+            # It ended with its JobManager, while nobody looked.
+            snapshot = self._newest_state(job_id) or one.snapshot
+            self._note(step="submitting", snapshot=snapshot, new_job_id=None, running_at=None)
+            return
         try:
             with self._control.reporter.step(f"wait until {one.name} runs") as step:
                 ready = one.target.settings is not None
@@ -202,9 +207,12 @@ class _Run:
 
     def _give_up(self, error: TdaflinkError) -> None:
         if self.operation.action == RESUME:
+            if isinstance(error, DeadlinePassed):
+                raise error
             # The version before is this one.
+            self._clear_away(self.operation.new_job_id)
             self._end("failed", error.message)
-            raise not_resumed(self.operation, error) from error
+            raise not_resumed(self.operation, error, self._control.env.name) from error
         self._failure = error
         self._control.reporter.warn(f"{error.message}: going back to the version before")
         self._note(step="returning", reason=error.message, running_at=None)
@@ -212,10 +220,10 @@ class _Run:
     def _state_to_go_back_to(self) -> str | None:
         """What the failed version has committed, the one before would answer again from the older state.
 
-        Unless it was allowed to drop state: that is in the older one alone.
+        Unless it was allowed to drop state, which is in the older one alone, or was to begin without any.
         """
         one = self.operation
-        if one.new_job_id is None or one.allow_non_restored:
+        if one.new_job_id is None or one.allow_non_restored or one.state_mode == "none":
             return one.snapshot
         with suppress(NotFound, Refused):
             newest = self._control.cluster.checkpoints(one.new_job_id).latest_path
@@ -231,7 +239,8 @@ class _Run:
             state = self.operation.back_snapshot
             self._launch(version.spec, state, origin, lambda job_id: self._note(back_job_id=job_id))
         # A job that was left without a savepoint may have been in trouble before: then it is again.
-        if self.operation.state_mode == "savepoint":
+        one = self.operation
+        if one.state_mode == "savepoint" or one.back_snapshot != one.snapshot:
             job_id, ready = self.operation.back_job_id or "", version.spec.settings is not None
             wait = self.operation.wait_seconds
             with self._control.reporter.step(f"wait until {self.operation.name} runs again") as step:
@@ -282,8 +291,13 @@ class _Run:
         state = self._control.cluster.job_state(job_id)
         return state is not None and state not in TERMINAL_STATES
 
-    def _newest_state(self) -> str | None:
-        point = restart_point(self._control, self.operation.old_job_id)
+    def _known(self, job_id: str) -> bool:
+        """Whether the cluster has the job; a JobManager that takes over needs a moment to know its jobs."""
+        cluster = self._control.cluster
+        return any(cluster.job_state(job_id) is not None for _ in poll(KNOWN_SECONDS, every=1.0))
+
+    def _newest_state(self, job_id: str) -> str | None:
+        point = restart_point(self._control, job_id)
         return point.path if point else None
 
     def _clear_away(self, job_id: str | None) -> None:

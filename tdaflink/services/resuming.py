@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tdaflink.domain.errors import JobFailed, NotFound, Refused, TdaflinkError, Unreachable
+from tdaflink.domain.errors import Interrupted, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
 from tdaflink.domain.ledger import RESUME, Operation, Version
 from tdaflink.domain.replacement import Replacement, require_care
@@ -44,8 +44,11 @@ def set_aside(control: Control, replacement: Replacement, slots: int, *, resume:
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
                 left.append(leave_behind(control, operation))
-        except (JobFailed, Refused):
-            _carry_out_all(control, left)
+        except Interrupted:
+            raise
+        except TdaflinkError:
+            for failure in _carry_out_all(control, left)[1]:
+                control.reporter.warn(f"{failure.message}; {failure.hint}")
             raise
 
 
@@ -79,6 +82,8 @@ def _carry_out_all(
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
                 back.append(carry_out(control, operation).name)
+        except Interrupted:
+            raise
         except TdaflinkError as error:
             failures.append(error)
     return back, failures

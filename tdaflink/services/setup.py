@@ -41,11 +41,12 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         _tell_of_size(store.find(name), environment, reporter)
         runtime.preflight()
+        # Before any job is stopped: what may fail for want of a network.
+        fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
         _set_aside(request, environment, profile, runtime, store, reporter)
         # Saved before anything starts: whatever happens now, teardown knows what to look for.
         if store.find(name) != environment:
             store.save(environment)
-        fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
         created: tuple[str, ...] = ()
         registered: tuple[str, ...] = ()
         job_id = None

@@ -18,8 +18,8 @@ from tdaflink.domain.waiting import poll
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 
-# Within so many seconds a job runs again after its leading JobManager was killed.
-RUNS_AGAIN_WITHIN = 30.0
+# A deadline for a busy machine: docs/environments.md says how fast it was.
+RUNS_AGAIN_WITHIN = 90.0
 
 
 @pytest.fixture(scope="module")

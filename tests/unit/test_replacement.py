@@ -60,6 +60,13 @@ def test_jobs_that_would_not_fit_afterwards_are_not_stopped() -> None:
         require_care("prod", Replacement(ANEW, "lost"), [job("a", 4), job("b", 5)], 6, resume=True)
 
 
+def test_of_two_jobs_of_one_name_neither_is_stopped() -> None:
+    twins = [job("shipped"), job("shipped"), job("mine")]
+    with pytest.raises(Refused, match="only one could be brought back: shipped") as refused:
+        require_care("dev", Replacement(ANEW, "lost"), twins, 8, resume=True)
+    assert refused.value.hint == "stop one of them first: tdaflink stop ID --env dev"
+
+
 def test_jobs_whose_state_would_lie_elsewhere_must_be_ended_by_hand() -> None:
     with pytest.raises(Refused, match="another place for checkpoints") as refused:
         require_care("prod", Replacement(ANEW, "stranded"), [job("shipped")], 24, resume=True)
