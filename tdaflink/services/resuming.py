@@ -52,9 +52,14 @@ def set_aside(control: Control, replacement: Replacement, slots: int, *, resume:
             raise
 
 
+def stopped(control: Control) -> list[str]:
+    """The names of jobs that were stopped for a replacement and are not back yet."""
+    return sorted({one.name for one in _begun(control)})
+
+
 def waiting(control: Control, *, keeps_jobs: bool) -> list[str]:
     """The names of jobs that do not run and could be brought back."""
-    return sorted({one.name for one in _begun(control)} | {one.name for one in _gone(control, keeps_jobs)})
+    return sorted({*stopped(control), *(one.name for one in _gone(control, keeps_jobs))})
 
 
 def bring_back(control: Control, *, keeps_jobs: bool) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tdaflink.adapters.clients import kafka_admin_of, registry_of
 from tdaflink.adapters.environments import EnvironmentStore
@@ -15,7 +15,7 @@ from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Changes, Environment, Runtime
-from tdaflink.domain.errors import Interrupted, Unreachable
+from tdaflink.domain.errors import Interrupted, TdaflinkError, Unreachable
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import SCALE, Profile
 from tdaflink.domain.progress import Reporter, Silent
@@ -26,7 +26,7 @@ from tdaflink.domain.topics import TopicSpec
 from tdaflink.services.application import control_over, follow, prepare
 from tdaflink.services.drafting import draft, reserve
 from tdaflink.services.jars import fetch_jars, require_cached
-from tdaflink.services.resuming import bring_back, endangered, set_aside, waiting
+from tdaflink.services.resuming import bring_back, endangered, set_aside, stopped, waiting
 from tdaflink.services.schemas import plan_register, register_schemas
 from tdaflink.services.topics import create_topics, plan_topics
 
@@ -50,15 +50,16 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         created: tuple[str, ...] = ()
         registered: tuple[str, ...] = ()
         job_id = None
-        if is_application(environment):
-            changes, job_id = _up_with_job(request, environment, runtime, store, reporter)
-        else:
-            changes = _up(runtime, name, reporter)
-        if not (request.skip_kafka or job_id):
-            catalogue = load_catalogue().sized(profile.topics)
-            created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
-            registered = _register(environment, store, reporter)
-        resumed, gone = _jobs_again(request, environment, profile, changes, store, reporter)
+        with _telling_what_waits(environment, store, reporter):
+            if is_application(environment):
+                changes, job_id = _up_with_job(request, environment, runtime, store, reporter)
+            else:
+                changes = _up(runtime, name, reporter)
+            if not (request.skip_kafka or job_id):
+                catalogue = load_catalogue().sized(profile.topics)
+                created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
+                registered = _register(environment, store, reporter)
+            resumed, gone = _jobs_again(request, environment, profile, changes, store, reporter)
         if name not in ("prod", store.current()) and not job_id:
             store.use(name)
     return SetupResult(
@@ -159,6 +160,21 @@ def _set_aside(
             set_aside(control, anew, profile.slots * profile.taskmanagers, resume=request.resume_jobs)
     if anew.components:
         reporter.note(f"no longer as their settings say, so made anew: {', '.join(anew.components)}")
+
+
+@contextmanager
+def _telling_what_waits(env: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[None]:
+    """Where setup fails half-way: which jobs it has stopped that do not run again yet."""
+    try:
+        yield
+    except TdaflinkError:
+        names: list[str] = []
+        with suppress(TdaflinkError), control_over(env, store, reporter) as control:
+            names = stopped(control)
+        if names:
+            again = f"tdaflink setup --env {env.name} --resume-jobs"
+            reporter.warn(f"stopped with a savepoint, not running yet: {', '.join(names)}; {again} goes on")
+        raise
 
 
 def _jobs_again(
