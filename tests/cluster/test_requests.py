@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import Cluster
-from mixed import Expected, mixed_requests
+from mixed import Expected, circle, mixed_requests
+from mixed import request as asked
 
 from tdaflink.domain.waiting import poll
 
@@ -20,7 +23,14 @@ pytestmark = pytest.mark.cluster
 
 COUNT = 1000
 PARTITIONS = 3
-Answer = tuple[str, str, dict[str, Any]]  # topic, key, what it says
+OTHERS = 20
+
+
+class Answer(NamedTuple):
+    topic: str
+    key: str
+    says: dict[str, Any]
+    written: int  # epoch milliseconds of its record
 
 
 @pytest.fixture
@@ -38,10 +48,13 @@ def topics(cluster: Cluster) -> dict[str, str]:
 
 
 @pytest.fixture
-def job(cluster: Cluster, topics: dict[str, str]) -> Iterator[str]:
-    name = "answers-a-mix"
-    places = [f"--set={kind}_topic={topic}" for kind, topic in topics.items()]
-    words = ("submit", "--job-name", name, "--parallelism", "2", *places, "-o", "json")
+def job(cluster: Cluster, topics: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
+    """A running one; parameters of the fixture are further flags."""
+    # Of its own, too: an earlier job's state would be offered to one of the same name.
+    name = topics["input"].removesuffix("-input")
+    chosen = [f"--set={kind}_topic={topic}" for kind, topic in topics.items()]
+    chosen += getattr(request, "param", [])
+    words = ("submit", "--job-name", name, "--parallelism", "2", *chosen, "-o", "json")
     cluster.run(*words, timeout=240).json()
     yield name
     cluster.run("cancel", name, timeout=90)
@@ -59,7 +72,11 @@ def answers(cluster: Cluster, topics: dict[str, str], count: int) -> list[Answer
         )
         for _ in poll(120, every=0.0):
             batch = consumer.consume(500, timeout=3.0)
-            found += [(r.topic(), r.key().decode(), json.loads(r.value())) for r in batch if not r.error()]
+            found += [
+                Answer(r.topic(), r.key().decode(), json.loads(r.value()), r.timestamp()[1])
+                for r in batch
+                if not r.error()
+            ]
             if not batch and len(found) >= count:
                 break
     finally:
@@ -89,7 +106,32 @@ def test_each_of_a_thousand_mixed_requests_is_answered_once(
 
     found = answers(cluster, topics, COUNT)
     wanted = Counter((message.key or place, message.code) for place, message in places.items())
-    assert Counter((key, says.get("code")) for _, key, says in found) == wanted
-    assert all((topic == topics["errors"]) == ("code" in says) for topic, _, says in found)
+    assert Counter((one.key, one.says.get("code")) for one in found) == wanted
+    assert all((one.topic == topics["errors"]) == ("code" in one.says) for one in found)
     status = cluster.run("status", job, "-o", "json").json()
     assert status["restarts"] == 0
+
+
+@pytest.mark.parametrize("job", [["--set=compute_timeout=3"]], indirect=True)
+def test_a_computation_that_runs_away_is_one_error_and_holds_nobody_up(
+    cluster: Cluster, topics: dict[str, str], job: str
+) -> None:
+    """H2 of a sphere without a cut: the other worker answers meanwhile, and this one afterwards."""
+    producer = Producer({"bootstrap.servers": cluster.kafka})
+    directions = np.random.default_rng(0).normal(size=(500, 3))
+    sphere = directions / np.linalg.norm(directions, axis=1)[:, None]
+    endless = asked("endless", sphere.tolist(), parameters={"max_dimension": 2})
+    others = [asked(f"other-{number}", circle(20, random.Random(number))) for number in range(OTHERS)]
+    for one in (endless, *others):
+        producer.produce(topics["input"], json.dumps(one).encode(), partition=0)
+    assert producer.flush(60) == 0
+
+    found = {one.key: one for one in answers(cluster, topics, OTHERS + 1)}
+    given_up = found.pop("endless")
+    assert (given_up.topic, given_up.says["code"]) == (topics["errors"], "timeout")
+    assert "compute_timeout 3 s" in given_up.says["reason"]
+    assert found.keys() == {f"other-{number}" for number in range(OTHERS)}
+    assert {one.topic for one in found.values()} == {topics["output"]}
+    # Messages go to the two workers in turn.
+    assert sum(one.written < given_up.written for one in found.values()) >= OTHERS // 2
+    assert cluster.run("status", job, "-o", "json").json()["restarts"] == 0
