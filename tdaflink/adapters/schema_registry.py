@@ -131,7 +131,8 @@ class SchemaRegistry:
                 f"the schema registry at {self.url}",
                 response.status_code,
                 "registry",
-                also=f"{BASIC_VARIABLE} (user:password), {BEARER_VARIABLE}, or schema_registry_auth",
+                also=f"set {BASIC_VARIABLE} to user:password or {BEARER_VARIABLE} to a token,"
+                " give a --config with schema_registry_auth",
             )
         return response
 

@@ -58,12 +58,12 @@ def tls_context(url: str, security: WebSecurity, name: str) -> ssl.SSLContext | 
 
 
 def denied(what: str, status: int, name: str, *, also: str = "") -> AccessDenied:
-    """The error of an answer with status 401 or 403; `also` says where else credentials may come from."""
+    """The error of an answer with status 401 or 403; `also` says what else gives credentials."""
     wants = "wants other credentials" if status == 401 else "does not allow this with these credentials"
     return AccessDenied(
         f"{what} {wants} (status {status})",
-        hint=f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent"
-        + (f"; else {also}" if also else ""),
+        hint=(f"{also}, or " if also else "")
+        + f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent",
     )
 
 

@@ -36,7 +36,7 @@ def plant(cluster: Cluster, folder: Path) -> dict[str, str]:
     config.write_text(
         json.dumps({"job_name": "diagnosed", "schema_registry_auth": auth, "flink": {"note": IN_REFERENCE}})
     )
-    submitted = cluster.run("submit", "--config", str(config), timeout=120)
+    submitted = cluster.run("submit", "--config", str(config), "--from", "none", timeout=120)
     assert submitted.code == 0, submitted.stderr
     return {"PLANTED_PASSWORD": IN_VARIABLE}
 

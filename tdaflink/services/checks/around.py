@@ -9,7 +9,7 @@ from tdaflink.adapters.clients import registry_of
 from tdaflink.adapters.profiles import load_schemas
 from tdaflink.adapters.prometheus import Prometheus
 from tdaflink.domain.doctor import CheckResult
-from tdaflink.domain.errors import Incompatible, NotFound, Refused, TdaflinkError
+from tdaflink.domain.errors import AccessDenied, Incompatible, NotFound, Refused, TdaflinkError
 from tdaflink.domain.monitoring import shows_metrics
 from tdaflink.domain.topics import TopicStatus, compare
 from tdaflink.services.checks.patient import Patient
@@ -80,7 +80,7 @@ def look_at_registry(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
     except TdaflinkError as error:
         # Refused credentials have their own words, which name the variable to set.
-        named = isinstance(error, Refused | NotFound) or patient.runtime is None
+        named = isinstance(error, AccessDenied | Refused | NotFound) or patient.runtime is None
         hint = error.hint or ""
         fix = hint if named else f"{patient.command('setup')}; or {hint}"
         yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
