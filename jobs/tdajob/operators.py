@@ -95,7 +95,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         from tdajob.streams import StreamAnswerer
 
         stop_sampling()
-        self._answerer = StreamAnswerer(self._settings)
+        self._answerer = StreamAnswerer(self._settings, now_ms())
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._promised)

@@ -138,8 +138,10 @@ class StreamAnswerer:
     Holds engines, so it must be closed. Whatever is wrong with a message or a window, nothing here raises.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, began_ms: int = 0) -> None:
+        """`began_ms`: the processing time from which messages are read; a stop before it was no silence."""
         self._settings = settings
+        self._began_ms = began_ms
         self._places = [(one.route, one.topic) for one in settings.inputs]
         self._by_route = {one.route: one for one in settings.inputs}
         self._windows = WindowAnswerer(settings)
@@ -210,6 +212,7 @@ class StreamAnswerer:
         if stream is None:
             source, check = self._by_route[route], self._windows.check_coordinates
             stream = _Stream(source, self._settings, store.pieces(), check)
+            stream.windows.count_from(self._began_ms)
             self._streams[key] = stream
             self._bytes += stream.bytes
             self._panes += stream.panes

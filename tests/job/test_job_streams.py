@@ -49,7 +49,7 @@ def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) ->
 
 
 class Job:
-    """One job with its streams; `fresh` makes what is in memory anew, as a restart does."""
+    """One job with its streams; `fresh` makes what is in memory anew, as a restart at `began` does."""
 
     def __init__(self, window: dict[str, Any], **changes: Any) -> None:
         self.settings = chosen(window, **changes)
@@ -58,9 +58,9 @@ class Job:
         self.stores: dict[str, Pieces] = {}
         self.offset = 0
 
-    def fresh(self) -> None:
+    def fresh(self, began: int = 0) -> None:
         self.answerer.close()
-        self.answerer = StreamAnswerer(self.settings)
+        self.answerer = StreamAnswerer(self.settings, began)
 
     def send(self, points: Any, stream: str = "s", now: int = 0, **fields: Any) -> list[dict[str, Any]]:
         document = {"stream_id": stream, "timestamp": KAFKA_TIME, "points": points, **fields}
@@ -103,6 +103,27 @@ def jobs() -> Iterator[Any]:
 def cloud(count: int, seed: int) -> list[list[float]]:
     numbers = random.Random(seed)
     return [[round(numbers.random(), 2), round(numbers.random(), 2)] for _ in range(count)]
+
+
+def test_the_time_in_which_no_job_ran_is_no_silence_of_a_stream(jobs: Any) -> None:
+    """A savepoint may be days old: its points go on waiting for those that come after it."""
+    job, still = jobs(COUNT), 200_000
+    points = cloud(10, 5)
+    assert job.send(points[:5], now=0) == []
+    job.fresh(still)
+    assert job.tick(still + 1) == []
+    (window,) = job.send(points[5:8], now=still + 2)
+    assert (window["window"]["first_seq"], window["window"]["last_seq"]) == (1, 8)
+    assert window["window"]["closed_by"] == "count"
+    job.send(points[8:], now=still + 3)
+    job.fresh(2 * still)
+    assert job.tick(2 * still + 999) == []
+    (waited,) = job.tick(2 * still + 1000)
+    assert waited["window"]["closed_by"] == "timeout"
+    assert job.tick(2 * still + 59_999) == []
+    assert job.answerer.stats()["expired_streams"] == 0
+    job.tick(2 * still + 60_000)
+    assert job.answerer.stats()["expired_streams"] == 1
 
 
 EVERYTHING: dict[str, Any] = {

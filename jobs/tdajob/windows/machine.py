@@ -128,6 +128,12 @@ class Machine(StreamWindow, Generic[P]):
         expired = all_fired and expires_at <= now_ms
         return Outcome(self._with_left_over(firings), NONE_LATE, duplicate=False, expired=expired)
 
+    def count_from(self, began_ms: int) -> None:
+        if self.last_message is not None:
+            self.last_message = max(self.last_message, began_ms)
+        if self.waiting_since is not None:
+            self.waiting_since = max(self.waiting_since, began_ms)
+
     def next_tick(self) -> int | None:
         if self.last_message is None or self.left_over:
             return self.last_message

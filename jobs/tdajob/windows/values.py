@@ -149,6 +149,10 @@ class StreamWindow(ABC):
         """
 
     @abstractmethod
+    def count_from(self, began_ms: int) -> None:
+        """Let no wait and no silence count from before `began_ms`, when nobody could have sent anything."""
+
+    @abstractmethod
     def next_tick(self) -> int | None:
         """The processing time at which `tick` has something to do; None for a stream without messages."""
 
