@@ -91,7 +91,7 @@ class FlinkRest(JobControl):
         """
         jobs = self._get("/jobs/overview")["jobs"]
         if jobs:
-            now = int(self._get(f"/jobs/{jobs[0]['jid']}")["now"]) / 1000
+            now = self.job_clock(str(jobs[0]["jid"]))
             return now, now + _CLOCK_READ_SECONDS
         beats = [int(tm["timeSinceLastHeartbeat"]) for tm in self._get("/taskmanagers")["taskmanagers"]]
         if not beats or not max(beats):

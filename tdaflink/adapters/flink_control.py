@@ -84,3 +84,19 @@ class JobControl(ABC):
     def require(self, job_id: str, requirements: Mapping[str, Any]) -> None:
         """Set those bounds; the adaptive scheduler then rescales the job."""
         self._request("PUT", f"/jobs/{job_id}/resource-requirements", json=dict(requirements))
+
+    def job_clock(self, job_id: str) -> float:
+        """What the JobManager's clock shows, in epoch seconds."""
+        return int(self._get(f"/jobs/{job_id}")["now"]) / 1000
+
+    def restart_times(self, job_id: str) -> tuple[float, float]:
+        """When the tasks that run now were planned, and when the last of them was open.
+
+        In epoch seconds of the JobManager's clock, whose answer may be some seconds old.
+        """
+        job = self._get(f"/jobs/{job_id}")
+        running = 0
+        for vertex in job["vertices"]:
+            subtasks = self._get(f"/jobs/{job_id}/vertices/{vertex['id']}/subtasktimes")["subtasks"]
+            running = max(running, *(int(one["timestamps"]["RUNNING"]) for one in subtasks))
+        return int(job["timestamps"]["CREATED"]) / 1000, running / 1000

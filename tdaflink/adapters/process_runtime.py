@@ -281,8 +281,8 @@ class ProcessRuntime:
             if problem is None:
                 return
             step.update(problem)
-            if self._processes.find(component.name) is None:
-                raise self._unhealthy(component, "ended right after its start")
+            if (ending := self._processes.ending(running)) is not None:
+                raise self._unhealthy(component, f"ended right after its start ({ending})")
         raise self._unhealthy(component, f"is not ready after {self._profile.ready_within:g} s: {problem}")
 
     def _unhealthy(self, component: LocalComponent, what: str) -> Unhealthy:

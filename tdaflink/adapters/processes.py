@@ -17,12 +17,14 @@ import psutil
 
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
 from tdaflink.domain.errors import Unhealthy
+from tdaflink.domain.waiting import poll
 
 # Both lie in each process's own command or environment, so that it is recognised without any record.
 _FOLDER_VARIABLE = "TDAFLINK_PROCESS_OF"
 _COMPONENT_VARIABLE = "TDAFLINK_PROCESS_COMPONENT"
 # The start time that the system reports moves a little when its clock is set.
 _START_TIME_SLACK = 2.0
+_COMMAND_SECONDS = 5.0
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
@@ -68,7 +70,7 @@ class ProcessTable:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._records = folder / "run"
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def markers(self, component: str) -> tuple[str, ...]:
         """JVM options that name environment and component in the command itself."""
@@ -86,7 +88,8 @@ class ProcessTable:
             out = launch.out.open("wb")
         with out:
             process = self._detached(launch, environ, out)
-        self._children.append(process)
+        self._children[process.pid] = process
+        _wait_for_command(process)
         try:
             created = psutil.Process(process.pid).create_time()
         except psutil.NoSuchProcess:
@@ -128,6 +131,13 @@ class ProcessTable:
             except psutil.Error:
                 continue
         return None
+
+    def ending(self, running: Running) -> str | None:
+        """How a process that this very table has started came to its end; None while it lives."""
+        status = self._children[running.pid].poll()
+        if status is None or status >= 0:
+            return None if status is None else f"exit status {status}"
+        return f"killed by {signal.Signals(-status).name}"
 
     def stop(self, components: Sequence[str], seconds: float) -> list[str]:
         """Stop these components and all that they started; returns those that were alive."""
@@ -194,7 +204,8 @@ class ProcessTable:
         return self._records / f"{component}.json"
 
     def _reap(self) -> None:
-        self._children = [child for child in self._children if child.poll() is None]
+        for child in list(self._children.values()):
+            child.poll()
 
 
 def port_is_free(port: int) -> bool:
@@ -234,6 +245,16 @@ def _described(pid: int) -> str:
     except psutil.Error:
         command = "?"
     return f"process {pid}: {command if len(command) <= 120 else command[:117] + '...'}"
+
+
+def _wait_for_command(process: subprocess.Popen[bytes]) -> None:
+    """The kernel says that a program runs a moment before its command, by which it is known, can be read."""
+    for _ in poll(_COMMAND_SECONDS, every=0.005):
+        try:
+            if process.poll() is not None or psutil.Process(process.pid).cmdline():
+                return
+        except psutil.Error:
+            return
 
 
 def _own_processes() -> Iterable[psutil.Process]:

@@ -93,22 +93,18 @@ def _live(
         vertex: {"parallelism": {"lowerBound": 1, "upperBound": _bound(names.get(vertex, ""), count, limit)}}
         for vertex in requirements
     }
-    began = time.monotonic()
     with control.reporter.step(f"rescale {job.name} live to {count}") as step:
+        ahead = control.cluster.job_clock(job.id) - time.time()
         control.cluster.require(job.id, wanted)
-        down_since: float | None = None
-        down = 0.0
+        stopped: float | None = None
         for gone in poll(wait, every=0.1):
+            step.update(f"{gone:.0f} s")
+            # The job's state is told as it is now; its tasks as they were up to some seconds ago.
+            if stopped is None and control.cluster.job_state(job.id) != "RUNNING":
+                stopped = time.time() + ahead
             vertices = control.cluster.vertices(job.id)
             reached = all(v.parallelism == wanted[v.id]["parallelism"]["upperBound"] for v in vertices)
-            running = all(v.subtasks.get("RUNNING", 0) == v.parallelism for v in vertices)
-            step.update(f"{gone:.0f} s")
-            now = time.monotonic() - began
-            if not running and down_since is None:
-                down_since = now
-            if running and down_since is not None:
-                down, down_since = down + now - down_since, None
-            if reached and running:
+            if reached and all(v.subtasks.get("RUNNING", 0) == v.parallelism for v in vertices):
                 break
         else:
             free, total = control.cluster.slots()
@@ -117,9 +113,12 @@ def _live(
                 f" {free} of {total} slots free",
                 hint=f"tdaflink status {job.id[:12]} --env {control.env.name}",
             )
-    told = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": round(down, 1)}
+        planned, running = control.cluster.restart_times(job.id)
+    # A job that stopped between two looks stopped before its tasks were planned anew.
+    down = round(max(0.0, running - min(stopped or planned, planned)), 1)
+    told = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": down}
     control.tell("rescale", "done", job.id, job.name, live=True, **told)
-    return _changed(control, job, count, "done", round(down, 1))
+    return _changed(control, job, count, "done", down)
 
 
 def _bound(task: str, count: int, partitions: int) -> int:

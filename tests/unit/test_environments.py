@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -207,6 +208,22 @@ def test_a_process_is_found_again_without_its_record_and_stopped_with_its_childr
     table.find("kafka")  # its parent, which is this test, has to collect it
     assert not process.is_running()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_process_is_found_as_soon_as_it_is_started(tmp_path: Path) -> None:
+    """Setup would else take one that has only just begun for one that has ended."""
+    table = ProcessTable(tmp_path)
+    command = ("sh", "-c", "sleep 60; :", *table.markers("kafka"))
+    try:
+        for _ in range(400):
+            started = table.start(Launch("kafka", command, dict(os.environ), tmp_path / "out", ""))
+            assert table.find("kafka") is not None
+            os.killpg(started.pid, signal.SIGKILL)
+    finally:
+        table.stop(["kafka"], 10)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(started.pid) and time.monotonic() < deadline:
+        table.find("kafka")  # collects what has ended
 
 
 def test_ports_that_another_setup_has_chosen_are_left_to_it(run_tdaflink: Runner) -> None:
