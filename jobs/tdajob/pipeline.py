@@ -48,6 +48,7 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     tables = StreamTableEnvironment.create(env)
     tables.get_config().set_local_timezone("UTC")
     client = _client_options(settings.kafka)
+    threads = tables.get_config().get("python.execution-mode", "process") == "thread"
     promised = expectations(settings, env.get_checkpoint_config().get_checkpoint_interval())
     beats = _heartbeat(tables)
     messages = [_messages(tables, one, settings, client) for one in settings.inputs]
@@ -56,9 +57,11 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     if whole:
         answers.append(_answered(beats.union(*(stream.rebalance() for stream in whole)), settings, promised))
     if len(whole) < len(messages):
-        threads = tables.get_config().get("python.execution-mode", "process") == "thread"
         function = AnswerStreams(settings, promised, threads=threads)
         answers.append(_windowed(beats, messages, settings, function))
+    if threads:
+        # Python computes in Flink's own thread then: what compresses and sends the answers gets another.
+        answers = [answered.disable_chaining() for answered in answers]
     _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
 
 

@@ -288,7 +288,8 @@ def _seen(service: Service, container: Container | None) -> Component:
         return Component(service.name, "dead", f"{container.status}, code {container.exit_code}{killed}")
     known: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
     health = known.get(container.health, "starting")
-    return Component(service.name, health, "" if health == "healthy" else container.health)
+    detail = "" if health == "healthy" else container.health
+    return Component(service.name, health, detail, started_at=container.started_at)
 
 
 def _slots(rest_url: str) -> int:

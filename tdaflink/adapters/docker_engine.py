@@ -38,7 +38,7 @@ class Container:
     service: str
     status: str
     health: str
-    started_at: str
+    started_at: float
     exit_code: int
     out_of_memory: bool
     image: str
@@ -213,7 +213,7 @@ def _container(attributes: Mapping[str, Any]) -> Container:
         service=labels.get(_SERVICE, ""),
         status=state["Status"],
         health=state.get("Health", {}).get("Status", ""),
-        started_at=state["StartedAt"],
+        started_at=_moment(state["StartedAt"]).timestamp(),
         exit_code=int(state["ExitCode"]),
         out_of_memory=bool(state.get("OOMKilled")),
         image=labels.get(_IMAGE, ""),

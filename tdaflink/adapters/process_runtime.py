@@ -327,4 +327,5 @@ class ProcessRuntime:
         problem = component.problem(running)
         young = running.age < self._profile.ready_within
         health: Health = "healthy" if problem is None else ("starting" if young else "unhealthy")
-        return Component(component.name, health, problem or "", running.pid, component.log)
+        since = running.create_time
+        return Component(component.name, health, problem or "", running.pid, component.log, since)

@@ -69,13 +69,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class Component:
-    """One process or container of an environment, and how it is."""
+    """One process or container of an environment, how it is, and when it was started, in epoch seconds."""
 
     name: str
     health: Health
     detail: str = ""
     pid: int | None = None
     log: Path | None = None
+    started_at: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Literal
 from tdaflink.domain.commands import Commands
 from tdaflink.domain.jobs import Failure, Job
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
-from tdaflink.domain.travelling import slide_of
+from tdaflink.domain.travelling import BUNDLE_SIZE, bundle_of, slide_of
 
 Severity = Literal["error", "warning"]
 
@@ -22,6 +22,7 @@ CATCH_UP_SECONDS = 60.0
 LAG_WITHOUT_RATE = 1000
 MISSED_CHECKPOINTS = 3
 LONG_CHECKPOINT = 0.5  # of the interval between two
+LONG_BUNDLE = 0.25  # of that interval: a checkpoint waits for the bundle in which it comes
 NEARLY_FULL = 0.9
 
 
@@ -187,15 +188,14 @@ def _checkpoints(job: Job, load: JobLoad, commands: Commands) -> Iterator[Findin
     if done is None or interval is None or job.state != "RUNNING":
         return
     age = done.latest_age_ms if done.latest_age_ms is not None else job.duration_ms
-    longer = commands.change(_ref(job), f"checkpoint_interval={_longer(interval)}")
+    bundle = _long_bundle(job, load, interval, commands)
     if age > MISSED_CHECKPOINTS * interval + (done.latest_duration_ms or 0):
         yield Finding(
             "no_checkpoint",
             "error",
             f"no checkpoint for {age / 1000:.0f} s, and one is due every {interval / 1000:g} s"
             f" ({done.failed} failed, {done.in_progress} under way)",
-            "a failure now would repeat all since then; the checkpoint storage or a full task holds it up",
-            f"tdaflink status {_ref(job)} -v{_env(job)}",
+            *(bundle or _held_up(job)),
         )
     elif (done.latest_duration_ms or 0) > LONG_CHECKPOINT * interval:
         yield Finding(
@@ -203,9 +203,34 @@ def _checkpoints(job: Job, load: JobLoad, commands: Commands) -> Iterator[Findin
             "warning",
             f"the last checkpoint took {(done.latest_duration_ms or 0) / 1000:.1f} s of the"
             f" {interval / 1000:g} s between two",
-            "take them less often, keep less state, or look at the storage",
-            longer,
+            *(bundle or _less_often(job, interval, commands)),
         )
+
+
+def _long_bundle(job: Job, load: JobLoad, interval_ms: int, commands: Commands) -> tuple[str, str] | None:
+    """Advice where the bundles of large clouds are what holds checkpoints up."""
+    size, typical = bundle_of(load.parameters), load.computation.p50 if load.computation else None
+    most = LONG_BUNDLE * interval_ms / 1000
+    if size is None or size == 1 or typical is None or size * typical <= most:
+        return None
+    return (
+        f"each waits for a bundle of up to {size} computations of {typical:.2g} s: make bundles smaller",
+        commands.change(_ref(job), f"flink.{BUNDLE_SIZE}={max(1, int(most / typical))}"),
+    )
+
+
+def _held_up(job: Job) -> tuple[str, str]:
+    return (
+        "a failure now would repeat all since then; the checkpoint storage or a full task holds it up",
+        f"tdaflink status {_ref(job)} -v{_env(job)}",
+    )
+
+
+def _less_often(job: Job, interval_ms: int, commands: Commands) -> tuple[str, str]:
+    return (
+        "take them less often, keep less state, or look at the storage",
+        commands.change(_ref(job), f"checkpoint_interval={_longer(interval_ms)}"),
+    )
 
 
 def _longer(interval_ms: int) -> str:

@@ -9,7 +9,10 @@ from typing import Any
 GROUP = "tdaflink.group"
 OUTPUTS = "tdaflink.outputs"
 SLIDE = "tdaflink.slide"
-TOLD = (GROUP, OUTPUTS, SLIDE)
+BUNDLE = "tdaflink.bundle_size"
+TOLD = (GROUP, OUTPUTS, SLIDE, BUNDLE)
+
+BUNDLE_SIZE = "python.fn-execution.bundle.size"  # Flink's own key
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,16 @@ class Slide:
         return f"{self.seconds:g} s" if self.seconds is not None else f"{self.points} points"
 
 
-def facts_for_watchers(settings: Mapping[str, Any]) -> dict[str, str]:
-    """What those who watch a job need of its resolved settings: whose offsets, which results, how often."""
+def facts_for_watchers(settings: Mapping[str, Any], flink: Mapping[str, str]) -> dict[str, str]:
+    """What those who watch a job need of its resolved settings and of what it tells Flink.
+
+    Whose offsets, which results, how often, and how many records are computed in one go.
+    """
     inputs = settings["inputs"]
     facts = {
         GROUP: str(settings["kafka"]["group_id"]),
         OUTPUTS: ";".join(sorted({str(one["output_topic"]) for one in inputs})),
+        BUNDLE: flink[BUNDLE_SIZE],
     }
     windows = [one["window"] for one in inputs if one["window"] is not None]
     slide = _slide_text(windows[0]) if windows else None
@@ -56,3 +63,9 @@ def slide_of(parameters: Mapping[str, str]) -> Slide | None:
 def outputs_of(parameters: Mapping[str, str]) -> list[str]:
     """The topics that a job writes results to."""
     return [topic for topic in parameters.get(OUTPUTS, "").split(";") if topic]
+
+
+def bundle_of(parameters: Mapping[str, str]) -> int | None:
+    """How many records the job computes in one go, where it tells."""
+    number = parameters.get(BUNDLE, "")
+    return int(number) if number.isdigit() else None

@@ -91,7 +91,7 @@ def _travelling(job: Job, env: Environment) -> str:
     }
     if job.settings is not None:
         facts["tdaflink.config"] = _hash(job.settings)
-        facts |= facts_for_watchers(job.settings)
+        facts |= facts_for_watchers(job.settings, job.flink_config)
     if job.savepoint:
         facts["tdaflink.savepoint"] = job.savepoint
     # Flink's REST interface shows it to everybody.

@@ -13,6 +13,7 @@ from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, UsageError
 from tdaflink.domain.layers import Resolved
+from tdaflink.domain.travelling import BUNDLE_SIZE
 from tdaflink.services.bundles import included_files, script_bundle, shipped_bundle
 from tdaflink.services.jobrun import Job
 from tdaflink.services.jobsettings import job_settings
@@ -130,6 +131,11 @@ def shipped_job_config(config: JobConfig) -> dict[str, str]:
         "pipeline.auto-generate-uids": "false",
         "pipeline.max-parallelism": "720",
         "python.execution-mode": config.execution_mode,
+        # A bundle must end soon: results, metrics and checkpoints wait for it. docs/performance.md has what
+        # was measured with other numbers of records and other times.
+        BUNDLE_SIZE: "300",
+        "python.fn-execution.bundle.time": "20",
+        "execution.buffer-timeout.interval": "10 ms",
         # A bundle may touch the state of thousands of streams; what does not fit is written and read again.
         "python.state.cache-size": "8192",
         "python.map-state.write-cache-size": "4096",

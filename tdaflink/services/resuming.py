@@ -57,18 +57,19 @@ def stopped(control: Control) -> list[str]:
     return sorted({one.name for one in _begun(control)})
 
 
-def waiting(control: Control, *, keeps_jobs: bool) -> list[str]:
-    """The names of jobs that do not run and could be brought back."""
-    return sorted({*stopped(control), *(one.name for one in _gone(control, keeps_jobs))})
+def waiting(control: Control, since: float | None) -> list[str]:
+    """The names of jobs that do not run and could be brought back; `since` as for `bring_back`."""
+    return sorted({*stopped(control), *(one.name for one in _gone(control, since))})
 
 
-def bring_back(control: Control, *, keeps_jobs: bool) -> tuple[str, ...]:
+def bring_back(control: Control, since: float | None) -> tuple[str, ...]:
     """Submit again what was stopped for a replacement, and what died with its JobManager; the names.
 
-    Every job is tried; then the first error is raised.
+    `since` is when the JobManager was started, in epoch seconds, or None where jobs outlive theirs. Every job
+    is tried; then the first error is raised.
     """
     begun = _begun(control)
-    found = [_from_its_state(control, version) for version in _gone(control, keeps_jobs)]
+    found = [_from_its_state(control, version) for version in _gone(control, since)]
     back, failures = _carry_out_all(control, [*begun, *(one for one in found if one)])
     for further in failures[1:]:
         control.reporter.warn(further.message)
@@ -125,16 +126,20 @@ def _operation(control: Control, version: Version) -> Operation:
     )
 
 
-def _gone(control: Control, keeps_jobs: bool) -> Sequence[Version]:
-    """The newest version of each name that the cluster has forgotten without being told to end it."""
-    if keeps_jobs:
+def _gone(control: Control, since: float | None) -> Sequence[Version]:
+    """The newest version of each name that was submitted to a JobManager before this one, and not ended.
+
+    Flink itself forgets a job that has ended after an hour.
+    """
+    if since is None:
         return []
     known = control.cluster.jobs(control.env.name, ended=True)
     ids, names = {job.id for job in known}, {job.name for job in known if not job.ended}
     ended = {one.job_id for one in control.ledger.actions() if _has_ended(one.action, one.outcome)}
     names |= {operation.name for operation in control.ledger.operations(under_way=True)}
     newest = {one.name: one for one in control.ledger.versions() if one.state == "submitted"}
-    return [one for one in newest.values() if one.job_id not in ids | ended and one.name not in names]
+    older = [one for one in newest.values() if one.created_at < since]
+    return [one for one in older if one.job_id not in ids | ended and one.name not in names]
 
 
 def _has_ended(action: str, outcome: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from tdaflink.adapters.clients import kafka_admin_of, registry_of
@@ -14,7 +14,7 @@ from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas, 
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
-from tdaflink.domain.environment import Changes, Environment, Runtime
+from tdaflink.domain.environment import Changes, Component, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, TdaflinkError, Unreachable
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import SCALE, Profile
@@ -59,7 +59,8 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
                 catalogue = load_catalogue().sized(profile.topics)
                 created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
                 registered = _register(environment, store, reporter)
-            resumed, gone = _jobs_again(request, environment, profile, changes, store, reporter)
+            components = tuple(runtime.components())
+            resumed, gone = _jobs_again(request, environment, profile, components, store, reporter)
         if name not in ("prod", store.current()) and not job_id:
             store.use(name)
     return SetupResult(
@@ -73,7 +74,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         jars_fetched=fetched,
         topics_created=created,
         schemas_registered=registered,
-        components=tuple(runtime.components()),
+        components=components,
         seconds=round(time.monotonic() - began, 2),
         services=environment.endpoints.services,
         grafana_login=grafana_login(profile, store.folder(name)),
@@ -181,18 +182,19 @@ def _jobs_again(
     request: SetupRequest,
     environment: Environment,
     profile: Profile,
-    changes: Changes,
+    components: Sequence[Component],
     store: EnvironmentStore,
     reporter: Reporter,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the jobs that were brought back, and of those that could be."""
-    fresh = any(name.startswith("jobmanager") for name in changes.started)
-    if is_application(environment) or not (request.resume_jobs or fresh):
+    if is_application(environment):
         return (), ()
+    managers = [one.started_at for one in components if one.name.startswith("jobmanager") and one.started_at]
+    since = None if profile.keeps_jobs else max(managers, default=None)
     with control_over(environment, store, reporter) as control:
         if request.resume_jobs:
-            return bring_back(control, keeps_jobs=profile.keeps_jobs), ()
-        gone = tuple(waiting(control, keeps_jobs=profile.keeps_jobs))
+            return bring_back(control, since), ()
+        gone = tuple(waiting(control, since))
     if gone:
         reporter.warn(
             f"gone with the JobManager that ran before: {', '.join(gone)};"

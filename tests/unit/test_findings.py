@@ -95,6 +95,30 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "tdaflink upgrade 10000000 --set checkpoint_interval=20s --env local",
     ),
     (
+        "long_checkpoints",
+        {
+            "seen": load(
+                checkpoints=Checkpoints(3, 0, 0, 3, 8_000, 10, 1_000),
+                computation=Computation(p50=0.05, answered=5),
+                parameters={"tdaflink.bundle_size": "300"},
+            )
+        },
+        "the last checkpoint took 8.0 s of the 10 s between two",
+        "tdaflink upgrade 10000000 --set flink.python.fn-execution.bundle.size=50 --env local",
+    ),
+    (
+        "no_checkpoint",
+        {
+            "seen": load(
+                checkpoints=Checkpoints(3, 7, 1, 3, 200, 10, 95_000),
+                computation=Computation(p50=5.0, answered=5),
+                parameters={"tdaflink.bundle_size": "300"},
+            )
+        },
+        "no checkpoint for 95 s, and one is due every 10 s (7 failed, 1 under way)",
+        "tdaflink upgrade 10000000 --set flink.python.fn-execution.bundle.size=1 --env local",
+    ),
+    (
         "lag",
         {"lag": {"tda_jobs": TopicLag(60_000, 60_000, 6, 6)}},
         "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the present rate",
