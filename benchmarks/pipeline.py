@@ -3,12 +3,13 @@
 Usage, with an environment that is up and the interpreter that tdaflink is installed in:
 
     python benchmarks/pipeline.py [--env NAME] [--points 50,200] [--parallelism 1,2] [--bundle N,…]
-        [--mode process,thread]
+        [--mode process,thread] [--rounds N]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
 answers by the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second worker.
 The broker and Flink run on the same machine and share its processors with both. The first half of a run is
-left out on both sides.
+left out on both sides. A machine's pace changes from minute to minute, so the loop runs before and after each
+run of the job, and its ratio is to the mean of the two; what is shown are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -29,9 +31,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_runs import Topics, job, kafka_address, one_job, pace, preload, read_all, topics
 
 PARTITIONS = 2
-SECONDS_LONG = 24.0  # a run shall take so long on the bare loop
+LOOP_SECONDS, JOB_SECONDS = 10.0, 20.0  # so long a run shall take on the bare loop
 WARM_UP = 0.5  # of a run is left out: the JVM compiles for some fifteen seconds, and a job runs for years
 SLOWEST = 900.0
+Side = tuple[str, int, int]  # mode, records of a bundle, parallelism
 
 
 def clouds(points: int, count: int) -> Iterator[tuple[str, bytes]]:
@@ -108,31 +111,48 @@ def main() -> None:
     parser.add_argument("--env", default="local")
     parser.add_argument("--points", default="50,200")
     parser.add_argument("--parallelism", default="1,2")
-    parser.add_argument("--bundle", default="100", help="records of a bundle, at most")
+    parser.add_argument("--bundle", default="300", help="records of a bundle, at most")
     parser.add_argument("--mode", default="process,thread", help="where the job's Python runs")
+    parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
     kafka = kafka_address(chosen.env)
-    print(f"{'points':>7} {'side':<26} {'ratio to the loop':>18} {'messages/s':>11} {'points/s':>10}")
+    print(f"{'points':>7} {'side':<26} {'ratio to the loop':>18} {'messages/s':>11}  each round's ratio")
     modes, bundles, subtasks = (text.split(",") for text in (chosen.mode, chosen.bundle, chosen.parallelism))
+    sides = list(product(modes, map(int, bundles), map(int, subtasks)))
     for points in map(int, chosen.points.split(",")):
-        with topics(kafka, PARTITIONS) as trial:
-            few = preload(kafka, trial.input, clouds(points, 300))
-            rate = bare_loop(trial, few, chosen.env)
-        count = max(500, int(rate * SECONDS_LONG))
+        measure(points, sides, chosen.rounds, kafka, chosen.env)
+
+
+def measure(points: int, sides: Sequence[Side], rounds: int, kafka: str, env: str) -> None:
+    """The rows of one size of cloud. The loop runs before and after each run of the job."""
+
+    def loop(count: int) -> float:
         with topics(kafka, PARTITIONS) as names:
             preload(kafka, names.input, clouds(points, count))
-            loop = bare_loop(names, count, chosen.env)
-        show(points, "bare loop", loop, loop)
-        for mode, bundle, parallelism in product(modes, map(int, bundles), map(int, subtasks)):
-            with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
-                preload(kafka, names.input, clouds(points, count))
-                found = job_pace(names, count, parallelism, bundle, mode, chosen.env, Path(folder))
-            show(points, f"{mode} p={parallelism}, bundle {bundle}", found, loop)
+            return bare_loop(names, count, env)
 
-
-def show(points: int, side: str, found: float, loop: float) -> None:
-    """One row of the table."""
-    print(f"{points:>7} {side:<26} {found / loop:>18.2f} {found:>11.0f} {found * points:>10.0f}", flush=True)
+    rate = loop(300)
+    short, long = (max(500, int(rate * seconds)) for seconds in (LOOP_SECONDS, JOB_SECONDS))
+    before, loops = loop(short), list[float]()
+    paces: dict[Side, list[float]] = {side: [] for side in sides}
+    ratios: dict[Side, list[float]] = {side: [] for side in sides}
+    for side in [side for _ in range(rounds) for side in sides]:
+        mode, bundle, parallelism = side
+        with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
+            preload(kafka, names.input, clouds(points, long))
+            found = job_pace(names, long, parallelism, bundle, mode, env, Path(folder))
+        after = loop(short)
+        print(f"{side}: {found:.0f}/s, the loop {before:.0f} and {after:.0f}", file=sys.stderr, flush=True)
+        paces[side].append(found)
+        ratios[side].append(2 * found / (before + after))
+        loops.append(after)
+        before = after
+    print(f"{points:>7} {'bare loop':<26} {1:>18.2f} {statistics.median(loops):>11.0f}")
+    for side in sides:
+        name = f"{side[0]} p={side[2]}, bundle {side[1]}"
+        each = " ".join(f"{one:.2f}" for one in ratios[side])
+        middle, pace_ = statistics.median(ratios[side]), statistics.median(paces[side])
+        print(f"{points:>7} {name:<26} {middle:>18.2f} {pace_:>11.0f}  {each}", flush=True)
 
 
 if __name__ == "__main__":

@@ -128,3 +128,17 @@ def test_a_job_that_died_with_its_jobmanager_is_brought_back(asked: Asked) -> No
     assert done["jobs_resumed"] == ["shipped"]
     assert asked.job() != job
     asked.check()
+
+
+def test_a_jobmanager_that_came_back_by_itself_without_its_jobs_is_noticed(asked: Asked) -> None:
+    """As after its death, when the engine starts it again: nothing is left for setup to start."""
+    dev, job = asked.dev, asked.job()
+    dev.tell("jobmanager", "restart", "--time", "0")
+    asked.send("restarted", 5)
+    found = dev.run("setup", "-o", "json", timeout=UP_SECONDS)
+    assert (found.json()["started"], found.json()["jobs_gone"]) == ([], ["shipped"])
+    assert "tdaflink setup --env dev --resume-jobs" in " ".join(found.stderr.split())
+    done = dev.run("setup", "--resume-jobs", "-o", "json", timeout=UP_SECONDS).json()
+    assert (done["jobs_resumed"], done["jobs_gone"]) == (["shipped"], [])
+    assert asked.job() != job
+    asked.check()
