@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
-from harness import Cluster
+from harness import Cluster, command_environ, command_line
 from streaming import PARTITIONS, Streams, make_streams
 
+from tdaflink.adapters.ledger import Ledger
+from tdaflink.domain.ledger import Operation
 from tdaflink.domain.waiting import poll
 
 SIZE, SLIDE = 20, 5
@@ -250,3 +254,28 @@ def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Itera
         alive = [job["id"] for job in steady.running()]
         if alive:
             cluster.run("cancel", *alive, timeout=90)
+
+
+def interrupt(
+    cluster: Cluster, name: str, words: tuple[str, ...], how: int, when: Callable[[Operation], bool]
+) -> int:
+    """Start a command that changes the job, send it a signal at a step, and return its exit code."""
+    with subprocess.Popen(
+        command_line(*words), env=command_environ(cluster.state), stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _wait_for(cluster, name, when)
+            os.kill(process.pid, how)
+            return process.wait(60)
+        finally:
+            process.kill()
+
+
+def _wait_for(cluster: Cluster, name: str, reached: Callable[[Operation], bool]) -> None:
+    """Until the ledger says that the operation under way has come so far."""
+    ledger = Ledger(cluster.folder)
+    for _ in poll(120, every=0.02):
+        under_way = ledger.operations(name, under_way=True)
+        if under_way and reached(under_way[-1]):
+            return
+    raise AssertionError("the operation did not come so far")

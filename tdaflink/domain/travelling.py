@@ -35,8 +35,9 @@ def facts_for_watchers(settings: Mapping[str, Any], flink: Mapping[str, str]) ->
     facts = {
         GROUP: str(settings["kafka"]["group_id"]),
         OUTPUTS: ";".join(sorted({str(one["output_topic"]) for one in inputs})),
-        BUNDLE: flink[BUNDLE_SIZE],
     }
+    if BUNDLE_SIZE in flink:  # not with jobs of older releases
+        facts[BUNDLE] = flink[BUNDLE_SIZE]
     windows = [one["window"] for one in inputs if one["window"] is not None]
     slide = _slide_text(windows[0]) if windows else None
     return facts if slide is None else {**facts, SLIDE: slide}

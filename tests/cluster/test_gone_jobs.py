@@ -1,14 +1,17 @@
-"""Jobs that died with their JobManager, and setup --resume-jobs. In an environment of its own."""
+"""Jobs that died with their JobManager, and what brings them back. In an environment of their own.
+
+The tests share its one job, and follow each other.
+"""
 
 from __future__ import annotations
 
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from harness import Cluster, runner
+from upgrading import interrupt
 
 from tdaflink.domain.waiting import poll
 
@@ -18,13 +21,14 @@ NAME = "fragile"
 JOB = {"job_name": "shipped", "parallelism": 1, "checkpoint_interval": "1s", "delivery": "exactly_once"}
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Cluster]:
-    run = runner(tmp_path)
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    state = tmp_path_factory.mktemp("fragile")
+    run = runner(state)
     words = ("setup", "--env", NAME, "--profile", "local", "--port-offset", "auto", "-o", "json")
     try:
         up = run(*words, timeout=200).json()
-        yield Cluster(NAME, up["rest_url"], up["kafka"], tmp_path, run)
+        yield Cluster(NAME, up["rest_url"], up["kafka"], state, run)
     finally:
         down = run("teardown", "--env", NAME, "--purge", "--yes", timeout=120)
         assert down.code == 0, down.stderr
@@ -65,3 +69,22 @@ def test_a_job_that_died_with_its_jobmanager_is_named_and_brought_back_once(own:
     own.run("cancel", "shipped")
     again = own.run("setup", "--resume-jobs", "-o", "json", timeout=120).json()
     assert again["jobs_resumed"] == []
+
+
+def test_an_upgrade_whose_new_job_dies_with_its_jobmanager_goes_on(own: Cluster) -> None:
+    config = own.state / "job.json"
+    own.run("submit", "--config", str(config), "--from", "latest", "-o", "json", timeout=200).json()
+    words = ("upgrade", "shipped", "--set", "max_dimension=0")
+    assert interrupt(own, "shipped", words, signal.SIGKILL, lambda one: one.step == "verifying") == -9
+    own.run("send", "circle", "--count", "4", "--job-id", "meanwhile", "-o", "json").json()
+    own.processes()["jobmanager"].send_signal(signal.SIGKILL)
+
+    repaired = own.run("setup", "-o", "json", timeout=200).json()
+    # It is the upgrade's to bring back.
+    assert repaired["jobs_gone"] == []
+    done = own.run("upgrade", "--resume", "-o", "json", timeout=240).json()
+    (job,) = own.run("list", "-o", "json").json()
+    assert (job["id"], job["state"], done["outcome"]) == (done["id"], "RUNNING", "done")
+    found = answers(own, 12)
+    assert found == sorted(set(found))
+    assert [one for one in found if one.startswith("meanwhile")] == [f"meanwhile-{n}" for n in range(1, 5)]

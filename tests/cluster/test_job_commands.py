@@ -208,6 +208,10 @@ def test_a_dry_run_shows_everything_and_changes_nothing(cluster: Cluster) -> Non
         ("POST", "/jars/upload"),
         ("POST", "/jars/"),
     ]
+    flink = plan["calls"][1]["body"]["flinkConfiguration"]
+    assert flink["python.fn-execution.bundle.size"] == "300"
+    # What `status` judges bundles by, and other machines: all that it has is what travels with the job.
+    assert "tdaflink.bundle_size:''300''" in flink["pipeline.global-job-parameters"]
     assert jobs(cluster, "--all") == [job for job in jobs(cluster, "--all") if job["state"] != "RUNNING"]
     assert '"schema": 1' in cluster.run("submit", "--dry-run").stdout
 

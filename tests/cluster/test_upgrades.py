@@ -6,24 +6,20 @@ The tests share one job and follow each other: each changes what the one before 
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from harness import Cluster, command_environ, command_line, runner
+from harness import Cluster, runner
 from jsonschema import Draft202012Validator
-from upgrading import FATAL, MENDED, SOON_DIES, Steady, steady_job
+from upgrading import FATAL, MENDED, SOON_DIES, Steady, interrupt, steady_job
 
-from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_schemas
-from tdaflink.domain.ledger import Operation
 from tdaflink.domain.waiting import poll
 
 pytestmark = pytest.mark.cluster
@@ -119,39 +115,18 @@ def test_more_subtasks(steady: Steady) -> None:
     steady.check("c", sent)
 
 
-def wait_for(steady: Steady, reached: Callable[[Operation], bool]) -> None:
-    """Until the ledger says that the operation under way has come so far."""
-    ledger = Ledger(steady.cluster.folder)
-    for _ in poll(120, every=0.02):
-        under_way = ledger.operations(steady.name, under_way=True)
-        if under_way and reached(under_way[-1]):
-            return
-    raise AssertionError("the operation did not come so far")
-
-
-def interrupt(steady: Steady, words: tuple[str, ...], how: int, when: Callable[[Operation], bool]) -> int:
-    """Start the command, send it a signal at a step, and return its exit code."""
-    with subprocess.Popen(
-        command_line(*words), env=command_environ(steady.cluster.state), stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for(steady, when)
-            os.kill(process.pid, how)
-            return process.wait(60)
-        finally:
-            process.kill()
-
-
 def test_an_upgrade_that_was_killed_goes_on(steady: Steady) -> None:
-    run, name = steady.cluster.run, steady.name
+    run, name, cluster = steady.cluster.run, steady.name, steady.cluster
     words = ("upgrade", name, "--set", "max_dimension=1", "--parallelism", "1")
     with steady.feed("d") as sent:
         # In the middle of the new version's main(): the JobManager goes on with it by itself.
-        assert interrupt(steady, words, signal.SIGKILL, lambda one: one.new_job_id is not None) == -9
+        code = interrupt(cluster, name, words, signal.SIGKILL, lambda one: one.new_job_id is not None)
+        assert code == -9
         refused = run(*words, timeout=120)
         assert (refused.code, "is not finished" in refused.stderr) in ((1, True), (4, False)), refused.stderr
         resume = ("upgrade", "--resume")
-        assert interrupt(steady, resume, signal.SIGINT, lambda one: one.step == "verifying") == 130
+        code = interrupt(cluster, name, resume, signal.SIGINT, lambda one: one.step == "verifying")
+        assert code == 130
         done = run(*resume, "-o", "json", timeout=240).json()
     assert [(job["id"], job["parallelism"]) for job in steady.running()] == [(done["id"], 1)]
     steady.check("d", sent)
