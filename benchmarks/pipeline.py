@@ -31,7 +31,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka_runs import Topics, job, kafka_address, one_job, pace, preload, read_all, topics
 
 PARTITIONS = 2
-LOOP_SECONDS, JOB_SECONDS = 10.0, 20.0  # so long a run shall take on the bare loop
+LOOP_SECONDS, JOB_SECONDS = 10.0, 40.0  # so long a run shall take on the bare loop
 WARM_UP = 0.5  # of a run is left out: the JVM compiles for some fifteen seconds, and a job runs for years
 SLOWEST = 900.0
 Side = tuple[str, int, int]  # mode, records of a bundle, parallelism
