@@ -135,9 +135,9 @@ class ProcessTable:
     def ending(self, running: Running) -> str | None:
         """How a process that this very table has started came to its end; None while it lives."""
         status = self._children[running.pid].poll()
-        if status is None or status >= 0:
-            return None if status is None else f"exit status {status}"
-        return f"killed by {signal.Signals(-status).name}"
+        if status is None:
+            return None
+        return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
     def stop(self, components: Sequence[str], seconds: float) -> list[str]:
         """Stop these components and all that they started; returns those that were alive."""

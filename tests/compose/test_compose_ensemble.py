@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from composing import settings
 from stacks import docker, left_of
 
 from tdaflink.adapters.compose_command import Compose
@@ -17,7 +17,6 @@ from tdaflink.adapters.compose_files import ComposeSettings
 from tdaflink.adapters.compose_folder import write_compose_folder
 from tdaflink.adapters.credentials import GRAFANA, KEY, SECRET
 from tdaflink.adapters.docker_engine import DockerEngine
-from tdaflink.adapters.profiles import load_profile
 from tdaflink.domain import stack
 from tdaflink.domain.waiting import poll
 
@@ -26,24 +25,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("stand_in_images")]
 ASK = "exec 3<>/dev/tcp/127.0.0.1/2181 && echo srvr >&3 && timeout 2 cat <&3"
 
 
-def prod(project: str) -> ComposeSettings:
-    profile = load_profile("prod")
-    return ComposeSettings(
-        project=project,
-        environment="prod",
-        profile=profile,
-        ports=profile.ports_at(0),
-        image="tdaflink/flink:none",
-        python="python",
-        storage="s3://mine/tda",
-        s3_endpoint="https://s3.example.org",
-    )
-
-
 @contextmanager
-def started(settings: ComposeSettings, names: list[str], folder: Path) -> Iterator[None]:
+def started(prod: ComposeSettings, names: list[str], folder: Path) -> Iterator[None]:
     secrets = dict.fromkeys((KEY, SECRET, GRAFANA), "unused")
-    compose = Compose(settings.project, folder, secrets)
+    compose = Compose(prod.project, folder, secrets)
     try:
         process = compose.start(folder / "up.log", "up", "--detach", "--wait", *names)
         code = process.wait(180)
@@ -51,7 +36,7 @@ def started(settings: ComposeSettings, names: list[str], folder: Path) -> Iterat
         yield
     finally:
         compose.down(60)
-        DockerEngine().remove_volumes(settings.project)
+        DockerEngine().remove_volumes(prod.project)
 
 
 def modes(project: str, names: list[str]) -> dict[str, str]:
@@ -71,19 +56,19 @@ def wait_for_quorum(project: str, names: list[str]) -> str:
         found = modes(project, names)
         if sorted(found.values()) == [*["follower"] * (len(names) - 1), "leader"]:
             return next(name for name, mode in found.items() if mode == "leader")
-    raise AssertionError(f"no quorum of {names}: {json.dumps(found)}")
+    raise AssertionError(f"no quorum of {names}: {found}")
 
 
 def test_three_zookeepers_agree_on_a_leader_and_on_another_when_it_is_killed(tmp_path: Path) -> None:
-    settings = prod(f"tdaflink-test-{uuid.uuid4().hex[:6]}")
-    names = [service.name for service in settings.of_kind(stack.ZOOKEEPER)]
+    prod = settings("prod", project=f"tdaflink-test-{uuid.uuid4().hex[:6]}")
+    names = [service.name for service in prod.of_kind(stack.ZOOKEEPER)]
     assert len(names) == 3
-    write_compose_folder(tmp_path, settings)
-    with started(settings, names, tmp_path):
-        leader = wait_for_quorum(settings.project, names)
-        docker("kill", f"{settings.project}-{leader}-1")
+    write_compose_folder(tmp_path, prod)
+    with started(prod, names, tmp_path):
+        leader = wait_for_quorum(prod.project, names)
+        docker("kill", f"{prod.project}-{leader}-1")
         others = [name for name in names if name != leader]
-        assert wait_for_quorum(settings.project, others) in others
-        docker("start", f"{settings.project}-{leader}-1")
-        assert wait_for_quorum(settings.project, names) in others
-    assert left_of(settings.project) == []
+        assert wait_for_quorum(prod.project, others) in others
+        docker("start", f"{prod.project}-{leader}-1")
+        assert wait_for_quorum(prod.project, names) in others
+    assert left_of(prod.project) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from composing import settings
 from containers.contracts import CONTRACTS, TOOLS
 from harness import Runner
 
@@ -21,20 +22,6 @@ from tdaflink.domain.errors import Unhealthy, UsageError
 from tdaflink.domain.stack import require_room, services_of
 
 PROFILES = [("dev", False), ("staging", False), ("prod", False), ("prod", True)]
-
-
-def settings(name: str, *, scaled: bool = False, offset: int = 0) -> ComposeSettings:
-    profile = load_profile(name, scaled=scaled)
-    return ComposeSettings(
-        project=f"tdaflink-{name}",
-        environment=name,
-        profile=profile,
-        ports=profile.ports_at(offset),
-        image="tdaflink/flink:test",
-        python="/opt/tdaflink/venv/bin/python",
-        storage="s3://mine/tda",
-        s3_endpoint="https://s3.example.org",
-    )
 
 
 def composed(name: str, **more: Any) -> dict[str, Any]:

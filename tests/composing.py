@@ -1,0 +1,22 @@
+"""What the compose files of a profile are made from, without an environment."""
+
+from __future__ import annotations
+
+from tdaflink.adapters.compose_files import ComposeSettings
+from tdaflink.adapters.profiles import load_profile
+
+
+def settings(
+    name: str, *, scaled: bool = False, offset: int = 0, project: str | None = None
+) -> ComposeSettings:
+    profile = load_profile(name, scaled=scaled)
+    return ComposeSettings(
+        project=project or f"tdaflink-{name}",
+        environment=name,
+        profile=profile,
+        ports=profile.ports_at(offset),
+        image="tdaflink/flink:test",
+        python="/opt/tdaflink/venv/bin/python",
+        storage="s3://mine/tda",
+        s3_endpoint="https://s3.example.org",
+    )
