@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -128,7 +127,7 @@ class FlinkFiles:
         additions = {**self.settings.profile.environment, **self._folders(), "FLINK_LOG_DIR": str(logs)}
         if self.settings.application and self.settings.application.mode == "thread":
             # The JVM's own Python looks nowhere else for packages.
-            additions["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
+            additions["PYTHONPATH"] = os.pathsep.join(self.java.package_folders)
         environ = cluster_environ(self.settings.python, additions)
         return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
 

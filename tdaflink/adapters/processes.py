@@ -114,7 +114,7 @@ class ProcessTable:
         except OSError as error:
             raise Unhealthy(
                 f"could not start {launch.component}: {launch.command[0]}: {error.strerror}",
-                hint="pip install --force-reinstall 'tdaflink[local]'",
+                hint=f"tdaflink setup --env {self._folder.name} repairs what is damaged",
             ) from error
 
     def find(self, component: str) -> Running | None:

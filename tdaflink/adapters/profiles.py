@@ -123,6 +123,15 @@ def load_lock() -> JarLock:
         raise ConfigError(f"cannot read the JAR lock {path}: {error.strerror}") from error
 
 
+def load_python_lock() -> str:
+    """The locked packages of a local cluster's Python: pip requirements with hashes."""
+    path = profiles_folder() / "python" / "local.lock.txt"
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read the lock of Python packages {path}: {error.strerror}") from error
+
+
 def save_lock(lock: JarLock) -> None:
     """Write the lock file."""
     write_atomically(lock_path(), lock.to_json())

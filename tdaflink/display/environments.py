@@ -51,6 +51,7 @@ def show_plan(plan: SetupPlan) -> None:
         {
             "use": f"profile {plan.profile} ({plan.about}), Flink at {plan.rest_url}, Kafka at {plan.kafka}",
             "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
+            "Python": plan.python,
             "start": ", ".join(plan.start) or "nothing",
             "make anew": ", ".join(plan.replace),
             "stop or lose": _jobs_at_stake(plan.jobs),

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from tdaflink.domain.cluster_python import PackageSources, PythonPlan
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.security import Security
@@ -120,8 +121,14 @@ class Runtime(Protocol):
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
         """What reads the storage of an address; `flink` is the JobManager's configuration."""
 
-    def python(self) -> str:
-        """The interpreter that the cluster runs jobs with, as the cluster names it."""
+    def python_plan(self) -> PythonPlan:
+        """The interpreter that the cluster runs jobs with, as it names it, and what `prepare` would do."""
+
+    def prepare(self, sources: PackageSources, reporter: Reporter) -> str:
+        """Install what the cluster's Python needs, where it is not installed; return its interpreter."""
+
+    def is_running(self) -> bool:
+        """Whether anything of it is alive."""
 
     def components(self) -> list[Component]:
         """Each component with its health as seen now."""

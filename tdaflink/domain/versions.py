@@ -20,6 +20,16 @@ class Images(BaseModel):
     grafana: str
 
 
+class Pythons(BaseModel):
+    """X.Y of the Pythons that the command is tested on, that clusters take, and that the image has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: tuple[str, ...]
+    cluster: tuple[str, ...]
+    image: str
+
+
 class Versions(BaseModel):
     """profiles/versions.yaml, the one place that names them."""
 
@@ -36,7 +46,7 @@ class Versions(BaseModel):
     snappy: str
     jmx_exporter: str
     java: str
-    python: tuple[str, ...]
+    python: Pythons
     images: Images
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from tdaflink.adapters.cluster_python import install_command
 from tdaflink.adapters.machine import clock_setters, is_root
 from tdaflink.adapters.probe import ENGINES, requirement
 from tdaflink.adapters.profiles import load_versions
@@ -113,8 +114,8 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
             "a job restarts for ever, as each of its tasks fails at this import",
             _install(patient, package),
         )
-    if minor(answer.version) not in load_versions().python:
-        supported = ", ".join(load_versions().python)
+    if minor(answer.version) not in load_versions().python.cluster:
+        supported = ", ".join(load_versions().python.cluster)
         text = f"{at} is Python {answer.version}; PyFlink knows {supported}"
         yield CheckResult("python", "problem", text, "PyFlink's wheels do not load", "")
     elif not answer.broken:
@@ -133,7 +134,7 @@ def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckR
 
 def _install(patient: Patient, package: str) -> str:
     if patient.environment.runtime == "process":
-        return f"{patient.environment.python} -m pip install '{package}'"
+        return install_command(patient.environment.python, package, patient.name)
     # A container that is made anew has what its image has, whatever was done to the one before it.
     return _RESTART.format(name=patient.name)
 
