@@ -14,6 +14,8 @@ from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import Coordinates
 from tdaflink.domain.profile import filled_in
 from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare, replicas_on
+from tdaflink.domain.versions import Versions
+from tdaflink.resources import profiles_folder
 
 PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -37,6 +39,7 @@ def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_ve
     for image in images.model_dump().values():
         assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+[a-z0-9._-]*", image), image
     assert re.fullmatch(rf"flink:{versions.flink}-scala_[\d.]+-java{versions.java}", images.flink)
+    assert images.flink == versions.cluster.image
     assert images.kafka == f"apache/kafka:{versions.kafka}"
 
 
@@ -51,7 +54,21 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
     kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
     assert kafka == {versions.kafka}
-    assert versions.flink_kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
+    assert versions.cluster.kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
+
+
+def test_another_flink_is_one_row_of_data() -> None:
+    values = profiles.read_yaml(profiles_folder() / "versions.yaml")
+    row = {"flink": "9.8.7", "kafka_connector": "6.5.4-9.8", "s3": "9.8.6", "java": "25"}
+    moved = Versions.model_validate({**values, "cluster": {**values["cluster"], **row}})
+    assert (moved.flink, moved.java) == ("9.8.7", "25")
+    assert moved.images.flink == f"flink:9.8.7-scala_{moved.cluster.image_scala}-java25"
+    assert moved.jar_roots["flink/plugins/s3-fs-hadoop"] == ("org.apache.flink:flink-s3-fs-hadoop:9.8.6",)
+    assert moved.jar_roots["flink/lib"][0] == "org.apache.flink:flink-sql-connector-kafka:6.5.4-9.8"
+    # Nothing else of the file names a version of Flink.
+    others = {key: value for key, value in values.items() if key != "cluster"}
+    assert values["cluster"]["flink"] not in str(others)
+    assert "flink" not in values["images"]
 
 
 def test_the_lock_survives_being_written_and_read() -> None:

@@ -65,7 +65,7 @@ def look_at_java(patient: Patient) -> Iterator[CheckResult]:
 def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
     connector = connector_of(classpath)
     flink = minor(str(patient.cluster.overview()["flink-version"]))
-    wanted = load_versions().flink_kafka_connector
+    wanted = load_versions().cluster.kafka_connector
     own = patient.runtime is not None
     fix = (
         _RESTART.format(name=patient.name)
