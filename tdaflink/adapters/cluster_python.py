@@ -110,7 +110,7 @@ def plan_python(named: str | None, saved: str) -> PythonPlan:
     own = _ask_self()
     if misfit(own, minors) is None and (ready := _ready(own)):
         return ready
-    if (record := _record_of(saved)) and record["lock"] == _digest(load_python_lock()):
+    if (record := _record_of(saved)) and is_current(record):
         return _environment_of(_interpreter(record["base"]))
     for minor in minors:
         # The own interpreter before others of its version: it is known to work.
@@ -150,6 +150,16 @@ def environment_record(folder: Path) -> dict[str, Any] | None:
         return record if isinstance(record, dict) and set(record) >= _RECORDED else None
     except (OSError, ValueError):
         return None
+
+
+def is_current(record: dict[str, Any]) -> bool:
+    """Whether an environment has the packages that this tdaflink installs."""
+    return bool(record["lock"] == _digest(load_python_lock()))
+
+
+def environment_bytes(folder: Path) -> int:
+    """The size of an environment's files; those that are links into uv's cache take their space there."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def remove_environment(folder: Path) -> bool:

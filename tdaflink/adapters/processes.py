@@ -208,6 +208,20 @@ class ProcessTable:
             child.poll()
 
 
+def processes_below(folder: Path) -> list[int]:
+    """The ids of the processes whose program lies in a folder, or was started from there."""
+    found = []
+    prefix = f"{folder}{os.sep}"
+    for process in _own_processes():
+        try:
+            words = process.cmdline()[:1]
+            if any(word.startswith(prefix) for word in (*words, process.exe())) and _alive(process):
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
 def port_is_free(port: int) -> bool:
     """Whether a server could listen on this port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

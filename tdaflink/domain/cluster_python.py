@@ -108,7 +108,11 @@ class PythonPlan:
 
 @dataclass(frozen=True)
 class PythonRow:
-    """A virtual environment in the cache. `used_by` names saved environments and `processes` its own."""
+    """A virtual environment in the cache.
+
+    `complete` is false for one whose installation broke off, `current` says whether it has what this tdaflink
+    installs; `used_by` names saved environments, `processes` are the ids of processes that run from it.
+    """
 
     path: Path
     version: str
@@ -121,3 +125,13 @@ class PythonRow:
     @property
     def unused(self) -> bool:
         return not (self.used_by or self.processes)
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """The virtual environments that were removed (or would be), and those that are in use."""
+
+    removed: tuple[PythonRow, ...]
+    kept: tuple[PythonRow, ...]
+    freed_bytes: int
+    dry_run: bool
