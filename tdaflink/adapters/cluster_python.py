@@ -205,7 +205,10 @@ def _named(text: str) -> Interpreter:
     found = shutil.which(os.path.expanduser(text))
     if found is None:
         raise UsageError(f"--python {text}: no program of that name can be run", hint="name an interpreter")
-    return ask_interpreter(Path(found).absolute())
+    try:
+        return ask_interpreter(Path(found).absolute())
+    except Unhealthy as error:
+        raise UsageError(f"--python {text}: {error.message}", hint="name an interpreter") from error
 
 
 def _known(python: str) -> Interpreter | None:
@@ -322,31 +325,31 @@ def _ways_to_an_interpreter(minors: Sequence[str]) -> str:
     uv = find_uv()
     first = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))]
-    path = str(known[-1]) if known else "PATH"
+    known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]]
+    path = str(known[0]) if known else "PATH"
     return f"{first}, then tdaflink setup; or tdaflink setup --python {path} with one that is installed"
 
 
 def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter: Reporter) -> None:
     """Bring the folder to exactly what the lock names; what is there and undamaged is kept."""
     require_free_disk(make_folder(folder), _FREE_MB)
-    title = f"installing the cluster's packages for Python {base.version} (0.9 GB)"
+    title = f"installing the cluster's packages for Python {base.version} (1.1 GB)"
     with reporter.step(title) as step, writing(folder):
         (folder / _RECORD).unlink(missing_ok=True)
         if _runs(folder, base):
             try:
-                _sync(folder, sources, _damaged(folder), step)
+                _sync(folder, sources, damaged_packages(folder), step)
             except Refused:
                 _make(folder, base)  # so damaged that uv cannot read what is installed
                 _sync(folder, sources, [], step)
         else:
             _make(folder, base)
             _sync(folder, sources, [], step)
-        if damaged := _damaged(folder):
+        if damaged := damaged_packages(folder):
             # Files are linked to uv's cache where the disk allows it, so the damage may be there, too.
             run_uv(["cache", "clean", *damaged], seconds=_LOCK_SECONDS, cwd=folder.parent)
             _sync(folder, sources, damaged, step)
-        if damaged := _damaged(folder):
+        if damaged := damaged_packages(folder):
             raise BadArtifact(f"packages in {folder} are damaged again after a repair: {', '.join(damaged)}")
     _complete(folder, base)
 
@@ -422,7 +425,7 @@ def _sound(folder: Path) -> bool:
         record is not None
         and _python_in(folder).exists()
         and present >= set(record["distributions"])
-        and not _damaged(folder)
+        and not damaged_packages(folder)
     )
 
 
@@ -430,7 +433,7 @@ def _distributions(folder: Path) -> list[Path]:
     return sorted(folder.glob("lib/python3.*/site-packages/*.dist-info"))
 
 
-def _damaged(folder: Path) -> list[str]:
+def damaged_packages(folder: Path) -> list[str]:
     """The packages of which a file is missing or has another size than it was installed with."""
     damaged = []
     for distribution in _distributions(folder):

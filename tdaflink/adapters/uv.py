@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from tdaflink.domain.errors import DeadlinePassed, MissingExtra, Refused, Unreachable
 
@@ -149,11 +150,13 @@ def _pip_files() -> list[Path]:
     ]
 
 
-def _collect(stream: object, lines: list[str], show: Callable[[str], None]) -> None:
-    for line in stream:  # type: ignore[attr-defined]
-        lines.append(line)
-        if text := line.strip():
-            show(_PASSWORD.sub(r"\1***@", text))
+def _collect(stream: IO[str] | None, lines: list[str], show: Callable[[str], None]) -> None:
+    assert stream is not None  # noqa: S101 - both are pipes
+    with stream:
+        for line in stream:
+            lines.append(line)
+            if text := line.strip():
+                show(_PASSWORD.sub(r"\1***@", text))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -98,10 +98,10 @@ class PythonPlan:
     def described(self) -> str:
         """What a setup has to do for it, in words; empty where it is ready."""
         if self.action == "download":
-            return "download an interpreter and install the cluster's packages (0.9 GB)"
+            return "download an interpreter and install the cluster's packages (1.1 GB)"
         if self.ready or self.interpreter is None:
             return ""
-        verb = "repair" if self.action == "repair" else "install the cluster's packages (0.9 GB) in"
+        verb = "repair" if self.action == "repair" else "install the cluster's packages (1.1 GB) in"
         folder = Path(self.python).parents[1]
         return f"{verb} {folder}, for Python {self.interpreter.version} of {self.interpreter.base}"
 
