@@ -65,7 +65,7 @@ def _plain_value(parameter: Any, value: Any, several: bool) -> Any:
 
 def _plain(kind: Any, value: Any, about: Any) -> Any:
     """The value of `kind` that a text stands for where that is beyond doubt."""
-    if not isinstance(kind, type) or any(getattr(about, name, None) for name in _REFINEMENTS):
+    if not isinstance(kind, type) or _is_refined(about):
         return _LEFT_TO_TYPER
     if type(value) is kind:
         return value
@@ -80,3 +80,9 @@ def _plain(kind: Any, value: Any, about: Any) -> Any:
     if issubclass(kind, Enum):
         return next((member for member in kind if member.value == value), _LEFT_TO_TYPER)
     return _LEFT_TO_TYPER
+
+
+def _is_refined(about: Any) -> bool:
+    """Whether the declaration asks for more than the kind; a bound of zero is one."""
+    given = [getattr(about, name, None) for name in _REFINEMENTS]
+    return any(value is not None and value is not False for value in given)
