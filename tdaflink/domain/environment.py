@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from tdaflink.domain.cluster_python import PackageSources, PythonPlan
-from tdaflink.domain.progress import Reporter
-from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.security import Security
-from tdaflink.domain.snapshots import StateFiles
+
+if TYPE_CHECKING:
+    from tdaflink.domain.cluster_python import PackageSources, PythonPlan
+    from tdaflink.domain.progress import Reporter
+    from tdaflink.domain.replacement import Replacement
+    from tdaflink.domain.snapshots import StateFiles
 
 Health = Literal["healthy", "starting", "unhealthy", "dead"]
 
