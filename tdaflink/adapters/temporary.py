@@ -8,7 +8,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Set
+from collections.abc import Set
+from contextlib import suppress
 from pathlib import Path
 
 from tdaflink.adapters.folders import make_folder, writing
@@ -49,7 +50,7 @@ class TemporaryFolders:
         return folder if len(os.fsencode(folder)) <= _LONGEST_FOR_SOCKETS else self._outside / component
 
     def make(self, component: str) -> None:
-        """Create the component's folders, which nobody else may enter."""
+        """Create the component's folders, which other users may not enter."""
         for folder in (self.of_java(component), self.of_python(component)):
             make_folder(folder)
             with writing(folder.parent):
@@ -59,25 +60,24 @@ class TemporaryFolders:
         """Remove what components have left of which no process is alive."""
         if not alive - {"kafka"}:
             _remove(self._former)
-        for root in self.roots:
-            for path in _own_entries(root):
+        for root in filter(_is_ours, self.roots):
+            for path in list(root.iterdir()):
                 if path.name not in alive:
                     _remove(path)
-            if not any(_own_entries(root)):
-                _remove(root)
+            with suppress(OSError):  # something is left in it
+                root.rmdir()
 
 
-def _own_entries(root: Path) -> Iterator[Path]:
-    """What is in a folder of ours; nothing where somebody else has made it."""
+def _is_ours(root: Path) -> bool:
+    """Whether this user has made it: in the system's temporary folder anybody may make one of that name."""
     try:
         status = root.lstat()
     except OSError:
-        return
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == _USER:
-        yield from root.iterdir()
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == _USER
 
 
-def _remove(path: Path) -> None:
+def _remove(folder: Path) -> None:
     # What cannot be removed now is tried again at the next setup or teardown.
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)

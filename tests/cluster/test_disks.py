@@ -136,7 +136,7 @@ def test_thirty_rounds_over_three_setups_leave_disk_and_taskmanager_as_they_were
 
 
 def kill_a_taskmanager_at_work(cluster: Cluster, rounds: Rounds) -> None:
-    """Kill it with two jobs on it; setup replaces it, both go on, and nothing is left of it.
+    """Kill it with two jobs on it; setup replaces it, both run again, and nothing is left of it.
 
     The upload of the first job is deleted with the second submission: Flink restarts the job without it.
     """
