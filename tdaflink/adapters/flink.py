@@ -123,6 +123,10 @@ class FlinkRest(JobControl):
         files = {"jarfile": (name, content, "application/x-java-archive")}
         return str(self._request("POST", "/jars/upload", files=files, timeout=60.0).json()["filename"])
 
+    def delete_bundle(self, bundle_id: str) -> None:
+        """Delete an uploaded file; jobs that run have their own copy of it."""
+        self._request("DELETE", f"/jars/{bundle_id}")
+
     def run(self, bundle_id: str, body: Mapping[str, Any]) -> str:
         """Run a bundle's main(); returns the job id when the cluster has taken the job."""
         reply = self._request("POST", f"/jars/{bundle_id}/run", json=body, timeout=RUN_SECONDS)

@@ -20,7 +20,6 @@ from tdaflink.adapters.local_flink import (
     JobManager,
     TaskManager,
     bash_available,
-    temporary_folder,
 )
 from tdaflink.adapters.local_java import (
     LocalJava,
@@ -36,6 +35,7 @@ from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
 from tdaflink.adapters.state_files import state_files
+from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.application import is_application
 from tdaflink.domain.cluster_python import PYTHON, PackageSources, PythonPlan
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
@@ -88,6 +88,7 @@ class ProcessRuntime:
         self._folder = folder
         self._ports = profile.ports.shifted(environment.port_offset)
         self._processes = ProcessTable(folder)
+        self._temporary = TemporaryFolders(folder)
         self._metrics = shows_metrics(environment)
         self._one_job = is_application(environment)
 
@@ -114,6 +115,7 @@ class ProcessRuntime:
 
     def up(self, reporter: Reporter) -> Changes:
         """Start what is not running, replace what hangs, wait until everything is ready."""
+        self._clear_temporary()
         components = self._components()
         if self._metrics:
             files = self._folder / "monitoring"
@@ -149,14 +151,15 @@ class ProcessRuntime:
                     step.unchanged("was not running")
                 stopped += alive
         self._require_all_gone(names)
+        self._clear_temporary()
         return Changes(stopped=tuple(stopped), unchanged=tuple(n for n in names if n not in stopped))
 
     def purge(self) -> None:
         """Remove topics, checkpoints, logs and configuration."""
-        for folder in (temporary_folder(self._folder), self._folder):
-            if folder.exists():
-                with writing(folder):
-                    shutil.rmtree(folder)
+        self._clear_temporary()
+        if self._folder.exists():
+            with writing(self._folder):
+                shutil.rmtree(self._folder)
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
         """Folders of this machine, or what the job's config names."""
@@ -288,6 +291,7 @@ class ProcessRuntime:
         names = [component.name for component in components]
         with reporter.step("starting " + ", ".join(names)):
             self._processes.stop(names, min(_REPLACED_SECONDS, self._profile.stopped_within))
+            self._clear_temporary()
             for component in components:
                 self._require_ports(component.needs)
             if any(name != "kafka" for name in names):
@@ -328,6 +332,10 @@ class ProcessRuntime:
                     hint=f"tdaflink setup --env {self._environment.name} --port-offset auto; "
                     "or stop that process",
                 )
+
+    def _clear_temporary(self) -> None:
+        """Remove the temporary files of processes that are gone, however they ended."""
+        self._temporary.clear(self._processes.alive())
 
     def _require_all_gone(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + self._profile.stopped_within

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -157,6 +157,10 @@ class ProcessTable:
         """Whether anything that these components started is still there."""
         return bool(self._members(components))
 
+    def alive(self) -> set[str]:
+        """The components of which any process is alive, Python workers included."""
+        return {component for component, _ in self._marked()}
+
     def _wait_until_gone(self, components: Sequence[str], seconds: float) -> None:
         mains = [psutil.Process(found.pid) for name in components if (found := self._living(name))]
         _wait_all(mains, seconds, self._reap)
@@ -168,19 +172,19 @@ class ProcessTable:
     def _members(self, components: Iterable[str]) -> list[psutil.Process]:
         """Every process whose environment says that it comes from one of these components."""
         names = set(components)
-        members = []
+        return [process for component, process in self._marked() if component in names]
+
+    def _marked(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Every living process whose environment names this folder, with its component."""
         for process in _own_processes():
             try:
                 environ = process.environ()
-                if (
-                    environ.get(_FOLDER_VARIABLE) == str(self._folder)
-                    and environ.get(_COMPONENT_VARIABLE) in names
-                    and _alive(process)
-                ):
-                    members.append(process)
+                component = environ.get(_COMPONENT_VARIABLE)
+                ours = environ.get(_FOLDER_VARIABLE) == str(self._folder)
+                if ours and component is not None and _alive(process):
+                    yield component, process
             except (psutil.Error, OSError):
                 continue
-        return members
 
     def _is_ours(self, recorded: Running) -> bool:
         """A process id may belong to another program by now: start time and command must agree too."""

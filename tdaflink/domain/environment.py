@@ -83,6 +83,22 @@ class Component:
 
 
 @dataclass(frozen=True)
+class DiskUsage:
+    """What an environment occupies on this machine's disk: in all, and by what the files are for.
+
+    `state_bytes` are checkpoints and savepoints. What containers keep in volumes is not counted.
+    """
+
+    folder: str
+    bytes: int
+    state_bytes: int
+    kafka_bytes: int
+    logs_bytes: int
+    temporary_bytes: int
+    other_bytes: int
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of a component's log, and when it was written where the log says so (always with a zone)."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tdaflink.domain.environment import Component
+from tdaflink.domain.environment import Component, DiskUsage
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class TeardownResult:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One line of `env list`."""
+    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file."""
 
     name: str
     current: bool
@@ -115,3 +115,4 @@ class EnvironmentRow:
     rest_url: str
     kafka: str
     port_offset: int
+    disk: DiskUsage | None = None

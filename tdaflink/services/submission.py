@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from tdaflink import __version__
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.locks import submission_lock
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, Unreachable
+from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import RestCall, Submission, SubmissionPlan
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Step
@@ -161,6 +162,7 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
                 continue
             raise explained(refusal, job.name, output) from refusal
         ledger.conclude(job_id, "submitted")
+        _delete_other_uploads(job.bundle, control)
         if taken != job_id:
             raise JobFailed(f"Flink took the job under the id {taken}, not {job_id}: main() ran elsewhere")
         return job_id
@@ -200,3 +202,16 @@ def _uploaded(bundle: Bundle, control: Control) -> str:
     path = control.cluster.upload(bundle.name, bundle.content)
     control.ledger.remember_upload(url, bundle.sha256, path)
     return path
+
+
+def _delete_other_uploads(bundle: Bundle, control: Control) -> None:
+    """Leave one bundle of this ledger on the JobManager: the newest, which is the likeliest to be run again.
+
+    No job needs its upload once it has been taken, not even to restart: Flink keeps the job's files itself.
+    The caller holds the lock, and no main() is under way that could still import from one of them.
+    """
+    url = control.env.endpoints.rest_url
+    for sha256, path in control.ledger.other_uploads(url, bundle.sha256).items():
+        with suppress(TdaflinkError):  # it may be gone with its JobManager; nothing depends on it
+            control.cluster.delete_bundle(posixpath.basename(path))
+        control.ledger.forget_upload(url, sha256)
