@@ -51,6 +51,14 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
     kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
     assert kafka == {versions.kafka}
+    # Flink reads with the codecs that the broker writes with; one log4j writes the broker's log.
+    by_name: dict[str, set[str]] = {}
+    for jar in lock.jars:
+        by_name.setdefault(jar.coordinates.artifact, set()).add(jar.coordinates.version)
+    for name in ("zstd-jni", "lz4-java", "snappy-java"):
+        assert len(by_name[name]) == 1, by_name[name]
+    log4j = {v for name, versions_ in by_name.items() if name.startswith("log4j-") for v in versions_}
+    assert log4j == {versions.log4j}
     assert versions.flink_kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
 
 
