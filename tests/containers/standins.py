@@ -47,7 +47,7 @@ ROOTS = {
     "kafka": (f"org.apache.kafka:kafka-tools:{load_versions().kafka}",),
     "zookeeper": (
         f"org.apache.zookeeper:zookeeper:{ZOOKEEPER}",
-        "org.eclipse.jetty:jetty-servlet:9.4.57.v20241219",
+        "org.eclipse.jetty:jetty-servlet:9.4.58.v20250814",
         "com.fasterxml.jackson.core:jackson-databind:2.15.2",
         "org.xerial.snappy:snappy-java:1.1.10.5",
         "io.dropwizard.metrics:metrics-core:4.1.12.1",
