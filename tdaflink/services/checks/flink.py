@@ -10,6 +10,7 @@ from tdaflink.adapters.machine import clock_setters, is_root
 from tdaflink.adapters.probe import ENGINES, requirement
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.doctor import (
+    OLDEST_JAVA,
     SKEW_SECONDS,
     CheckResult,
     PythonAnswer,
@@ -52,11 +53,12 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
 def look_at_java(patient: Patient) -> Iterator[CheckResult]:
     """The JobManager's Java and its Kafka connector."""
     jvm, classpath = patient.cluster.jvm()
-    found, wanted = java_major(jvm), load_versions().java
-    if found is not None and int(found) < int(wanted):
+    found = java_major(jvm)
+    if found is not None and int(found) < OLDEST_JAVA:
         why = "the connector's classes do not load in an older one"
-        fix = f"run Flink on Java {wanted}"
-        yield CheckResult("java", "problem", f"Flink runs on Java {found}, needed is {wanted}", why, fix)
+        fix = f"run Flink on Java {load_versions().java}"
+        said = f"Flink runs on Java {found}, needed is {OLDEST_JAVA} at least"
+        yield CheckResult("java", "problem", said, why, fix)
     else:
         yield CheckResult("java", "ok", f"Java {found or jvm}")
     yield _connector(patient, classpath)
