@@ -15,6 +15,7 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import SCALE, Profile
+from tdaflink.domain.python_settings import PythonSettings
 from tdaflink.domain.schemas import ShippedSchema
 from tdaflink.domain.topics import Catalogue, TopicSizing
 from tdaflink.domain.versions import Versions
@@ -96,6 +97,12 @@ def load_versions() -> Versions:
     """The versions that belong together."""
     path = profiles_folder() / "versions.yaml"
     return _validated(Versions, read_yaml(path), path)
+
+
+def load_python_settings() -> PythonSettings:
+    """What the locks of Python packages are made from."""
+    path = profiles_folder() / "python" / "locks.yaml"
+    return _validated(PythonSettings, read_yaml(path), path)
 
 
 def schema_path(name: str) -> Path:

@@ -41,6 +41,7 @@ HOMES = {
     "config": "config",
     "env": "env",
     "jars": "jars",
+    "python": "python",
     "topics": "topics",
     "compose": "compose",
     "schemas": "schemas",

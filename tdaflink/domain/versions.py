@@ -20,6 +20,17 @@ class Images(BaseModel):
     grafana: str
 
 
+class Pythons(BaseModel):
+    """Versions of Python: the cluster's (the preferred first), its image's, PyFlink's, the command's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: tuple[str, ...]
+    image: str
+    pyflink: tuple[str, ...]
+    command: tuple[str, ...]
+
+
 class Versions(BaseModel):
     """profiles/versions.yaml, the one place that names them."""
 
@@ -36,7 +47,7 @@ class Versions(BaseModel):
     snappy: str
     jmx_exporter: str
     java: str
-    python: tuple[str, ...]
+    python: Pythons
     images: Images
 
     @property

