@@ -13,6 +13,7 @@ from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.uv import run_uv
 from tdaflink.domain.errors import ConfigError, NotFound, Refused
+from tdaflink.domain.platforms import PlatformSupport, platforms_from_json, platforms_to_json
 from tdaflink.domain.python_lock import LOCK_COMMAND, PythonLock
 from tdaflink.domain.python_settings import LockSource
 from tdaflink.resources import profiles_folder
@@ -90,10 +91,49 @@ def compile_lock(source: LockSource, before: str | None) -> str:
         return _HEADER + out.read_text(encoding="utf-8")
 
 
-def resolve(roots: Sequence[str], without: Sequence[str], platform: str, python: str) -> None:
-    """Raise `Refused` where the roots cannot be had on a platform without a compiler."""
+def resolve(
+    roots: Sequence[str], target: str, python: str, constraints: PythonLock | None = None
+) -> frozenset[str] | None:
+    """Return the names of all packages that the roots bring on a platform; None where a wheel is missing."""
     with tempfile.TemporaryDirectory() as name:
-        _compile(Path(name), roots, without, ["--python-platform", platform, "--python-version", python])
+        folder = Path(name)
+        words = ["--python-platform", target, "--python-version", python, "--no-annotate", "-o", "found.txt"]
+        if constraints is not None:
+            pinned = "".join(f"{package}\n" for package in constraints.packages)
+            (folder / "locked.txt").write_text(pinned, encoding="utf-8")
+            words += ["--constraint", "locked.txt"]
+        try:
+            _compile(folder, roots, (), words)
+        except Refused as error:
+            if "No solution found" in error.reason:
+                return None
+            raise
+        found = (folder / "found.txt").read_text(encoding="utf-8").splitlines()
+        return frozenset(package_name(line) for line in found if line)
+
+
+def command_requirements() -> list[str]:
+    """List what the package asks for without any extra."""
+    return sorted(text for text in metadata.requires("tdaflink") or [] if "extra ==" not in text)
+
+
+def platforms_path() -> Path:
+    """Return where the table of platforms is shipped."""
+    return profiles_folder() / "python" / "platforms.json"
+
+
+def load_platforms() -> tuple[PlatformSupport, ...]:
+    """Read the shipped table of platforms."""
+    path = platforms_path()
+    try:
+        return platforms_from_json(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError as error:
+        raise NotFound(f"cannot read {path}: {error.strerror}", hint=LOCK_COMMAND) from error
+
+
+def save_platforms(rows: Sequence[PlatformSupport]) -> None:
+    """Write the table of platforms."""
+    write_atomically(platforms_path(), platforms_to_json(rows))
 
 
 def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""python lock."""
+"""python lock, platforms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,22 @@ def python_lock(
     from tdaflink.domain.errors import Unhealthy
     from tdaflink.services.python_locks import lock_python
 
-    changes = lock_python(session.reporter(), upgrade=upgrade, write=not check)
-    show_python_locks(changes, check=check)
-    if check and not all(one.fits for one in changes):
+    result = lock_python(session.reporter(), upgrade=upgrade, write=not check)
+    show_python_locks(result, check=check)
+    if check and not result.fits:
         raise Unhealthy("the locks do not fit their inputs", hint="tdaflink python lock")
+
+
+@command(python_app, "platforms")
+def python_platforms(
+    session: Session,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Ask the package index again; default: as last locked.")
+    ] = False,
+) -> None:
+    """Show on which platforms a local cluster, the engine, containers and control work."""
+    from tdaflink.adapters.python_lock import load_platforms
+    from tdaflink.display.python import show_platforms
+    from tdaflink.services.python_locks import platform_table
+
+    show_platforms(platform_table(session.reporter()) if resolve else load_platforms())

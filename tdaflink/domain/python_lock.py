@@ -78,6 +78,19 @@ class PythonLockChanges:
         return not (self.added or self.removed or self.rehashed)
 
 
+@dataclass(frozen=True)
+class PythonLockResult:
+    """How each lock differs, and the platforms on which other parts work than the shipped table says."""
+
+    locks: tuple[PythonLockChanges, ...]
+    platforms: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether all that is shipped serves as it is."""
+        return not self.platforms and all(lock.fits for lock in self.locks)
+
+
 def lock_changes(name: str, old: PythonLock | None, new: PythonLock) -> PythonLockChanges:
     """Compare two locks. Files that were published since for a locked version are no difference."""
     before = {package.identity: package for package in old.packages} if old else {}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
+from harness import Runner
 
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.python_lock import load_python_lock, lock_roots, package_name, python_lock_path
+from tdaflink.adapters.uv import run_uv
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.platforms import PARTS, platforms_from_json
 from tdaflink.domain.python_lock import PythonLock, lock_changes
 
+ROOT = Path(__file__).parents[2]
 NAMES = sorted(load_python_settings().locks)
 HASHES = " ".join(f"--hash=sha256:{digit * 64}" for digit in "ab")
 ONE = f"numpy==2.1.3 {HASHES}\nscipy==1.18.1 ; python_full_version >= '3.12' {HASHES}\n"
@@ -74,3 +80,45 @@ def test_new_files_of_a_locked_version_are_no_change_and_missing_ones_are() -> N
     changes = lock_changes("local", old, newer)
     assert (changes.added, changes.removed) == (("numpy==2.1.4",), ("numpy==2.1.3",))
     assert lock_changes("local", None, old).added == tuple(map(str, old.packages))
+
+
+def test_readme_has_the_table_of_platforms_that_the_command_prints(run_tdaflink: Runner) -> None:
+    rows = platforms_from_json(run_tdaflink("python", "platforms", "-o", "json").stdout, source="test")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = [f"| {row.platform} | {' | '.join(row.cells().values())} |" for row in rows]
+    assert (
+        "\n".join([f"| platform | {' | '.join(PARTS.values())} |", "|---|---|---|---|---|", *table]) in readme
+    )
+    assert [row.platform for row in rows] == [platform.name for platform in load_python_settings().platforms]
+
+
+@pytest.mark.timeout(900)
+def test_locks_and_platforms_still_fit_their_inputs(run_tdaflink: Runner) -> None:
+    ran = run_tdaflink("python", "lock", "--check", timeout=900)
+    assert ran.code == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("name", ["local", "image"])
+@pytest.mark.timeout(900)
+def test_two_installs_of_one_lock_have_equal_files(name: str, tmp_path: Path) -> None:
+    first, second = (installed(name, tmp_path / folder) for folder in ("first", "second"))
+    assert first == second
+    assert sum(map(len, first.values())) > 5000
+    assert {*first} <= {package.name for package in load_python_lock(name).packages}
+    assert {"apache-flink", "gudhi", "dill"} <= {*first}
+
+
+def installed(name: str, folder: Path) -> dict[str, set[str]]:
+    """Install a lock for the cluster's Python into a folder; package -> the lines of its RECORD."""
+    python = [f"--python={sys.executable}", f"--python-version={load_versions().python.image}"]
+    checked = ["--require-hashes", "--no-deps", f"--build-constraints={python_lock_path('build')}"]
+    words = ["pip", "install", *python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
+    done = run_uv(words)
+    assert done.returncode == 0, done.stderr
+    records = folder.glob("*.dist-info/RECORD")
+    return {package_name(record.parent.name.partition("-")[0]): record_lines(record) for record in records}
+
+
+def record_lines(record: Path) -> set[str]:
+    """Path and hash of each file but bytecode, which the interpreter makes."""
+    return {line for line in record.read_text(encoding="utf-8").splitlines() if "__pycache__" not in line}
