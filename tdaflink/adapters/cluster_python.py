@@ -24,7 +24,8 @@ from typing import Any
 
 from tdaflink.adapters import interpreter_program
 from tdaflink.adapters.folders import cache_folder, make_folder, require_free_disk, write_atomically, writing
-from tdaflink.adapters.profiles import load_python_lock, load_versions
+from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.python_lock import python_lock_path, read_python_lock
 from tdaflink.adapters.uv import INSTALL_SECONDS, find_uv, run_uv
 from tdaflink.domain.cluster_python import (
     PACKAGES,
@@ -52,6 +53,7 @@ _LOCK_SECONDS = 7200.0
 _FREE_MB = 1500
 _RECORD = "tdaflink.json"
 _LOCK = "requirements.lock.txt"
+LOCAL = "local"
 _RECORDED = {"lock", "base", "interpreter", "distributions"}
 
 
@@ -154,7 +156,7 @@ def environment_record(folder: Path) -> dict[str, Any] | None:
 
 def is_current(record: dict[str, Any]) -> bool:
     """Whether an environment has the packages that this tdaflink installs."""
-    return bool(record["lock"] == _digest(load_python_lock()))
+    return bool(record["lock"] == _digest(read_python_lock(LOCAL)))
 
 
 def environment_bytes(folder: Path) -> int:
@@ -187,7 +189,7 @@ def _python_in(folder: Path) -> Path:
 
 
 def _environment_of(base: Interpreter) -> PythonPlan:
-    folder = _root() / environment_key(load_python_lock(), base)
+    folder = _root() / environment_key(read_python_lock(LOCAL), base)
     python = str(_python_in(folder))
     if not _is_complete(folder):
         return PythonPlan(python, "create", base)
@@ -369,7 +371,7 @@ def _lock_of(folder: Path) -> str:
         lock = (folder / _LOCK).read_text(encoding="utf-8")
     except OSError:
         lock = ""
-    return lock or load_python_lock()
+    return lock or read_python_lock(LOCAL)
 
 
 def _complete(folder: Path, base: Interpreter) -> None:
@@ -400,7 +402,17 @@ def _runs(folder: Path, base: Interpreter) -> bool:
 def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: Step) -> None:
     lock = folder / _LOCK
     write_atomically(lock, _lock_of(folder))
-    words = ["pip", "sync", "--require-hashes", "--python", str(_python_in(folder)), "--no-python-downloads"]
+    build = str(python_lock_path("build"))
+    words = [
+        "pip",
+        "sync",
+        "--require-hashes",
+        "--build-constraints",
+        build,
+        "--python",
+        str(_python_in(folder)),
+        "--no-python-downloads",
+    ]
     words += [word for name in damaged for word in ("--reinstall-package", name)]
     if sources.find_links is not None:
         words += ["--find-links", str(sources.find_links.expanduser().absolute())]

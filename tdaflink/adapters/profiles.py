@@ -15,6 +15,7 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
 from tdaflink.domain.jars import JarLock
 from tdaflink.domain.profile import SCALE, Profile
+from tdaflink.domain.python_settings import PythonSettings
 from tdaflink.domain.schemas import ShippedSchema
 from tdaflink.domain.topics import Catalogue, TopicSizing
 from tdaflink.domain.versions import Versions
@@ -98,6 +99,12 @@ def load_versions() -> Versions:
     return _validated(Versions, read_yaml(path), path)
 
 
+def load_python_settings() -> PythonSettings:
+    """What the locks of Python packages are made from."""
+    path = profiles_folder() / "python" / "locks.yaml"
+    return _validated(PythonSettings, read_yaml(path), path)
+
+
 def schema_path(name: str) -> Path:
     """Where the JSON Schema of that name is shipped."""
     return profiles_folder() / "schemas" / f"{name}.json"
@@ -121,15 +128,6 @@ def load_lock() -> JarLock:
         return JarLock.from_json(path.read_text(encoding="utf-8"), source=str(path))
     except OSError as error:
         raise ConfigError(f"cannot read the JAR lock {path}: {error.strerror}") from error
-
-
-def load_python_lock() -> str:
-    """The locked packages of a local cluster's Python: pip requirements with hashes."""
-    path = profiles_folder() / "python" / "local.lock.txt"
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read the lock of Python packages {path}: {error.strerror}") from error
 
 
 def save_lock(lock: JarLock) -> None:

@@ -1,4 +1,4 @@
-"""python list, python prune."""
+"""python list, prune, lock, platforms."""
 
 from __future__ import annotations
 
@@ -34,3 +34,39 @@ def python_prune(
     from tdaflink.services.python_environments import prune_pythons
 
     show_prune(prune_pythons(EnvironmentStore(), session.reporter(), dry_run=dry_run))
+
+
+@command(python_app, "lock")
+def python_lock(
+    session: Session,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if a lock does not fit its inputs.")
+    ] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take the newest versions that fit, not the locked ones.")
+    ] = False,
+) -> None:
+    """Resolve the package's extras to exact versions and hashes, and write the lock files."""
+    from tdaflink.display.python import show_python_locks
+    from tdaflink.domain.errors import Unhealthy
+    from tdaflink.services.python_locks import lock_python
+
+    result = lock_python(session.reporter(), upgrade=upgrade, write=not check)
+    show_python_locks(result, check=check)
+    if check and not result.fits:
+        raise Unhealthy("the locks do not fit their inputs", hint="tdaflink python lock")
+
+
+@command(python_app, "platforms")
+def python_platforms(
+    session: Session,
+    resolve: Annotated[
+        bool, typer.Option("--resolve", help="Ask the package index again; default: as last locked.")
+    ] = False,
+) -> None:
+    """Show on which platforms a local cluster, the engine, containers and control work."""
+    from tdaflink.adapters.python_lock import load_platforms
+    from tdaflink.display.python import show_platforms
+    from tdaflink.services.python_locks import platform_table
+
+    show_platforms(platform_table(session.reporter()) if resolve else load_platforms())

@@ -40,12 +40,13 @@ class Images(BaseModel):
 
 
 class Pythons(BaseModel):
-    """X.Y of the Pythons that the command is tested on, that clusters take, and that the image has."""
+    """X.Y of the Pythons of the command, of clusters (the preferred first), of PyFlink and of the image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: tuple[str, ...]
     cluster: tuple[str, ...]
+    pyflink: tuple[str, ...]
     image: str
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from containers import engine
 from containers.debian import Unavailable, install, mirror, require_root, run
+from containers.portable_python import portable_python
 from filelock import FileLock
 from prometheus_process import prometheus_programs
 from registry_process import APICURIO
@@ -226,7 +227,9 @@ def _java() -> dict[str, Sequence[Source]]:
 
 def _flink() -> dict[str, Sequence[Source]]:
     home = find_local_java(load_versions().flink).flink_home
-    return {"distribution": [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]}
+    distribution = [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]
+    python = portable_python(load_versions().python.image)
+    return {"distribution": distribution, "python": [python / "bin", python / "lib"]}
 
 
 def _kafka() -> dict[str, Sequence[Source]]:

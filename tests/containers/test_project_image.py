@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 from containers.standins import inspect
-from packaging.requirements import Requirement
 
-from tdaflink.adapters.image import IMAGE_PYTHON, build_arguments, build_context, image_tag, requirements
+from tdaflink.adapters.image import IMAGE_PYTHON, build_arguments, build_context, image_tag
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.adapters.profiles import load_lock, load_versions
+from tdaflink.adapters.python_lock import load_python_lock
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
@@ -53,20 +52,25 @@ def test_it_runs_as_flink_starts_like_flinks_image_and_may_write_its_storage_alo
     assert inspect(image, "{{json .Config.Entrypoint}}") == inspect(base, "{{json .Config.Entrypoint}}")
 
 
-def test_it_has_what_the_job_needs_in_the_versions_that_the_package_asks_for(image: str) -> None:
-    listing = "{d.name: d.version for d in m.distributions()}"
-    script = f"import json, importlib.metadata as m; print(json.dumps({listing}))"
-    found = {
-        name.lower(): version
-        for name, version in json.loads(inside(image, IMAGE_PYTHON, "-c", script)).items()
-    }
+def packages(image: str) -> dict[str, str]:
+    """Name -> version of all that the image's virtual environment has."""
+    listing = "{re.sub(r'[-_.]+', '-', d.name).lower(): d.version for d in m.distributions()}"
+    script = f"import json, re, importlib.metadata as m; print(json.dumps({listing}))"
+    found: dict[str, str] = json.loads(inside(image, IMAGE_PYTHON, "-c", script))
+    return found
+
+
+def test_image_has_exactly_the_locked_packages_on_the_locked_python(image: str) -> None:
+    found = packages(image)
+    del found["pip"]
+    assert found == {package.name: package.version for package in load_python_lock("image").packages}
     assert found["apache-flink"] == load_versions().flink
-    wanted = [*requirements(), *(requires("apache-flink") or [])]
-    for requirement in map(Requirement, wanted):
-        # Flink itself is the public image's.
-        if requirement.name != "apache-flink-libraries":
-            assert requirement.specifier.contains(found[requirement.name.lower()]), requirement
-    assert "apache-flink-libraries" not in found
+    python = inside(image, IMAGE_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+    assert python.strip() == load_versions().python.image
+
+
+def test_image_python_has_its_standard_library_whole(image: str) -> None:
+    assert inside(image, IMAGE_PYTHON, "-c", "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib") == ""
 
 
 def test_flink_has_the_connector_the_codecs_python_and_s3(image: str) -> None:

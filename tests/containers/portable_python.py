@@ -1,0 +1,72 @@
+"""A Python of a given version from this machine, copied so that an image can have it below /usr/local."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from containers.debian import Unavailable, run
+
+from tdaflink.adapters.folders import cache_folder, make_folder
+from tdaflink.adapters.uv import run_uv
+
+_ASKED = "sys.version.split()[0], sys.base_prefix, '%d.%d' % sys.version_info[:2]"
+_LEFT_OUT = (
+    "__pycache__",
+    "config-*",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "test",
+    "tests",
+    "tkinter",
+    "turtledemo",
+)
+
+
+def portable_python(version: str) -> Path:
+    """Return a folder with bin/python3 and lib/, copied once from a complete prefix of its own.
+
+    Raises:
+        Unavailable: no such Python is installed, or it is the distribution's and spread over its folders.
+    """
+    search = {"PATH": os.pathsep.join(_search_path())}
+    found = run_uv(
+        ["python", "find", "--system", "--no-python-downloads", version], seconds=60, environ=search
+    )
+    if found.returncode:
+        raise Unavailable(f"Python {version} for the image's stand-in: {found.stderr.strip()}")
+    answer = run([found.stdout.strip(), "-c", f"import json, sys; print(json.dumps([{_ASKED}]))"], seconds=60)
+    exact, prefix, minor = json.loads(answer)
+    if Path(prefix) == Path("/usr"):
+        raise Unavailable(f"Python {exact} is the distribution's, which cannot be copied into an image")
+    target = make_folder(cache_folder() / "tests") / f"python-{exact}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=target.parent) as name:
+            _copy(Path(prefix), minor, Path(name) / "python")
+            os.rename(Path(name) / "python", target)
+    return target
+
+
+def _search_path() -> Iterator[str]:
+    """The PATH; pyenv's interpreters instead of its shims, which run those of its chosen version alone."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from map(str, sorted(root.glob("versions/*/bin")))
+    yield from (entry for entry in os.environ["PATH"].split(os.pathsep) if Path(entry) != root / "shims")
+
+
+def _copy(prefix: Path, minor: str, target: Path) -> None:
+    library = target / "lib"
+    shutil.copytree(
+        prefix / "lib" / f"python{minor}",
+        library / f"python{minor}",
+        ignore=shutil.ignore_patterns(*_LEFT_OUT),
+    )
+    for shared in (prefix / "lib").glob("libpython*.so.*"):
+        shutil.copy2(shared, library / shared.name)
+    (target / "bin").mkdir()
+    shutil.copy2(prefix / "bin" / f"python{minor}", target / "bin" / "python3")
