@@ -150,6 +150,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    layers.mark_fast(items)
     left = layers.leave_out(config, items)
     layers.put_into_groups(items)
     if hasattr(config, "workeroutput"):

@@ -36,6 +36,7 @@ _NOT_INHERITED = {
     "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO",
     "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN",
     "COLUMNS",
+    "PYTHONDONTWRITEBYTECODE",  # each call would compile all that it imports
 }
 
 

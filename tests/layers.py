@@ -24,6 +24,8 @@ TESTS = Path(__file__).resolve().parent
 LEFT_OUT = {"docker": "a container engine", "soak": "many minutes"}
 # In the order in which processes take them: what lasts longest begins first.
 GROUPS = ("breaking", "cluster", "kernels", "docker", "registry", "s3")
+# What is run under each Python: folders whose tests, but for those of a group, need nothing but the packages.
+_FAST = ("job", "unit", "windows")
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
 _MOST_PROCESSES = 8
@@ -42,6 +44,13 @@ def group_of(item: pytest.Item) -> str | None:
         if fixture in fixtures:
             return group
     return "s3" if "s3" in fixtures else None
+
+
+def mark_fast(items: list[pytest.Item]) -> None:
+    """Mark what each Python is tried with: the linters say the same under each, and are not."""
+    for item in items:
+        if item.path.parent.name in _FAST and group_of(item) is None and item.path.stem != "test_house_rules":
+            item.add_marker(pytest.mark.fast)
 
 
 def processes(arguments: Sequence[str], cores: int) -> int:
