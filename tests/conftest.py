@@ -136,15 +136,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return layers.processes(config.args, os.cpu_count() or 1)
 
 
+@pytest.hookimpl(trylast=True)  # pytest's own terminal is there by then
 def pytest_configure(config: pytest.Config) -> None:
     """A test run in the background of a script has interrupts ignored, and so would all that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     distributed = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
-    if (
-        distributed
-        and config.getoption("verbose") <= 0
-        and config.pluginmanager.hasplugin("terminalreporter")
-    ):
+    if distributed and config.getoption("verbose") == 0:
         config.pluginmanager.register(Progress(config), "progress")
 
 

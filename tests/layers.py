@@ -32,7 +32,10 @@ _MOST_PROCESSES = 8
 
 
 def group_of(item: pytest.Item) -> str | None:
-    """The group of a test; None where it may run in any process."""
+    """The group of a test; None where it may run in any process. A test may name its group itself."""
+    said = item.get_closest_marker("xdist_group")
+    if said:
+        return str(said.args[0])
     if item.get_closest_marker("docker"):
         return "docker"
     if item.get_closest_marker("breaks_cluster"):
@@ -93,11 +96,13 @@ def put_into_groups(items: list[pytest.Item]) -> None:
     """Mark each test with its group and sort: groups first where there are processes for them, else last."""
     groups = [group_of(item) for item in items]
     for item, group in zip(items, groups, strict=True):
-        if group:
+        if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
-    ranks = {group: rank for rank, group in enumerate(GROUPS)}
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: ranks.get(group_of(item) or "", len(ranks)))
-    else:
-        late = {"cluster": 1, "breaking": 2, "docker": 3}
-        items.sort(key=lambda item: late.get(group_of(item) or "", 0))
+    distributed = "PYTEST_XDIST_WORKER" in os.environ
+    order = GROUPS if distributed else (None, *reversed(GROUPS))
+    ranks = {group: rank for rank, group in enumerate(order)}
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        return ranks.get(group_of(item), len(ranks)), item.get_closest_marker("breaks_cluster") is not None
+
+    items.sort(key=place)

@@ -259,6 +259,7 @@ def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
         rest.close()
 
 
+@pytest.mark.soak
 def test_thirty_rounds_of_submit_and_cancel_leave_the_taskmanager_as_it_was(
     cluster: Cluster, scripts: Path
 ) -> None:
