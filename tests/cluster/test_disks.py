@@ -100,6 +100,7 @@ def files_elsewhere(cluster: Cluster) -> set[str]:
     return {path for path in used if path.startswith(root) and not path.startswith(expected)}
 
 
+@pytest.mark.soak
 def test_thirty_rounds_over_three_setups_leave_disk_and_taskmanager_as_they_were(
     cluster: Cluster, tmp_path: Path
 ) -> None:
