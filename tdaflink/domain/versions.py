@@ -56,6 +56,7 @@ class Versions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cluster: ClusterVersions
+    next_flink: str
     kafka: str
     scala: str
     log4j: str

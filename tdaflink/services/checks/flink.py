@@ -23,6 +23,7 @@ from tdaflink.domain.doctor import (
 from tdaflink.services.checks.patient import STORAGE, Patient
 
 _RESTART = "tdaflink teardown --env {name} && tdaflink setup --env {name}"
+OUTSIDE = "the cluster can be controlled from here, but jobs are tested with {} alone"
 _NOT_ASKED = "the cluster's own Python cannot be asked from here"
 _WHY_CLOCK = (
     "times in results are wrong, points count as too far ahead or too late, tokens and certificates fail"
@@ -33,7 +34,9 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
     """Whether it answers, with TaskManagers, in the version that this tdaflink is made for."""
     seen = patient.cluster.overview()
     version, wanted = str(seen["flink-version"]), load_versions().flink
-    if minor(version) != minor(wanted):
+    if minor(version) == minor(load_versions().next_flink):
+        yield CheckResult("flink", "warning", f"Flink is {version}: {OUTSIDE.format(wanted)}")
+    elif minor(version) != minor(wanted):
         why = "job and cluster talk to each other in the form of one version"
         fix = f"pip install a tdaflink for Flink {minor(version)}, or run Flink {wanted}"
         yield CheckResult(
