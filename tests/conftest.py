@@ -149,10 +149,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     layers.mark_fast(items)
     left = layers.leave_out(config, items)
-    layers.put_into_groups(items)
-    if hasattr(config, "workeroutput"):
+    layers.sort(items)
+    if hasattr(config, "workerinput"):
         config.workeroutput["left_out"] = dict(left)
+        layers.tell_groups(Path(config.workerinput["groups"]), items)
     config.stash[LEFT_OUT] = left
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Each process that runs tests is told where it says which of them belong together."""
+    node.workerinput["groups"] = str(groups_file(node.config))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> layers.GroupScheduling | None:
+    grouped = config.getoption("dist") == "loadgroup"
+    return layers.GroupScheduling(config, log, groups_file(config)) if grouped else None
+
+
+def groups_file(config: pytest.Config) -> Path:
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    return factory.getbasetemp() / "groups.json"
 
 
 def pytest_testnodedown(node: Any) -> None:

@@ -12,12 +12,15 @@ up, or that exists once on a machine, is a group, and a group stays in one proce
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).resolve().parent
 # Marker -> what it needs that a plain `pytest` does without.
@@ -33,7 +36,7 @@ _MOST_PROCESSES = 8
 
 def group_of(item: pytest.Item) -> str | None:
     """The group of a test; None where it may run in any process. A test may name its group itself."""
-    said = item.get_closest_marker("xdist_group")
+    said = item.get_closest_marker("group")
     if said:
         return str(said.args[0])
     if item.get_closest_marker("docker"):
@@ -92,12 +95,8 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> Counter[str]:
     return left
 
 
-def put_into_groups(items: list[pytest.Item]) -> None:
-    """Mark each test with its group and sort: groups first where there are processes for them, else last."""
-    groups = [group_of(item) for item in items]
-    for item, group in zip(items, groups, strict=True):
-        if group and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(group))
+def sort(items: list[pytest.Item]) -> None:
+    """Groups first where there are processes for them, else last."""
     distributed = "PYTEST_XDIST_WORKER" in os.environ
     order = GROUPS if distributed else (None, *reversed(GROUPS))
     ranks = {group: rank for rank, group in enumerate(order)}
@@ -106,3 +105,25 @@ def put_into_groups(items: list[pytest.Item]) -> None:
         return ranks.get(group_of(item), len(ranks)), item.get_closest_marker("breaks_cluster") is not None
 
     items.sort(key=place)
+
+
+def tell_groups(file: Path, items: Iterable[pytest.Item]) -> None:
+    """What the process that distributes the tests, and collects none, must know of them."""
+    groups = {item.nodeid: group for item in items if (group := group_of(item))}
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.write_text(json.dumps(groups), encoding="utf-8")
+    part.replace(file)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """xdist's `loadgroup`, but by a list: it appends the group to a test's id, and pytest 9.2 lets nobody."""
+
+    def __init__(self, config: pytest.Config, log: Any, file: Path) -> None:
+        super().__init__(config, log)
+        self._file = file
+        self._groups: dict[str, str] | None = None
+
+    def _split_scope(self, nodeid: str) -> str:
+        if self._groups is None:
+            self._groups = json.loads(self._file.read_text(encoding="utf-8"))
+        return self._groups.get(nodeid, nodeid)

@@ -18,7 +18,7 @@ from harness import Cluster, Ran, processes_of
 from streaming import Streams, make_streams
 from upgrading import WORKS, Steady, steady_config, steady_on
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("breaking")]
+pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking")]
 
 JOB = "in-threads"
 Span = tuple[str, int, int]
