@@ -15,7 +15,7 @@ from tdaflink.domain.jars import LockedJar
 from tdaflink.resources import jobs_folder
 
 IMAGE_PYTHON = "/opt/tdaflink/venv/bin/python"
-_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
+IMAGE_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
 _KERNELS = "tdajob/topology/incremental"
 # The lock of what the image has, and of what builds the few packages that have no wheel.
 _PYTHON_LOCKS = ("image", "build")
@@ -65,6 +65,6 @@ def _texts() -> Iterator[tuple[str, bytes]]:
 
 def _jars() -> Iterator[tuple[str, LockedJar]]:
     lock = load_lock()
-    for place, folder in _PLACES.items():
+    for place, folder in IMAGE_PLACES.items():
         for jar in lock.in_place(place):
             yield folder, jar

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tdaflink.adapters.folders import write_atomically
+from tdaflink.domain.end_of_life import EndOfLife
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
 from tdaflink.domain.jars import JarLock
@@ -103,6 +104,12 @@ def load_python_settings() -> PythonSettings:
     """What the locks of Python packages are made from."""
     path = profiles_folder() / "python" / "locks.yaml"
     return _validated(PythonSettings, read_yaml(path), path)
+
+
+def load_end_of_life() -> EndOfLife:
+    """Until when the lines of the parts are maintained."""
+    path = profiles_folder() / "end-of-life.yaml"
+    return _validated(EndOfLife, read_yaml(path), path)
 
 
 def schema_path(name: str) -> Path:

@@ -43,6 +43,7 @@ HOMES = {
     "env": "env",
     "jars": "jars",
     "python": "python",
+    "sbom": "sbom",
     "topics": "topics",
     "compose": "compose",
     "schemas": "schemas",

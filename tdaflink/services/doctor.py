@@ -10,7 +10,7 @@ from itertools import repeat
 from tdaflink.domain.doctor import CheckResult, Report
 from tdaflink.domain.errors import TdaflinkError, Unreachable
 from tdaflink.domain.progress import Reporter
-from tdaflink.services.checks import around, flink, machine
+from tdaflink.services.checks import around, flink, machine, parts
 from tdaflink.services.checks.patient import Patient
 
 _PARALLEL = 8
@@ -29,6 +29,7 @@ class Check:
 CHECKS: Sequence[Check] = (
     Check("preflight", machine.look_at_preflight),
     Check("components", machine.look_at_components),
+    Check("platform", parts.look_at_platform),
     Check("memory", machine.look_at_memory),
     Check("jars", machine.look_at_jars),
     Check("flink", flink.look_at_flink, why="nothing can be submitted, watched or stopped"),
@@ -41,6 +42,7 @@ CHECKS: Sequence[Check] = (
     Check("storage", flink.look_at_storage, needs=("flink",)),
     Check("kafka from the cluster", around.look_at_kafka_from_cluster, needs=("flink", "kafka")),
     Check("topics", around.look_at_topics, needs=("kafka",)),
+    Check("end of life", parts.look_at_end_of_life),
 )
 
 

@@ -1,0 +1,30 @@
+"""sbom."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+
+@command(app, "sbom")
+def sbom(
+    session: Session,
+    image: Annotated[
+        bool, typer.Option("--image", help="Of the image of JobManagers and TaskManagers alone.")
+    ] = False,
+) -> None:
+    """List all JARs, Python packages and images of an environment as a CycloneDX bill of materials."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.display.sbom import show_bill
+    from tdaflink.services.sbom import environment_bill, image_bill
+
+    if image:
+        show_bill(image_bill())
+    else:
+        store = EnvironmentStore()
+        name = store.chosen_name(session.env)
+        show_bill(environment_bill(name, store.find(name)))

@@ -1,0 +1,88 @@
+"""Platform, Pythons, and how long the parts in use are maintained."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from tdaflink.adapters.profiles import load_end_of_life, load_python_settings, load_versions
+from tdaflink.adapters.python_lock import load_platforms
+from tdaflink.domain.doctor import CheckResult, PythonAnswer, java_major
+from tdaflink.domain.end_of_life import PartInUse, endings
+from tdaflink.domain.errors import TdaflinkError
+from tdaflink.domain.platforms import PARTS, platform_named
+from tdaflink.services.checks.patient import Patient
+
+_WHY_ENDED = "security faults of this line are no longer fixed"
+# Image of versions.yaml -> part of the table.
+_IMAGES = ("kafka", "zookeeper", "prometheus", "alertmanager", "grafana")
+
+
+def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
+    """Which system and Pythons run the command and the cluster, and what works there."""
+    pythons = f"Python {platform.python_version()} runs the command"
+    for answer in _answers(patient):
+        if answer.version:
+            pythons += f", {answer.version} {answer.component}"
+    settings = load_python_settings()
+    here = platform_named(settings.platforms, platform.system(), platform.machine())
+    if here is None:
+        text = (
+            f"{platform.system()} on {platform.machine()} is no platform that tdaflink is made for; {pythons}"
+        )
+        yield CheckResult("platform", "unknown", text)
+        return
+    support = next(row for row in load_platforms() if row.platform == here.name)
+    works = "; ".join(f"{PARTS[part]}: {words}" for part, words in support.cells().items())
+    runs = patient.profile.runtime if patient.profile else ""
+    if runs == "process" and not support.local.works:
+        why = f"no wheel of {', '.join(support.local.missing)} is made for it"
+        fix = (
+            "tdaflink setup --env dev, which runs in containers; or tdaflink env add for a cluster elsewhere"
+        )
+        text = f"no local cluster runs on {here.name}; {pythons}"
+        yield CheckResult("platform", "problem", text, why, fix)
+        return
+    yield CheckResult("platform", "ok", f"{here.name}; {pythons}; {works}")
+
+
+def look_at_end_of_life(patient: Patient) -> Iterator[CheckResult]:
+    """Name the parts in use that are past their end of life, or near it."""
+    table, today = load_end_of_life(), datetime.now(tz=timezone.utc).date()
+    found = endings(table, _parts_in_use(patient), today)
+    for ending in found:
+        why = f"{_WHY_ENDED} (by {ending.source}, looked up on {table.checked.isoformat()})"
+        yield CheckResult("end of life", "warning", ending.text(today), why, "update tdaflink or that part")
+    if not found:
+        text = f"every part in use is maintained, as known on {table.checked.isoformat()}"
+        yield CheckResult("end of life", "ok", text)
+
+
+def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
+    versions = load_versions()
+    yield PartInUse("python", platform.python_version(), "the command")
+    for answer in _answers(patient):
+        if answer.version:
+            yield PartInUse("python", answer.version, "jobs")
+    try:
+        yield PartInUse("flink", str(patient.cluster.overview()["flink-version"]))
+        if java := java_major(patient.cluster.jvm()[0]):
+            yield PartInUse("java", java)
+    except TdaflinkError:
+        pass  # Flink has a check of its own, which says that it does not answer
+    if patient.profile is None:
+        return
+    if patient.profile.runtime == "process":
+        yield PartInUse("kafka", versions.kafka)
+        return
+    images = versions.images.model_dump()
+    for name in _IMAGES:
+        yield PartInUse(name, images[name].rpartition(":")[2])
+
+
+def _answers(patient: Patient) -> Sequence[PythonAnswer]:
+    try:
+        return patient.answers
+    except TdaflinkError:
+        return ()

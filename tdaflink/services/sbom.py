@@ -1,0 +1,43 @@
+"""The bill of materials of an environment, or of the image of JobManagers and TaskManagers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tdaflink import __version__
+from tdaflink.adapters.image import IMAGE_PLACES, image_tag
+from tdaflink.adapters.profiles import load_lock, load_profile, load_versions, profile_names, profile_of
+from tdaflink.adapters.python_lock import load_python_lock
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import UsageError
+from tdaflink.domain.sbom import bill, of_images, of_jars, of_packages
+
+
+def image_bill() -> dict[str, Any]:
+    """List the image's Python packages, JARs, and the public image that it is built on."""
+    jars = load_lock().only(IMAGE_PLACES).jars
+    name, _, tag = image_tag().rpartition(":")
+    parts = [*of_packages(load_python_lock("image").packages), *of_jars(jars)]
+    return bill(name, tag, [*parts, *of_images([load_versions().images.flink])])
+
+
+def environment_bill(name: str, environment: Environment | None) -> dict[str, Any]:
+    """List what an environment is made of, or will be: None stands for one that is not set up yet.
+
+    Raises:
+        UsageError: it is an external cluster.
+        NotFound: it is neither an environment nor a profile.
+    """
+    if environment is not None and environment.profile not in profile_names():
+        raise UsageError(
+            f"{name} is an external cluster: its parts are not known here",
+            hint="tdaflink sbom --image; or --env with an environment that setup makes",
+        )
+    profile = profile_of(environment) if environment else load_profile(name)
+    jars = of_jars(load_lock().only(profile.jars).jars)
+    if profile.runtime == "process":
+        parts = [*of_packages(load_python_lock("local").packages), *jars]
+    else:
+        images = load_versions().images.model_dump().values()
+        parts = [*of_packages(load_python_lock("image").packages), *jars, *of_images(images)]
+    return bill(f"tdaflink-{profile.name}", __version__, parts)
