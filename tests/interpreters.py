@@ -1,11 +1,17 @@
-"""Interpreters of this machine, by version."""
+"""Interpreters of this machine by version, and the one that local clusters run on."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+
+from tdaflink.adapters.cluster_python import plan_python, prepare_python
+from tdaflink.adapters.local_java import LocalJava, find_local_java
+from tdaflink.domain.cluster_python import PackageSources
+from tdaflink.domain.progress import Silent
 
 
 def find_interpreter(version: str) -> Path | None:
@@ -19,6 +25,13 @@ def find_interpreter(version: str) -> Path | None:
         if ran.stdout.strip() == version:
             return path
     return None
+
+
+@lru_cache
+def local_packages() -> LocalJava:
+    """Flink and Java as a local cluster has them; installed in the cache where this Python has none."""
+    python = prepare_python(plan_python(None, ""), PackageSources(), Silent())
+    return find_local_java(python, "local")
 
 
 def _candidates(version: str) -> Iterator[Path]:

@@ -50,7 +50,11 @@ def show_submission(done: Submission) -> None:
     """What `submit` returns."""
     if show_data(done):
         return
-    console.out().print(f"[bold]{done.name}[/bold]  {done.id}  {done.state}  parallelism {done.parallelism}")
+    from rich.markup import escape
+
+    console.out().print(
+        f"[bold]{escape(done.name)}[/bold]  {done.id}  {done.state}  parallelism {done.parallelism}"
+    )
     console.err().print(
         f"Next: tdaflink send circle, tdaflink results, tdaflink status {done.id[:8]}", highlight=False
     )
@@ -89,6 +93,7 @@ def _print_jobs(jobs: Sequence[Job]) -> None:
     rows = [_cells(job) for job in jobs]
     if print_columns([HEADINGS, *rows], right=_COUNTS):
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -99,7 +104,7 @@ def _print_jobs(jobs: Sequence[Job]) -> None:
     for row in rows:
         job_id, name, state, *others = row
         style = STATE_STYLE.get(state, "")
-        table.add_row(job_id, name, f"[{style}]{state}[/]" if style else state, *others)
+        table.add_row(job_id, escape(name), f"[{style}]{state}[/]" if style else state, *others)
     console.out().print(table)
 
 

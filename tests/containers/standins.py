@@ -26,12 +26,12 @@ from containers import engine
 from containers.debian import Unavailable, install, mirror, require_root, run
 from containers.portable_python import portable_python
 from filelock import FileLock
+from interpreters import local_packages
 from prometheus_process import prometheus_programs
 from registry_process import APICURIO
 from s3service import S3PROXY
 
 from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.adapters.local_java import find_local_java
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.adapters.profiles import load_lock, load_versions
 from tdaflink.display.progress import ConsoleReporter
@@ -221,12 +221,12 @@ def _lay(sources: Sequence[Source], folder: Path) -> None:
 
 
 def _java() -> dict[str, Sequence[Source]]:
-    home = find_local_java(load_versions().flink).java_home
+    home = local_packages().java_home
     return {"runtime": [home / part for part in ("bin", "conf", "legal", "lib", "release")]}
 
 
 def _flink() -> dict[str, Sequence[Source]]:
-    home = find_local_java(load_versions().flink).flink_home
+    home = local_packages().flink_home
     distribution = [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]
     python = portable_python(load_versions().python.image)
     return {"distribution": distribution, "python": [python / "bin", python / "lib"]}

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from interpreters import local_packages
 
 from tdaflink.adapters import profiles
-from tdaflink.adapters.local_java import find_local_java
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import Coordinates
 from tdaflink.domain.profile import filled_in
@@ -113,7 +113,7 @@ def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, 
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
     (folder / "config.yaml").write_text(lines, encoding="utf-8")
-    java = find_local_java(profiles.load_versions().flink)
+    java = local_packages()
     dist = next(java.flink_home.glob("lib/flink-dist-*.jar"))
     found = ""
     for kind in ("JM", "TM"):
