@@ -16,10 +16,13 @@ import httpx
 from servers import answers, free_port, started
 
 from tdaflink.adapters.maven import JarCache, repository_address
+from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.jars import Coordinates, LockedJar
 
+# Another version in versions.yaml wants another size and hash here.
+VERSION = load_versions().images.schema_registry.rpartition(":")[2]
 APICURIO = LockedJar(
-    Coordinates.parse("io.apicurio:apicurio-registry-app:3.3.3:all@tar.gz"),
+    Coordinates.parse(f"io.apicurio:apicurio-registry-app:{VERSION}:all@tar.gz"),
     size=158_577_952,
     sha256="8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63",
     place="tests",

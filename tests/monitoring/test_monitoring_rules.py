@@ -14,6 +14,7 @@ import yaml
 from prometheus_process import Programs
 
 from tdaflink.adapters.monitoring import write_monitoring_files
+from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,17 @@ SEED_ALERTS = {
 def alerts() -> dict[str, dict[str, Any]]:
     document = yaml.safe_load((RULES / "alerts.yml").read_text(encoding="utf-8"))
     return {rule["alert"]: rule for group in document["groups"] for rule in group["rules"]}
+
+
+@pytest.mark.parametrize(
+    ("tool", "image"), [("promtool", "prometheus"), ("prometheus-alertmanager", "alertmanager")]
+)
+def test_the_files_are_tried_by_the_major_version_that_the_image_has(
+    programs: Programs, tool: str, image: str
+) -> None:
+    tag: str = getattr(load_versions().images, image)
+    major = tag.rpartition(":v")[2].partition(".")[0]
+    assert re.search(rf"version {major}\.", programs.run(tool, "--version"))
 
 
 @pytest.mark.parametrize("webhook", [None, "http://127.0.0.1:1/hook"])
