@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import layers
 import pytest
 from harness import Cluster, Runner, processes_below, processes_of, runner
+from hypothesis import HealthCheck, settings
 from progress import Progress
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from registry_process import Registry
     from s3service import S3Service
 
+# Processes share the cores: how long one example takes says nothing about the code.
+_unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("shared-cores", _unhurried)
+settings.load_profile("shared-cores")
 # Marker -> how many tests with it this run has left out.
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 

@@ -107,6 +107,11 @@ class Cluster:
     def folder(self) -> Path:
         return self.state / "environments" / self.name
 
+    @property
+    def python(self) -> str:
+        """The interpreter that runs its jobs, which need not be the one that runs the tests."""
+        return str(json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))["python"])
+
     def processes(self) -> dict[str, psutil.Process]:
         """Component -> its process, told by its command line, not by tdaflink's records."""
         return {

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from containers.debian import Unavailable, unpack
@@ -263,7 +261,7 @@ def test_a_clock_that_is_wrong(
     """Python on the TaskManager sees another clock; this machine's own cannot be set for a test."""
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\nLD_PRELOAD={faketime} FAKETIME={shown} exec {sys.executable} "$@"\n', encoding="utf-8"
+        f'#!/bin/sh\nLD_PRELOAD={faketime} FAKETIME={shown} exec {cluster.python} "$@"\n', encoding="utf-8"
     )
     python.chmod(0o755)
     with jobs_run_with(cluster, python):
@@ -276,10 +274,11 @@ def test_a_clock_that_is_wrong(
 @pytest.fixture
 def without_gudhi(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     """The environment runs jobs with an interpreter that has all packages but gudhi."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    subprocess.run([cluster.python, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     (packages,) = (tmp_path / "bare").glob("lib/*/site-packages")
-    ours = Path(psutil.__file__).parent.parent
-    for entry in ours.iterdir():
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    found = subprocess.run([cluster.python, "-c", where], capture_output=True, text=True, check=True)
+    for entry in Path(found.stdout.strip()).iterdir():
         if not entry.name.startswith(("gudhi", "_", "tdaflink")):
             (packages / entry.name).symlink_to(entry)
     python = tmp_path / "bare" / "bin" / "python"

@@ -68,11 +68,6 @@ def error(ran: Ran) -> tuple[int, str, str]:
     return ran.code, str(told["message"]), str(told["hint"])
 
 
-def python_of(cluster: Cluster) -> str:
-    saved = json.loads((cluster.folder / "environment.json").read_text("utf-8"))
-    return str(saved["python"])
-
-
 @pytest.mark.timeout(900)
 def test_the_whole_way_through_a_proxy_and_a_secured_broker_shows_the_secret_nowhere(
     outside: Outside,
@@ -89,7 +84,7 @@ def test_the_whole_way_through_a_proxy_and_a_secured_broker_shows_the_secret_now
             assert ran.code == 0, ran.stderr
             return ran
 
-        python = ("--python", python_of(outside.cluster))
+        python = ("--python", outside.cluster.python)
         added = outside.add("theirs", *rest, *outside.kafka(), *python, environ=environ).json()
         checks = {check["what"]: check for check in added["checks"]}
         assert checks["Flink"]["state"] == "ok"
@@ -209,7 +204,7 @@ def test_a_job_opens_a_broker_by_a_client_certificate_whose_key_stays_where_it_i
     pems, env = outside.pems, ("--env", "certified-job")
     tls = ("--kafka-protocol", "SSL", "--kafka-ca", pems.ca)
     own = ("--kafka-cert", pems.client, "--kafka-key", pems.client_key)
-    rest = ("--rest-url", outside.cluster.rest_url, "--python", python_of(outside.cluster))
+    rest = ("--rest-url", outside.cluster.rest_url, "--python", outside.cluster.python)
     assert outside.add("certified-job", *rest, "--kafka", outside.broker.certificates, *tls, *own).code == 0
     assert outside.run("topics", "create", *env, timeout=60).code == 0
     words = ("submit", *env, "--job-name", "certified-job", "--parallelism", "1", "-o", "json")

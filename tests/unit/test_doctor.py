@@ -54,6 +54,7 @@ def test_sizes_are_read_as_flink_writes_them() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.group("breaking")  # it takes a port that a cluster of that group may need for a repair
 def test_before_a_setup_a_taken_port_is_named_with_the_way_around_it(run_tdaflink: Runner) -> None:
     with socket.socket() as holder:
         # Where another program has it already, it is taken all the same.
