@@ -55,7 +55,7 @@ def test_cluster_and_image_run_the_same_versions() -> None:
         "numpy>=2 " + HASHES,
         "numpy==2.1.3",
         "numpy==2.1.3 --hash=md5:abc",
-        "--index-url https://example.org/simple",
+        "--index-url https://example.org/packages",
         "numpy @ https://example.org/numpy.whl " + HASHES,
         "",
     ],
