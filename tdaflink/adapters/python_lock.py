@@ -12,7 +12,7 @@ from pathlib import Path
 from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.uv import run_uv
-from tdaflink.domain.errors import ConfigError, NotFound, Refused
+from tdaflink.domain.errors import ConfigError, NotFound, Refused, Unreachable
 from tdaflink.domain.platforms import PlatformSupport, platforms_from_json, platforms_to_json
 from tdaflink.domain.python_lock import LOCK_COMMAND, PythonLock
 from tdaflink.domain.python_settings import LockSource
@@ -22,6 +22,7 @@ _HEADER = f"# Made by `{LOCK_COMMAND}`. Install with: pip install --require-hash
 # gudhi's wheels for macOS are made for this version and newer.
 _ENVIRON = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_PYTHON_DOWNLOADS": "never"}
 _INPUT = "tdaflink.in"
+_HINT = "UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels"
 
 
 def python_lock_path(name: str) -> Path:
@@ -74,7 +75,8 @@ def compile_lock(source: LockSource, before: str | None) -> str:
     """Resolve a lock's roots to versions and hashes; versions of `before` are kept where they still fit.
 
     Raises:
-        Refused: no versions fit together, or no package index answers.
+        Refused: no versions fit together.
+        Unreachable: no package index answers.
     """
     versions = load_versions().python
     if source.platform is None:
@@ -148,13 +150,11 @@ def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: 
         environ=_ENVIRON,
         folder=folder,
     )
+    said = done.stderr.strip()
+    if "Failed to fetch" in said:
+        raise Unreachable("no package index answers uv", detail=said, hint=_HINT)
     if done.returncode != 0:
-        raise Refused(
-            f"uv cannot resolve {', '.join(roots)}",
-            reason=done.stderr.strip(),
-            detail=done.stderr.strip(),
-            hint="UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels",
-        )
+        raise Refused(f"uv cannot resolve {', '.join(roots)}", reason=said, detail=said, hint=_HINT)
 
 
 def _version_key(version: str) -> tuple[int, ...]:

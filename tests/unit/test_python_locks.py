@@ -98,6 +98,20 @@ def test_locks_and_platforms_still_fit_their_inputs(run_tdaflink: Runner) -> Non
     assert ran.code == 0, ran.stdout + ran.stderr
 
 
+def test_dead_package_index_is_named_and_no_lock_is_touched(run_tdaflink: Runner, tmp_path: Path) -> None:
+    before = [python_lock_path(name).read_bytes() for name in NAMES]
+    dead = {
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/index",
+        "UV_CACHE_DIR": str(tmp_path),
+        "UV_HTTP_RETRIES": "0",
+    }
+    ran = run_tdaflink("python", "lock", environ=dead)
+    assert ran.code == 3
+    assert "no package index answers uv" in ran.stderr
+    assert "UV_DEFAULT_INDEX" in ran.stderr
+    assert [python_lock_path(name).read_bytes() for name in NAMES] == before
+
+
 @pytest.mark.parametrize("name", ["local", "image"])
 @pytest.mark.timeout(900)
 def test_two_installs_of_one_lock_have_equal_files(name: str, tmp_path: Path) -> None:
