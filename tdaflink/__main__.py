@@ -1,15 +1,25 @@
 """Entry point of the `tdaflink` command and of `python -m tdaflink`."""
 
 import gc
+import os
 import sys
+
+# httpx brings a command line of its own along, and httpcore two libraries for asynchronous calls, with all
+# that they import, unless they cannot be had. No call here is asynchronous.
+NOT_IMPORTED = ("httpx._main", "anyio", "trio")
 
 
 def main() -> None:
     """Run the command."""
+    if sys.argv[1:] in (["--help"], ["-h"]) and "_TDAFLINK_COMPLETE" not in os.environ:
+        from tdaflink.cli.helppage import print_help_page
+
+        if print_help_page():
+            return
     # Imports make many objects and no garbage: looking for some took a tenth of the start.
     gc.set_threshold(100_000, 50, 50)
-    # httpx brings a command line of its own along, with all that it imports, unless it cannot be had.
-    sys.modules["httpx._main"] = None  # type: ignore[assignment]
+    for name in NOT_IMPORTED:
+        sys.modules[name] = None  # type: ignore[assignment]
     from tdaflink.cli.app import app, load
 
     load(sys.argv[1:])

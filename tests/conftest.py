@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import layers
 import pytest
-from harness import Cluster, Runner, processes_of, runner
+from harness import Cluster, Runner, processes_below, processes_of, runner
+from progress import Progress
 
 if TYPE_CHECKING:
     from prometheus_process import Programs, Prometheus
     from registry_process import Registry
     from s3service import S3Service
+
+# Marker -> how many tests with it this run has left out.
+LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 @pytest.fixture
@@ -121,17 +127,69 @@ def stand_in_images(docker_engine: None) -> None:  # noqa: ARG001 - it comes fir
         pytest.skip(f"no images: {error}")
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run what a plain pytest leaves out, too")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto`, which pyproject.toml says, means here."""
+    return layers.processes(config.args, os.cpu_count() or 1)
+
+
+@pytest.hookimpl(trylast=True)  # pytest's own terminal is there by then
+def pytest_configure(config: pytest.Config) -> None:
     """A test run in the background of a script has interrupts ignored, and so would all that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    distributed = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
+    if distributed and config.getoption("verbose") == 0:
+        config.pluginmanager.register(Progress(config), "progress")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no cluster first, then what breaks it on purpose; whole environments in containers last."""
-    items.sort(
-        key=lambda item: (
-            item.path.parent.name == "compose",
-            item.get_closest_marker("cluster") is not None,
-            item.get_closest_marker("breaks_cluster") is not None,
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    layers.mark_fast(items)
+    left = layers.leave_out(config, items)
+    layers.sort(items)
+    if hasattr(config, "workerinput"):
+        config.workeroutput["left_out"] = dict(left)
+        layers.tell_groups(Path(config.workerinput["groups"]), items)
+    config.stash[LEFT_OUT] = left
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Each process that runs tests is told where it says which of them belong together."""
+    node.workerinput["groups"] = str(groups_file(node.config))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> layers.GroupScheduling | None:
+    grouped = config.getoption("dist") == "loadgroup"
+    return layers.GroupScheduling(config, log, groups_file(config)) if grouped else None
+
+
+def groups_file(config: pytest.Config) -> Path:
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    return factory.getbasetemp() / "groups.json"
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """What one of the processes has left out, the others have, too."""
+    told = getattr(node, "workeroutput", {}).get("left_out", {})
+    node.config.stash[LEFT_OUT] = Counter(told)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left = config.stash.get(LEFT_OUT, Counter())
+    if left:
+        reasons = (
+            f"{count} marked {name}, which need {layers.LEFT_OUT[name]}" for name, count in left.items()
         )
-    )
+        terminalreporter.write_line(f"Not run: {'; '.join(reasons)}. pytest --all runs everything.")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Where a run was interrupted, its processes may not have had the time to take their clusters down."""
+    factory = getattr(config, "_tmp_path_factory", None)
+    base = getattr(factory, "_basetemp", None)
+    if base is not None and not hasattr(config, "workerinput"):
+        for process in processes_below(base):
+            process.kill()

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _NOT_INHERITED = {
     "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO",
     "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN",
     "COLUMNS",
+    "PYTHONDONTWRITEBYTECODE",  # each call would compile all that it imports
 }
 
 
@@ -118,12 +119,20 @@ class Cluster:
 
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Every process that an environment's folder has started, Python workers included."""
-    found = []
+    return [process for process, of in _started() if of == folder]
+
+
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Every process of the environments whose folders lie below."""
+    return [process for process, of in _started() if of.is_relative_to(folder)]
+
+
+def _started() -> Iterator[tuple[psutil.Process, Path]]:
+    """Each process that an environment has started, with the environment's folder."""
     for process in psutil.process_iter():
         try:
-            ours = process.environ().get("TDAFLINK_PROCESS_OF") == str(folder)
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+            of = process.environ().get("TDAFLINK_PROCESS_OF")
+            if of and process.status() != psutil.STATUS_ZOMBIE:
+                yield process, Path(of)
         except (psutil.Error, OSError):
             continue
-    return found

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import yaml
-from containers.debian import require_root, unpack_newer
+from containers.debian import NEWEST_SUITE, require_root, unpack_newer
 from servers import answers, free_port, started
 
 from tdaflink.adapters.folders import cache_folder, make_folder
@@ -42,10 +42,10 @@ class Programs:
 
 def prometheus_programs() -> Programs:
     """The unpacked packages, kept in the cache folder; raises `Unavailable` where none can be had."""
-    home = cache_folder() / "tests" / "prometheus"
+    home = cache_folder() / "tests" / f"prometheus-{NEWEST_SUITE}"
     if not (home / "usr" / "bin" / "promtool").exists():
         part = make_folder(home.with_name(f"{home.name}.{os.getpid()}"))
-        unpack_newer(PACKAGES, part)
+        unpack_newer(PACKAGES, part, NEWEST_SUITE)
         shutil.rmtree(home, ignore_errors=True)
         part.rename(home)
     return Programs(home / "usr" / "bin")

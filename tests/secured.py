@@ -176,7 +176,8 @@ def proxy(upstream: str, *, header: str | None = None, tls: ssl.SSLContext | Non
             try:
                 connection.request(self.command, self.path, self.rfile.read(length), kept)
                 answer = connection.getresponse()
-                self._answer(answer.status, answer.read(), {"Content-Type": answer.headers["Content-Type"]})
+                told = {name: answer.headers[name] for name in ("Content-Type", "Content-Encoding")}
+                self._answer(answer.status, answer.read(), told)
             finally:
                 connection.close()
 

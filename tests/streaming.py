@@ -17,7 +17,8 @@ from harness import Cluster
 from tdaflink.domain.waiting import poll
 
 PARTITIONS = 2
-QUIET_SECONDS = 4.0
+CHECKPOINT_SECONDS = 1.0  # with each of them an exactly-once job commits its answers
+QUIET_SECONDS = 2 * CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Streams:
         seconds: float = 120,
         quiet: float = QUIET_SECONDS,
     ) -> list[dict[str, Any]]:
-        """Every committed record of the topics, once there are `count` and `quiet` seconds bring no more."""
+        """Every committed record of the topics, once there are `count` and `quiet` seconds bring no more.
+
+        With `quiet` 0 those of the first `count` that have come.
+        """
         wanted = [TopicPartition(topic, p, 0) for topic in topics or [self.output] for p in range(PARTITIONS)]
         consumer = Consumer(
             {
@@ -62,9 +66,9 @@ class Streams:
         try:
             consumer.assign(wanted)
             for _ in poll(seconds, every=0.0):
-                batch = consumer.consume(500, timeout=quiet)
+                batch = consumer.consume(500, timeout=quiet or 0.2)
                 found += [json.loads(record.value()) for record in batch if not record.error()]
-                if not batch and len(found) >= count:
+                if len(found) >= count and not (batch and quiet):
                     return found
         finally:
             consumer.close()
@@ -96,7 +100,7 @@ def job(streams: Streams, folder: Path, window: dict[str, Any], **config: Any) -
         "inputs": [source],
         "errors_topic": streams.errors,
         "events_topic": streams.events,
-        "checkpoint_interval": "2s",
+        "checkpoint_interval": f"{CHECKPOINT_SECONDS:g}s",
         **config,
     }
     file = folder / "config.json"

@@ -18,7 +18,7 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import Cluster, command_environ, command_line
-from streaming import PARTITIONS, Streams, make_streams
+from streaming import CHECKPOINT_SECONDS, PARTITIONS, Streams, make_streams
 
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.domain.ledger import Operation
@@ -26,7 +26,6 @@ from tdaflink.domain.waiting import poll
 
 SIZE, SLIDE = 20, 5
 STREAMS = 4
-CHECKPOINT_SECONDS = 1.0  # with each of them answers are committed
 FATAL = [-77.0, -77.0]
 WORKS = """\
 import os, signal
@@ -177,7 +176,6 @@ class Steady:
         found = self.streams.records(
             self.answers,
             topics=[self.streams.output, self.results, self.streams.errors],
-            quiet=2 * CHECKPOINT_SECONDS,
         )
         mine = [one for one in found if str(one["job_id"] or one["stream_id"]).startswith(f"{tag}-")]
         assert [one for one in mine if "code" in one] == []

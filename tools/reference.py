@@ -1,4 +1,5 @@
-"""Writes docs/reference.md from the code: commands and options, exit codes, keys of the job config.
+"""Writes docs/reference.md from the code: commands and options, exit codes, keys of the job config; and the
+page that `tdaflink --help` prints.
 
 python tools/reference.py            writes it
 python tools/reference.py --check    writes nothing, and fails where something would change
@@ -10,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from made import ROOT, write_or_compare
@@ -19,6 +21,8 @@ sys.path.insert(0, str(ROOT))
 import typer
 
 from tdaflink.cli.app import app, load
+from tdaflink.cli.helppage import FULL_WIDTH
+from tdaflink.cli.helppage import PAGE as HELP_PAGE
 from tdaflink.domain import errors
 from tdaflink.domain.config import JobConfig
 
@@ -31,12 +35,20 @@ Made from the code by `python tools/reference.py`. What to do with all this: [gu
 
 
 def main() -> int:
-    return write_or_compare({PAGE: page()}, by="the code says")
+    return write_or_compare({PAGE: page(), Path(HELP_PAGE): help_page()}, by="the code says")
 
 
 def page() -> str:
     """The whole page."""
     return "\n".join([_HEAD, *_commands(), *_exit_codes(), *_config()]).rstrip() + "\n"
+
+
+def help_page() -> str:
+    """What `tdaflink --help` prints, made by Typer at its full width."""
+    load([])
+    root = typer.main.get_command(app)
+    context = root.make_context("tdaflink", [], resilient_parsing=True, terminal_width=FULL_WIDTH - 2)
+    return f"{root.get_help(context)}\n"
 
 
 def commands() -> Iterator[tuple[str, Any]]:

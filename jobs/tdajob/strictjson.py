@@ -41,10 +41,10 @@ def check(raw: bytes, document: Any, skip: object = None) -> None:
         recheck(raw)
 
 
-def recheck(raw: bytes) -> None:
-    """Read the text again, slowly, and raise for what is wrong with it, if anything is."""
+def recheck(raw: bytes) -> Any:
+    """Read the text again, slowly, and raise for what is wrong with it, if anything is; the document."""
     try:
-        json.loads(
+        return json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
@@ -62,7 +62,8 @@ def recheck(raw: bytes) -> None:
 
 
 def _explain(raw: bytes, fallback: str) -> NoReturn:
-    recheck(raw)
+    # From Python 3.13 on the standard library reads what is nested too deep for orjson.
+    _survey(recheck(raw), None, 0)
     raise MessageError("bad_json", f"is not JSON: {fallback}")
 
 

@@ -24,6 +24,7 @@ from tdaflink.adapters.local_java import digest, end_of_file
 from tdaflink.adapters.processes import port_holder, port_is_free
 from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
 from tdaflink.domain import stack
+from tdaflink.domain.cluster_python import PackageSources, PythonPlan
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import NotFound, PortTaken, Unhealthy
 from tdaflink.domain.profile import Profile
@@ -86,8 +87,12 @@ class ComposeRuntime:
         keys = stack_secrets(self._profile, self._folder / ".env")
         return S3Files(replace(access, key=keys[KEY], secret=keys[SECRET]))
 
-    def python(self) -> str:
-        """The image's."""
+    def python_plan(self) -> PythonPlan:
+        """The image's interpreter, which comes with it."""
+        return PythonPlan(IMAGE_PYTHON, "ready")
+
+    def prepare(self, sources: PackageSources, reporter: Reporter) -> str:  # noqa: ARG002
+        """Nothing: the image holds what jobs run with."""
         return IMAGE_PYTHON
 
     def python_places(self) -> list[str]:
@@ -160,6 +165,10 @@ class ComposeRuntime:
         """Each container as it is now."""
         found = self._engine.containers(self.project)
         return [_seen(service, found.get(service.name)) for service in self.settings().services]
+
+    def is_running(self) -> bool:
+        """Whether a container of it is alive."""
+        return any(component.health != "dead" for component in self.components())
 
     def logs(
         self, component: str, *, since: datetime | None = None, follow: bool = False

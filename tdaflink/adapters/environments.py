@@ -16,6 +16,7 @@ from typing import Any
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, Locked, NotFound, UsageError
+from tdaflink.domain.external import PYTHON
 from tdaflink.domain.security import NO_KAFKA_SECURITY, NO_WEB_SECURITY, Security, read_security
 
 DEFAULT_NAME = "local"
@@ -162,9 +163,7 @@ class EnvironmentStore:
             raise _unknown(chosen, self.names())
         # Nothing is saved, but the variables of the seed's scripts name a cluster: that is enough.
         kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-        return Environment(
-            chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=sys.executable
-        )
+        return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
 
 
 def _holder(path: Path) -> str:

@@ -16,6 +16,7 @@ from tdaflink.domain.jobs import (
     Checkpoints,
     Failure,
     Job,
+    JobApplication,
     Vertex,
 )
 from tdaflink.domain.security import NO_WEB_SECURITY, WebSecurity
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
 READ_SECONDS = 10.0
 RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
-_UNKNOWN_JOB = "org.apache.flink.runtime.messages.FlinkJobNotFoundException: "
+_UNKNOWN = tuple(
+    f"org.apache.flink.runtime.messages.Flink{kind}NotFoundException: " for kind in ("Job", "Application")
+)
 _PARALLEL_CALLS = 8
 _CLOCK_READ_SECONDS = 1.0  # between the JobManager's look at its clock and ours
 _HEARTBEAT_MS = "10000"
@@ -123,10 +126,38 @@ class FlinkRest(JobControl):
         files = {"jarfile": (name, content, "application/x-java-archive")}
         return str(self._request("POST", "/jars/upload", files=files, timeout=60.0).json()["filename"])
 
+    def delete_bundle(self, bundle_id: str) -> None:
+        """Delete an uploaded file; jobs that run have their own copy of it."""
+        self._request("DELETE", f"/jars/{bundle_id}")
+
     def run(self, bundle_id: str, body: Mapping[str, Any]) -> str:
         """Run a bundle's main(); returns the job id when the cluster has taken the job."""
         reply = self._request("POST", f"/jars/{bundle_id}/run", json=body, timeout=RUN_SECONDS)
         return str(reply.json()["jobid"])
+
+    # -- applications, from Flink 2.3 on
+
+    def has_applications(self) -> bool:
+        """Whether the cluster can run a main() as an application."""
+        try:
+            self._get("/applications/overview")
+        except NotFound:
+            return False
+        return True
+
+    def run_application(self, bundle_id: str, body: Mapping[str, Any]) -> None:
+        """Start a bundle's main() under the application id of the body; does not wait for its job."""
+        self._request("POST", f"/jars/{bundle_id}/run-application", json=body)
+
+    def application(self, application_id: str) -> JobApplication:
+        """The application's state. Raises `NotFound` where the cluster does not know it."""
+        found = self._get(f"/applications/{application_id}")
+        return JobApplication(str(found["status"]), [str(job["jid"]) for job in found["jobs"]])
+
+    def application_failures(self, application_id: str) -> list[str]:
+        """Stack traces of the exceptions that Flink keeps of the application, newest first."""
+        history = self._get(f"/applications/{application_id}/exceptions")["exceptionHistory"]["entries"]
+        return [str(entry["stacktrace"]) for entry in history]
 
     # -- jobs
 
@@ -239,8 +270,8 @@ class FlinkRest(JobControl):
             raise Unreachable(f"{self.url!r} is not an address: {error}", hint="http://host:port") from error
         if response.status_code in (401, 403):
             raise denied(what, response.status_code, "rest")
-        # Flink answers 500 where it is asked for the status of a job that it does not know.
-        if response.status_code == 404 or (response.is_error and _UNKNOWN_JOB in response.text):
+        # Flink answers 500 where it is asked for a job or an application that it does not know.
+        if response.status_code == 404 or (response.is_error and _is_unknown(response.text)):
             raise NotFound(f"Flink at {self.url} does not know {path}: {_flink_words(response)[0]}")
         if response.is_error:
             first, rest = _flink_words(response)
@@ -277,6 +308,10 @@ class FlinkRest(JobControl):
         return Unreachable(
             f"Flink at {self.url} did not answer {call} ({_reason(error)})", hint="tdaflink status"
         )
+
+
+def _is_unknown(text: str) -> bool:
+    return any(exception in text for exception in _UNKNOWN)
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
 _MAIN_THREAD = "flink-jar-runner-thread"  # lives as long as a main() runs
+_MAIN_FRAME = "org.apache.flink.client.python.PythonDriver.main("  # of an application, in a thread of a pool
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class JobControl(ABC):
     def main_under_way(self) -> bool:
         """Whether the JobManager runs a main() now, whoever has asked for it."""
         threads = self._get("/jobmanager/thread-dump")["threadInfos"]
-        return any(str(thread["threadName"]).startswith(_MAIN_THREAD) for thread in threads)
+        return any(
+            str(thread["threadName"]).startswith(_MAIN_THREAD)
+            or _MAIN_FRAME in str(thread["stringifiedThreadInfo"])
+            for thread in threads
+        )
 
     def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
         """Ask for a savepoint; asking twice under one trigger id is asking once."""

@@ -184,6 +184,18 @@ class Ledger:
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", (rest_url, bundle_sha256, path))
 
+    def other_uploads(self, rest_url: str, bundle_sha256: str) -> dict[str, str]:
+        """Hash and path of every further bundle that was uploaded to that JobManager."""
+        with self._transaction() as db:
+            query = "SELECT bundle_sha256, path FROM uploads WHERE rest_url = ? AND bundle_sha256 != ?"
+            return dict(db.execute(query, (rest_url, bundle_sha256)).fetchall())
+
+    def forget_upload(self, rest_url: str, bundle_sha256: str) -> None:
+        """Forget where a bundle was uploaded to."""
+        with self._transaction() as db:
+            query = "DELETE FROM uploads WHERE rest_url = ? AND bundle_sha256 = ?"
+            db.execute(query, (rest_url, bundle_sha256))
+
     def keep_bundle(self, name: str, content: bytes) -> Path:
         """Keep a bundle by its content beside the ledger, so that it can be submitted again."""
         path = self._folder / "bundles" / name

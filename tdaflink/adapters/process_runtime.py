@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tdaflink.adapters.application_files import load_application
+from tdaflink.adapters.cluster_python import kept_python, plan_python, prepare_python
 from tdaflink.adapters.folders import require_free_disk, writing
 from tdaflink.adapters.local_flink import (
     ApplicationManager,
@@ -20,9 +20,14 @@ from tdaflink.adapters.local_flink import (
     JobManager,
     TaskManager,
     bash_available,
-    temporary_folder,
 )
-from tdaflink.adapters.local_java import component_log, end_of_file, find_local_java, run_in_python
+from tdaflink.adapters.local_java import (
+    LocalJava,
+    component_log,
+    end_of_file,
+    find_local_java,
+    run_in_python,
+)
 from tdaflink.adapters.local_kafka import KafkaBroker, KafkaSettings
 from tdaflink.adapters.logfiles import read_log
 from tdaflink.adapters.maven import JarCache
@@ -30,7 +35,9 @@ from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
 from tdaflink.adapters.state_files import state_files
+from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.application import is_application
+from tdaflink.domain.cluster_python import PYTHON, PackageSources, PythonPlan
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
 from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, Unhealthy
 from tdaflink.domain.monitoring import PROMETHEUS_PORT, Addresses, Monitored, shows_metrics
@@ -81,6 +88,7 @@ class ProcessRuntime:
         self._folder = folder
         self._ports = profile.ports.shifted(environment.port_offset)
         self._processes = ProcessTable(folder)
+        self._temporary = TemporaryFolders(folder)
         self._metrics = shows_metrics(environment)
         self._one_job = is_application(environment)
 
@@ -93,7 +101,7 @@ class ProcessRuntime:
 
     def preflight(self) -> None:
         """Missing packages, a full disk, taken ports: what `up` would stumble over."""
-        find_local_java(load_versions().flink)
+        self._java()
         if not bash_available():
             raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
@@ -107,6 +115,7 @@ class ProcessRuntime:
 
     def up(self, reporter: Reporter) -> Changes:
         """Start what is not running, replace what hangs, wait until everything is ready."""
+        self._clear_temporary()
         components = self._components()
         if self._metrics:
             files = self._folder / "monitoring"
@@ -142,22 +151,30 @@ class ProcessRuntime:
                     step.unchanged("was not running")
                 stopped += alive
         self._require_all_gone(names)
+        self._clear_temporary()
         return Changes(stopped=tuple(stopped), unchanged=tuple(n for n in names if n not in stopped))
 
     def purge(self) -> None:
         """Remove topics, checkpoints, logs and configuration."""
-        for folder in (temporary_folder(self._folder), self._folder):
-            if folder.exists():
-                with writing(folder):
-                    shutil.rmtree(folder)
+        self._clear_temporary()
+        if self._folder.exists():
+            with writing(self._folder):
+                shutil.rmtree(self._folder)
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
         """Folders of this machine, or what the job's config names."""
         return state_files(address, flink)
 
-    def python(self) -> str:
-        """The interpreter that runs this command."""
-        return sys.executable
+    def python_plan(self) -> PythonPlan:
+        """The interpreter that is named, else this one or another; a cluster that runs keeps its own."""
+        saved = self._environment.python
+        if self.is_running():
+            return kept_python(saved)
+        return plan_python(self._environment.details.get(PYTHON), saved)
+
+    def prepare(self, sources: PackageSources, reporter: Reporter) -> str:
+        """Install what the cluster runs on, where it is not installed; return its interpreter."""
+        return prepare_python(self.python_plan(), sources, reporter)
 
     def python_places(self) -> list[str]:
         """The TaskManagers, all of which run the environment's interpreter."""
@@ -169,7 +186,15 @@ class ProcessRuntime:
 
     def components(self) -> list[Component]:
         """Each component as it is now."""
-        return [self._seen(component) for component in self._components()]
+        try:
+            components = self._components()
+        except MissingExtra as error:
+            return [self._seen_alone(name, error.message) for name in self._names()]
+        return [self._seen(component) for component in components]
+
+    def is_running(self) -> bool:
+        """Whether a process of it is alive; needs none of the cluster's packages."""
+        return any(self._processes.find(name) for name in self._names())
 
     def logs(
         self, component: str, *, since: datetime | None = None, follow: bool = False
@@ -183,7 +208,7 @@ class ProcessRuntime:
 
     def _components(self) -> list[LocalComponent]:
         versions = load_versions()
-        java = find_local_java(versions.flink)
+        java = self._java()
         cache, lock = JarCache(), load_lock()
         jars = {place: [cache.path(jar) for jar in lock.in_place(place)] for place in self._profile.jars}
         kafka = KafkaSettings(
@@ -213,6 +238,9 @@ class ProcessRuntime:
         if self._one_job:
             return [ApplicationManager(flink), *workers]
         return [KafkaBroker(kafka, java), JobManager(flink), *workers]
+
+    def _java(self) -> LocalJava:
+        return find_local_java(self._environment.python, self._environment.name)
 
     def _monitored(self) -> Monitored:
         """For a Prometheus of the user's own on this machine."""
@@ -263,6 +291,7 @@ class ProcessRuntime:
         names = [component.name for component in components]
         with reporter.step("starting " + ", ".join(names)):
             self._processes.stop(names, min(_REPLACED_SECONDS, self._profile.stopped_within))
+            self._clear_temporary()
             for component in components:
                 self._require_ports(component.needs)
             if any(name != "kafka" for name in names):
@@ -304,6 +333,10 @@ class ProcessRuntime:
                     "or stop that process",
                 )
 
+    def _clear_temporary(self) -> None:
+        """Remove the temporary files of processes that are gone, however they ended."""
+        self._temporary.clear(self._processes.alive())
+
     def _require_all_gone(self, names: Sequence[str]) -> None:
         deadline = time.monotonic() + self._profile.stopped_within
         while time.monotonic() < deadline:
@@ -319,6 +352,13 @@ class ProcessRuntime:
                 f"{component.title} runs with older settings; "
                 f"tdaflink teardown --env {self._environment.name} and setup bring the new ones in"
             )
+
+    def _seen_alone(self, name: str, problem: str) -> Component:
+        """A component that cannot be asked, since what it runs on is not installed."""
+        running, log = self._processes.find(name), component_log(self._folder, name)
+        if running is None:
+            return Component(name, "dead", f"not running; {problem}", log=log)
+        return Component(name, "unhealthy", problem, running.pid, log, running.create_time)
 
     def _seen(self, component: LocalComponent) -> Component:
         running = self._processes.find(component.name)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -114,7 +114,7 @@ class ProcessTable:
         except OSError as error:
             raise Unhealthy(
                 f"could not start {launch.component}: {launch.command[0]}: {error.strerror}",
-                hint="pip install --force-reinstall 'tdaflink[local]'",
+                hint=f"tdaflink setup --env {self._folder.name} repairs what is damaged",
             ) from error
 
     def find(self, component: str) -> Running | None:
@@ -157,6 +157,10 @@ class ProcessTable:
         """Whether anything that these components started is still there."""
         return bool(self._members(components))
 
+    def alive(self) -> set[str]:
+        """The components of which any process is alive, Python workers included."""
+        return {component for component, _ in self._marked()}
+
     def _wait_until_gone(self, components: Sequence[str], seconds: float) -> None:
         mains = [psutil.Process(found.pid) for name in components if (found := self._living(name))]
         _wait_all(mains, seconds, self._reap)
@@ -168,19 +172,19 @@ class ProcessTable:
     def _members(self, components: Iterable[str]) -> list[psutil.Process]:
         """Every process whose environment says that it comes from one of these components."""
         names = set(components)
-        members = []
+        return [process for component, process in self._marked() if component in names]
+
+    def _marked(self) -> Iterator[tuple[str, psutil.Process]]:
+        """Every living process whose environment names this folder, with its component."""
         for process in _own_processes():
             try:
                 environ = process.environ()
-                if (
-                    environ.get(_FOLDER_VARIABLE) == str(self._folder)
-                    and environ.get(_COMPONENT_VARIABLE) in names
-                    and _alive(process)
-                ):
-                    members.append(process)
+                component = environ.get(_COMPONENT_VARIABLE)
+                ours = environ.get(_FOLDER_VARIABLE) == str(self._folder)
+                if ours and component is not None and _alive(process):
+                    yield component, process
             except (psutil.Error, OSError):
                 continue
-        return members
 
     def _is_ours(self, recorded: Running) -> bool:
         """A process id may belong to another program by now: start time and command must agree too."""
@@ -206,6 +210,20 @@ class ProcessTable:
     def _reap(self) -> None:
         for child in list(self._children.values()):
             child.poll()
+
+
+def processes_below(folder: Path) -> list[int]:
+    """The ids of the processes whose program lies in a folder, or was started from there."""
+    found = []
+    prefix = f"{folder}{os.sep}"
+    for process in _own_processes():
+        try:
+            words = process.cmdline()[:1]
+            if any(word.startswith(prefix) for word in (*words, process.exe())) and _alive(process):
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
 
 
 def port_is_free(port: int) -> bool:

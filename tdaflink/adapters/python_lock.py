@@ -21,6 +21,7 @@ from tdaflink.resources import profiles_folder
 _HEADER = f"# Made by `{LOCK_COMMAND}`. Install with: pip install --require-hashes --no-deps -r FILE\n"
 # gudhi's wheels for macOS are made for this version and newer.
 _ENVIRON = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_PYTHON_DOWNLOADS": "never"}
+_COMPILE_SECONDS = 600.0
 _INPUT = "tdaflink.in"
 _HINT = "UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels"
 
@@ -30,14 +31,18 @@ def python_lock_path(name: str) -> Path:
     return profiles_folder() / "python" / f"{name}.lock.txt"
 
 
-def load_python_lock(name: str) -> PythonLock:
-    """Read a shipped lock: local, image or build."""
+def read_python_lock(name: str) -> str:
+    """Return the text of a shipped lock: local, image or build."""
     path = python_lock_path(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise NotFound(f"cannot read the lock {path}: {error.strerror}", hint=LOCK_COMMAND) from error
-    return PythonLock.from_text(text, source=str(path))
+
+
+def load_python_lock(name: str) -> PythonLock:
+    """Read a shipped lock: local, image or build."""
+    return PythonLock.from_text(read_python_lock(name), source=str(python_lock_path(name)))
 
 
 def save_python_lock(name: str, text: str) -> None:
@@ -107,7 +112,7 @@ def resolve(
         try:
             _compile(folder, roots, (), words)
         except Refused as error:
-            if "No solution found" in error.reason:
+            if "No solution found" in (error.detail or ""):
                 return None
             raise
         found = (folder / "found.txt").read_text(encoding="utf-8").splitlines()
@@ -145,16 +150,13 @@ def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: 
     )
     source_only = [f"--no-binary={package}" for package in load_python_settings().source_only]
     fixed = ["--no-header", "--quiet", "--python", sys.executable, "--only-binary=:all:", *source_only]
-    done = run_uv(
-        ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words],
-        environ=_ENVIRON,
-        folder=folder,
-    )
-    said = done.stderr.strip()
-    if "Failed to fetch" in said:
-        raise Unreachable("no package index answers uv", detail=said, hint=_HINT)
-    if done.returncode != 0:
-        raise Refused(f"uv cannot resolve {', '.join(roots)}", reason=said, detail=said, hint=_HINT)
+    words = ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words]
+    try:
+        run_uv(words, seconds=_COMPILE_SECONDS, environ=_ENVIRON, cwd=folder)
+    except Unreachable as error:
+        raise Unreachable("no package index answers uv", detail=error.detail, hint=_HINT) from error
+    except Refused as error:
+        raise Refused(f"uv cannot resolve {', '.join(roots)}", detail=error.detail, hint=_HINT) from error
 
 
 def _version_key(version: str) -> tuple[int, ...]:

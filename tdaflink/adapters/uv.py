@@ -1,55 +1,185 @@
-"""Run uv: the program of the package of that name, else the one on the PATH."""
+"""uv, which finds and downloads interpreters, makes virtual environments and installs locked packages."""
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
-from tdaflink.domain.errors import DeadlinePassed, MissingExtra
+from tdaflink.domain.errors import DeadlinePassed, MissingExtra, Refused, Unreachable
 
-UV_SECONDS = 600.0
+# A download of 1 GB over a slow line; uv itself gives up on a silent connection after 30 s.
+INSTALL_SECONDS = 7200.0
+ASK_SECONDS = 60.0
+_KILL_SECONDS = 5.0
+# What would make uv look at a project or an environment that is none of ours.
+_NOT_INHERITED = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "UV_PYTHON"}
+# pip's settings of mirrors and certificates -> uv's, for users who have configured pip alone.
+_PIP_VARIABLES = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_CERT": "SSL_CERT_FILE",
+}
+_PIP_KEYS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
+_OLDER_NAMES = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
+_NO_NETWORK = re.compile(
+    r"dns error|error sending request|Connect\b|connection|timed out|timeout|Failed to fetch|network|offline"
+    r"|Network connectivity is disabled",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(r"(://[^/\s:@]+:)[^@\s/]+@")
 
 
-def find_uv() -> Path:
-    """Return the path of uv. Raises `MissingExtra` where there is none."""
+def find_uv() -> Path | None:
+    """Return the uv that is installed beside tdaflink, else the one on the PATH, else None."""
     try:
         from uv import find_uv_bin
 
         return Path(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        pass
-    if found := shutil.which("uv"):
-        return Path(found)
-    raise MissingExtra("uv is not installed", hint="pip install uv")
+        found = shutil.which("uv")
+        return Path(found) if found else None
 
 
 def run_uv(
     words: Sequence[str],
     *,
-    seconds: float = UV_SECONDS,
+    seconds: float = ASK_SECONDS,
+    cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
-    folder: Path | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run uv without a terminal and return what it printed, whatever its exit status.
+    progress: Callable[[str], None] = lambda _line: None,
+) -> str:
+    """Run uv and return what it prints on stdout; `progress` receives each line of its stderr.
 
     Raises:
-        MissingExtra: there is no uv.
+        MissingExtra: uv is not installed.
+        Unreachable: what it needs cannot be downloaded.
+        Refused: it failed otherwise; `detail` is the end of its stderr.
         DeadlinePassed: it did not end within `seconds`.
     """
-    command = [str(find_uv()), *words]
+    uv = find_uv()
+    if uv is None:
+        raise MissingExtra("uv is not installed", hint=f"{sys.executable} -m pip install uv")
+    deadline = time.monotonic() + seconds
+    process = subprocess.Popen(
+        [str(uv), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        cwd=cwd,
+        env={**uv_environ(), **(environ or {})},
+    )
+    errors: list[str] = []
+    printed: list[str] = []
+    readers = [
+        threading.Thread(target=_collect, args=(process.stdout, printed, lambda _line: None), daemon=True),
+        threading.Thread(target=_collect, args=(process.stderr, errors, progress), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
     try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "NO_COLOR": "1", **(environ or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DeadlinePassed(f"uv {words[0]} did not end within {seconds:.0f} s") from error
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise DeadlinePassed(
+            f"uv {words[0]} did not end within {seconds:g} s", detail=_end_of(errors), hint="try again"
+        ) from None
+    finally:
+        _end(process)
+        for reader in readers:
+            reader.join(_KILL_SECONDS)
+    if process.returncode:
+        raise _failure(words, errors)
+    return "".join(printed)
+
+
+def uv_environ() -> dict[str, str]:
+    """Return the caller's environment, with pip's mirrors and certificates where uv has none of its own."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    for name, value in _pip_settings():
+        if not (kept.get(name) or kept.get(_OLDER_NAMES.get(name, name))):
+            kept[name] = value
+    return {**kept, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+
+
+def _pip_settings() -> Iterator[tuple[str, str]]:
+    """uv's name and value of what variables and files of pip set, the strongest first."""
+    for variable, name in _PIP_VARIABLES.items():
+        if value := os.environ.get(variable):
+            yield name, " ".join(value.split())
+    for file in _pip_files():
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read(file, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            continue
+        for section in ("install", "global"):
+            for key, name in _PIP_KEYS.items():
+                if value := parser.get(section, key, fallback=""):
+                    yield name, " ".join(value.split())
+
+
+def _pip_files() -> list[Path]:
+    """pip's configuration files, the strongest first, as pip's own documentation lists them."""
+    if named := os.environ.get("PIP_CONFIG_FILE"):
+        return [] if named == os.devnull else [Path(named)]
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    support = Path.home() / "Library" / "Application Support"
+    return [
+        Path(sys.prefix) / "pip.conf",
+        config / "pip" / "pip.conf",
+        support / "pip" / "pip.conf",
+        Path.home() / ".pip" / "pip.conf",
+        Path("/etc/pip.conf"),
+    ]
+
+
+def _collect(stream: IO[str] | None, lines: list[str], show: Callable[[str], None]) -> None:
+    assert stream is not None  # noqa: S101 - both are pipes
+    with stream:
+        for line in stream:
+            lines.append(line)
+            if text := line.strip():
+                show(_PASSWORD.sub(r"\1***@", text))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a uv that still runs: it must not write into what the next setup repairs."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _failure(words: Sequence[str], errors: Sequence[str]) -> Refused | Unreachable:
+    detail = _end_of(errors)
+    first = next((line.strip() for line in errors if line.strip().startswith("error:")), detail)
+    message = (
+        f"uv {words[0]} failed: {_PASSWORD.sub(chr(92) + '1***@', first.removeprefix('error:').strip())}"
+    )
+    kind = Unreachable if _NO_NETWORK.search(detail) else Refused
+    return kind(message, detail=detail)
+
+
+def _end_of(errors: Sequence[str]) -> str:
+    return _PASSWORD.sub(r"\1***@", "".join(errors)[-2000:].strip())

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from tdaflink.cli.plainvalues import read_plainly
 from tdaflink.domain.errors import Interrupted, TdaflinkError
 
 # Which module registers which commands, in the order that help shows them: as a newcomer meets them.
@@ -52,6 +53,9 @@ COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could
 
 class EdgeGroup(TyperGroup):
     """Renders every error once, here, whether the command runs as a program or under a test runner."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return read_plainly(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=list(HOMES).index)

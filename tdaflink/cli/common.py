@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from tdaflink.cli.completion import complete_environment
+from tdaflink.cli.plainvalues import PlainCommand
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.progress import Reporter
 
@@ -104,7 +105,7 @@ def command(
         keywords = [*own, *shared]
         run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in keywords}
-        group.command(name, **settings)(run)
+        group.command(name, cls=PlainCommand, **settings)(run)
         return function
 
     return register

@@ -30,13 +30,13 @@ def _option(metavar: str, text: str) -> typer.models.OptionInfo:
 
 
 @command(env_app, "list")
-def env_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
-    """Saved environments; the current one is marked."""
+def env_list(session: Session) -> None:
+    """Saved environments; the current one is marked. With -v: what each occupies on this machine's disk."""
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environments
     from tdaflink.services.environments import list_environments
 
-    show_environments(list_environments(EnvironmentStore()))
+    show_environments(list_environments(EnvironmentStore(), disk=session.verbose))
 
 
 @command(env_app, "use")

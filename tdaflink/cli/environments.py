@@ -72,6 +72,18 @@ def setup(
         list[str] | None,
         typer.Option("--include", metavar="GLOB", help="With --application: your algorithms."),
     ] = None,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|auto",
+            help="Local: interpreter that the cluster runs on (default: this one if it fits, else one that is"
+            " found or downloaded). Remembered.",
+        ),
+    ] = None,
+    find_links: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Local: folder of wheels to install Python packages from."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -98,6 +110,8 @@ def setup(
         beside=beside,
         settings=tuple(settings or ()),
         include=tuple(include or ()),
+        python=python,
+        find_links=find_links,
     )
     if dry_run:
         show_plan(plan_setup(request, store))

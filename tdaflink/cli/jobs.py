@@ -43,19 +43,21 @@ def submit(
     from tdaflink.cli.wiring import announce, patient_of, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
-    from tdaflink.services.doctor import look_before
     from tdaflink.services.preparation import Wanted
-    from tdaflink.services.snapshots import started_from
 
     wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
     env, prepared = prepared_job(session, config.asked(), wanted)
     if dry_run and start in (None, "none"):
         show_plan(submission.plan(prepared, env))
         return
+    from tdaflink.services.snapshots import started_from
+
     with session_control_of(session) as control:
         if dry_run:
             show_plan(submission.plan(started_from(prepared, start, control, None), env))
             return
+        from tdaflink.services.doctor import look_before
+
         announce(session, env)
         with patient_of(session, None, quick=True) as patient:
             look_before(patient, control.reporter.warn)
@@ -85,15 +87,17 @@ def status(
 ) -> None:
     """Show the cluster, or one job: why it fails, what it does, what is wrong with it and what mends that."""
     from tdaflink.cli.wiring import cluster_of, topics_of
-    from tdaflink.display.jobs import show_cluster
-    from tdaflink.display.status import show_job
-    from tdaflink.services.jobs import cluster_status
-    from tdaflink.services.status import job_status
 
     with cluster_of(session) as (env, cluster):
         if job is None:
+            from tdaflink.display.jobs import show_cluster
+            from tdaflink.services.jobs import cluster_status
+
             show_cluster(cluster_status(cluster, env.name))
             return
+        from tdaflink.display.status import show_job
+        from tdaflink.services.status import job_status
+
         with topics_of(session) as kafka:
             show_job(job_status(cluster, env, job, kafka, session.reporter().warn))
 

@@ -6,10 +6,14 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+PIPED_COLUMNS = (
+    120  # without a terminal there is no width to obey: wrapping would break what is piped onwards
+)
 
 
 @dataclass
@@ -56,9 +60,26 @@ def _console(stderr: bool) -> Console:
             raise BrokenPipeError
 
     stream = sys.stderr if stderr else sys.stdout
-    # Without a terminal there is no width to obey: wrapping would break what is piped onwards.
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 120
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
     return Plain(stderr=stderr, no_color=_style.no_color, highlight=False, width=width, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Print an unstyled line on stderr, without Rich's import where nothing has to be wrapped."""
+    if text.isascii() and text.isprintable() and len(text) < columns_of(sys.stderr):
+        sys.stderr.write(text + "\n")
+    else:
+        err().print(text, markup=False)
+
+
+def columns_of(stream: TextIO) -> int:
+    """How many columns may be used: those of COLUMNS, of the terminal, or of a pipe."""
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal():
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPED_COLUMNS
+    except (OSError, ValueError):
+        return 80
 
 
 def out() -> Console:

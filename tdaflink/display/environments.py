@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.display.watch.words import size
+from tdaflink.domain.environment import DiskUsage
 from tdaflink.domain.external import EnvironmentView
 from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
 
@@ -51,6 +53,7 @@ def show_plan(plan: SetupPlan) -> None:
         {
             "use": f"profile {plan.profile} ({plan.about}), Flink at {plan.rest_url}, Kafka at {plan.kafka}",
             "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
+            "Python": plan.python,
             "start": ", ".join(plan.start) or "nothing",
             "make anew": ", ".join(plan.replace),
             "stop or lose": _jobs_at_stake(plan.jobs),
@@ -85,6 +88,25 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
         mark = "*" if row.current else ""
         table.add_row(mark, row.name, row.profile, row.runtime, row.rest_url, row.kafka)
     console.out().print(table)
+    _show_disk_usage({row.name: row.disk for row in rows if row.disk})
+
+
+def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
+    if not usages:
+        return
+    from rich.table import Table
+
+    table = Table("", "ENVIRONMENT", box=None, pad_edge=False)
+    for heading in ("ON DISK", "STATE", "KAFKA", "LOGS", "TEMPORARY", "OTHER"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, disk in usages.items():
+        parts = (disk.state_bytes, disk.kafka_bytes, disk.logs_bytes, disk.temporary_bytes, disk.other_bytes)
+        table.add_row("", name, size(disk.bytes), *(size(part) for part in parts))
+    out = console.out()
+    out.print()
+    out.print(table)
+    for disk in usages.values():
+        out.print(disk.folder, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_environment(view: EnvironmentView) -> None:

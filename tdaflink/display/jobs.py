@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from tdaflink.display import console
+from tdaflink.display.columns import print_columns
 from tdaflink.display.data import show_data
 from tdaflink.domain.jobs import ClusterStatus, Job, Submission, SubmissionPlan
 
@@ -17,6 +18,8 @@ STATE_STYLE = {
     "FAILING": "red",
     "CANCELED": "dim",
 }
+HEADINGS = ("ID", "NAME", "STATE", "STARTED", "FOR", "PARALLELISM", "TASKS")
+_COUNTS = frozenset({5, 6})
 
 
 def show_jobs(jobs: Sequence[Job], start: str) -> None:
@@ -24,7 +27,7 @@ def show_jobs(jobs: Sequence[Job], start: str) -> None:
     if show_data(jobs):
         return
     if not jobs:
-        console.err().print(f"No jobs are running. {start} starts one; list --all shows ended ones.")
+        console.say(f"No jobs are running. {start} starts one; list --all shows ended ones.")
         return
     _print_jobs(jobs)
 
@@ -83,22 +86,29 @@ def show_canceled(canceled: Sequence[Any]) -> None:
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
+    rows = [_cells(job) for job in jobs]
+    if print_columns([HEADINGS, *rows], right=_COUNTS):
+        return
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("ID", "NAME", "STATE", "STARTED", "FOR"):
-        table.add_column(heading, no_wrap=heading != "NAME", overflow="fold")
-    table.add_column("PARALLELISM", justify="right")
-    table.add_column("TASKS", justify="right")
-    for job in jobs:
-        style = STATE_STYLE.get(job.state, "")
-        started = job.start_time[:19].replace("T", " ")
-        tasks = f"{job.tasks_running}/{job.tasks_total}"
-        state = f"[{style}]{job.state}[/]" if style else job.state
-        table.add_row(
-            job.id[:12], job.name, state, started, duration(job.duration_ms), str(job.parallelism), tasks
-        )
+    for number, heading in enumerate(HEADINGS):
+        justify: Literal["left", "right"] = "right" if number in _COUNTS else "left"
+        no_wrap = number not in {HEADINGS.index("NAME"), *_COUNTS}
+        table.add_column(heading, no_wrap=no_wrap, overflow="fold", justify=justify)
+    for row in rows:
+        job_id, name, state, *others = row
+        style = STATE_STYLE.get(state, "")
+        table.add_row(job_id, name, f"[{style}]{state}[/]" if style else state, *others)
     console.out().print(table)
+
+
+def _cells(job: Job) -> tuple[str, ...]:
+    """What the table shows of a job, in the order of the headings."""
+    started = job.start_time[:19].replace("T", " ")
+    tasks = f"{job.tasks_running}/{job.tasks_total}"
+    taken = duration(job.duration_ms)
+    return job.id[:12], job.name, job.state, started, taken, str(job.parallelism), tasks
 
 
 def duration(ms: int) -> str:

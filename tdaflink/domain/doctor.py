@@ -12,6 +12,8 @@ State = Literal["ok", "warning", "problem", "unknown"]
 _CONNECTOR = re.compile(r"flink-(?:sql-)?connector-kafka-(?P<version>\d[\w.]*-(?P<flink>\d+\.\d+))\.jar")
 _JAVA = re.compile(r"(?:^|[/ ])(?P<major>\d+)(?:\.\d+)*\+")
 SKEW_SECONDS = 5.0
+# Classes of the Kafka connector and of Flink 2 load in it; the own clusters run on a newer one.
+OLDEST_JAVA = 11
 _CLOCK_COMMANDS = {
     "timedatectl": "timedatectl set-ntp true",
     "chronyc": "chronyc makestep",

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from tdaflink.domain.progress import Reporter
-from tdaflink.domain.replacement import Replacement
 from tdaflink.domain.security import Security
-from tdaflink.domain.snapshots import StateFiles
+
+if TYPE_CHECKING:
+    from tdaflink.domain.cluster_python import PackageSources, PythonPlan
+    from tdaflink.domain.progress import Reporter
+    from tdaflink.domain.replacement import Replacement
+    from tdaflink.domain.snapshots import StateFiles
 
 Health = Literal["healthy", "starting", "unhealthy", "dead"]
 
@@ -80,6 +83,22 @@ class Component:
 
 
 @dataclass(frozen=True)
+class DiskUsage:
+    """What an environment occupies on this machine's disk: in all, and by what the files are for.
+
+    `state_bytes` are checkpoints and savepoints. What containers keep in volumes is not counted.
+    """
+
+    folder: str
+    bytes: int
+    state_bytes: int
+    kafka_bytes: int
+    logs_bytes: int
+    temporary_bytes: int
+    other_bytes: int
+
+
+@dataclass(frozen=True)
 class LogLine:
     """One line of a component's log, and when it was written where the log says so (always with a zone)."""
 
@@ -120,8 +139,14 @@ class Runtime(Protocol):
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
         """What reads the storage of an address; `flink` is the JobManager's configuration."""
 
-    def python(self) -> str:
-        """The interpreter that the cluster runs jobs with, as the cluster names it."""
+    def python_plan(self) -> PythonPlan:
+        """The interpreter that the cluster runs jobs with, as it names it, and what `prepare` would do."""
+
+    def prepare(self, sources: PackageSources, reporter: Reporter) -> str:
+        """Install what the cluster's Python needs, where it is not installed; return its interpreter."""
+
+    def is_running(self) -> bool:
+        """Whether anything of it is alive."""
 
     def components(self) -> list[Component]:
         """Each component with its health as seen now."""

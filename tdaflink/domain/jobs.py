@@ -31,6 +31,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class JobApplication:
+    """A main() that Flink 2.3 or newer runs, or has run, and the ids of the jobs that it has submitted."""
+
+    status: str
+    jobs: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Vertex:
     """One task of a job: how many of its subtasks are in which state, and what went through it.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tdaflink.domain.environment import Component
+from tdaflink.domain.environment import Component, DiskUsage
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class SetupRequest:
     `scale` None means: as before, else full size. `storage` and `s3_endpoint` are remembered, too.
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
-    `settings` further keys of that config and `include` files of algorithms.
+    `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
+    of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels.
     """
 
     env: str | None = None
@@ -35,6 +36,8 @@ class SetupRequest:
     beside: str | None = None
     settings: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    python: str | None = None
+    find_links: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,11 @@ class SetupResult:
 
 @dataclass(frozen=True)
 class SetupPlan:
-    """What a setup would do; `replace` is what runs and would be made anew, `jobs` what would end by that."""
+    """What a setup would do.
+
+    `python` says what it would install for the cluster's Python, `replace` is what runs and would be
+    recreated, `jobs` what would end by that.
+    """
 
     environment: str
     profile: str
@@ -83,6 +90,7 @@ class SetupPlan:
     jars: tuple[str, ...]
     topics: tuple[str, ...]
     schemas: tuple[str, ...]
+    python: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class TeardownResult:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One line of `env list`."""
+    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file."""
 
     name: str
     current: bool
@@ -107,3 +115,4 @@ class EnvironmentRow:
     rest_url: str
     kafka: str
     port_offset: int
+    disk: DiskUsage | None = None

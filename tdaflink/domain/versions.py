@@ -1,8 +1,27 @@
-"""Which versions of Flink, its connector, Kafka and Java belong together."""
+"""Which versions of Flink, its connector, Java, Kafka and the images belong together."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class ClusterVersions(BaseModel):
+    """The row of versions that change together when the cluster moves to another Flink."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flink: str
+    kafka_connector: str
+    s3: str
+    image_scala: str
+    java: str
+
+    @property
+    def image(self) -> str:
+        """name:tag of Flink's public image."""
+        return f"flink:{self.flink}-scala_{self.image_scala}-java{self.java}"
 
 
 class Images(BaseModel):
@@ -21,14 +40,14 @@ class Images(BaseModel):
 
 
 class Pythons(BaseModel):
-    """Versions of Python: the cluster's (the preferred first), its image's, PyFlink's, the command's."""
+    """X.Y of the Pythons of the command, of clusters (the preferred first), of PyFlink and of the image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cluster: tuple[str, ...]
-    image: str
-    pyflink: tuple[str, ...]
     command: tuple[str, ...]
+    cluster: tuple[str, ...]
+    pyflink: tuple[str, ...]
+    image: str
 
 
 class Versions(BaseModel):
@@ -36,9 +55,8 @@ class Versions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    flink: str
-    flink_kafka_connector: str
-    flink_s3: str
+    cluster: ClusterVersions
+    next_flink: str
     kafka: str
     scala: str
     log4j: str
@@ -46,9 +64,24 @@ class Versions(BaseModel):
     lz4: str
     snappy: str
     jmx_exporter: str
-    java: str
     python: Pythons
     images: Images
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_flink_image(cls, values: dict[str, Any]) -> dict[str, Any]:
+        cluster = ClusterVersions.model_validate(values.get("cluster"))
+        return {**values, "images": {**(values.get("images") or {}), "flink": cluster.image}}
+
+    @property
+    def flink(self) -> str:
+        """The cluster's Flink, which is the version of `apache-flink`, too."""
+        return self.cluster.flink
+
+    @property
+    def java(self) -> str:
+        """The cluster's Java: its major version."""
+        return self.cluster.java
 
     @property
     def jar_roots(self) -> dict[str, tuple[str, ...]]:
@@ -56,12 +89,12 @@ class Versions(BaseModel):
         return {
             # The connector comes without the codecs: a compressed topic would fail its source for ever.
             "flink/lib": (
-                f"org.apache.flink:flink-sql-connector-kafka:{self.flink_kafka_connector}",
+                f"org.apache.flink:flink-sql-connector-kafka:{self.cluster.kafka_connector}",
                 f"com.github.luben:zstd-jni:{self.zstd}",
                 f"at.yawk.lz4:lz4-java:{self.lz4}",
                 f"org.xerial.snappy:snappy-java:{self.snappy}",
             ),
-            "flink/plugins/s3-fs-hadoop": (f"org.apache.flink:flink-s3-fs-hadoop:{self.flink_s3}",),
+            "flink/plugins/s3-fs-hadoop": (f"org.apache.flink:flink-s3-fs-hadoop:{self.cluster.s3}",),
             "kafka/libs": (
                 f"org.apache.kafka:kafka_{self.scala}:{self.kafka}",
                 f"org.apache.logging.log4j:log4j-slf4j-impl:{self.log4j}",

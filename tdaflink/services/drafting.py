@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tdaflink.adapters.cluster_python import named_interpreter
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.processes import port_is_free
 from tdaflink.adapters.profiles import load_profile, profile_names, profile_of
 from tdaflink.adapters.runtimes import run_by_others, runtime_for
+from tdaflink.domain.cluster_python import AUTOMATIC, PYTHON
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
 from tdaflink.domain.external import EXTERNAL
@@ -71,8 +73,8 @@ def _environment(
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
     draft = sized(placed(draft, request, store), scale=request.scale)
     offset = _offset(request, draft, store, profile, claims, known=saved is not None)
-    python = runtime_for(draft, store).python()
     details = _details(request, draft)
+    python = runtime_for(replace(draft, details=details), store).python_plan().python
     now = (offset, python, details, draft.endpoints)
     if saved and now == (saved.port_offset, saved.python, saved.details, saved.endpoints):
         return saved
@@ -80,6 +82,11 @@ def _environment(
         if offset != saved.port_offset:
             raise Refused(
                 f"{name} runs with port offset {saved.port_offset}, so it cannot move to {offset}",
+                hint=f"tdaflink teardown --env {name} first; its data stays",
+            )
+        if request.python and details.get(PYTHON) != saved.details.get(PYTHON):
+            raise Refused(
+                f"{name} runs with {saved.python}, so it cannot change to --python {request.python} now",
                 hint=f"tdaflink teardown --env {name} first; its data stays",
             )
         return replace(saved, details=details, endpoints=draft.endpoints)
@@ -101,7 +108,18 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
     if any(said.values()) and draft.runtime != "compose":
         raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
-    return {**details, **{key: value for key, value in said.items() if value}}
+    return {**_with_python(request, draft, details), **{key: value for key, value in said.items() if value}}
+
+
+def _with_python(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> Mapping[str, str]:
+    """The details with the interpreter that --python names, or without the one of an earlier call."""
+    if (request.python or request.find_links) and draft.runtime != "process":
+        option = "--python" if request.python else "--find-links"
+        raise UsageError(f"{option} goes with local environments, and {draft.name} is none")
+    if request.python is None:
+        return details
+    others = {key: value for key, value in details.items() if key != PYTHON}
+    return others if request.python == AUTOMATIC else {**others, PYTHON: named_interpreter(request.python)}
 
 
 def _offset(
@@ -141,4 +159,4 @@ def _usable(profile: Profile, offset: int, reserved: set[int]) -> bool:
 
 
 def _runs(environment: Environment, store: EnvironmentStore) -> bool:
-    return any(c.health != "dead" for c in runtime_for(environment, store).components())
+    return runtime_for(environment, store).is_running()

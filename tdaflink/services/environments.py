@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tdaflink.adapters.disk_usage import disk_usage
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.setup import EnvironmentRow
 
 
-def list_environments(store: EnvironmentStore) -> list[EnvironmentRow]:
-    """Every environment as it was saved, whatever this call's environment variables say."""
+def list_environments(store: EnvironmentStore, *, disk: bool = False) -> list[EnvironmentRow]:
+    """Every environment as it was saved, whatever this call's environment variables say.
+
+    With `disk` each row says what the environment occupies on this machine.
+    """
     saved = [store.find(name) for name in store.names()]
-    return [_row(store, environment) for environment in saved if environment]
+    rows = [_row(store, environment) for environment in saved if environment]
+    return [replace(row, disk=disk_usage(store.folder(row.name))) for row in rows] if disk else rows
 
 
 def use_environment(store: EnvironmentStore, name: str) -> EnvironmentRow:

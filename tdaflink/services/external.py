@@ -9,6 +9,7 @@ from tdaflink.adapters.clients import flink_of, kafka_admin_of, registry_of
 from tdaflink.adapters.credentials import Credentials
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.profiles import load_catalogue, load_schemas, load_versions, topic_sizing
+from tdaflink.domain.doctor import minor
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.external import (
@@ -24,6 +25,7 @@ from tdaflink.domain.external import (
     options_of,
 )
 from tdaflink.domain.progress import Reporter
+from tdaflink.services.checks.flink import OUTSIDE
 from tdaflink.services.schemas import list_schemas
 from tdaflink.services.topics import plan_topics
 
@@ -126,7 +128,9 @@ def _check_flink(env: Environment) -> tuple[Check, ...]:
     found, ours = str(overview.get("flink-version")), load_versions().flink
     version = Check("Flink", "ok", f"version {found}")
     if found != ours:
-        version = Check("Flink", "differs", f"version {found}; this tdaflink was made for {ours}")
+        known = minor(found) == minor(load_versions().next_flink)
+        outside = OUTSIDE.format(ours) if known else f"this tdaflink was made for {ours}"
+        version = Check("Flink", "differs", f"version {found}; {outside}")
     free, total = overview.get("slots-available", 0), overview.get("slots-total", 0)
     slots = Check("slots", "ok" if total else "missing", f"{free} of {total} are free")
     return version, slots

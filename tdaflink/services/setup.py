@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from tdaflink.adapters.clients import kafka_admin_of, registry_of
 from tdaflink.adapters.environments import EnvironmentStore
@@ -14,6 +15,7 @@ from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas, 
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
 from tdaflink.domain.application import is_application
+from tdaflink.domain.cluster_python import PackageSources
 from tdaflink.domain.environment import Changes, Component, Environment, Runtime
 from tdaflink.domain.errors import Interrupted, TdaflinkError, Unreachable
 from tdaflink.domain.jars import JarLock
@@ -40,6 +42,10 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         _tell_of_size(store.find(name), environment, reporter)
+        python = runtime.prepare(PackageSources(request.find_links, offline=request.skip_jars), reporter)
+        if python != environment.python:
+            environment = replace(environment, python=python)
+            runtime = runtime_for(environment, store)
         runtime.preflight()
         # Before any job is stopped: what may fail for want of a network.
         fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
@@ -111,6 +117,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
         schemas=planned,
+        python=runtime.python_plan().described,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from tdaflink import __version__
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.locks import submission_lock
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, Unreachable
+from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, TdaflinkError
 from tdaflink.domain.jobs import RestCall, Submission, SubmissionPlan
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Step
@@ -20,11 +21,17 @@ from tdaflink.domain.waiting import poll
 from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import Control, submitter
 from tdaflink.services.jobrun import Job, run_body
-from tdaflink.services.mainfailures import explained, log_sizes, new_log_text, ran_elsewhere
+from tdaflink.services.mainfailures import (
+    explained,
+    failed_after_submitting,
+    failure_text,
+    log_sizes,
+    ran_elsewhere,
+)
+from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
 from tdaflink.services.startup import wait_until_running
 
 LOCK_SECONDS = 300.0
-MAIN_SECONDS = 150.0  # somebody else's main() may take so long
 _RUN_ATTEMPTS = 3
 
 
@@ -66,8 +73,7 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
     try:
         if wait is not None:
             outcome = "failed"
-            with control.reporter.step(f"wait until {job.name} runs") as step:
-                wait_until_running(control.cluster, job_id, wait, step, expect_ready=job.settings is not None)
+            _follow(job, job_id, control, wait)
             state, outcome = "RUNNING", "done"
     finally:
         control.tell("submit", outcome, job_id, job.name, **_told(job))
@@ -80,6 +86,15 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
         bundle_sha256=job.bundle.sha256,
         rest_url=control.env.endpoints.rest_url,
     )
+
+
+def _follow(job: Job, job_id: str, control: Control, seconds: float) -> None:
+    try:
+        with control.reporter.step(f"wait until {job.name} runs") as step:
+            wait_until_running(control.cluster, job_id, seconds, step, expect_ready=job.settings is not None)
+    except JobFailed as failure:
+        late = failed_after_submitting(control.cluster, job.name, job_id)
+        raise late or failure from None
 
 
 def launch(job: Job, control: Control, terms: Terms) -> str:
@@ -143,7 +158,7 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
     step.update("uploading the bundle")
     path = _uploaded(job.bundle, control)
     ledger.keep_bundle(job.bundle.name, job.bundle.content)
-    logs = log_sizes(cluster)
+    logs, run_main = log_sizes(cluster), way_to_run(cluster)
     for attempt in range(1, _RUN_ATTEMPTS + 1):
         job_id = secrets.token_hex(16)
         ledger.intend(_intention(job, job_id, control.env, terms))
@@ -151,16 +166,16 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
             terms.intended(job_id)
         step.update("running main()")
         try:
-            body = run_body(job, control.env, job_id, path)
-            taken = _run_once(cluster, posixpath.basename(path), job_id, body)
+            taken = run_main(cluster, job, control.env, posixpath.basename(path), path, job_id)
         except Refused as refusal:
             ledger.conclude(job_id, "refused")
-            output = new_log_text(cluster, logs)
+            output = failure_text(cluster, job_id, refusal, logs)
             # Somebody on another machine, whom our lock does not hold, submitted at the same moment.
             if ran_elsewhere(output) and attempt < _RUN_ATTEMPTS:
                 continue
-            raise explained(refusal, job.name, output) from refusal
+            raise explained(refusal, job.name, job_id, output) from refusal
         ledger.conclude(job_id, "submitted")
+        _delete_other_uploads(job.bundle, control)
         if taken != job_id:
             raise JobFailed(f"Flink took the job under the id {taken}, not {job_id}: main() ran elsewhere")
         return job_id
@@ -182,16 +197,6 @@ def _intention(job: Job, job_id: str, env: Environment, terms: Terms) -> Version
     )
 
 
-def _run_once(cluster: FlinkRest, bundle_id: str, job_id: str, body: Mapping[str, Any]) -> str:
-    """Run, and where the answer got lost ask for the job before running again under the same id."""
-    try:
-        return cluster.run(bundle_id, body)
-    except Unreachable:
-        if cluster.job_state(job_id) is not None:
-            return job_id
-        return cluster.run(bundle_id, body)
-
-
 def _uploaded(bundle: Bundle, control: Control) -> str:
     url = control.env.endpoints.rest_url
     known = control.ledger.uploaded_path(url, bundle.sha256)
@@ -200,3 +205,16 @@ def _uploaded(bundle: Bundle, control: Control) -> str:
     path = control.cluster.upload(bundle.name, bundle.content)
     control.ledger.remember_upload(url, bundle.sha256, path)
     return path
+
+
+def _delete_other_uploads(bundle: Bundle, control: Control) -> None:
+    """Leave one bundle of this ledger on the JobManager: the newest, which is the likeliest to be run again.
+
+    No job needs its upload once it has been taken, not even to restart: Flink keeps the job's files itself.
+    The caller holds the lock, and no main() is under way that could still import from one of them.
+    """
+    url = control.env.endpoints.rest_url
+    for sha256, path in control.ledger.other_uploads(url, bundle.sha256).items():
+        with suppress(TdaflinkError):  # it may be gone with its JobManager; nothing depends on it
+            control.cluster.delete_bundle(posixpath.basename(path))
+        control.ledger.forget_upload(url, sha256)

@@ -18,7 +18,7 @@ from harness import Cluster, Ran, processes_of
 from streaming import Streams, make_streams
 from upgrading import WORKS, Steady, steady_config, steady_on
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking")]
 
 JOB = "in-threads"
 Span = tuple[str, int, int]
@@ -81,7 +81,7 @@ def config(requests: Streams, streams: Streams) -> dict[str, Any]:
         "inputs": inputs,
         "errors_topic": requests.errors,
         "events_topic": streams.events,
-        "checkpoint_interval": "2s",
+        "checkpoint_interval": "1s",
         "delivery": "exactly_once",
     }
 

@@ -15,7 +15,7 @@ from upgrading import interrupt
 
 from tdaflink.domain.waiting import poll
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(420)]
 
 NAME = "fragile"
 JOB = {"job_name": "shipped", "parallelism": 1, "checkpoint_interval": "1s", "delivery": "exactly_once"}

@@ -238,18 +238,6 @@ def test_five_submissions_at_once_are_five_jobs_in_the_cluster(cluster: Cluster,
     assert len([jar for jar in uploaded if bundle[:24] in jar["name"]]) == 1
 
 
-def metaspace(cluster: Cluster) -> tuple[str, float]:
-    """The only TaskManager's id, and the bytes of metaspace that it uses."""
-    (taskmanager,) = httpx.get(f"{cluster.rest_url}/taskmanagers").json()["taskmanagers"]
-    name = "Status.JVM.Memory.Metaspace.Used"
-    url = f"{cluster.rest_url}/taskmanagers/{taskmanager['id']}/metrics"
-    for _ in poll(30, every=0.5):
-        values = httpx.get(url, params={"get": name}).json()
-        if values:
-            return str(taskmanager["id"]), float(values[0]["value"])
-    raise AssertionError("the TaskManager reports no metaspace")
-
-
 def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
     """A submission whose answer got lost is repeated only where Flink does not know the job."""
     rest = FlinkRest(cluster.rest_url)
@@ -257,31 +245,3 @@ def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
         assert rest.job_state("0123456789abcdef0123456789abcdef") is None
     finally:
         rest.close()
-
-
-def test_thirty_rounds_of_submit_and_cancel_leave_the_taskmanager_as_it_was(
-    cluster: Cluster, scripts: Path
-) -> None:
-    used: list[float] = []
-    identities = set()
-    for _ in range(30):
-        done = cluster.run(
-            "submit",
-            "--job",
-            str(scripts / "idle.py"),
-            "--from",
-            "none",
-            "--no-wait",
-            "-o",
-            "json",
-            timeout=240,
-        )
-        job_id = done.json()["id"]
-        wait_for_state(cluster, job_id, "RUNNING")
-        assert cluster.run("cancel", job_id, timeout=120).code == 0
-        identity, size = metaspace(cluster)
-        identities.add(identity)
-        used.append(size)
-    assert len(identities) == 1
-    # A job that leaks its classes takes some 8 MB a round; what is left is the JVM's own small growth.
-    assert used[-1] - used[9] < 20 * 2**20, [round(size / 2**20) for size in used]

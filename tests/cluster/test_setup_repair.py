@@ -136,6 +136,7 @@ def test_teardown_leaves_no_process_and_no_port_but_the_data(cluster: Cluster) -
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
     assert (cluster.folder / "kafka" / "data" / "meta.properties").exists()
+    assert not (cluster.folder / "tmp").exists()
     assert cluster.run("teardown", "-o", "json").json()["stopped"] == []
 
 

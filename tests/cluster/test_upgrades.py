@@ -22,7 +22,7 @@ from upgrading import FATAL, MENDED, SOON_DIES, Steady, interrupt, steady_job
 from tdaflink.adapters.profiles import load_schemas
 from tdaflink.domain.waiting import poll
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking")]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NEWER_SUITE = "trixie"
+# Where trixie is too old: what becomes the release after it.
+NEWEST_SUITE = "forky"
 _APT_SECONDS = 600
 
 
@@ -46,14 +48,14 @@ def install(packages: Sequence[str]) -> None:
     run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
 
 
-def unpack_newer(packages: Sequence[str], folder: Path) -> None:
+def unpack_newer(packages: Sequence[str], folder: Path, suite: str = NEWER_SUITE) -> None:
     """Unpack packages of a newer release into a folder, without installing anything.
 
     They must get along with the machine's own libraries, which static Go programs do.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        options = _options(work)
+        options = _options(work, suite)
         run(["apt-get", *options, "update", "-qq"])
         _unpack(packages, folder, work, options)
 
@@ -87,10 +89,10 @@ def mirror() -> str:
     raise Unavailable("this machine's apt sources name no Debian archive")
 
 
-def _options(work: Path) -> list[str]:
+def _options(work: Path, suite: str) -> list[str]:
     """apt with lists and a source of its own, so that the machine's stay as they are."""
     sources = work / "sources.list"
-    sources.write_text(f"deb {mirror()} {NEWER_SUITE} main\n")
+    sources.write_text(f"deb {mirror()} {suite} main\n")
     # apt gives up its rights for a download, and must still reach the folder.
     work.chmod(0o755)
     for part in ("lists/partial", "archives/partial"):

@@ -48,7 +48,7 @@ ROOTS = {
     "kafka": (f"org.apache.kafka:kafka-tools:{load_versions().kafka}",),
     "zookeeper": (
         f"org.apache.zookeeper:zookeeper:{ZOOKEEPER}",
-        "org.eclipse.jetty:jetty-servlet:9.4.57.v20241219",
+        "org.eclipse.jetty:jetty-servlet:9.4.58.v20250814",
         "com.fasterxml.jackson.core:jackson-databind:2.15.2",
         "org.xerial.snappy:snappy-java:1.1.10.5",
         "io.dropwizard.metrics:metrics-core:4.1.12.1",
@@ -88,7 +88,7 @@ def stand_ins() -> dict[str, StandIn]:
     prefix = BASE.removesuffix("base")
     tools, busybox = f"{prefix}tools", f"{prefix}busybox"
     listed = [
-        StandIn("java", f"{prefix}java", BASE),
+        StandIn("java", f"{prefix}java", BASE, _java),
         StandIn("tools", tools),
         StandIn("busybox", busybox, tools),
         StandIn("flink", images.flink, inputs=_flink),
@@ -220,6 +220,11 @@ def _lay(sources: Sequence[Source], folder: Path) -> None:
             shutil.copy2(path, folder / path.name)
 
 
+def _java() -> dict[str, Sequence[Source]]:
+    home = find_local_java(load_versions().flink).java_home
+    return {"runtime": [home / part for part in ("bin", "conf", "legal", "lib", "release")]}
+
+
 def _flink() -> dict[str, Sequence[Source]]:
     home = find_local_java(load_versions().flink).flink_home
     distribution = [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]
@@ -253,7 +258,7 @@ def _lock() -> None:
 
 
 def _base_hash() -> str:
-    digest = hashlib.sha256(f"bookworm 3 {mirror()} {_APT}".encode())
+    digest = hashlib.sha256(f"bookworm 4 {mirror()} {_APT}".encode())
     for path in sorted(_CERTIFICATES.glob("*.crt")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -271,8 +276,6 @@ def _import_base(digest: str) -> None:
         if any(_CERTIFICATES.glob("*.crt")):
             trust.insert(0, f"--customize-hook=copy-in {_CERTIFICATES} /usr/local/share")
         pip = "[global]\\ncert = /etc/ssl/certs/ca-certificates.crt\\n"
-        # Java's packages link their manuals into a folder that must be there.
-        trust.append("--customize-hook=mkdir -p $1/usr/share/man/man1")
         trust.append(f"--customize-hook=printf '{pip}' > $1/etc/pip.conf")
         quiet = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
         packages = ["--variant=minbase", "--include=ca-certificates"]

@@ -20,6 +20,7 @@ def test_the_connector_is_told_by_its_file() -> None:
 
 
 def test_java_is_told_by_what_flink_says_of_it() -> None:
+    assert java_major("OpenJDK 64-Bit Server VM - Eclipse Adoptium - 21/21.0.8+9-LTS") == "21"
     assert java_major("OpenJDK 64-Bit Server VM - Eclipse Adoptium - 17/17.0.9+9") == "17"
     assert java_major("OpenJDK 64-Bit Server VM - Debian - 11/11.0.2+9") == "11"
     assert java_major("something else") is None

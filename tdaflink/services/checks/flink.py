@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from tdaflink.adapters.cluster_python import install_command
 from tdaflink.adapters.machine import clock_setters, is_root
 from tdaflink.adapters.probe import ENGINES, requirement
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.doctor import (
+    OLDEST_JAVA,
     SKEW_SECONDS,
     CheckResult,
     PythonAnswer,
@@ -21,6 +23,7 @@ from tdaflink.domain.doctor import (
 from tdaflink.services.checks.patient import STORAGE, Patient
 
 _RESTART = "tdaflink teardown --env {name} && tdaflink setup --env {name}"
+OUTSIDE = "the cluster can be controlled from here, but jobs are tested with {} alone"
 _NOT_ASKED = "the cluster's own Python cannot be asked from here"
 _WHY_CLOCK = (
     "times in results are wrong, points count as too far ahead or too late, tokens and certificates fail"
@@ -31,7 +34,9 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
     """Whether it answers, with TaskManagers, in the version that this tdaflink is made for."""
     seen = patient.cluster.overview()
     version, wanted = str(seen["flink-version"]), load_versions().flink
-    if minor(version) != minor(wanted):
+    if minor(version) == minor(load_versions().next_flink):
+        yield CheckResult("flink", "warning", f"Flink is {version}: {OUTSIDE.format(wanted)}")
+    elif minor(version) != minor(wanted):
         why = "job and cluster talk to each other in the form of one version"
         fix = f"pip install a tdaflink for Flink {minor(version)}, or run Flink {wanted}"
         yield CheckResult(
@@ -51,11 +56,12 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
 def look_at_java(patient: Patient) -> Iterator[CheckResult]:
     """The JobManager's Java and its Kafka connector."""
     jvm, classpath = patient.cluster.jvm()
-    found, wanted = java_major(jvm), load_versions().java
-    if found is not None and int(found) < int(wanted):
+    found = java_major(jvm)
+    if found is not None and int(found) < OLDEST_JAVA:
         why = "the connector's classes do not load in an older one"
-        fix = f"run Flink on Java {wanted}"
-        yield CheckResult("java", "problem", f"Flink runs on Java {found}, needed is {wanted}", why, fix)
+        fix = f"run Flink on Java {load_versions().java}"
+        said = f"Flink runs on Java {found}, needed is {OLDEST_JAVA} at least"
+        yield CheckResult("java", "problem", said, why, fix)
     else:
         yield CheckResult("java", "ok", f"Java {found or jvm}")
     yield _connector(patient, classpath)
@@ -64,7 +70,7 @@ def look_at_java(patient: Patient) -> Iterator[CheckResult]:
 def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
     connector = connector_of(classpath)
     flink = minor(str(patient.cluster.overview()["flink-version"]))
-    wanted = load_versions().flink_kafka_connector
+    wanted = load_versions().cluster.kafka_connector
     own = patient.runtime is not None
     fix = (
         _RESTART.format(name=patient.name)
@@ -136,7 +142,7 @@ def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckR
 
 def _install(patient: Patient, package: str) -> str:
     if patient.environment.runtime == "process":
-        return f"{patient.environment.python} -m pip install '{package}'"
+        return install_command(patient.environment.python, package, patient.name)
     # A container that is made anew has what its image has, whatever was done to the one before it.
     return _RESTART.format(name=patient.name)
 

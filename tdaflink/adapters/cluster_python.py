@@ -1,0 +1,498 @@
+"""The Python of local clusters: the own interpreter where it fits, else a virtual environment in the cache.
+
+Environments lie below cache/python, one folder for each lock and interpreter; all local clusters share them.
+A folder is complete once it has its record, which is written last: whatever is interrupted before that is
+taken up again by the next call, out of uv's own cache.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from tdaflink.adapters import interpreter_program
+from tdaflink.adapters.folders import cache_folder, make_folder, require_free_disk, write_atomically, writing
+from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.python_lock import python_lock_path, read_python_lock
+from tdaflink.adapters.uv import INSTALL_SECONDS, find_uv, run_uv
+from tdaflink.domain.cluster_python import (
+    PACKAGES,
+    Interpreter,
+    PackageSources,
+    PythonPlan,
+    environment_key,
+    misfit,
+)
+from tdaflink.domain.errors import (
+    BadArtifact,
+    Locked,
+    MissingExtra,
+    Refused,
+    TdaflinkError,
+    Unhealthy,
+    Unreachable,
+    UsageError,
+)
+from tdaflink.domain.progress import Reporter, Step
+
+_ASK_SECONDS = 30.0
+_LOCK_SECONDS = 7200.0
+# What the packages take, and uv's cache of them where it is on the same disk.
+_FREE_MB = 1500
+_RECORD = "tdaflink.json"
+_LOCK = "requirements.lock.txt"
+LOCAL = "local"
+_RECORDED = {"lock", "base", "interpreter", "distributions"}
+
+
+def installed_packages(python: str, environment: str) -> Interpreter:
+    """Return the interpreter at `python` with Flink and Java that it sees, fit to run a cluster.
+
+    Raises:
+        MissingExtra: it does not exist, or lacks packages; the setup of `environment` installs them.
+    """
+    versions = load_versions()
+    interpreter = _known(python)
+    lacking = (
+        interpreter.missing(versions.flink, versions.java) if interpreter else ["the interpreter itself"]
+    )
+    if interpreter is None or lacking:
+        raise MissingExtra(
+            f"{python or 'the Python of the cluster'} lacks what a local cluster runs: {', '.join(lacking)}",
+            hint=f"tdaflink setup --env {environment} installs it",
+        )
+    return interpreter
+
+
+def named_interpreter(text: str) -> str:
+    """Return the path of the interpreter that --python names, which a local cluster can run on."""
+    interpreter = _named(text)
+    if why := misfit(interpreter, load_versions().python.cluster):
+        raise UsageError(f"--python {text}: {why}", hint="name another one, or --python auto")
+    return str(interpreter.path)
+
+
+def install_command(python: str, package: str, environment: str) -> str:
+    """Return the command that installs a package for the Python of a local cluster."""
+    if _record_of(python) is not None:
+        return f"tdaflink setup --env {environment}"
+    return f"{python} -m pip install '{package}'"
+
+
+def kept_python(python: str) -> PythonPlan:
+    """Return the plan for the interpreter of a cluster that runs: it stays, and is repaired at most."""
+    record = _record_of(python)
+    if record is None:
+        return PythonPlan(python, "ready")
+    action = "ready" if _sound(Path(python).parents[1]) else "repair"
+    return PythonPlan(python, action, _interpreter(record["base"]))
+
+
+def plan_python(named: str | None, saved: str) -> PythonPlan:
+    """Choose the interpreter of a local cluster; nothing is installed or downloaded.
+
+    `named` is what the user named, `saved` what the environment has had until now.
+    """
+    minors = load_versions().python.cluster
+    if named:
+        interpreter = ask_interpreter(Path(named_interpreter(named)))
+        return _ready(interpreter) or _environment_of(interpreter)
+    own = _ask_self()
+    if misfit(own, minors) is None and (ready := _ready(own)):
+        return ready
+    if (record := _record_of(saved)) and is_current(record):
+        return _environment_of(_interpreter(record["base"]))
+    for minor in minors:
+        # The own interpreter before others of its version: it is known to work.
+        for interpreter in chain([own], _installed(minor)):
+            if interpreter.minor == minor and misfit(interpreter, minors) is None:
+                return _environment_of(interpreter)
+    return PythonPlan("", "download")
+
+
+def prepare_python(plan: PythonPlan, sources: PackageSources, reporter: Reporter) -> str:
+    """Carry the plan out, and return the path of the interpreter, which is ready then.
+
+    Idempotent; safe with several calls at once. Downloads an interpreter only where none fits.
+    """
+    if plan.ready:
+        return plan.python
+    if plan.action == "download":
+        plan = _downloaded(sources, reporter)
+    assert plan.interpreter is not None  # noqa: S101 - all plans but downloads have it
+    folder = Path(plan.python).parents[1]
+    with _locked(folder, reporter):
+        # Another call may have made it while this one waited.
+        if not _sound(folder):
+            _install(folder, plan.interpreter, sources, reporter)
+    return plan.python
+
+
+def environments() -> list[Path]:
+    """Every virtual environment in the cache, complete or not."""
+    return sorted(path for path in _root().glob("*") if path.is_dir())
+
+
+def environment_record(folder: Path) -> dict[str, Any] | None:
+    """What was written down when the environment was completed; None before that."""
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) and set(record) >= _RECORDED else None
+    except (OSError, ValueError):
+        return None
+
+
+def is_current(record: dict[str, Any]) -> bool:
+    """Whether an environment has the packages that this tdaflink installs."""
+    return bool(record["lock"] == _digest(read_python_lock(LOCAL)))
+
+
+def environment_bytes(folder: Path) -> int:
+    """The size of an environment's files; those that are links into uv's cache take their space there."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def remove_environment(folder: Path) -> bool:
+    """Remove a virtual environment; False where another call is at work on it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(_lock_file(folder), timeout=0), writing(folder):
+            (folder / _RECORD).unlink(
+                missing_ok=True
+            )  # first: a removal that breaks off leaves no complete one
+            shutil.rmtree(folder)
+    except Timeout:
+        return False
+    _lock_file(folder).unlink(missing_ok=True)
+    return True
+
+
+def _root() -> Path:
+    return cache_folder() / "python"
+
+
+def _python_in(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _environment_of(base: Interpreter) -> PythonPlan:
+    folder = _root() / environment_key(read_python_lock(LOCAL), base)
+    python = str(_python_in(folder))
+    if not _is_complete(folder):
+        return PythonPlan(python, "create", base)
+    return PythonPlan(python, "ready" if _sound(folder) else "repair", base)
+
+
+def _ready(interpreter: Interpreter) -> PythonPlan | None:
+    versions = load_versions()
+    if interpreter.missing(versions.flink, versions.java):
+        return None
+    return PythonPlan(str(interpreter.path), "ready", interpreter)
+
+
+def _named(text: str) -> Interpreter:
+    found = shutil.which(os.path.expanduser(text))
+    if found is None:
+        raise UsageError(f"--python {text}: no program of that name can be run", hint="name an interpreter")
+    try:
+        return ask_interpreter(Path(found).absolute())
+    except Unhealthy as error:
+        raise UsageError(f"--python {text}: {error.message}", hint="name an interpreter") from error
+
+
+def _known(python: str) -> Interpreter | None:
+    """The interpreter as it is now; None where it cannot be run. Costs a process only for foreign ones."""
+    if python and Path(python) == _ask_self().path:
+        return _ask_self()
+    if record := _record_of(python):
+        return _interpreter(record["interpreter"]) if Path(python).exists() else None
+    try:
+        return ask_interpreter(Path(python))
+    except TdaflinkError:
+        return None
+
+
+def _record_of(python: str) -> dict[str, Any] | None:
+    """The record of the environment that `python` is in, if it is one of ours."""
+    path = Path(python)
+    return environment_record(path.parents[1]) if len(path.parts) > 3 else None
+
+
+def _is_complete(folder: Path) -> bool:
+    return environment_record(folder) is not None
+
+
+@lru_cache
+def _ask_self() -> Interpreter:
+    return _read(Path(sys.executable), interpreter_program.facts(PACKAGES))
+
+
+@lru_cache
+def ask_interpreter(python: Path) -> Interpreter:
+    """Return what an interpreter is and has, by running it.
+
+    Raises:
+        Unhealthy: it cannot be run, or is no Python.
+    """
+    program = Path(interpreter_program.__file__).read_text(encoding="utf-8")
+    words = [str(python), "-c", program, *(f"{module}={package}" for module, package in PACKAGES.items())]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        ran = subprocess.run(
+            words, capture_output=True, text=True, timeout=_ASK_SECONDS, env=environ, cwd="/", check=False
+        )
+        if ran.returncode:
+            raise Unhealthy(f"{python} ended with {ran.returncode}", detail=ran.stderr[-2000:])
+        return _read(python, json.loads(ran.stdout.splitlines()[-1]))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unhealthy(f"{python} cannot be run: {error}") from error
+    except (ValueError, IndexError, TypeError, KeyError) as error:
+        raise Unhealthy(f"{python} does not answer as a Python does") from error
+
+
+def _read(python: Path, facts: dict[str, Any]) -> Interpreter:
+    return _interpreter({**facts, "path": python})
+
+
+def _interpreter(values: dict[str, Any]) -> Interpreter:
+    paths = {"path": Path(values["path"]), "base": Path(values["base"])}
+    return Interpreter(**{**values, **paths, "folders": tuple(values["folders"])})
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _values(interpreter: Interpreter) -> dict[str, Any]:
+    return {**asdict(interpreter), "path": str(interpreter.path), "base": str(interpreter.base)}
+
+
+def _installed(minor: str) -> Iterator[Interpreter]:
+    """Interpreters of a version: on the PATH, and those that uv has downloaded."""
+    if find_uv() is None:
+        names = (f"python{minor}", "python3", "python")
+        paths = [Path(found) for name in names if (found := shutil.which(name))]
+    else:
+        # Not `python find`: it gives up at the first shim of pyenv whose version is not chosen.
+        words = ("python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")
+        listed = json.loads(run_uv([*words, minor], cwd=make_folder(_root())))
+        paths = [Path(found["path"]) for found in listed]
+    for path in paths:
+        with suppress(Unhealthy):
+            yield ask_interpreter(path)
+
+
+def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
+    """Let uv download the preferred interpreter, and choose it."""
+    minors = load_versions().python.cluster
+    own = _ask_self()
+    if why := misfit(replace(own, version=f"{minors[0]}.0"), minors):
+        raise Unhealthy(
+            f"no local cluster can run on this machine: {why}",
+            hint="tdaflink setup --env dev runs it in containers; tdaflink env add takes a cluster elsewhere",
+        )
+    try:
+        if sources.offline:
+            raise Unreachable("this call may download nothing")
+        with reporter.step(f"downloading Python {minors[0]}") as step:
+            words = ["python", "install", minors[0]]
+            run_uv(words, seconds=INSTALL_SECONDS, cwd=make_folder(_root()), progress=step.update)
+        for interpreter in _installed(minors[0]):
+            if misfit(interpreter, minors) is None:
+                return _environment_of(interpreter)
+        raise Unhealthy("uv has installed one, but does not list it")
+    except TdaflinkError as error:
+        raise MissingExtra(
+            f"a local cluster runs on Python {' or '.join(minors)}, and this tdaflink on {own.version}; no"
+            f" other was found on the PATH, and none could be downloaded: {error.message}",
+            hint=_ways_to_an_interpreter(minors),
+            detail=error.detail,
+        ) from error
+
+
+def _ways_to_an_interpreter(minors: Sequence[str]) -> str:
+    uv = find_uv()
+    first = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]]
+    path = str(known[0]) if known else "PATH"
+    return f"{first}, then tdaflink setup; or tdaflink setup --python {path} with one that is installed"
+
+
+def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter: Reporter) -> None:
+    """Bring the folder to exactly what the lock names; what is there and undamaged is kept."""
+    require_free_disk(make_folder(folder), _FREE_MB)
+    title = f"installing the cluster's packages for Python {base.version} (1.1 GB)"
+    with reporter.step(title) as step, writing(folder):
+        (folder / _RECORD).unlink(missing_ok=True)
+        if _runs(folder, base):
+            try:
+                _sync(folder, sources, damaged_packages(folder), step)
+            except Refused:
+                _make(folder, base)  # so damaged that uv cannot read what is installed
+                _sync(folder, sources, [], step)
+        else:
+            _make(folder, base)
+            _sync(folder, sources, [], step)
+        if damaged := damaged_packages(folder):
+            # Files are linked to uv's cache where the disk allows it, so the damage may be there, too.
+            run_uv(["cache", "clean", *damaged], seconds=_LOCK_SECONDS, cwd=folder.parent)
+            _sync(folder, sources, damaged, step)
+        if damaged := damaged_packages(folder):
+            raise BadArtifact(f"packages in {folder} are damaged again after a repair: {', '.join(damaged)}")
+    _complete(folder, base)
+
+
+def _make(folder: Path, base: Interpreter) -> None:
+    """Make a virtual environment without packages, whatever the folder holds."""
+    words = ["venv", "--python", str(base.base), "--no-python-downloads", str(folder)]
+    lock = _lock_of(folder)
+    shutil.rmtree(folder)
+    run_uv(words, seconds=_ASK_SECONDS, cwd=folder.parent)
+    write_atomically(folder / _LOCK, lock)
+
+
+def _lock_of(folder: Path) -> str:
+    """The lock that the environment is named by: an older one where a newer tdaflink repairs it."""
+    try:
+        lock = (folder / _LOCK).read_text(encoding="utf-8")
+    except OSError:
+        lock = ""
+    return lock or read_python_lock(LOCAL)
+
+
+def _complete(folder: Path, base: Interpreter) -> None:
+    """Write the record that makes the environment count."""
+    ask_interpreter.cache_clear()
+    installed = ask_interpreter(_python_in(folder))
+    versions = load_versions()
+    if lacking := installed.missing(versions.flink, versions.java):
+        raise BadArtifact(f"the lock of the cluster's Python lacks {', '.join(lacking)}")
+    record = {
+        "lock": _digest(_lock_of(folder)),
+        "base": _values(base),
+        "interpreter": _values(installed),
+        "distributions": [path.name for path in _distributions(folder)],
+    }
+    write_atomically(folder / _RECORD, json.dumps(record) + "\n")
+
+
+def _runs(folder: Path, base: Interpreter) -> bool:
+    """Whether the environment's interpreter is there and is the one that it was made from."""
+    try:
+        ask_interpreter.cache_clear()
+        return ask_interpreter(_python_in(folder)).version == base.version
+    except Unhealthy:
+        return False
+
+
+def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: Step) -> None:
+    lock = folder / _LOCK
+    write_atomically(lock, _lock_of(folder))
+    build = str(python_lock_path("build"))
+    words = [
+        "pip",
+        "sync",
+        "--require-hashes",
+        "--build-constraints",
+        build,
+        "--python",
+        str(_python_in(folder)),
+        "--no-python-downloads",
+    ]
+    words += [word for name in damaged for word in ("--reinstall-package", name)]
+    if sources.find_links is not None:
+        words += ["--find-links", str(sources.find_links.expanduser().absolute())]
+    if sources.offline:
+        words += ["--offline", *(["--no-index"] if sources.find_links is not None else [])]
+    try:
+        run_uv([*words, str(lock)], seconds=INSTALL_SECONDS, cwd=folder, progress=step.update)
+    except (Refused, Unreachable) as error:
+        raise type(error)(
+            f"could not install the cluster's Python packages: {error.message}",
+            detail=error.detail,
+            hint="tdaflink setup continues it; behind a mirror set UV_DEFAULT_INDEX (or pip's index-url);"
+            " without a network name a folder of wheels: setup --find-links DIR",
+        ) from error
+
+
+def _sound(folder: Path) -> bool:
+    """Whether a complete environment still has each file that was installed."""
+    record = environment_record(folder)
+    present = {path.name for path in _distributions(folder)}
+    return (
+        record is not None
+        and _python_in(folder).exists()
+        and present >= set(record["distributions"])
+        and not damaged_packages(folder)
+    )
+
+
+def _distributions(folder: Path) -> list[Path]:
+    return sorted(folder.glob("lib/python3.*/site-packages/*.dist-info"))
+
+
+def damaged_packages(folder: Path) -> list[str]:
+    """The packages of which a file is missing or has another size than it was installed with."""
+    damaged = []
+    for distribution in _distributions(folder):
+        site = distribution.parent
+        try:
+            with (distribution / "RECORD").open(encoding="utf-8", newline="") as file:
+                whole = all(_as_recorded(site, row) for row in csv.reader(file) if row)
+        except (OSError, csv.Error, UnicodeDecodeError):
+            whole = False
+        if not whole:
+            damaged.append(distribution.name.split("-")[0])
+    return damaged
+
+
+def _as_recorded(site: Path, row: list[str]) -> bool:
+    if len(row) != 3 or not row[2]:
+        return len(row) == 3 and (row[0].endswith(".pyc") or os.path.exists(site / row[0]))
+    try:
+        return os.stat(os.path.join(site, row[0])).st_size == int(row[2])
+    except (OSError, ValueError):
+        return False
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.parent / f"{folder.name}.lock"
+
+
+@contextmanager
+def _locked(folder: Path, reporter: Reporter) -> Iterator[None]:
+    """Work on an environment alone; others wait until it is made."""
+    from filelock import FileLock, Timeout
+
+    make_folder(folder.parent)
+    lock = FileLock(_lock_file(folder))
+    with writing(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            reporter.note("waiting for another tdaflink, which installs the same Python packages")
+            try:
+                lock.acquire(timeout=_LOCK_SECONDS, poll_interval=0.2)
+            except Timeout:
+                raise Locked(
+                    f"another tdaflink still installs Python packages after {_LOCK_SECONDS:g} s",
+                    hint="wait for it or stop it, then try again",
+                ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,83 @@
+"""Temporary files of an environment: a folder for each component, which goes with its processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Set
+from contextlib import suppress
+from pathlib import Path
+
+from tdaflink.adapters.folders import make_folder, writing
+
+# A unix socket's longest path, less what Python's multiprocessing adds: /pymp-xxxxxxxx/listener-xxxxxxxx
+_LONGEST_FOR_SOCKETS = (107 if sys.platform == "linux" else 103) - 32
+_USER = os.getuid() if hasattr(os, "getuid") else 0
+
+
+class TemporaryFolders:
+    """The temporary folders of one environment, below its own folder.
+
+    A path that Flink or PyFlink would take apart is replaced by one in the system's temporary folder. So is,
+    for Python alone, one that is too long for unix sockets.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        self._inside = folder / "tmp"
+        self._outside = Path(tempfile.gettempdir()) / f"tdaflink-{_USER}-{digest}"
+        # Where earlier versions had the temporary files of all of Flink's processes.
+        self._former = folder / "flink" / "tmp"
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that may hold temporary files, whether they exist or not."""
+        return (self._inside, self._outside)
+
+    def of_java(self, component: str) -> Path:
+        """Where the component's JVM puts temporary files."""
+        # PyFlink's start script does not quote the path, and Flink splits it at these characters.
+        unusable = any(character.isspace() or character in ",:" for character in str(self._inside))
+        return (self._outside if unusable else self._inside) / component
+
+    def of_python(self, component: str) -> Path:
+        """Where the Python processes of the component put temporary files."""
+        folder = self.of_java(component)
+        return folder if len(os.fsencode(folder)) <= _LONGEST_FOR_SOCKETS else self._outside / component
+
+    def make(self, component: str) -> None:
+        """Create the component's folders, which other users may not enter."""
+        for folder in (self.of_java(component), self.of_python(component)):
+            make_folder(folder)
+            with writing(folder.parent):
+                folder.parent.chmod(0o700)
+
+    def clear(self, alive: Set[str]) -> None:
+        """Remove what components have left of which no process is alive."""
+        if not alive - {"kafka"}:
+            _remove(self._former)
+        for root in filter(_is_ours, self.roots):
+            for path in list(root.iterdir()):
+                if path.name not in alive:
+                    _remove(path)
+            with suppress(OSError):  # something is left in it
+                root.rmdir()
+
+
+def _is_ours(root: Path) -> bool:
+    """Whether this user has made it: in the system's temporary folder anybody may make one of that name."""
+    try:
+        status = root.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == _USER
+
+
+def _remove(folder: Path) -> None:
+    # What cannot be removed now is tried again at the next setup or teardown.
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)

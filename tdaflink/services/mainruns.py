@@ -1,0 +1,91 @@
+"""Running a job's main() on the JobManager, in one of the two ways that Flink has.
+
+`/jars/:id/run` (all versions) answers when main() has ended. `/jars/:id/run-application` (2.3 and newer)
+answers at once and keeps the outcome under an id that we choose, the job's: a lost answer cannot start main()
+twice, main() may take longer than a call, and its failure is read there instead of from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachable
+from tdaflink.domain.failures import root_cause
+from tdaflink.domain.jobs import TERMINAL_STATES, JobApplication
+from tdaflink.domain.waiting import poll
+from tdaflink.services.jobrun import Job, application_body, run_body
+
+MAIN_SECONDS = 150.0  # another user's main() may take so long
+_TAKEN = "DuplicateApplicationSubmissionException"
+
+RunMain = Callable[[FlinkRest, Job, Environment, str, str, str], str]
+"""Client, job, environment, bundle id, its path on the JobManager, job id -> the id of the job it made."""
+
+
+def way_to_run(cluster: FlinkRest) -> RunMain:
+    """Choose by what the cluster's REST interface has."""
+    return run_as_application if cluster.has_applications() else run_and_wait
+
+
+def run_and_wait(
+    cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
+) -> str:
+    """Run main(); if the answer got lost, look for the job before running again under the same id."""
+    body = run_body(job, env, job_id, path)
+    try:
+        return cluster.run(bundle_id, body)
+    except Unreachable:
+        if cluster.job_state(job_id) is not None:
+            return job_id
+        return cluster.run(bundle_id, body)
+
+
+def run_as_application(
+    cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
+) -> str:
+    """Start main() as an application with the job's id, and follow it until its job is there.
+
+    Raises `Refused` where main() fails or makes no job, with the exceptions of the application as its noise.
+    """
+    body = application_body(job, env, job_id, path)
+    try:
+        cluster.run_application(bundle_id, body)
+    except Unreachable:
+        _start_unless_taken(cluster, bundle_id, body, job_id)
+    for _ in poll(MAIN_SECONDS, every=0.1):
+        application = cluster.application(job_id)
+        if application.jobs:
+            return application.jobs[0]
+        if application.status in TERMINAL_STATES:
+            return _without_job(cluster, job_id, application)
+    raise DeadlinePassed(
+        f"main() of {job.name} has submitted no job after {MAIN_SECONDS:g} s; it continues",
+        hint=f"tdaflink list --env {env.name}, or tdaflink logs --env {env.name}",
+    )
+
+
+def _start_unless_taken(
+    cluster: FlinkRest, bundle_id: str, body: dict[str, object], application_id: str
+) -> None:
+    """Start again what may have been started: Flink takes an application id once."""
+    try:
+        cluster.application(application_id)
+    except NotFound:
+        try:
+            cluster.run_application(bundle_id, body)
+        except Refused as refusal:
+            if _TAKEN not in (refusal.noise or ""):
+                raise
+
+
+def _without_job(cluster: FlinkRest, application_id: str, application: JobApplication) -> str:
+    failures = cluster.application_failures(application_id)
+    if not failures:
+        raise Refused(
+            f"the application {application_id} is {application.status} and has no job",
+            reason="No jobs included in application.",
+        )
+    cause = root_cause(failures[0])
+    raise Refused(f"main() failed: {cause}", reason=cause, noise=failures[0])

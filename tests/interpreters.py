@@ -1,0 +1,30 @@
+"""Interpreters of this machine, by version."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def find_interpreter(version: str) -> Path | None:
+    """An interpreter X.Y on the PATH or of pyenv that can be run; None where there is none."""
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for path in _candidates(version):
+        try:
+            ran = subprocess.run([path, "-c", asked], capture_output=True, text=True, timeout=60, check=False)
+        except OSError:
+            continue
+        if ran.stdout.strip() == version:
+            return path
+    return None
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    for folder in os.get_exec_path():
+        path = Path(folder) / f"python{version}"
+        if path.is_file():
+            yield path
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), reverse=True)

@@ -1,0 +1,136 @@
+"""Running main() where an answer of Flink is lost: a REST interface with the answers of 2.2.1 and 2.3.0."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.errors import Refused
+from tdaflink.services.bundles import script_bundle
+from tdaflink.services.jobrun import Job
+from tdaflink.services.mainruns import way_to_run
+
+JOB = "ab" * 16
+PACKAGE = "org.apache.flink.runtime"
+
+
+@dataclass
+class Flink:
+    """What it knows and was asked to run; the first `lost` answers to a run do not arrive."""
+
+    applications: bool
+    lost: int = 0
+    outcome: str = "RUNNING"
+    runs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    def answer(self, path: str) -> tuple[int, Any]:
+        kind, *rest = path.strip("/").split("/")
+        if kind == "applications" and not self.applications:
+            return 404, {"errors": [f"Unable to load requested file {path}."]}
+        if path == "/applications/overview":
+            return 200, {"applications": []}
+        if rest[0] not in self.known:
+            name = "Application" if kind == "applications" else "Job"
+            return 500, {
+                "errors": [f"{PACKAGE}.messages.Flink{name}NotFoundException: no {name} ({rest[0]})"]
+            }
+        if path.endswith("/exceptions"):
+            trace = f"a.B: outer\n\tat x\nCaused by: c.D: main() of job {rest[0]} failed\nTraceback: x\n"
+            return 200, {"exceptionHistory": {"entries": [{"stacktrace": trace}]}}
+        jobs = [{"jid": rest[0]}] if self.outcome == "RUNNING" else []
+        return 200, {"status": self.outcome, "jobs": jobs}
+
+    def run(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        way = path.rpartition("/")[2]
+        self.runs.append((way, body))
+        if way == "run":
+            self.known.add(body["jobId"])
+            return 200, {"jobid": body["jobId"]}
+        if body["applicationId"] in self.known:
+            return 400, {"errors": [f"{PACKAGE}.client.DuplicateApplicationSubmissionException: known"]}
+        self.known.add(body["applicationId"])
+        return 202, {"applicationid": body["applicationId"]}
+
+
+@contextmanager
+def serving(flink: Flink) -> Iterator[FlinkRest]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(*flink.answer(self.path))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, answer = flink.run(self.path, body)
+            if flink.lost:
+                flink.lost -= 1
+                self.close_connection = True
+                return
+            self._answer(status, answer)
+
+        def _answer(self, status: int, answer: Any) -> None:
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing: the output of the tests is for the tests."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            with closing(FlinkRest(f"http://127.0.0.1:{server.server_port}")) as client:
+                yield client
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def run_main(flink: Flink, folder: Path) -> str:
+    (folder / "script.py").write_text("print()\n")
+    job = Job("mine", 1, script_bundle(folder / "script.py"), None, ("--size", "3"))
+    env = Environment("theirs", "external", "external", Endpoints("http://x", "k", "k"), "python3")
+    with serving(flink) as client:
+        return way_to_run(client)(client, job, env, "1_b.jar", "/up/1_b.jar", JOB)
+
+
+def test_without_applications_main_is_run_as_before(tmp_path: Path) -> None:
+    flink = Flink(applications=False)
+    assert run_main(flink, tmp_path) == JOB
+    ((way, body),) = flink.runs
+    assert (way, "applicationId" in body) == ("run", False)
+    assert body["programArgsList"][-4:] == ["-pym", "script", "--size", "3"]
+
+
+def test_an_application_has_the_id_of_its_job_and_runs_by_the_entry_module(tmp_path: Path) -> None:
+    flink = Flink(applications=True)
+    assert run_main(flink, tmp_path) == JOB
+    ((way, body),) = flink.runs
+    assert (way, body["applicationId"], body["jobId"]) == ("run-application", JOB, JOB)
+    assert body["programArgsList"][-6:] == ["-pym", "tdaflink_entry", JOB, "script", "--size", "3"]
+
+
+def test_a_lost_answer_does_not_start_main_twice(tmp_path: Path) -> None:
+    flink = Flink(applications=True, lost=1)
+    assert run_main(flink, tmp_path) == JOB
+    assert len(flink.runs) == 1
+
+
+def test_an_application_without_a_job_is_refused_with_its_exceptions(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as caught:
+        run_main(Flink(applications=True, outcome="FAILED"), tmp_path)
+    assert caught.value.reason == f"c.D: main() of job {JOB} failed"
+    assert "Traceback" in str(caught.value.noise)
