@@ -221,12 +221,12 @@ def _lay(sources: Sequence[Source], folder: Path) -> None:
 
 
 def _java() -> dict[str, Sequence[Source]]:
-    home = find_local_java(load_versions().flink).java_home
+    home = find_local_java(sys.executable, "local").java_home
     return {"runtime": [home / part for part in ("bin", "conf", "legal", "lib", "release")]}
 
 
 def _flink() -> dict[str, Sequence[Source]]:
-    home = find_local_java(load_versions().flink).flink_home
+    home = find_local_java(sys.executable, "local").flink_home
     distribution = [home / part for part in ("bin", "conf", "lib", "opt", "plugins")]
     python = portable_python(load_versions().python.image)
     return {"distribution": distribution, "python": [python / "bin", python / "lib"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, 
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
     (folder / "config.yaml").write_text(lines, encoding="utf-8")
-    java = find_local_java(profiles.load_versions().flink)
+    java = find_local_java(sys.executable, "local")
     dist = next(java.flink_home.glob("lib/flink-dist-*.jar"))
     found = ""
     for kind in ("JM", "TM"):
