@@ -23,6 +23,7 @@ _HEADER = f"# Made by `{LOCK_COMMAND}`. Install with: pip install --require-hash
 _ENVIRON = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_PYTHON_DOWNLOADS": "never"}
 _COMPILE_SECONDS = 600.0
 _INPUT = "tdaflink.in"
+_HINT = "UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels"
 
 
 def python_lock_path(name: str) -> Path:
@@ -79,7 +80,8 @@ def compile_lock(source: LockSource, before: str | None) -> str:
     """Resolve a lock's roots to versions and hashes; versions of `before` are kept where they still fit.
 
     Raises:
-        Refused: no versions fit together, or no package index answers.
+        Refused: no versions fit together.
+        Unreachable: no package index answers.
     """
     versions = load_versions().python
     if source.platform is None:
@@ -151,12 +153,10 @@ def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: 
     words = ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words]
     try:
         run_uv(words, seconds=_COMPILE_SECONDS, environ=_ENVIRON, cwd=folder)
-    except (Refused, Unreachable) as error:
-        raise type(error)(
-            f"uv cannot resolve {', '.join(roots)}",
-            detail=error.detail,
-            hint="UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of wheels",
-        ) from error
+    except Unreachable as error:
+        raise Unreachable("no package index answers uv", detail=error.detail, hint=_HINT) from error
+    except Refused as error:
+        raise Refused(f"uv cannot resolve {', '.join(roots)}", detail=error.detail, hint=_HINT) from error
 
 
 def _version_key(version: str) -> tuple[int, ...]:

@@ -30,23 +30,28 @@ _PARALLEL = 4
 
 def lock_python(reporter: Reporter, *, upgrade: bool = False, write: bool = True) -> PythonLockResult:
     """Resolve every lock and the table of platforms; versions that fit are kept unless `upgrade`."""
+    sources = load_python_settings().locks
+    with reporter.step("resolving the locks"), ThreadPoolExecutor(_PARALLEL) as pool:
+        texts = dict(
+            zip(sources, pool.map(lambda name: _compiled(name, upgrade=upgrade), sources), strict=True)
+        )
     changes = []
-    for name, source in load_python_settings().locks.items():
-        with reporter.step(f"resolving {name}") as step:
-            path = python_lock_path(name)
-            before = path.read_text(encoding="utf-8") if path.is_file() else None
-            text = compile_lock(source, None if upgrade else before)
-            found = lock_changes(name, _existing(name), PythonLock.from_text(text, source=str(path)))
-            changes.append(found)
-            if found.fits:
-                step.unchanged(f"{name}: {found.packages} packages, as locked")
-            elif write:
-                save_python_lock(name, text)
+    for name, text in texts.items():
+        found = lock_changes(name, _existing(name), PythonLock.from_text(text, source=name))
+        changes.append(found)
+        if write and not found.fits:
+            save_python_lock(name, text)
     platforms, shipped = platform_table(reporter), _shipped_platforms()
     changed = tuple(row.platform for row in platforms if row not in shipped)
     if write:
         save_platforms(platforms)
     return PythonLockResult(tuple(changes), changed)
+
+
+def _compiled(name: str, *, upgrade: bool) -> str:
+    path = python_lock_path(name)
+    before = path.read_text(encoding="utf-8") if path.is_file() and not upgrade else None
+    return compile_lock(load_python_settings().locks[name], before)
 
 
 def platform_table(reporter: Reporter) -> Sequence[PlatformSupport]:

@@ -13,6 +13,7 @@ from containers.debian import Unavailable, run
 
 from tdaflink.adapters.folders import cache_folder, make_folder
 from tdaflink.adapters.uv import run_uv
+from tdaflink.domain.errors import TdaflinkError
 
 _ASKED = "sys.version.split()[0], sys.base_prefix, '%d.%d' % sys.version_info[:2]"
 _LEFT_OUT = (
@@ -35,12 +36,12 @@ def portable_python(version: str) -> Path:
         Unavailable: no such Python is installed, or it is the distribution's and spread over its folders.
     """
     search = {"PATH": os.pathsep.join(_search_path())}
-    found = run_uv(
-        ["python", "find", "--system", "--no-python-downloads", version], seconds=60, environ=search
-    )
-    if found.returncode:
-        raise Unavailable(f"Python {version} for the image's stand-in: {found.stderr.strip()}")
-    answer = run([found.stdout.strip(), "-c", f"import json, sys; print(json.dumps([{_ASKED}]))"], seconds=60)
+    words = ["python", "find", "--system", "--no-python-downloads", version]
+    try:
+        found = run_uv(words, environ=search).strip()
+    except TdaflinkError as error:
+        raise Unavailable(f"Python {version} for the image's stand-in: {error.detail or error}") from error
+    answer = run([found, "-c", f"import json, sys; print(json.dumps([{_ASKED}]))"], seconds=60)
     exact, prefix, minor = json.loads(answer)
     if Path(prefix) == Path("/usr"):
         raise Unavailable(f"Python {exact} is the distribution's, which cannot be copied into an image")

@@ -26,14 +26,17 @@ def image(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> st
     """Its tag; an image of that content that is there is not built again."""
     tag = image_tag()
     if inspect(tag, "{{.Id}}") is None:
-        context = tmp_path_factory.mktemp("image")
-        JarCache().fetch(load_lock().jars, repository_address())
-        build_context(context)
-        arguments = [f"--build-arg={name}={value}" for name, value in build_arguments().items()]
-        command = ["docker", "build", "--quiet", "--tag", tag, *arguments, str(context)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
+        build(tag, tmp_path_factory.mktemp("image"))
     return tag
+
+
+def build(tag: str, context: Path, *options: str) -> None:
+    JarCache().fetch(load_lock().jars, repository_address())
+    build_context(context)
+    arguments = [f"--build-arg={name}={value}" for name, value in build_arguments().items()]
+    command = ["docker", "build", "--quiet", "--tag", tag, *options, *arguments, str(context)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def inside(image: str, *words: str, mounts: tuple[str, ...] = ()) -> str:
@@ -67,6 +70,21 @@ def test_image_has_exactly_the_locked_packages_on_the_locked_python(image: str) 
     assert found["apache-flink"] == load_versions().flink
     python = inside(image, IMAGE_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     assert python.strip() == load_versions().python.image
+
+
+def test_image_built_again_from_the_same_lock_has_equal_packages_file_by_file(
+    image: str, tmp_path: Path
+) -> None:
+    again = "tdaflink/flink:built-again"
+    build(again, tmp_path, "--no-cache")
+    try:
+        assert packages(again) == packages(image)
+        script = "cd /opt/tdaflink/venv && sha256sum lib/python*/site-packages/*.dist-info/RECORD"
+        records = inside(image, "sh", "-c", script).splitlines()
+        assert inside(again, "sh", "-c", script).splitlines() == records
+        assert len(records) == len(packages(image))
+    finally:
+        subprocess.run(["docker", "image", "rm", "--force", again], capture_output=True, check=False)
 
 
 def test_image_python_has_its_standard_library_whole(image: str) -> None:

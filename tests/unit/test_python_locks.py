@@ -11,7 +11,7 @@ from harness import Runner
 
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.python_lock import load_python_lock, lock_roots, package_name, python_lock_path
-from tdaflink.adapters.uv import run_uv
+from tdaflink.adapters.uv import INSTALL_SECONDS, run_uv
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.platforms import PARTS, platforms_from_json
 from tdaflink.domain.python_lock import PythonLock, lock_changes
@@ -55,7 +55,7 @@ def test_cluster_and_image_run_the_same_versions() -> None:
         "numpy>=2 " + HASHES,
         "numpy==2.1.3",
         "numpy==2.1.3 --hash=md5:abc",
-        "--index-url https://example.org/simple",
+        "--index-url https://example.org/packages",
         "numpy @ https://example.org/numpy.whl " + HASHES,
         "",
     ],
@@ -98,6 +98,20 @@ def test_locks_and_platforms_still_fit_their_inputs(run_tdaflink: Runner) -> Non
     assert ran.code == 0, ran.stdout + ran.stderr
 
 
+def test_dead_package_index_is_named_and_no_lock_is_touched(run_tdaflink: Runner, tmp_path: Path) -> None:
+    before = [python_lock_path(name).read_bytes() for name in NAMES]
+    dead = {
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:9/index",
+        "UV_CACHE_DIR": str(tmp_path),
+        "UV_HTTP_RETRIES": "0",
+    }
+    ran = run_tdaflink("python", "lock", environ=dead)
+    assert ran.code == 3
+    assert "no package index answers uv" in ran.stderr
+    assert "UV_DEFAULT_INDEX" in ran.stderr
+    assert [python_lock_path(name).read_bytes() for name in NAMES] == before
+
+
 @pytest.mark.parametrize("name", ["local", "image"])
 @pytest.mark.timeout(900)
 def test_two_installs_of_one_lock_have_equal_files(name: str, tmp_path: Path) -> None:
@@ -113,8 +127,7 @@ def installed(name: str, folder: Path) -> dict[str, set[str]]:
     python = [f"--python={sys.executable}", f"--python-version={load_versions().python.image}"]
     checked = ["--require-hashes", "--no-deps", f"--build-constraints={python_lock_path('build')}"]
     words = ["pip", "install", *python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
-    done = run_uv(words)
-    assert done.returncode == 0, done.stderr
+    run_uv(words, seconds=INSTALL_SECONDS)
     records = folder.glob("*.dist-info/RECORD")
     return {package_name(record.parent.name.partition("-")[0]): record_lines(record) for record in records}
 

@@ -24,7 +24,7 @@ def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
     pythons = f"Python {platform.python_version()} runs the command"
     for answer in _answers(patient):
         if answer.version:
-            pythons += f", {answer.version} {answer.component}"
+            pythons += f", Python {answer.version} the jobs on {answer.component}"
     settings = load_python_settings()
     here = platform_named(settings.platforms, platform.system(), platform.machine())
     if here is None:
