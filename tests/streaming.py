@@ -86,7 +86,10 @@ def make_streams(cluster: Cluster) -> Streams:
 
 @contextmanager
 def job(streams: Streams, folder: Path, window: dict[str, Any], **config: Any) -> Iterator[str]:
-    """The shipped job on the topics alone, with one kind of windows."""
+    """The shipped job on the topics alone, with one kind of windows.
+
+    One subtask, unless the test says more: each is a Python of its own, whose start costs seconds of a core.
+    """
     name = streams.input.removesuffix("-input")
     source = {
         "route": "streams",
@@ -96,7 +99,7 @@ def job(streams: Streams, folder: Path, window: dict[str, Any], **config: Any) -
     }
     settings = {
         "job_name": name,
-        "parallelism": 2,
+        "parallelism": 1,
         "inputs": [source],
         "errors_topic": streams.errors,
         "events_topic": streams.events,

@@ -41,7 +41,7 @@ def message(
 def test_count_windows_come_once_each_and_the_last_by_timeout(streams: Streams, tmp_path: Path) -> None:
     """Three streams of 95 points, in messages of 5: windows at 20, 30, … 90, and 5 points that wait."""
     sent = [message(f"s{number}", 5, part) for part in range(19) for number in range(3)]
-    with job(streams, tmp_path, {"kind": "count", "size": 20, "slide": 10, "timeout": "3s"}):
+    with job(streams, tmp_path, {"kind": "count", "size": 20, "slide": 10, "timeout": "3s"}, parallelism=2):
         streams.send(sent)
         found = streams.records(3 * 9)
     spans = Counter((r["stream_id"], r["window"]["first_seq"], r["window"]["last_seq"]) for r in found)
@@ -131,7 +131,7 @@ def test_two_thousand_streams_stay_within_the_memory_for_their_windows(
     names = [f"s{number}" for number in range(2000)]
     budget = 4 * 2**20
     window = {"kind": "count", "size": 40, "slide": 20, "timeout": None}
-    with job(streams, tmp_path, window, incremental_memory=budget, pairs="none") as name:
+    with job(streams, tmp_path, window, incremental_memory=budget, pairs="none", parallelism=2) as name:
         for part in range(6):
             streams.send([message(stream, 10, part) for stream in names])
         found = streams.records(2 * len(names))
@@ -161,7 +161,7 @@ def test_nothing_is_lost_or_doubled_when_a_taskmanager_is_killed(
     window = {"kind": "count", "size": 50, "slide": 5, "timeout": None}
     total, names = 400, [f"s{number}" for number in range(12)]
     expected = {(name, last - 49, last) for name in names for last in range(50, total + 1, 5)}
-    with job(streams, tmp_path, window, delivery=delivery):
+    with job(streams, tmp_path, window, delivery=delivery, parallelism=2):
         feeder = threading.Thread(target=_feed, args=(streams, names, total // 4))
         feeder.start()
         streams.records(1, quiet=0)  # committed: where a checkpoint does that, there has been one
