@@ -48,9 +48,12 @@ def _hand_over(job_id: str, text: str) -> None:
     with suppress(Exception):
         from pyflink.java_gateway import get_gateway
 
-        jvm = get_gateway().jvm
-        failure = jvm.java.lang.RuntimeException(f"main() of job {job_id} failed\n{text}")
-        jvm.org.apache.flink.client.python.PythonEnvUtils.setPythonException(failure)
+        flink = get_gateway().jvm.org.apache.flink
+        # The one kind that PythonDriver keeps. With a status it would stand for a job that has ended.
+        failure = flink.client.deployment.application.UnsuccessfulExecutionException(
+            flink.api.common.JobID.fromHexString(job_id), None, f"main() of job {job_id} failed\n{text}", None
+        )
+        flink.client.python.PythonEnvUtils.setPythonException(failure)
 
 
 if __name__ == "__main__":

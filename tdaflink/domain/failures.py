@@ -19,8 +19,8 @@ _FRAME = "  File "
 _UNREADABLE = re.compile(r"Failed to deserialize [\w ]+ '(.*?)'\.?$", re.MULTILINE | re.DOTALL)
 _QUOTED_CHARACTERS = 200
 _MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
-# Where the bundle was unpacked or mounted: of no use to the reader, who knows the file by its name.
-_BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+\.(?:jar|zip)/")
+# Where the bundle was unpacked (2.3 drops the ending) or mounted: the reader knows the file by its name.
+_BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+(?:\.(?:jar|zip))?/")
 
 
 def python_traceback(text: str) -> str | None:

@@ -8,9 +8,12 @@ from contextlib import suppress
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.errors import JobFailed, NotFound, Refused, TdaflinkError, Unhealthy
 from tdaflink.domain.failures import handed_over, own_frames, printed_by_main, python_traceback, root_cause
+from tdaflink.domain.waiting import poll
 
 _LOCAL_ENVIRONMENT = "the execution environment is local"  # main() says so where gateways were mixed up
 _WEDGED = "setGatewayServer"
+_ENDING = ("FAILING", "CANCELING")
+_FAILING_SECONDS = 10.0
 
 
 def log_sizes(cluster: FlinkRest) -> Mapping[str, int]:
@@ -44,19 +47,26 @@ def _new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
 
 def failed_after_submitting(cluster: FlinkRest, name: str, job_id: str) -> JobFailed | None:
     """The failure of a main() that had submitted its job already: Flink 2.3 then cancels the job."""
-    try:
-        failures = cluster.application_failures(job_id)
-    except (NotFound, Refused):
-        return None
-    handed = next(filter(None, (handed_over(text, job_id) for text in failures)), None)
+    text = _application_failure(cluster, job_id)
+    handed = handed_over(text, job_id)
     if handed is None:
         return None
     return JobFailed(
         f"{name} was canceled: its main() raised {root_cause(handed)} after it had submitted the job",
         detail=own_frames(python_traceback(handed) or handed),
-        noise=failures[0],
+        noise=text,
         hint="correct the script and submit it again",
     )
+
+
+def _application_failure(cluster: FlinkRest, application_id: str) -> str:
+    """What Flink keeps of a failed application, as soon as it is there; empty without a failure."""
+    with suppress(NotFound, Refused):
+        for _ in poll(_FAILING_SECONDS, every=0.2):
+            failures = cluster.application_failures(application_id)
+            if failures or cluster.application(application_id).status not in _ENDING:
+                return "\n".join(failures)
+    return ""
 
 
 def ran_elsewhere(output: str) -> bool:

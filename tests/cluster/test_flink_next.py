@@ -92,9 +92,9 @@ def test_a_cluster_of_the_next_flink_is_driven_from_submit_to_cancel(beyond: Nex
     assert len(run("logs", "-n", "2").stdout.splitlines()) >= 2
 
     first = run("savepoint", "idle", "-o", "json", timeout=90).json()
-    assert Path(first["path"].removeprefix("file:")).is_dir()
+    assert Path(first["savepoint"].removeprefix("file:")).is_dir()
     stopped = run("stop", "idle", "-o", "json", timeout=90).json()
-    assert Path(stopped["path"].removeprefix("file:")).is_dir()
+    assert Path(stopped["savepoint"].removeprefix("file:")).is_dir()
     assert beyond.state(submitted["id"]) == "FINISHED"
     again = beyond.submit("idle.py", "--job-name", "idle", "--from", "latest", "-o", "json").json()
     assert again["id"] != submitted["id"]

@@ -125,7 +125,7 @@ org.apache.flink.client.deployment.application.ApplicationExecutionException: Co
 Caused by: org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: main() of \
 job {"ab" * 16} failed
 Traceback (most recent call last):
-  File "/tmp/pyflink/ca/1d/5a_tdaflink-7e38.jar/bad.py", line 1, in <module>
+  File "/tmp/pyflink/ca/1d/5a_tdaflink-7e38/bad.py", line 1, in <module>
     import missing
 ModuleNotFoundError: No module named 'missing'
 
