@@ -41,8 +41,10 @@ _KINDS = (
     (r"SinkTransformation/.*", "sink"),
     (r"OneInputTransformation/Calc\[.*", "calc"),
     (r"OneInputTransformation/TableToDataStream", "to rows"),
-    (r"OneInputTransformation/\*anonymous_datastream_source.*", "from rows"),
+    (r"OneInputTransformation/(\*anonymous_datastream_source.*|DataStreamToTable)", "from rows"),
 )
+# Only Flink 2.3 makes these. They have no state, so no savepoint names them.
+_FROM_2_3 = ((r"OneInputTransformation/ConstraintEnforcer\[.*", "answers-constraints"),)
 # These only say how records travel between operators; they are no operators and have no state.
 _VIRTUAL = ("PartitionTransformation", "UnionTransformation", "SourceTransformationWrapper")
 
@@ -77,6 +79,9 @@ def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
 
 
 def _taken(left: dict[str, str], label: str) -> str:
+    further = next((uid for pattern, uid in _FROM_2_3 if re.fullmatch(pattern, label)), None)
+    if further is not None:
+        return further
     kind = next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, label)), None)
     if kind is None or kind not in left:
         raise UidError(f"the planner made the operator {label}, for which there is no uid")

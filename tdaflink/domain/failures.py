@@ -11,16 +11,14 @@ _TRACEBACK = re.compile(
 )
 # PythonDriver logs what main() prints, each line with the prefix of a log line.
 _PRINTED = re.compile(r"^\d{4}-.*\bPythonDriver\b[^-\n]* - (.*)$", re.MULTILINE)
-# What jobs/tdaflink_entry.py begins a failure with, up to Java's own lines.
-_HANDED_OVER = r"main\(\) of job {job_id} failed\n(.*?)(?=\n\tat |\nCaused by: |\Z)"
 _DRIVER_WORDS = {"Run python process failed"}
 _FRAME = "  File "
 # Flink's formats quote the message that they cannot read, and name no place of it.
 _UNREADABLE = re.compile(r"Failed to deserialize [\w ]+ '(.*?)'\.?$", re.MULTILINE | re.DOTALL)
 _QUOTED_CHARACTERS = 200
 _MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
-# Where the bundle was unpacked or mounted: of no use to the reader, who knows the file by its name.
-_BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+\.(?:jar|zip)/")
+# Where the bundle was unpacked (2.3 drops the ending) or mounted: the reader knows the file by its name.
+_BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+(?:\.(?:jar|zip))?/")
 
 
 def python_traceback(text: str) -> str | None:
@@ -52,15 +50,6 @@ def printed_by_main(log: str) -> str:
         line for line in _PRINTED.findall(log) if line not in _DRIVER_WORDS and "Python Process " not in line
     ]
     return _BUNDLE_PATH.sub("", "\n".join(lines))
-
-
-def handed_over(text: str, job_id: str) -> str | None:
-    """The failure that the main() of this job has handed over to Flink, out of Flink's stack trace.
-
-    Where none was handed over by this job, the stack trace may have an earlier job's.
-    """
-    found = re.search(_HANDED_OVER.format(job_id=re.escape(job_id)), text, re.DOTALL)
-    return _BUNDLE_PATH.sub("", found[1].rstrip()) if found else None
 
 
 def root_cause(text: str) -> str:

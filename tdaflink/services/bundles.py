@@ -16,8 +16,6 @@ from tdaflink.resources import jobs_folder
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can name: builds must not differ by time
 _MANIFEST = b"Manifest-Version: 1.0\r\nCreated-By: tdaflink\r\n\r\n"
 _LARGEST = 64 * 2**20
-ENTRY_MODULE = "tdaflink_entry"  # runs main() and reports its failure; in every bundle
-_ENTRY_FILE = f"{ENTRY_MODULE}.py"
 _LEFT_OUT = {"__pycache__", "build", "dist", "node_modules", "venv"}
 
 
@@ -31,11 +29,6 @@ class Bundle:
     files: Sequence[str]
     content: bytes
 
-    @property
-    def has_entry(self) -> bool:
-        """Whether it carries the entry module; bundles of earlier releases do not."""
-        return _ENTRY_FILE in self.files
-
 
 def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | None = None) -> Bundle:
     """The job that tdaflink ships, with the files that `include` globs name at its top level.
@@ -44,7 +37,7 @@ def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | N
     Raises `NotFound` for an empty glob, and `UsageError` for a file that the job has already.
     """
     folder = jobs_folder()
-    own = [folder / "main.py", folder / _ENTRY_FILE, *_package_files(folder / "tdajob")]
+    own = [folder / "main.py", *_package_files(folder / "tdajob")]
     named: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in own}
     further: dict[str, Path | bytes] = dict(carried or {})
     for path in included_files(include):
@@ -85,7 +78,6 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
             raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
         files.update(matched)
     named: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in files}
-    named[_ENTRY_FILE] = jobs_folder() / _ENTRY_FILE
     return _build(script.stem, folder, named)
 
 

@@ -11,7 +11,7 @@ from tdaflink import __version__
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.ledger import Git, JobSpec
 from tdaflink.domain.travelling import facts_for_watchers
-from tdaflink.services.bundles import ENTRY_MODULE, Bundle
+from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import submitter
 
 ENTRY_CLASS = "org.apache.flink.client.python.PythonDriver"
@@ -54,16 +54,11 @@ class Job:
 
 def application_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
     """The body of `/jars/:id/run-application`: the application has the id of its one job."""
-    body = run_body(job, env, job_id, path) | {"applicationId": job_id}
-    if job.bundle.has_entry:
-        args = body["programArgsList"]
-        module = args.index("-pym") + 1
-        body["programArgsList"] = [*args[:module], ENTRY_MODULE, job_id, *args[module:]]
-    return body
+    return run_body(job, env, job_id, path) | {"applicationId": job_id}
 
 
 def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
-    """The body of `/jars/:id/run`; `path` is that of the bundle on the JobManager."""
+    """What `/jars/:id/run` is told; `path` is where the bundle lies on the JobManager."""
     args = ["-pyclientexec", env.python, "-pyfs", path, "-pym", job.bundle.module]
     if job.settings is not None:
         args += ["--settings", json.dumps(job.settings, separators=(",", ":"), sort_keys=True)]

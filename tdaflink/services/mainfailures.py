@@ -1,4 +1,4 @@
-"""Why a main() failed: by what the bundle's entry module gave to Flink, else by the JobManager's log."""
+"""Why a main() failed: Flink's answer has the Java cause at most, the JobManager's log has the traceback."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from contextlib import suppress
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.errors import JobFailed, NotFound, Refused, TdaflinkError, Unhealthy
-from tdaflink.domain.failures import handed_over, own_frames, printed_by_main, python_traceback, root_cause
+from tdaflink.domain.failures import own_frames, printed_by_main, python_traceback, root_cause
+from tdaflink.domain.waiting import poll
 
 _LOCAL_ENVIRONMENT = "the execution environment is local"  # main() says so where gateways were mixed up
 _WEDGED = "setGatewayServer"
+_EXITED = "Python process exits with code"
+_ENDING = ("FAILING", "CANCELING")
+_FAILING_SECONDS = 10.0
 
 
 def log_sizes(cluster: FlinkRest) -> Mapping[str, int]:
@@ -20,19 +24,7 @@ def log_sizes(cluster: FlinkRest) -> Mapping[str, int]:
     return {}
 
 
-def failure_text(cluster: FlinkRest, job_id: str, refusal: Refused, logs: Mapping[str, int]) -> str:
-    """The failure of a main() as Python reported it.
-
-    Flink's own words have it where main() was run by the entry module and could hand over its exception; they
-    may have that of another job, too. Else it is in what the log has grown by since `logs`.
-    """
-    words = refusal.noise or ""
-    if handed_over(words, job_id) is not None or _WEDGED in words:
-        return words
-    return _new_log_text(cluster, logs)
-
-
-def _new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
+def new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
     """What the JobManager has logged since; the reply to a failed run has no Python in it.
 
     Several files may hold the same lines (a console's copy of the log): the first that has Python counts.
@@ -44,19 +36,24 @@ def _new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
 
 def failed_after_submitting(cluster: FlinkRest, name: str, job_id: str) -> JobFailed | None:
     """The failure of a main() that had submitted its job already: Flink 2.3 then cancels the job."""
-    try:
-        failures = cluster.application_failures(job_id)
-    except (NotFound, Refused):
-        return None
-    handed = next(filter(None, (handed_over(text, job_id) for text in failures)), None)
-    if handed is None:
+    text = _application_failure(cluster, job_id)
+    if _EXITED not in text:
         return None
     return JobFailed(
-        f"{name} was canceled: its main() raised {root_cause(handed)} after it had submitted the job",
-        detail=own_frames(python_traceback(handed) or handed),
-        noise=failures[0],
-        hint="correct the script and submit it again",
+        f"{name} was canceled: its main() failed after it had submitted the job ({root_cause(text)})",
+        noise=text,
+        hint="tdaflink logs jobmanager has its traceback",
     )
+
+
+def _application_failure(cluster: FlinkRest, application_id: str) -> str:
+    """What Flink keeps of a failed application, as soon as it is there; empty without a failure."""
+    with suppress(NotFound, Refused):
+        for _ in poll(_FAILING_SECONDS, every=0.2):
+            failures = cluster.application_failures(application_id)
+            if failures or cluster.application(application_id).status not in _ENDING:
+                return "\n".join(failures)
+    return ""
 
 
 def ran_elsewhere(output: str) -> bool:
@@ -64,7 +61,7 @@ def ran_elsewhere(output: str) -> bool:
     return _LOCAL_ENVIRONMENT in output and _WEDGED not in output
 
 
-def explained(refusal: Refused, name: str, job_id: str, output: str) -> TdaflinkError:
+def explained(refusal: Refused, name: str, output: str) -> TdaflinkError:
     """The refusal of a run as what it means, by what the JobManager has logged of main()."""
     if _WEDGED in output or _LOCAL_ENVIRONMENT in output:
         return Unhealthy(
@@ -72,8 +69,7 @@ def explained(refusal: Refused, name: str, job_id: str, output: str) -> Tdaflink
             hint="restart it: tdaflink teardown, then tdaflink setup (checkpoints are kept)",
             noise=output,
         )
-    handed = handed_over(output, job_id)
-    printed = printed_by_main(output) if handed is None else handed
+    printed = printed_by_main(output)
     noise = "\n".join(filter(None, (printed, refusal.noise)))
     traceback = python_traceback(printed)
     if traceback is not None:

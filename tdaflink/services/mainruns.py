@@ -2,7 +2,7 @@
 
 `/jars/:id/run` (all versions) answers when main() has ended. `/jars/:id/run-application` (2.3 and newer)
 answers at once and keeps the outcome under an id that we choose, the job's: a lost answer cannot start main()
-twice, main() may take longer than a call, and its failure is read there instead of from the log.
+twice, main() may take longer than a call, and whether it failed is read there.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from tdaflink.services.jobrun import Job, run_body
 from tdaflink.services.mainfailures import (
     explained,
     failed_after_submitting,
-    failure_text,
     log_sizes,
+    new_log_text,
     ran_elsewhere,
 )
 from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
@@ -169,11 +169,11 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
             taken = run_main(cluster, job, control.env, posixpath.basename(path), path, job_id)
         except Refused as refusal:
             ledger.conclude(job_id, "refused")
-            output = failure_text(cluster, job_id, refusal, logs)
+            output = new_log_text(cluster, logs)
             # Somebody on another machine, whom our lock does not hold, submitted at the same moment.
             if ran_elsewhere(output) and attempt < _RUN_ATTEMPTS:
                 continue
-            raise explained(refusal, job.name, job_id, output) from refusal
+            raise explained(refusal, job.name, output) from refusal
         ledger.conclude(job_id, "submitted")
         _delete_other_uploads(job.bundle, control)
         if taken != job_id:

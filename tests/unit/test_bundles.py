@@ -48,8 +48,7 @@ def test_a_bundle_does_not_depend_on_time_or_place(tmp_path: Path) -> None:
 
 def test_a_script_takes_the_modules_beside_it(tmp_path: Path) -> None:
     script = script_folder(tmp_path / "a")
-    files = ["beside.py", "helpers/__init__.py", "helpers/deep.py", "my-job.py", "tdaflink_entry.py"]
-    assert script_bundle(script).files == files
+    assert script_bundle(script).files == ["beside.py", "helpers/__init__.py", "helpers/deep.py", "my-job.py"]
     assert "notes.txt" in script_bundle(script, ["*.txt"]).files
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.failures import (
-    handed_over,
     own_frames,
     printed_by_main,
     python_traceback,
@@ -108,8 +107,9 @@ java.lang.RuntimeException: Python process exits with code: 1
 """
 
 
-def test_what_main_printed_is_taken_out_of_the_log() -> None:
-    traceback = python_traceback(printed_by_main(LOG))
+@pytest.mark.parametrize("ending", [".jar", ""], ids=["Flink 2.2", "Flink 2.3"])
+def test_what_main_printed_is_taken_out_of_the_log(ending: str) -> None:
+    traceback = python_traceback(printed_by_main(LOG.replace(".jar/", f"{ending}/")))
     assert traceback is not None
     assert own_frames(traceback) == (
         "Traceback (most recent call last):\n"
@@ -117,33 +117,6 @@ def test_what_main_printed_is_taken_out_of_the_log() -> None:
         "    import missing\n"
         "ModuleNotFoundError: No module named 'missing'"
     )
-
-
-HANDED_OVER = f"""\
-org.apache.flink.client.deployment.application.ApplicationExecutionException: Could not execute application.
-\tat org.apache.flink.client.deployment.application.PackagedProgramApplication.run(PackagedProgramApplication.java:7)
-Caused by: org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: main() of \
-job {"ab" * 16} failed
-Traceback (most recent call last):
-  File "/tmp/pyflink/ca/1d/5a_tdaflink-7e38.jar/bad.py", line 1, in <module>
-    import missing
-ModuleNotFoundError: No module named 'missing'
-
-\tat org.apache.flink.client.program.PackagedProgram.callMainMethod(PackagedProgram.java:376)
-\t... 13 more
-Caused by: java.lang.RuntimeException: main() of job {"ab" * 16} failed
-"""
-
-
-def test_a_failure_that_main_has_handed_over_is_taken_out_of_java_s_words() -> None:
-    failure = handed_over(HANDED_OVER, "ab" * 16)
-    assert failure == (
-        "Traceback (most recent call last):\n"
-        '  File "bad.py", line 1, in <module>\n'
-        "    import missing\n"
-        "ModuleNotFoundError: No module named 'missing'"
-    )
-    assert handed_over(HANDED_OVER, "cd" * 16) is None
 
 
 def test_frames_of_the_machinery_are_left_out_as_long_as_others_remain() -> None:

@@ -46,7 +46,7 @@ class Flink:
                 "errors": [f"{PACKAGE}.messages.Flink{name}NotFoundException: no {name} ({rest[0]})"]
             }
         if path.endswith("/exceptions"):
-            trace = f"a.B: outer\n\tat x\nCaused by: c.D: main() of job {rest[0]} failed\nTraceback: x\n"
+            trace = "a.B: outer\n\tat x\nCaused by: c.D: Python process exits with code: 1\n"
             return 200, {"exceptionHistory": {"entries": [{"stacktrace": trace}]}}
         jobs = [{"jid": rest[0]}] if self.outcome == "RUNNING" else []
         return 200, {"status": self.outcome, "jobs": jobs}
@@ -115,12 +115,12 @@ def test_without_applications_main_is_run_as_before(tmp_path: Path) -> None:
     assert body["programArgsList"][-4:] == ["-pym", "script", "--size", "3"]
 
 
-def test_an_application_has_the_id_of_its_job_and_runs_by_the_entry_module(tmp_path: Path) -> None:
+def test_an_application_has_the_id_of_its_job(tmp_path: Path) -> None:
     flink = Flink(applications=True)
     assert run_main(flink, tmp_path) == JOB
     ((way, body),) = flink.runs
     assert (way, body["applicationId"], body["jobId"]) == ("run-application", JOB, JOB)
-    assert body["programArgsList"][-6:] == ["-pym", "tdaflink_entry", JOB, "script", "--size", "3"]
+    assert body["programArgsList"][-4:] == ["-pym", "script", "--size", "3"]
 
 
 def test_a_lost_answer_does_not_start_main_twice(tmp_path: Path) -> None:
@@ -132,5 +132,5 @@ def test_a_lost_answer_does_not_start_main_twice(tmp_path: Path) -> None:
 def test_an_application_without_a_job_is_refused_with_its_exceptions(tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
         run_main(Flink(applications=True, outcome="FAILED"), tmp_path)
-    assert caught.value.reason == f"c.D: main() of job {JOB} failed"
-    assert "Traceback" in str(caught.value.noise)
+    assert caught.value.reason == "c.D: Python process exits with code: 1"
+    assert "a.B: outer" in str(caught.value.noise)

@@ -82,6 +82,9 @@ def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
     if connector is None:
         return CheckResult("connector", "problem", "no Kafka connector in Flink's lib folder", why, fix)
     version, made_for = connector
+    if version == wanted and flink == minor(load_versions().next_flink) != made_for:
+        text = f"the Kafka connector is {version}, made for Flink {made_for}; there is none for {flink} yet"
+        return CheckResult("connector", "warning", text)
     if made_for != flink:
         text = f"the Kafka connector is {version}, made for Flink {made_for}; the cluster is {flink}"
         return CheckResult("connector", "problem", text, why, fix)
