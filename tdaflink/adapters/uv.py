@@ -20,6 +20,7 @@ from tdaflink.domain.errors import DeadlinePassed, MissingExtra, Refused, Unreac
 INSTALL_SECONDS = 7200.0
 ASK_SECONDS = 60.0
 _KILL_SECONDS = 5.0
+_SHOWN = 1500  # letters of the beginning, and of the end, of what uv says of a failure
 # What would make uv look at a project or an environment that is none of ours.
 _NOT_INHERITED = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "UV_PYTHON"}
 # pip's settings of mirrors and certificates -> uv's, for users who have configured pip alone.
@@ -37,8 +38,8 @@ _PIP_KEYS = {
 }
 _OLDER_NAMES = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
 _NO_NETWORK = re.compile(
-    r"dns error|error sending request|Connect\b|connection|timed out|timeout|Failed to fetch|network|offline"
-    r"|Network connectivity is disabled",
+    r"dns error|error sending request|connection (refused|reset|closed|error)|timed out|Failed to fetch"
+    r"|network connectivity is disabled|network was disabled",
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"(://[^/\s:@]+:)[^@\s/]+@")
@@ -182,4 +183,5 @@ def _failure(words: Sequence[str], errors: Sequence[str]) -> Refused | Unreachab
 
 
 def _end_of(errors: Sequence[str]) -> str:
-    return _PASSWORD.sub(r"\1***@", "".join(errors)[-2000:].strip())
+    text = _PASSWORD.sub(r"\1***@", "".join(errors).strip())
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}\n[...]\n{text[-_SHOWN:]}"
