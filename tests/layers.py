@@ -4,8 +4,8 @@ Tests run in several processes. Most may run in any of them; what shares somethi
 up, or that exists once on a machine, is a group, and a group stays in one process:
 
 - `cluster` and `breaking` have a Flink and a Kafka each. Tests of the first count on a cluster that stays up;
-  those of the second kill its parts, or set further environments up. They cost little but waiting, so they
-  get a process each, besides those that keep the cores busy.
+  those of the second kill its parts, or set further environments up. On fewer than four cores they follow one
+  another on one cluster: two would take each other the time that their deadlines allow.
 - `kernels` compiles machine code once, `registry` and `s3` start a server once.
 - `docker` is for whole environments in containers: one at a time.
 """
@@ -32,17 +32,18 @@ _FAST = ("job", "unit", "windows")
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
 _MOST_PROCESSES = 8
+_BREAKING = "breaking" if (os.cpu_count() or 1) >= 4 else "cluster"
 
 
 def group_of(item: pytest.Item) -> str | None:
     """The group of a test; None where it may run in any process. A test may name its group itself."""
     said = item.get_closest_marker("group")
     if said:
-        return str(said.args[0])
+        return _BREAKING if said.args[0] == "breaking" else str(said.args[0])
     if item.get_closest_marker("docker"):
         return "docker"
     if item.get_closest_marker("breaks_cluster"):
-        return "breaking"
+        return _BREAKING
     if item.get_closest_marker("cluster"):
         return "cluster"
     fixtures = getattr(item, "fixturenames", ())
@@ -63,8 +64,7 @@ def processes(arguments: Sequence[str], cores: int) -> int:
     """How many processes run the tests; 0 is this one alone, as for single files that somebody works on."""
     if arguments and all(".py" in argument for argument in arguments):
         return 0
-    # The cluster's tests mostly wait.
-    return min(cores, _MOST_PROCESSES) + 1
+    return min(cores, _MOST_PROCESSES)
 
 
 def named(item: pytest.Item, arguments: Iterable[str], start: Path) -> bool:

@@ -112,8 +112,12 @@ def test_a_killed_child_is_an_error_and_the_next_works(
 def test_a_child_that_died_idle_harms_nobody(make_engine: MakeEngine) -> None:
     engine = make_engine()
     assert_works(engine)
-    psutil.Process(child_of(engine)).kill()
-    time.sleep(0.2)
+    child = psutil.Process(child_of(engine))
+    child.kill()
+    deadline = time.monotonic() + 30
+    while child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     assert_works(engine)
 
 
