@@ -15,10 +15,10 @@ def test_what_uses_a_cluster_stays_in_a_process_that_has_one(request: pytest.Fix
     assert {layers.group_of(item) for item in on_clusters} <= {"cluster", "breaking"}
 
 
-def test_single_files_run_in_one_process_and_all_else_in_one_more_than_cores() -> None:
+def test_single_files_run_in_one_process_and_all_else_in_as_many_as_cores() -> None:
     assert layers.processes(["tests/unit/test_layers.py", "tests/unit/test_docs.py::test_one"], 2) == 0
-    assert layers.processes(["tests/unit"], 2) == 3
-    assert layers.processes([], 64) == 9
+    assert layers.processes(["tests/unit"], 2) == 2
+    assert layers.processes([], 64) == 8
 
 
 def test_what_the_command_line_names_is_run(request: pytest.FixtureRequest) -> None:
