@@ -101,8 +101,17 @@ def sort(items: list[pytest.Item]) -> None:
     order = GROUPS if distributed else (None, *reversed(GROUPS))
     ranks = {group: rank for rank, group in enumerate(order)}
 
-    def place(item: pytest.Item) -> tuple[int, bool]:
-        return ranks.get(group_of(item), len(ranks)), item.get_closest_marker("breaks_cluster") is not None
+    def place(item: pytest.Item) -> tuple[int, int]:
+        # What kills parts of a cluster comes last, and before it what sets others up: by then all else is done.
+        said = item.get_closest_marker("group")
+        last = (
+            2
+            if item.get_closest_marker("breaks_cluster")
+            else 1
+            if said and said.args[0] == "breaking"
+            else 0
+        )
+        return ranks.get(group_of(item), len(ranks)), last
 
     items.sort(key=place)
 
