@@ -102,7 +102,7 @@ def sort(items: list[pytest.Item]) -> None:
     ranks = {group: rank for rank, group in enumerate(order)}
 
     def place(item: pytest.Item) -> tuple[int, int]:
-        # What kills parts of a cluster comes last, and before it what sets others up: by then all else is done.
+        # What kills parts of a cluster comes last, and before it what sets others up: all else is done then.
         said = item.get_closest_marker("group")
         last = (
             2
