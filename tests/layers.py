@@ -104,13 +104,8 @@ def sort(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> tuple[int, int]:
         # What kills parts of a cluster comes last, and before it what sets others up: all else is done then.
         said = item.get_closest_marker("group")
-        last = (
-            2
-            if item.get_closest_marker("breaks_cluster")
-            else 1
-            if said and said.args[0] == "breaking"
-            else 0
-        )
+        beside = said is not None and said.args[0] == "breaking"
+        last = 2 if item.get_closest_marker("breaks_cluster") else int(beside)
         return ranks.get(group_of(item), len(ranks)), last
 
     items.sort(key=place)
