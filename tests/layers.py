@@ -4,8 +4,8 @@ Tests run in several processes. Most may run in any of them; what shares somethi
 up, or that exists once on a machine, is a group, and a group stays in one process:
 
 - `cluster` and `breaking` have a Flink and a Kafka each. Tests of the first count on a cluster that stays up;
-  those of the second kill its parts, or set further environments up. On fewer than four cores they follow one
-  another on one cluster: two would take each other the time that their deadlines allow.
+  those of the second kill its parts, or set further environments up; they come when all that keeps the cores
+  busy is done.
 - `kernels` compiles machine code once, `registry` and `s3` start a server once.
 - `docker` is for whole environments in containers: one at a time.
 """
@@ -25,25 +25,24 @@ from xdist.scheduler import LoadScopeScheduling
 TESTS = Path(__file__).resolve().parent
 # Marker -> what it needs that a plain `pytest` does without.
 LEFT_OUT = {"docker": "a container engine", "soak": "many minutes"}
-# In the order in which processes take them: what lasts longest begins first.
-GROUPS = ("breaking", "cluster", "kernels", "docker", "registry", "s3")
+# In the order in which processes take them: what lasts longest begins first. None: what is in no group.
+GROUPS = ("cluster", "kernels", "docker", "registry", "s3", None, "breaking")
 # What is run under each Python: folders whose tests, but for those of a group, need nothing but the packages.
 _FAST = ("job", "unit", "windows")
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
 _MOST_PROCESSES = 8
-_BREAKING = "breaking" if (os.cpu_count() or 1) >= 4 else "cluster"
 
 
 def group_of(item: pytest.Item) -> str | None:
     """The group of a test; None where it may run in any process. A test may name its group itself."""
     said = item.get_closest_marker("group")
     if said:
-        return _BREAKING if said.args[0] == "breaking" else str(said.args[0])
+        return str(said.args[0])
     if item.get_closest_marker("docker"):
         return "docker"
     if item.get_closest_marker("breaks_cluster"):
-        return _BREAKING
+        return "breaking"
     if item.get_closest_marker("cluster"):
         return "cluster"
     fixtures = getattr(item, "fixturenames", ())
@@ -96,17 +95,13 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> Counter[str]:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Groups first where there are processes for them, else last."""
+    """Put groups into their order where there are processes for them, else after all that is in none."""
     distributed = "PYTEST_XDIST_WORKER" in os.environ
-    order = GROUPS if distributed else (None, *reversed(GROUPS))
+    order = GROUPS if distributed else (None, *(group for group in GROUPS if group))
     ranks = {group: rank for rank, group in enumerate(order)}
 
-    def place(item: pytest.Item) -> tuple[int, int]:
-        # What kills parts of a cluster comes last, and before it what sets others up: all else is done then.
-        said = item.get_closest_marker("group")
-        beside = said is not None and said.args[0] == "breaking"
-        last = 2 if item.get_closest_marker("breaks_cluster") else int(beside)
-        return ranks.get(group_of(item), len(ranks)), last
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        return ranks.get(group_of(item), len(ranks)), item.get_closest_marker("breaks_cluster") is not None
 
     items.sort(key=place)
 
