@@ -27,8 +27,8 @@ TESTS = Path(__file__).resolve().parent
 LEFT_OUT = {"docker": "a container engine", "soak": "many minutes"}
 # In the order in which processes take them: what lasts longest begins first. None: what is in no group.
 GROUPS = ("cluster", "kernels", "docker", "registry", "s3", None, "breaking")
-# What is run under each Python: folders whose tests, but for those of a group, need nothing but the packages.
-_FAST = ("job", "unit", "windows")
+# What is run under each Python: the command's tests, but for those of a group.
+_FAST = ("unit",)
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
 _MOST_PROCESSES = 8
