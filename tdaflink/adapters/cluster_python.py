@@ -57,17 +57,19 @@ LOCAL = "local"
 _RECORDED = {"lock", "base", "interpreter", "distributions"}
 
 
-def installed_packages(python: str, environment: str) -> Interpreter:
+def installed_packages(python: str, environment: str, *, engines: bool = True) -> Interpreter:
     """Return the interpreter at `python` with Flink and Java that it sees, fit to run a cluster.
+
+    Without `engines` those of the job may be missing: a cluster runs without them, until a job starts.
 
     Raises:
         MissingExtra: it does not exist, or lacks packages; the setup of `environment` installs them.
     """
     versions = load_versions()
     interpreter = _known(python)
-    lacking = (
-        interpreter.missing(versions.flink, versions.java) if interpreter else ["the interpreter itself"]
-    )
+    lacking = ["the interpreter itself"]
+    if interpreter is not None:
+        lacking = interpreter.missing(versions.flink, versions.java, engines=engines)
     if interpreter is None or lacking:
         raise MissingExtra(
             f"{python or 'the Python of the cluster'} lacks what a local cluster runs: {', '.join(lacking)}",

