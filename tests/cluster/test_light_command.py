@@ -23,7 +23,7 @@ from tdaflink.domain.waiting import poll
 pytestmark = [pytest.mark.group("breaking"), pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
-# As on a machine without a network: all that is needed is in uv's cache by then.
+# As on a machine without a network, once all that is needed is in uv's cache.
 OFFLINE = {"UV_OFFLINE": "1"}
 
 
@@ -103,7 +103,7 @@ def both(light: Light, killed: Path) -> Iterator[tuple[Ran, Ran]]:
     words = ("setup", "--port-offset", "auto", "-o", "json")
     try:
         with ThreadPoolExecutor(2) as pool:
-            first, second = pool.map(lambda state: light.run(state, *words, **OFFLINE), ("one", "two"))
+            first, second = pool.map(lambda state: light.run(state, *words, timeout=600), ("one", "two"))
         yield first, second
     finally:
         for state in ("one", "two", "killed"):
