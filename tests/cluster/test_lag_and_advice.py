@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 from harness import Cluster, command_environ, command_line
 
+from tdaflink.domain.waiting import poll
+
 pytestmark = pytest.mark.cluster
 
 SIZES = (60, 120, 240)
@@ -38,10 +40,13 @@ def answered(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_a_job_that_has_answered_all_is_not_behind(cluster: Cluster, answered: str) -> None:
-    rows = cluster.run("topics", "lag", "tda_jobs", "--job", answered, "-o", "json").json()
-    assert [(row["job"], row["topic"], row["lag"], row["behind"]) for row in rows] == [
-        (answered, "tda_jobs", 0, 0)
-    ]
+    for _ in poll(60, every=0.5):  # offsets are committed with the next checkpoint
+        rows = cluster.run("topics", "lag", "tda_jobs", "--job", answered, "-o", "json").json()
+        found = [(row["job"], row["topic"], row["lag"], row["behind"]) for row in rows]
+        if found == [(answered, "tda_jobs", 0, 0)]:
+            break
+    else:
+        raise AssertionError(found)
     unread = cluster.run("topics", "lag", "tda_results")
     assert unread.code == 4
     assert "no running job reads 'tda_results'" in unread.stderr
