@@ -178,8 +178,8 @@ def groups_file(config: pytest.Config) -> Path:
 
 def pytest_testnodedown(node: Any) -> None:
     """What one of the processes has left out, the others have, too."""
-    told = getattr(node, "workeroutput", {}).get("left_out", {})
-    node.config.stash[LEFT_OUT] = Counter(told)
+    reported = getattr(node, "workeroutput", {}).get("left_out", {})
+    node.config.stash[LEFT_OUT] = Counter(reported)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

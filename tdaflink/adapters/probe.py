@@ -9,17 +9,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from tdaflink.domain.cluster_python import ENGINES
 from tdaflink.domain.doctor import PythonAnswer, python_answer
 from tdaflink.domain.errors import TdaflinkError
 
 # Module -> package, of all that the shipped job needs to import.
-ENGINES = {
-    "gudhi": "gudhi",
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "orjson": "orjson",
-    "pyflink": "apache-flink",
-}
+IMPORTED = {**ENGINES, "pyflink": "apache-flink"}
 
 
 @runtime_checkable
@@ -38,7 +33,7 @@ def ask_python(
 ) -> PythonAnswer:
     """One component's answer."""
     program = (Path(__file__).parent / "probe_program.py").read_text(encoding="utf-8")
-    asked = {"modules": ENGINES, "places": list(places), "folders": list(folders)}
+    asked = {"modules": IMPORTED, "places": list(places), "folders": list(folders)}
     began = time.time()
     try:
         printed = runtime.run_python(component, program, json.dumps(asked))

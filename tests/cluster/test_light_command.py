@@ -90,7 +90,7 @@ def killed(light: Light) -> Path:
     children = psutil.Process(setup.pid).children(recursive=True)
     os.kill(setup.pid, signal.SIGKILL)
     setup.wait(10)
-    for child in children:  # uv has not been told, and would finish its work
+    for child in children:  # uv gets no signal of its own, and would finish its work
         child.kill()
     (folder,) = light.environments
     return folder

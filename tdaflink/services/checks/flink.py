@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tdaflink.adapters.cluster_python import install_command
 from tdaflink.adapters.machine import clock_setters, is_root
-from tdaflink.adapters.probe import ENGINES, requirement
+from tdaflink.adapters.probe import IMPORTED, requirement
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.domain.doctor import (
     OLDEST_JAVA,
@@ -114,7 +114,7 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
         yield CheckResult("python", "problem", f"{at}: {answer.error}", why, fix)
         return
     for module, reason in answer.broken.items():
-        package = requirement(ENGINES[module])
+        package = requirement(IMPORTED[module])
         yield CheckResult(
             "python",
             "problem",
