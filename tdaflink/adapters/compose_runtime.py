@@ -166,6 +166,10 @@ class ComposeRuntime:
         found = self._engine.containers(self.project)
         return [_seen(service, found.get(service.name)) for service in self.settings().services]
 
+    def ended(self) -> list[str]:
+        """None: Docker starts containers again."""
+        return []
+
     def is_running(self) -> bool:
         """Whether a container of it is alive."""
         return any(component.health != "dead" for component in self.components())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.application import Application
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
+from tdaflink.resources import beam_guard
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 _PROBE_SECONDS = 3.0
@@ -71,7 +73,8 @@ class FlinkSettings:
 
     @property
     def digest(self) -> str:
-        return digest(self.version, sorted(self.config.items()), [jar.name for jar in self.jars])
+        guard = hashlib.sha256(beam_guard().read_bytes()).hexdigest()
+        return digest(self.version, sorted(self.config.items()), [guard, *(jar.name for jar in self.jars)])
 
 
 class FlinkFiles:
@@ -145,7 +148,7 @@ class FlinkFiles:
     def _shipped_jars(self) -> list[Path]:
         # flink-python belongs into lib as well: see flink.yaml, classloader.parent-first-patterns.
         home = self.java.flink_home
-        return sorted(home.glob("lib/*.jar")) + sorted(home.glob("opt/flink-python-*.jar"))
+        return [beam_guard(), *sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python-*.jar"))]
 
     def _classpath(self) -> str:
         # As Flink's scripts have it: sorted, with flink-dist last.

@@ -90,10 +90,11 @@ def status(
 
     with cluster_of(session) as (env, cluster):
         if job is None:
+            from tdaflink.adapters.supervisor_file import supervision_of
             from tdaflink.display.jobs import show_cluster
             from tdaflink.services.jobs import cluster_status
 
-            show_cluster(cluster_status(cluster, env.name))
+            show_cluster(cluster_status(cluster, env, supervision_of(env)))
             return
         from tdaflink.display.status import show_job
         from tdaflink.services.status import job_status

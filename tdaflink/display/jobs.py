@@ -10,6 +10,7 @@ from tdaflink.display import console
 from tdaflink.display.columns import print_columns
 from tdaflink.display.data import show_data
 from tdaflink.domain.jobs import ClusterStatus, Job, Submission, SubmissionPlan
+from tdaflink.domain.supervision import Supervision
 
 STATE_STYLE = {
     "RUNNING": "green",
@@ -40,10 +41,28 @@ def show_cluster(status: ClusterStatus) -> None:
     used = status.slots_total - status.slots_available
     out.print(f"[bold]{status.env}[/bold]  {status.rest_url}  Flink {status.flink_version}")
     out.print(f"TaskManagers {status.taskmanagers}, slots {used} of {status.slots_total} in use")
+    if status.supervision:
+        out.print(supervision_line(status.supervision), markup=False, highlight=False, soft_wrap=True)
     if status.jobs:
         _print_jobs(status.jobs)
     else:
         out.print("No jobs are running.")
+
+
+def supervision_line(seen: Supervision) -> str:
+    """The supervisor in one line: whether it runs, and what it did last."""
+    if not seen.running:
+        return "Supervisor not running: tdaflink setup starts it"
+    if seen.last is None:
+        return "Supervisor running"
+    last = seen.last
+    jobs = f", jobs {', '.join(last.jobs_resumed)}" if last.jobs_resumed else ""
+    outcome = (
+        f"could not start {', '.join(last.ended)}: {last.problem}"
+        if last.problem
+        else (f"restarted {', '.join(last.ended)}{jobs}")
+    )
+    return f"Supervisor running, repairs {seen.repairs}; at {last.at} it {outcome}"
 
 
 def show_submission(done: Submission) -> None:

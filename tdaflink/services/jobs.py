@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import ClusterStatus, Job, find_job
+from tdaflink.domain.supervision import Supervision
 from tdaflink.services.control import Control
 
 CANCEL_SECONDS = 60.0
@@ -23,17 +25,20 @@ class Canceled:
     state: str
 
 
-def cluster_status(cluster: FlinkRest, env: str) -> ClusterStatus:
+def cluster_status(
+    cluster: FlinkRest, env: Environment, supervision: Supervision | None = None
+) -> ClusterStatus:
     """The cluster at a glance, with the jobs that have not ended."""
     overview = cluster.overview()
     return ClusterStatus(
-        env=env,
+        env=env.name,
         rest_url=cluster.url,
         flink_version=str(overview["flink-version"]),
         taskmanagers=int(overview["taskmanagers"]),
         slots_total=int(overview["slots-total"]),
         slots_available=int(overview["slots-available"]),
-        jobs=cluster.jobs(env, ended=False),
+        jobs=cluster.jobs(env.name, ended=False),
+        supervision=supervision,
     )
 
 
