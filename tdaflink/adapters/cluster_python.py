@@ -51,6 +51,8 @@ _ASK_SECONDS = 30.0
 _LOCK_SECONDS = 7200.0
 # What the packages take, and uv's cache of them where it is on the same disk.
 _FREE_MB = 1500
+# In uv's error where a setting of the user's forbids it to download interpreters.
+_NO_DOWNLOADS = "python-downloads"
 _RECORD = "tdaflink.json"
 _LOCK = "requirements.lock.txt"
 LOCAL = "local"
@@ -320,14 +322,16 @@ def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
         raise MissingExtra(
             f"a local cluster runs on Python {' or '.join(minors)}, and this tdaflink on {own.version}; no"
             f" other was found on the PATH, and none could be downloaded: {error.message}",
-            hint=_ways_to_an_interpreter(minors),
+            hint=_ways_to_an_interpreter(minors, allow=_NO_DOWNLOADS in error.message),
             detail=error.detail,
         ) from error
 
 
-def _ways_to_an_interpreter(minors: Sequence[str]) -> str:
+def _ways_to_an_interpreter(minors: Sequence[str], *, allow: bool) -> str:
+    """Commands that lead to an interpreter; with `allow` where a setting forbids downloads."""
     uv = find_uv()
-    first = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
+    install = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
+    first = f"UV_PYTHON_DOWNLOADS=manual {install}" if allow else install
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]]
     path = str(known[0]) if known else "PATH"
