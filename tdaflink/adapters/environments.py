@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
+from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, Locked, NotFound, UsageError
 from tdaflink.domain.external import PYTHON
@@ -21,6 +22,17 @@ from tdaflink.domain.security import NO_KAFKA_SECURITY, NO_WEB_SECURITY, Securit
 
 DEFAULT_NAME = "local"
 LOCK_SECONDS = 300.0
+# Variable -> an example, and where credentials belong.
+_ADDRESSES = {
+    "FLINK_REST_URL": (
+        "http://host:8081",
+        "tdaflink env add NAME --rest-url URL --kafka HOST:PORT --rest-basic env:VARIABLE refers to them",
+    ),
+    "SCHEMA_REGISTRY_URL": (
+        "http://host:8081",
+        "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password",
+    ),
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -158,12 +170,18 @@ class EnvironmentStore:
 
     def _unsaved(self, name: str | None) -> Environment:
         chosen = self.chosen_name(name)
-        rest_url = os.environ.get("FLINK_REST_URL")
-        if name or not rest_url:
+        if name or not os.environ.get("FLINK_REST_URL"):
             raise _unknown(chosen, self.names())
+        rest_url = _address("FLINK_REST_URL")
         # Nothing is saved, but the variables of the seed's scripts name a cluster: that is enough.
         kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
+
+
+def _address(variable: str) -> str:
+    """The address that a variable names. Raises `ConfigError`, which shows no credentials."""
+    example, credentials = _ADDRESSES[variable]
+    return web_address(os.environ[variable], variable, example, credentials=credentials)
 
 
 def _holder(path: Path) -> str:
@@ -196,7 +214,9 @@ def _overridden(endpoints: Endpoints) -> Endpoints:
         "schema_registry": "SCHEMA_REGISTRY_URL",
     }
     named: dict[str, Any] = {
-        field: os.environ[name] for field, name in variables.items() if os.environ.get(name)
+        field: _address(name) if name in _ADDRESSES else os.environ[name]
+        for field, name in variables.items()
+        if os.environ.get(name)
     }
     if "rest_url" in named:
         named["rest_standby"] = ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.domain.addresses import web_address
 
 if TYPE_CHECKING:
     from tdaflink.adapters.component_logs import ComponentLogs
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tdaflink.services.jobrun import Job
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.watching import Sources
+
+_REGISTRY_CREDENTIALS = "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password"
 
 
 @contextmanager
@@ -97,7 +100,7 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
     env, client = kafka_of(session)
     cluster = flink_of(env, READ_SECONDS)
     kafka = client.watch()
-    url = prometheus or env.endpoints.prometheus
+    url = _prometheus_address(prometheus) or env.endpoints.prometheus
     alerts = Prometheus(url) if url else None
 
     def close() -> None:
@@ -107,6 +110,10 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
 
     logs = _logs(env, cluster)
     return Sources(env.name, cluster, kafka, alerts, logs, is_application(env)), close
+
+
+def _prometheus_address(option: str | None) -> str | None:
+    return None if option is None else web_address(option, "--prometheus", "http://host:9090")
 
 
 @contextmanager
@@ -150,7 +157,7 @@ def patient_of(session: Session, prometheus: str | None, *, quick: bool = False)
             kafka=kafka_admin_of(env),
             catalogue=load_catalogue().sized(topic_sizing(env)),
             registry=env.endpoints.schema_registry,
-            prometheus=prometheus or env.endpoints.prometheus,
+            prometheus=_prometheus_address(prometheus) or env.endpoints.prometheus,
             saved=fresh or store.find(name) is not None,
             quick=quick,
         )
@@ -182,6 +189,8 @@ def registry_of(session: Session, address: str | None, config: Path | None) -> I
     from tdaflink.services.schemas import no_registry, registry_address
 
     env, auth = None, None
+    if address is not None:
+        address = web_address(address, "--registry", "http://host:port", credentials=_REGISTRY_CREDENTIALS)
     if address is None and config is None and session.env is None and not EnvironmentStore().names():
         raise no_registry("no schema registry is named, and no environment is set up that could have one")
     if address is None or config is not None:

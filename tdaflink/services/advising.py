@@ -84,7 +84,7 @@ def _computation(record: Record) -> Measured | None:
 
 def _slots_each(cluster: FlinkRest) -> int | None:
     seen = cluster.overview()
-    return int(seen["slots-total"]) // int(seen["taskmanagers"]) if seen["taskmanagers"] else None
+    return seen.slots_total // seen.taskmanagers if seen.taskmanagers else None
 
 
 def _rate(load: JobLoad | None, cost: Cost | None) -> float:

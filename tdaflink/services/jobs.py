@@ -33,10 +33,10 @@ def cluster_status(
     return ClusterStatus(
         env=env.name,
         rest_url=cluster.url,
-        flink_version=str(overview["flink-version"]),
-        taskmanagers=int(overview["taskmanagers"]),
-        slots_total=int(overview["slots-total"]),
-        slots_available=int(overview["slots-available"]),
+        flink_version=overview.flink_version,
+        taskmanagers=overview.taskmanagers,
+        slots_total=overview.slots_total,
+        slots_available=overview.slots_available,
         jobs=cluster.jobs(env.name, ended=False),
         supervision=supervision,
     )
