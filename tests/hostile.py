@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -102,7 +103,7 @@ def _request(connection: socket.socket, server: Hostile) -> str:
         head, end, body = data.partition(b"\r\n\r\n")
         if end:
             text = head.decode("latin-1")
-            lengths = [line.split(":")[1] for line in text.split("\r\n") if line.lower().startswith("content-length:")]
+            lengths = re.findall(r"(?im)^content-length: *(\d+)", text)
             if len(body) >= int(lengths[0] if lengths else 0):
                 return text
         try:

@@ -25,7 +25,8 @@ def read_json(body: bytes) -> Any:
     if not body.strip():
         raise WrongForm("the answer is empty")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_json)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json)
+        return _without_surrogates(value) if b"\\ud" in body.lower() else value
     except WrongForm:
         raise
     except UnicodeDecodeError as error:
@@ -166,6 +167,17 @@ def finite(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _without_surrogates(value: Any) -> Any:
+    """The value with a replacement for each half of a character, which could not be written anywhere."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    return value
 
 
 def _no_json(constant: str) -> NoReturn:

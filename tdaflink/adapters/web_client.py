@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
@@ -41,7 +41,7 @@ class NoConnection(WebError):
 
 
 class CallBroken(WebError):
-    """No whole answer came, or none that is HTTP."""
+    """No whole answer came."""
 
 
 class TooSlow(CallBroken):
@@ -49,7 +49,7 @@ class TooSlow(CallBroken):
 
 
 class BadAnswer(WebError):
-    """A whole answer that is too large or cannot be decoded."""
+    """An answer that is no HTTP, is too large or cannot be decoded."""
 
 
 @dataclass(frozen=True)
@@ -449,8 +449,10 @@ def _mapped() -> Iterator[None]:
         OSError
     ) as error:  # also where the other end closes before it answers, which is an HTTPException, too
         raise CallBroken(words_of(error)) from error
+    except IncompleteRead as error:
+        raise CallBroken("the connection broke off before the end of the answer") from error
     except (HTTPException, ValueError) as error:
-        raise CallBroken(f"the answer is no HTTP ({type(error).__name__}: {str(error)[:80]})") from error
+        raise BadAnswer(f"the answer is no HTTP ({type(error).__name__}: {str(error)[:80]})") from error
 
 
 def _too_large(size: int) -> str:
