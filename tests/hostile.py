@@ -100,6 +100,8 @@ def _request(connection: socket.socket, server: Hostile) -> str:
     """One whole request as text; empty where none comes."""
     data = b""
     while not server.stopped.is_set():
+        if data[:1] == b"\x16":
+            return "TLS"
         head, end, body = data.partition(b"\r\n\r\n")
         if end:
             text = head.decode("latin-1")

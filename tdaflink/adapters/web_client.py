@@ -219,7 +219,10 @@ class _Connection(HTTPConnection):
         timed = _TimedSocket(sock, self)
         timed.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
         response = HTTPResponse(timed, method="CONNECT")  # type: ignore[arg-type]
-        response.begin()
+        try:
+            response.begin()
+        finally:
+            response.close()
         if response.status != 200:
             raise NoConnection(f"the proxy {proxy} answers {response.status} {response.reason}"[:200])
 
