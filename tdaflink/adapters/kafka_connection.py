@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tdaflink.adapters.kafka_common import CONNECT_SECONDS, mapped, quiet
 from tdaflink.adapters.secrets import private_text, secret
+from tdaflink.adapters.user_files import require_file
 from tdaflink.domain.errors import AccessDenied, ConfigError, NotFound, TdaflinkError, Unreachable
 from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
 
@@ -157,10 +158,9 @@ def client_properties(security: KafkaSecurity) -> dict[str, str]:
 
 def _check_file(path: str, option: str) -> None:
     try:
-        with Path(path).open("rb"):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: {error.strerror}") from None
+        require_file(path, option)
+    except TdaflinkError as error:
+        raise ConfigError(error.message) from None
 
 
 def _last_words(text: str) -> str:

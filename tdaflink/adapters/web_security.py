@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tdaflink.adapters.secrets import private_text, secret
+from tdaflink.adapters.user_files import require_file
 from tdaflink.adapters.web_client import Limits, WebClient
 from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
 from tdaflink.domain.security import Reference, WebSecurity
@@ -60,6 +61,9 @@ def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SS
                 f"--{name}-ca and --{name}-cert have no use with {urls[0]}", hint="name it https://…"
             )
         return None
+    for path, option in ((security.ca, "ca"), (security.certificate, "cert")):
+        if path:
+            require_file(path, f"--{name}-{option}")
     context = _trusting(security.ca, f"--{name}-ca")
     if security.certificate and security.key:
         private_text(Path(security.key), f"--{name}-key")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config, write_text
+from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config
+from tdaflink.adapters.user_files import output_file
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
@@ -118,8 +119,9 @@ def write_sample(file: Path, *, force: bool) -> None:
     """Write the shipped sample config as JSON or YAML, by the file's ending."""
     if file.suffix.lower() not in {".json", ".yaml", ".yml"}:
         raise ConfigError(f"{file}: a config file ends in .json, .yaml or .yml")
+    output = output_file(file, "FILE")
     if file.exists() and not force:
         raise ConfigError(f"{file} exists already", hint="--force replaces it, or name another file")
     sample = jobs_folder() / "sample-config.json"
     text = sample.read_text(encoding="utf-8")
-    write_text(file, text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))
+    output.write(text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))

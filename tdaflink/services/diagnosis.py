@@ -19,6 +19,7 @@ from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.adapters.known_secrets import known_secrets, referred_secrets
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.user_files import OutputFile
 from tdaflink.domain.diagnosis import SCHEMA, Lacking, Manifest
 from tdaflink.domain.errors import StorageFailed, TdaflinkError, UnexpectedAnswer, Unreachable
 from tdaflink.domain.progress import Reporter, Silent
@@ -71,7 +72,7 @@ def default_name(environment: str) -> str:
     return f"tdaflink-{environment}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
 
 
-def diagnose(sources: Sources, out: Path, reporter: Reporter) -> Manifest:
+def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
     """Write the archive; whatever cannot be had is listed in its manifest with the reason."""
     ledger = Ledger(sources.folder)
     configs = [asdict(version) for version in _versions(ledger)]
