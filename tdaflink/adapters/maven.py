@@ -170,7 +170,7 @@ class JarCache:
     def _seal(path: Path) -> str | None:
         try:
             return path.with_suffix(".seal").read_text(encoding="utf-8")
-        except OSError:
+        except (OSError, ValueError):
             return None
 
 

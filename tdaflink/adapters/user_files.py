@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -19,11 +18,12 @@ from pathlib import Path
 from typing import IO
 
 from tdaflink.adapters.folders import writing
-from tdaflink.domain.errors import NotFound, StorageFailed, TdaflinkError, UsageError
+from tdaflink.domain.errors import ConfigError, NotFound, StorageFailed, TdaflinkError, UsageError
 
 STDIN = "-"
 MEBIBYTE = 2**20
 _BLOCK = 2**20
+_LARGEST_OWN = 16 * MEBIBYTE
 _NAMED_DESCRIPTOR = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+")
 # What a file begins with that is no text in UTF-8, and what its user calls it.
 _FORMS = (
@@ -95,6 +95,19 @@ def read_text(path: Path | str, what: str, *, limit: int, hint: str | None = Non
         UsageError: likewise as for bytes, and where the content is no UTF-8.
     """
     return decoded(read_bytes(path, what, limit=limit, hint=hint), str(path), what)
+
+
+def read_own(path: Path, what: str, hint: str) -> str | None:
+    """Return the text of one of tdaflink's own small files; None where it does not exist.
+
+    Raises `ConfigError` with the way out where it is damaged: no regular file, too large, or no UTF-8.
+    """
+    try:
+        return read_text(path, what, limit=_LARGEST_OWN)
+    except NotFound:
+        return None
+    except UsageError as error:
+        raise ConfigError(error.message, hint=hint) from None
 
 
 def require_file(path: Path | str, what: str) -> None:
@@ -172,7 +185,7 @@ class OutputFile:
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
         """Give a file to write to, which takes the name at the end of the block if nothing was raised."""
-        part = self.target.with_name(f".{self.target.name[:100]}.{secrets.token_hex(6)}")
+        part = self.target.with_name(f".{self.target.name[:100]}.{os.urandom(6).hex()}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         with self._storing():
             descriptor = os.open(part, flags, 0o600 if self.private else 0o666)

@@ -156,6 +156,13 @@ class StorageFailed(TdaflinkError):
     kind = "storage"
 
 
+class InternalError(TdaflinkError):
+    """An exception that no part of tdaflink foresaw: a fault of tdaflink itself."""
+
+    exit_code = 70
+    kind = "internal"
+
+
 class UnexpectedResult(TdaflinkError):
     """A computation whose outcome is known gave another one."""
 

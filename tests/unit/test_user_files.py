@@ -105,9 +105,14 @@ def test_no_folder_is_made(tmp_path: Path) -> None:
 def test_what_fails_midway_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), output_file(path, "--out").opened() as file:
-        file.write(b"half")
-        raise ZeroDivisionError
+
+    def breaks_off() -> None:
+        with output_file(path, "--out").opened() as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks_off()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
