@@ -26,6 +26,7 @@ from tdaflink.adapters import interpreter_program
 from tdaflink.adapters.folders import cache_folder, make_folder, require_free_disk, write_atomically, writing
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.adapters.python_lock import python_lock_path, read_python_lock
+from tdaflink.adapters.user_files import read_own
 from tdaflink.adapters.uv import INSTALL_SECONDS, find_uv, run_uv
 from tdaflink.domain.cluster_python import (
     PACKAGES,
@@ -37,6 +38,7 @@ from tdaflink.domain.cluster_python import (
 )
 from tdaflink.domain.errors import (
     BadArtifact,
+    ConfigError,
     Locked,
     MissingExtra,
     Refused,
@@ -46,6 +48,7 @@ from tdaflink.domain.errors import (
     UsageError,
 )
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.saved_values import checked, from_values
 
 _ASK_SECONDS = 30.0
 _LOCK_SECONDS = 7200.0
@@ -56,7 +59,6 @@ _NO_DOWNLOADS = "python-downloads"
 _RECORD = "tdaflink.json"
 _LOCK = "requirements.lock.txt"
 LOCAL = "local"
-_RECORDED = {"lock", "base", "interpreter", "distributions"}
 
 
 def installed_packages(python: str, environment: str, *, engines: bool = True) -> Interpreter:
@@ -152,9 +154,13 @@ def environments() -> list[Path]:
 def environment_record(folder: Path) -> dict[str, Any] | None:
     """What was written down when the environment was completed; None before that."""
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        return record if isinstance(record, dict) and set(record) >= _RECORDED else None
-    except (OSError, ValueError):
+        record = json.loads(read_own(folder / _RECORD, "record", "") or "")
+        for name in ("base", "interpreter"):
+            from_values(Interpreter, record[name], name)
+        checked(tuple[str, ...], record["distributions"], "distributions")
+        checked(str, record["lock"], "lock")
+        return dict(record)
+    except (ConfigError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -375,7 +381,7 @@ def _lock_of(folder: Path) -> str:
     """The lock that the environment is named by: an older one where a newer tdaflink repairs it."""
     try:
         lock = (folder / _LOCK).read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         lock = ""
     return lock or read_python_lock(LOCAL)
 

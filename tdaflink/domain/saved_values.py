@@ -10,6 +10,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
@@ -90,6 +91,9 @@ def _mapping(kinds: Sequence[Any], value: Any, place: str, depth: int) -> dict[s
 def _plain(kind: Any, value: Any, place: str) -> Any:
     if kind is float and type(value) is int and abs(value) < 2**63:
         value = float(value)
+    if kind is Path and isinstance(value, str):
+        _check_text(value, place)
+        return Path(value)
     if type(value) is not kind:
         raise ValueError(f"{place} is {_named(value)}, not {_NAMES.get(kind, kind.__name__)}")
     if kind is float and not math.isfinite(value):

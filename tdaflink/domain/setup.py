@@ -110,7 +110,10 @@ class TeardownResult:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file."""
+    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file.
+
+    `error` says what is wrong where the environment's file is damaged; all else is then unknown.
+    """
 
     name: str
     current: bool
@@ -120,3 +123,4 @@ class EnvironmentRow:
     kafka: str
     port_offset: int
     disk: DiskUsage | None = None
+    error: str = ""
