@@ -52,7 +52,9 @@ class SavedPlan:
             found = _short(document.get("schema"))
             raise ConfigError(f"{source}: schema is {found}, this tdaflink reads {SCHEMA}", hint=hint)
         digest = document.pop("digest", None)
-        if wrong := [name for name, test in _FORM.items() if not test(document.get(name))]:
+        if wrong := [
+            name for name, test in _FORM.items() if name not in document or not test(document[name])
+        ]:
             raise ConfigError(f"{source} is not a plan: {', '.join(wrong)} missing or malformed", hint=hint)
         if unknown := sorted(set(document) - set(_FORM)):
             raise ConfigError(f"{source} is not a plan: unknown {_short(unknown)}", hint=hint)
