@@ -21,6 +21,7 @@ HOMES = {
     "setup": "environments",
     "teardown": "environments",
     "submit": "jobs",
+    "resume": "jobs",
     "list": "jobs",
     "status": "jobs",
     "cancel": "jobs",

@@ -22,6 +22,7 @@ from tdaflink.domain.ledger import (
 from tdaflink.domain.snapshots import Pruned, Snapshot
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _GOOD = {"done", "submitted"}
@@ -48,13 +49,30 @@ def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
         out.print("  nothing changes: it runs with this already; --force submits it again")
         return
     out.print("  bundle: " + ("the same" if plan.same_bundle else "another"))
+    _print_differences(out, plan)
+    if dry_run:
+        for number, step in enumerate(plan.steps, 1):
+            out.print(f"  {number}. {step}", markup=False)
+
+
+def _print_differences(out: Console, plan: Any) -> None:
     for one in plan.differences:
         out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", markup=False, soft_wrap=True)
     for hint in plan.hints:
         out.print(f"  note: {hint}", markup=False, soft_wrap=True)
-    if dry_run:
-        for number, step in enumerate(plan.steps, 1):
-            out.print(f"  {number}. {step}", markup=False)
+
+
+def show_restart_plan(plan: Any) -> None:
+    """What differs from the version of which a job starts again, on the way to doing it."""
+    err = console.err()
+    title = f"{plan.name} goes on as version {plan.version} ({plan.job_id[:12]})"
+    if plan.changes_nothing:
+        err.print(f"{title}, with its settings and its bundle", markup=False)
+        return
+    err.print(f"{title}, but for", markup=False)
+    if not plan.same_bundle:
+        err.print("  bundle: another")
+    _print_differences(err, plan)
 
 
 def show_changed(changed: Changed) -> None:

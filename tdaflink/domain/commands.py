@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Commands:
 
     def go_on(self, name: str) -> str:
         """Starts a job again that has ended, from its newest state."""
-        return self._typed("setup" if self.one_job else f"submit --job-name {name} --from latest")
+        return self._typed("setup" if self.one_job else f"resume {quote(name)}")
 
     def change(self, job: str, setting: str) -> str:
         """Gives a running job another config."""
@@ -34,11 +35,29 @@ class Commands:
             else self._typed(f"rescale {job} {count}")
         )
 
-    def leave(self, job: str) -> str:
-        """Brings a job that takes no savepoint to another version by its newest checkpoint."""
-        if self.one_job:
-            return f"{self._typed(f'cancel {job}')} && {self.start()}"
-        return self._typed(f"upgrade {job} --state last-state")
+    def finish(self, name: str) -> str:
+        """Takes the steps that are left of a change of a job that was interrupted."""
+        return self._typed(f"upgrade {quote(name)} --resume")
+
+    def bring_back(self) -> str:
+        """Submits again what was stopped for a JobManager that was replaced."""
+        return self._typed("setup --resume-jobs")
+
+    def stop(self, job: str) -> str:
+        """Ends a job with a savepoint."""
+        return self._typed(f"stop {quote(job)}")
+
+    def upgrade(self, job: str) -> str:
+        """Gives a running job another config or bundle."""
+        return self._typed(f"stop {quote(job)}" if self.one_job else f"upgrade {quote(job)}")
+
+    def end(self, job: str) -> str:
+        """Ends a job that takes no savepoint; its checkpoints stay."""
+        return self._typed(f"cancel {quote(job)}")
+
+    def look(self, job: str) -> str:
+        """Shows a job, with the cause of its failures."""
+        return self._typed(f"status {quote(job)}")
 
     def _typed(self, words: str) -> str:
         return f"tdaflink {words} --env {self.env}"

@@ -46,14 +46,31 @@ def configure(
     An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
     its addresses are not used. Raises `ConfigError`.
     """
+    return resolve(_layers(asked, env, profile, warn, below))
+
+
+def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
+    """The name of the job that a call means, and whether the call itself says it."""
+    layers = _layers(asked, env, profile, lambda _: None, None)
+    names = [str(layer.values["job_name"]) for layer in layers[1:] if "job_name" in layer.values]
+    default = str(profile.get("job_name", JobConfig.model_fields["job_name"].default))
+    return (names[-1], True) if names else (default, False)
+
+
+def _layers(
+    asked: Asked,
+    env: Environment,
+    profile: Mapping[str, Any],
+    warn: Callable[[str], None],
+    below: Layer | None,
+) -> list[Layer]:
     layers = [Layer(f"profile {env.profile}", profile), *([below] if below else [])]
     if asked.file is not None:
         values = dict(read_config(asked.file))
         if env.runtime != "external":
             _drop_addresses(values, asked.file, env, warn)
         layers.append(Layer(f"file {asked.file}", values))
-    layers.extend(_flag_layers(asked))
-    return resolve(layers)
+    return [*layers, *_flag_layers(asked)]
 
 
 def _drop_addresses(

@@ -33,12 +33,12 @@ def base_layer(version: Version, asked: Asked) -> Layer:
     return Layer(f"version {version.number}", {**kept, "job_name": version.name})
 
 
-def check_kept(version: Version, resolved: Resolved, *, script: bool) -> JobSpec:
-    """The spec of the version that runs. Refuses what would be another job."""
+def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: bool = False) -> JobSpec:
+    """The spec of the version that runs or has run. Refuses what would be another job, unless `renamed`."""
     spec = version.spec
     if spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
-    if resolved.config.job_name != version.name:
+    if resolved.config.job_name != version.name and not renamed:
         raise UsageError(
             f"job_name {resolved.config.job_name} (from {resolved.sources['job_name']}): an upgrade keeps the"
             f" name {version.name}, by which its offsets and transactions are known",
