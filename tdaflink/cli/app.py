@@ -41,6 +41,7 @@ HOMES = {
     "advise": "advise",
     "send": "data",
     "results": "data",
+    "events": "events",
     "config": "config",
     "env": "env",
     "jars": "jars",

@@ -94,5 +94,6 @@ def _show_next(kept: bool) -> None:
             ("tdaflink results --barcode", "what it looks like"),
         ]
     err.print("Try next:")
-    for call, why in steps:
+    for step, why in steps:
+        call = console.hint(step)
         err.print(f"  [bold]{call}[/bold]" + (f"  [dim]{why}[/dim]" if why else ""), soft_wrap=True)

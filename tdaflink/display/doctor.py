@@ -32,4 +32,4 @@ def _show(result: CheckResult) -> None:
     if result.why:
         out.print(f"              why: {result.why}", markup=False, soft_wrap=True)
     if result.fix:
-        out.print(f"              fix: {result.fix}", markup=False, soft_wrap=True)
+        out.print(f"              fix: {console.hint(result.fix)}", markup=False, soft_wrap=True)

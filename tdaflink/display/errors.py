@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 import traceback
+from typing import Any
 
 from tdaflink.display import console
 from tdaflink.domain.errors import (
@@ -82,7 +83,7 @@ def _short(error: BaseException) -> str:
 def show_error(error: TdaflinkError) -> None:
     """Write the error to stderr, as JSON where the data would have been JSON."""
     if console.output_format() == "json":
-        sys.stderr.write(json.dumps(error.as_dict()) + "\n")
+        sys.stderr.write(json.dumps(_as_data(error)) + "\n")
         return
     from rich.text import Text
 
@@ -91,6 +92,13 @@ def show_error(error: TdaflinkError) -> None:
         err.print(Text(error.detail.rstrip("\n")), soft_wrap=True)
     if error.noise and console.verbose():
         err.print(Text(error.noise.rstrip("\n"), style="dim"), soft_wrap=True)
-    err.print(Text.assemble(("Error: ", "bold red"), error.message), soft_wrap=True)
+    err.print(Text.assemble(("Error: ", "bold red"), console.hint(error.message)), soft_wrap=True)
     if error.hint:
-        err.print(Text.assemble(("Try:   ", "bold"), error.hint), soft_wrap=True)
+        err.print(Text.assemble(("Try:   ", "bold"), console.hint(error.hint)), soft_wrap=True)
+
+
+def _as_data(error: TdaflinkError) -> dict[str, Any]:
+    """The stable form, with calls that name the environment as in the text."""
+    told = dict(error.as_dict()["error"])
+    texts = {key: console.hint(told[key]) for key in ("message", "hint") if told[key]}
+    return {"error": {**told, **texts}}

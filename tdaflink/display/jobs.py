@@ -75,7 +75,9 @@ def show_submission(done: Submission) -> None:
         f"[bold]{escape(done.name)}[/bold]  {done.id}  {done.state}  parallelism {done.parallelism}"
     )
     console.err().print(
-        f"Next: tdaflink send circle, tdaflink results, tdaflink status {done.id[:8]}", highlight=False
+        console.hint(f"Next: tdaflink send circle; tdaflink results; tdaflink status {done.id[:12]}"),
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.domain.ledger import (
+    RESUME,
     Action,
     Changed,
     History,
@@ -36,7 +38,7 @@ def show_saved(saved: Any) -> None:
     console.out().print(f"{saved.name}  {saved.id}  {saved.state}", markup=False)
     console.out().print(saved.savepoint, markup=False, soft_wrap=True)
     if saved.next:
-        console.err().print(f"Next: {saved.next}", markup=False)
+        console.err().print(f"Next: {saved.next}", markup=False, soft_wrap=True)
 
 
 def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
@@ -147,7 +149,8 @@ def _print_versions(versions: Sequence[Version]) -> None:
 
 def _print_operations(operations: Sequence[Operation], steps: Sequence[OperationStep]) -> None:
     for one in operations:
-        outcome = one.outcome or "not finished: tdaflink upgrade --resume"
+        by = "setup --resume-jobs" if one.action == RESUME else f"upgrade {quote(one.name)} --resume"
+        outcome = one.outcome or console.hint(f"not finished: tdaflink {by}")
         down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
         console.out().print(f"\n{one.action} {one.id}: {outcome}{down}", markup=False)
         if one.reason:

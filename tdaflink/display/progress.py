@@ -58,10 +58,10 @@ class ConsoleReporter:
                 _finish(step, time.monotonic() - started)
 
     def note(self, text: str) -> None:
-        console.err().print(_escaped(text), soft_wrap=True)
+        console.err().print(_escaped(console.hint(text)), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        console.err().print(f"[yellow]Warning:[/yellow] {_escaped(text)}", soft_wrap=True)
+        console.err().print(f"[yellow]Warning:[/yellow] {_escaped(console.hint(text))}", soft_wrap=True)
 
 
 def _finish(step: _ConsoleStep, seconds: float) -> None:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
 _WINDOW_COLUMNS = (("STREAM", 22), ("WINDOW", 20), *_COLUMNS[1:])
+# Of windows that are compared with the one before.
+_DISTANCE_COLUMNS = (*_WINDOW_COLUMNS, ("DISTANCE", 8), ("ALERT", 5))
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
-_RIGHT = frozenset({"POINTS", "T", "SECONDS"})
+_RIGHT = frozenset({"POINTS", "T", "SECONDS", "DISTANCE"})
 _NARROWEST, _WIDEST = 40, 100
 
 
@@ -66,7 +68,7 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         for arrival in arrivals:
             came = came or isinstance(arrival.says, Result)
             if console.output_format() != "table":
-                _write_data(arrival.raw)
+                write_message(arrival.raw)
                 continue
             if one_by_one:
                 _show_one(arrival, header=not shown, barcodes=barcodes)
@@ -76,7 +78,9 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         if not one_by_one and shown:
             _show_tables([arrival.says for arrival in shown])
     if not came and not shown and console.output_format() == "table":
-        console.err().print("No results. tdaflink send circle makes one, where a job is RUNNING.")
+        console.err().print(
+            console.hint("No results. tdaflink send circle makes one, where a job is RUNNING.")
+        )
 
 
 def betti_text(betti: Sequence[int]) -> str:
@@ -98,8 +102,8 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
     return barcode_text(lines)
 
 
-def _write_data(raw: bytes) -> None:
-    """One message, as it lies in the topic; on one line even if its writer used several."""
+def write_message(raw: bytes) -> None:
+    """Write one message, as it lies in the topic; on one line even if its writer used several."""
     if console.output_format() == "yaml":
         import yaml
 
@@ -116,10 +120,10 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
     results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
     errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
     if results:
-        windowed = any(result.window for result in results)
-        table = _table(_WINDOW_COLUMNS if windowed else _COLUMNS, "LONGEST BARS", fixed=False)
+        columns = _columns_for(results)
+        table = _table(columns, "LONGEST BARS", fixed=False)
         for result in results:
-            table.add_row(*_row(result, windowed=windowed))
+            table.add_row(*_row(result, columns))
         console.out().print(table)
     if errors:
         table = _table(_ERROR_COLUMNS, "REASON", fixed=False)
@@ -140,10 +144,10 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
         out.print(result_barcode(says))
         out.print()
     else:
-        windowed = bool(says.window)
-        columns = _WINDOW_COLUMNS if windowed else _COLUMNS
+        # The first window of a stream is compared with none, and its line has the headings.
+        columns = _DISTANCE_COLUMNS if says.window else _COLUMNS
         table = _table(columns, "LONGEST BARS", fixed=True, header=header)
-        table.add_row(*_row(says, windowed=windowed))
+        table.add_row(*_row(says, columns))
         out.print(table)
 
 
@@ -178,7 +182,13 @@ def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header
     return table
 
 
-def _row(result: Result, *, windowed: bool) -> list[Text]:
+def _columns_for(results: Sequence[Result]) -> Sequence[tuple[str, int]]:
+    if any(result.distance for result in results):
+        return _DISTANCE_COLUMNS
+    return _WINDOW_COLUMNS if any(result.window for result in results) else _COLUMNS
+
+
+def _row(result: Result, columns: Sequence[tuple[str, int]]) -> list[Text]:
     from rich.text import Text
 
     glyphs = glyphs_for(sys.stdout)
@@ -191,15 +201,25 @@ def _row(result: Result, *, windowed: bool) -> list[Text]:
     betti = betti_text(result.betti)
     cells = (
         result.job_id,
-        *((result.window,) if windowed else ()),
+        *((result.window,) if columns is not _COLUMNS else ()),
         result.algorithm,
         str(result.num_points),
         cut,
         betti,
         f"{result.seconds:.3f}",
-        bars,
     )
-    return [Text(cell) for cell in cells]
+    compared = _distance_cells(result) if columns is _DISTANCE_COLUMNS else ()
+    return [*(Text(cell) for cell in cells), *compared, Text(bars)]
+
+
+def _distance_cells(result: Result) -> tuple[Text, Text]:
+    """How far the diagram lies from that of the window before, and whether that is an alert."""
+    from rich.text import Text
+
+    distance = result.distance
+    if distance is None:
+        return Text("-"), Text("")
+    return Text(f"{distance.value:.4g}"), Text("yes" if distance.alert else "", "bold red")
 
 
 def _error_row(error: ErrorRecord) -> list[Text]:

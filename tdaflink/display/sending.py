@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tdaflink.display import console
@@ -28,7 +29,8 @@ def show_sent(
     if stream is not None:
         if not show_data({**data, "stream_id": stream}):
             console.out().print(f"{len(job_ids)} messages to the stream {stream}", markup=False)
-            console.err().print(f"Its windows: tdaflink results --stream {stream}", markup=False)
+            windows = console.hint(f"Its windows: tdaflink results --stream {quote(stream)}")
+            console.err().print(windows, markup=False, soft_wrap=True)
         return
     if show_data({**data, "job_ids": job_ids}):
         return
@@ -39,7 +41,9 @@ def show_sent(
         err.print(f"… and {len(job_ids) - _IDS_SHOWN} more; -o json lists all.")
     if len(job_ids) == 1:
         err.print(
-            f"Its result: tdaflink results --job-id {job_ids[0]} --barcode", markup=False, soft_wrap=True
+            console.hint(f"Its result: tdaflink results --job-id {quote(job_ids[0])} --barcode"),
+            markup=False,
+            soft_wrap=True,
         )
     elif job_ids:
-        err.print("Their results: tdaflink results")
+        err.print(console.hint("Their results: tdaflink results"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from shlex import quote
 
@@ -61,3 +62,41 @@ class Commands:
 
     def _typed(self, words: str) -> str:
         return f"tdaflink {words} --env {self.env}"
+
+
+# Commands that act on an environment, as hints name them; those of a group by its name and theirs.
+IN_ENVIRONMENT = frozenset(
+    {
+        *("advise", "cancel", "demo", "diagnose", "doctor", "events", "history", "list", "logs", "rescale"),
+        *("results", "resume", "rollback", "savepoint", "send", "setup", "status", "stop", "submit"),
+        *("teardown", "upgrade", "watch"),
+        *("config explain", "config show", "savepoints list", "savepoints prune"),
+        *("schemas check", "schemas list", "schemas register"),
+        *("topics create", "topics describe", "topics lag", "topics list"),
+    }
+)
+_CALL = re.compile(r"(?<![\w/.-])tdaflink ([a-z]+)(?: ([a-z]+))?")
+_CALL_ENDS = re.compile(r";|&&|\n|\. |\)|(?<![\w/.-])tdaflink ")
+
+
+def named_environment(text: str, name: str | None) -> str:
+    """The text with `--env NAME` in each call that it shows and that names no environment itself."""
+    if name is None or "tdaflink " not in text:
+        return text
+    parts, done = [], 0
+    for call in _CALL.finditer(text):
+        end = _command_end(call)
+        rest = _CALL_ENDS.search(text, call.end())
+        if end is None or "--env" in text[end : rest.start() if rest else None]:
+            continue
+        parts += [text[done:end], f" --env {quote(name)}"]
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _command_end(call: re.Match[str]) -> int | None:
+    """Where the words of a command that acts on an environment end; None for another one."""
+    first, second = call.group(1), call.group(2)
+    if second is not None and f"{first} {second}" in IN_ENVIRONMENT:
+        return call.end(2)
+    return call.end(1) if first in IN_ENVIRONMENT else None

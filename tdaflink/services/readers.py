@@ -63,6 +63,12 @@ def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None
             )
 
 
+def read_by(job: RunningJob, control: Control) -> list[str]:
+    """The topics that a running job of this command reads, as far as it is known."""
+    version = control.ledger.version(job.id)
+    return topics_read(version.spec.settings if version and version.spec else _told_by(job, control))
+
+
 def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
     """The settings of a running job of this command, unless it reads from other brokers."""
     version = control.ledger.version(other.id)
