@@ -69,7 +69,7 @@ class Connection:
         if missing:
             raise NotFound(
                 f"there is no topic {missing[0]} on {self.bootstrap}",
-                hint="tdaflink topics create, or name another with --topic",
+                hint="tdaflink topics list shows those there are; tdaflink topics create makes missing ones",
             )
         wanted = [topic for topic in (*topics, *optional) if topic in known]
         return [(topic, partition) for topic in wanted for partition in known[topic]]
@@ -112,8 +112,8 @@ class Connection:
             kind = AccessDenied if code == Code._SSL or " alert " in words else Unreachable
             return kind(
                 f"no TLS connection with Kafka at {self.bootstrap}: {words}",
-                hint="--kafka-ca names the authority of its certificate, --kafka-cert and --kafka-key your"
-                " own, --kafka-protocol says whether it speaks TLS at all",
+                hint="tdaflink env add: --kafka-ca names the authority of its certificate, --kafka-cert and"
+                " --kafka-key your own, --kafka-protocol says whether it speaks TLS at all",
             )
         if code == Code._ALL_BROKERS_DOWN:
             # Without a word of why: it took the connection.

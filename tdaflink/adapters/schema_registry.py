@@ -125,7 +125,7 @@ class SchemaRegistry:
                 raise problem from None
             raise Unreachable(
                 f"no schema registry answers at {self.url} ({words_of(error)})",
-                hint="start it, or name another one by SCHEMA_REGISTRY_URL or --registry",
+                hint="start it, or name another one by SCHEMA_REGISTRY_URL",
             ) from error
         if answer.status in (401, 403):
             raise denied(

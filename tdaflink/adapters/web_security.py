@@ -96,12 +96,12 @@ def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | N
         reason = words.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
         return AccessDenied(
             f"the certificate of {what} is not trusted: {reason}",
-            hint=f"--{name}-ca FILE names the authority that signed it",
+            hint=f"--{name}-ca FILE of tdaflink env add names the authority that signed it",
         )
     if "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words or "UNKNOWN_CA" in words:
         return AccessDenied(
             f"{what} wants a client certificate that it trusts",
-            hint=f"--{name}-cert FILE and --{name}-key FILE name one",
+            hint=f"--{name}-cert FILE and --{name}-key FILE of tdaflink env add name one",
         )
     if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER_FAILURE" in words:
         return Unreachable(f"{what} does not speak TLS", hint="is the address http:// instead of https://?")

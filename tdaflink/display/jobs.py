@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tdaflink.display import console
@@ -82,13 +82,17 @@ def show_submission(done: Submission) -> None:
 
 
 def show_plan(plan: SubmissionPlan) -> None:
-    """What `submit --dry-run` prints: config, files, calls."""
+    """What `submit --dry-run` prints: a summary; with -v all settings, files and calls."""
     if show_data(plan):
         return
     out = console.out()
-    out.print(
-        f"[bold]{plan.job_name}[/bold] with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
-    )
+    head = f"{plan.job_name} with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
+    out.print(head, markup=False, style="bold", soft_wrap=True)
+    if not console.verbose():
+        for line in _summary(plan):
+            out.print(f"  {line}", markup=False, soft_wrap=True)
+        console.say("Nothing was done. -v shows all settings, files and REST calls.")
+        return
     if plan.settings is not None:
         out.print("\n[bold]Resolved settings[/bold]")
         out.print(json.dumps(plan.settings, indent=2), soft_wrap=True, markup=False)
@@ -100,6 +104,30 @@ def show_plan(plan: SubmissionPlan) -> None:
         out.print(f"{call.method} {call.path}", markup=False)
         if call.body is not None:
             out.print(json.dumps(call.body, indent=2), soft_wrap=True, markup=False)
+
+
+def _summary(plan: SubmissionPlan) -> Iterator[str]:
+    settings = plan.settings
+    if settings is not None:
+        for one in settings["inputs"]:
+            window = f", windows: {_window_words(one['window'])}" if one["window"] else ""
+            yield f"{one['route']}: {one['topic']} to {one['output_topic']}{window}"
+        query, kafka = settings["query"], settings["kafka"]
+        cut = "" if query["max_persistence"] is None else f", cut at {query['max_persistence']:g}"
+        yield f"computes: {query['algorithm']} up to dimension {query['max_dimension']}{cut}"
+        yield f"reads as {kafka['group_id']} from {kafka['start_from']}, answers {kafka['delivery']}"
+    state = next(
+        (call.body["savepointPath"] for call in plan.calls if "savepointPath" in (call.body or {})), None
+    )
+    yield f"state: {state or 'none'}"
+    yield f"bundle: {plan.bundle_name}, {len(plan.bundle_files)} files"
+
+
+def _window_words(window: Mapping[str, Any]) -> str:
+    """A resolved window in a few words."""
+    told = {key: value for key, value in window.items() if key != "state_ttl_ms" and value is not None}
+    sizes = [f"{key} {value}" for key, value in told.items() if key != "kind"]
+    return " ".join([str(told["kind"]), *sizes])
 
 
 def show_canceled(canceled: Sequence[Any]) -> None:

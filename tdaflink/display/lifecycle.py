@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _GOOD = {"done", "submitted"}
 _SHOWN = 30
+_FEW = 5  # of each kind, in the summary of one job
 
 
 def show_saved(saved: Any) -> None:
@@ -121,10 +122,14 @@ def show_history(history: History) -> None:
     if not history.actions and not history.versions:
         console.err().print(f"Nothing was done in {history.env} yet.")
         return
+    few = history.name is not None and not console.verbose()
     if history.name is not None:
-        _print_versions(history.versions)
-        _print_operations(history.operations, history.steps)
-    _print_actions(history.actions, history.env)
+        _print_versions(history.versions[: _FEW if few else None])
+        shown = [one for number, one in enumerate(history.operations) if number < _FEW or not one.outcome]
+        _print_operations(shown if few else history.operations, () if few else history.steps)
+    _print_actions(history.actions, history.env, _FEW if few else _SHOWN)
+    if few:
+        console.say("-v shows all versions, operations and their steps.")
 
 
 def _print_versions(versions: Sequence[Version]) -> None:
@@ -152,7 +157,10 @@ def _print_operations(operations: Sequence[Operation], steps: Sequence[Operation
         by = "setup --resume-jobs" if one.action == RESUME else f"upgrade {quote(one.name)} --resume"
         outcome = one.outcome or console.hint(f"not finished: tdaflink {by}")
         down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
-        console.out().print(f"\n{one.action} {one.id}: {outcome}{down}", markup=False)
+        began = _moment(one.created_at)
+        console.out().print(
+            f"\n{began}  {one.action} {one.id}: {outcome}{down}", markup=False, soft_wrap=True
+        )
         if one.reason:
             console.out().print(f"  {one.reason}", markup=False, soft_wrap=True)
         for step in steps:
@@ -162,15 +170,15 @@ def _print_operations(operations: Sequence[Operation], steps: Sequence[Operation
         console.out().print("")
 
 
-def _print_actions(actions: Sequence[Action], env: str) -> None:
+def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
     table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")
-    for one in actions[:_SHOWN]:
+    for one in actions[:most]:
         style = "" if one.outcome in _GOOD else "yellow"
         outcome = f"[{style}]{one.outcome}[/]" if style else one.outcome
         table.add_row(_moment(one.at), one.submitter, one.action, one.name, one.job_id[:12], outcome)
     console.out().print(table)
-    if len(actions) > _SHOWN:
-        console.err().print(f"{len(actions) - _SHOWN} older ones of {env}: -o json shows all.")
+    if len(actions) > most:
+        console.err().print(f"{len(actions) - most} older ones of {env}: -o json shows all.")
 
 
 def _table(*headings: str) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from tdaflink.domain.commands import Commands
 from tdaflink.domain.errors import Interrupted, JobFailed, TdaflinkError
 from tdaflink.domain.ledger import RESUME, Changed, Operation
@@ -48,7 +50,7 @@ def rolled_back(done: Operation, failure: TdaflinkError | None) -> JobFailed:
         f" {(done.back_job_id or '')[:12]} from {state}{down}",
         detail=failure.detail if failure else None,
         noise=failure.noise if failure else None,
-        hint=f"tdaflink history {done.name}; mend what was wrong and try again",
+        hint=f"tdaflink history {quote(done.name)} shows its steps; correct what was wrong, and try again",
     )
 
 
@@ -58,6 +60,5 @@ def not_resumed(done: Operation, error: TdaflinkError, env: str) -> JobFailed:
         f"{done.name} does not run again: {error.message}",
         detail=error.detail,
         noise=error.noise,
-        hint=f"its state stays; mend what is wrong, then tdaflink submit --job-name {done.name}"
-        f" --from {done.snapshot} --env {env}",
+        hint=f"its state stays; correct what is wrong, then {Commands(env).go_on(done.name)}",
     )

@@ -119,7 +119,7 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
             )
     raise DeadlinePassed(
         f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
-        hint=f"--timeout with more seconds; tdaflink status {job_id[:12]} shows how its checkpoints do",
+        hint=f"{control.commands.look(job_id[:12])} shows how its checkpoints do",
     )
 
 

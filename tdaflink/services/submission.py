@@ -155,7 +155,7 @@ def _check_slots(job: Job, cluster: FlinkRest) -> None:
         raise Refused(
             f"{job.name} needs {job.parallelism} slots (parallelism {job.parallelism}),"
             f" and {free} of the cluster's {total} are free",
-            hint="--parallelism with a smaller number, or tdaflink list and tdaflink cancel ID",
+            hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
         )
 
 

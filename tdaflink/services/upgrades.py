@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tdaflink.domain.errors import Refused, UsageError
@@ -42,7 +43,8 @@ def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: b
         raise UsageError(
             f"job_name {resolved.config.job_name} (from {resolved.sources['job_name']}): an upgrade keeps the"
             f" name {version.name}, by which its offsets and transactions are known",
-            hint="leave job_name out, or tdaflink stop and tdaflink submit --from PATH under the new name",
+            hint=f"leave job_name out; or tdaflink stop {quote(version.name)}, then tdaflink submit"
+            " --from PATH --job-name with the new name",
         )
     if script and spec.settings is not None:
         raise UsageError(
