@@ -132,13 +132,14 @@ def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
     from tdaflink.cli.wiring import announce, patient_of, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
-    from tdaflink.services.doctor import look_before
-    from tdaflink.services.restarting import finish, interrupted_change, name_meant
 
     if how.dry_run and how.start in (None, "none"):
         env, prepared = prepared_job(session, asked, wanted)
         show_plan(submission.plan(prepared, env))
         return
+    from tdaflink.services.doctor import look_before
+    from tdaflink.services.restarting import finish, interrupted_change, name_meant
+
     with session_control_of(session) as control:
         if how.action == "resume":
             asked = replace(asked, job_name=name_meant(control, asked.job_name))

@@ -116,9 +116,8 @@ def _summary(plan: SubmissionPlan) -> Iterator[str]:
         cut = "" if query["max_persistence"] is None else f", cut at {query['max_persistence']:g}"
         yield f"computes: {query['algorithm']} up to dimension {query['max_dimension']}{cut}"
         yield f"reads as {kafka['group_id']} from {kafka['start_from']}, answers {kafka['delivery']}"
-    state = next(
-        (call.body["savepointPath"] for call in plan.calls if "savepointPath" in (call.body or {})), None
-    )
+    bodies = [call.body for call in plan.calls if call.body is not None]
+    state = next((body["savepointPath"] for body in bodies if "savepointPath" in body), None)
     yield f"state: {state or 'none'}"
     yield f"bundle: {plan.bundle_name}, {len(plan.bundle_files)} files"
 
