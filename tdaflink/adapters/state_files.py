@@ -34,7 +34,7 @@ def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
     if scheme in ("s3", "s3a", "s3p"):
         return S3Files(s3_access(flink))
     raise UsageError(
-        f"{address}: checkpoints are listed below file:// and s3://",
+        f"{address}: tdaflink lists checkpoints below file:// and s3://",
         hint="submit and resume take the whole path of a savepoint or checkpoint: --from PATH",
     )
 

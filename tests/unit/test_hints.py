@@ -14,7 +14,21 @@ from tdaflink.domain.commands import IN_ENVIRONMENT, Commands, named_environment
 
 # Where `tdaflink` begins a sentence or is its object, not a call.
 PROSE = {
-    *("for", "goes", "installs", "is", "itself", "keeps", "makes", "name", "of", "on", "or", "reads"),
+    *(
+        "for",
+        "goes",
+        "installs",
+        "is",
+        "itself",
+        "keeps",
+        "lists",
+        "makes",
+        "name",
+        "of",
+        "on",
+        "or",
+        "reads",
+    ),
     *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work"),
 }
 # Groups of commands, which a text may be about.
