@@ -23,6 +23,10 @@ from tdajob.settings import Input, Kafka, LimitSettings, Settings
 ANSWERS_TABLE = "answers"
 REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
 MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
+CONSUMER_DEFAULTS = {"isolation.level": "read_committed"}
+"""Of every source, unless the config's Kafka properties say otherwise; the command reads with the same."""
+MIN_REQUEST = 1 << 20
+"""A record on the errors topic holds 64 KiB of the message, however small `max_message_bytes` is."""
 _MOVED = "org/apache/flink/kafka/shaded/"
 MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
 
@@ -123,6 +127,7 @@ def _messages(
         .build()
     )
     options = {
+        **{f"properties.{name}": value for name, value in CONSUMER_DEFAULTS.items()},
         **client,
         **_start_options(settings.kafka),
         "topic": one.topic,
@@ -231,7 +236,7 @@ def _sink_options(kafka: Kafka, limits: LimitSettings) -> dict[str, str]:
     options = {
         "sink.delivery-guarantee": kafka.delivery.replace("_", "-"),
         "properties.compression.type": "zstd",
-        "properties.max.request.size": str(limits.max_message_bytes + REQUEST_OVERHEAD),
+        "properties.max.request.size": str(max(limits.max_message_bytes, MIN_REQUEST) + REQUEST_OVERHEAD),
         "properties.buffer.memory": str(max(2 * limits.max_message_bytes, MIN_PRODUCER_MEMORY)),
     }
     if kafka.delivery == "exactly_once":
