@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
-from tdaflink.domain.addresses import web_address
 from tdaflink.adapters.user_files import read_own
+from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, Locked, NotFound, StorageFailed, UsageError
 from tdaflink.domain.external import PYTHON
