@@ -1,10 +1,11 @@
 """What real JobManagers have answered, mutated: each call ends, with a value or with an error of ours.
 
-TDAFLINK_FUZZ is the number of answers (some hundreds by default), TDAFLINK_FUZZ_SEED where they begin.
+TDAFLINK_FUZZ is the number of answers (160 by default), TDAFLINK_FUZZ_SEED where they begin.
 """
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import os
@@ -30,7 +31,7 @@ ANSWERS: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("flink_answers.json").read_text("utf-8")
 )
 JOB = "a" * 32
-COUNT = int(os.environ.get("TDAFLINK_FUZZ", "300"))
+COUNT = int(os.environ.get("TDAFLINK_FUZZ", "160"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "20261129"))
 SECONDS = 0.25  # of silence, for answers that are shorter than they say
 ODD: list[Any] = [
@@ -154,8 +155,18 @@ COMMANDS = [
     "list -o yaml",
     "status",
     "status -o json",
-    "cancel aaaa",
+    "cancel nobody",
     "history",
+]
+# These wait for a Kafka that is not there, and are tried by hand.
+SLOW = ["status aaaa", "status tda-streaming -o json", "logs jobmanager", "savepoints list", "rollback aaaa"]
+SLOW += [
+    "watch --once -o json",
+    "advise",
+    "doctor -o json",
+    "rescale aaaa 2",
+    "stop aaaa --no-wait",
+    "diagnose",
 ]
 
 
@@ -189,15 +200,15 @@ def mutated_value(rng: random.Random, body: Any) -> Any:
     for _ in range(rng.randint(1, 3)):
         found = list(places(body))
         if not found:
-            return rng.choice(ODD)
+            return copy.deepcopy(rng.choice(ODD))
         container, key = rng.choice(found)
         kind = rng.random()
         if kind < 0.3:
             del container[key]
         elif kind < 0.9 or isinstance(container, dict):
-            container[key] = rng.choice(ODD)
+            container[key] = copy.deepcopy(rng.choice(ODD))
         else:
-            container.extend(container * rng.randint(1, 50))
+            container.extend(copy.deepcopy(container * rng.randint(1, 50)))
     return body
 
 
@@ -297,11 +308,11 @@ def test_no_command_ends_with_a_traceback(tmp_path: Path) -> None:
     ends: Counter[int] = Counter()
     for seed in range(SEED, SEED + COUNT // 4):
         with server_for(seed) as (rng, server):
-            words = rng.choice(COMMANDS).split()
+            words = rng.choice(COMMANDS + SLOW if "TDAFLINK_FUZZ" in os.environ else COMMANDS).split()
             done = call(tmp_path, *words, FLINK_REST_URL=server.url)
         assert done.crash is None, f"TDAFLINK_FUZZ_SEED={seed} {words} {server.asked}: {done.crash!r}"
         ends[done.code] += 1
     print(f"{COUNT // 4} commands from seed {SEED}: {dict(ends)}")
-    # Done; no (Flink refused); usage (an ambiguous id); no Flink; no such job; not ended in time.
-    assert set(ends) <= {0, 1, 2, 3, 4, 6}
+    # Done; refused; usage (an ambiguous id); no Flink; no such job; failed; not in time; not healthy.
+    assert set(ends) <= {0, 1, 2, 3, 4, 5, 6, 10}
     assert ends[3] > 0
