@@ -8,7 +8,6 @@ import sys
 def main() -> None:
     """Run the command."""
     try:
-        _open_closed_streams()
         _run()
     except KeyboardInterrupt:
         sys.exit(130)  # before the command was read: there is nothing to say
@@ -26,18 +25,6 @@ def _run() -> None:
 
     load(sys.argv[1:])
     app()
-
-
-def _open_closed_streams() -> None:
-    """Open a standard stream that the caller has closed, or the next file would get its number."""
-    if sys.stdin and sys.stdout and sys.stderr:
-        return
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(number)
-    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8")
-    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
-    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
 
 
 if __name__ == "__main__":
