@@ -60,7 +60,7 @@ def _require_text(words: Sequence[str]) -> None:
     for number, word in enumerate(words, 1):
         if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(
-                f"argument {number} is not UTF-8: {ascii(word)}",
+                f"argument {number} is not UTF-8: {word!a}",
                 hint="give a file another name; - names standard input",
             )
 
