@@ -112,7 +112,9 @@ class Mutations:
         depth = self.random.choice((1, 2, 30, 31, 32, 33))
         for _ in range(depth):
             value = [value] if self.random.random() < 0.9 else {"x": value}
-        return value if self.random.random() < 0.7 else [value] * self.random.choice((2, 51, 52, 500))
+        if self.random.random() < 0.7 or len(repr(value)) > 500:
+            return value
+        return [value] * self.random.choice((2, 51, 52, 500))
 
     def _bytes(self, raw: bytes) -> bytes:
         kind, at = self.random.randrange(6), self.random.randrange(len(raw) + 1)
