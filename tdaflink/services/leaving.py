@@ -83,8 +83,8 @@ def _read_again(control: Control, operation: Operation) -> str:
     twice = " again" if delivery == "exactly_once" else " again, and answered again under the same ids"
     try:
         with closing(control.kafka.watch()) as kafka:
-            done = kafka.committed(settings["kafka"]["group_id"])
-            ends = kafka.ends(kafka.partitions([one["topic"] for one in settings["inputs"]]))
+            places = kafka.partitions([one["topic"] for one in settings["inputs"]])
+            done, ends = kafka.committed(settings["kafka"]["group_id"], places), kafka.ends(places)
     except TdaflinkError as error:
         return f"what came since is read{twice} (how much is not known: {error.message})"
     waiting: Counter[str] = Counter()

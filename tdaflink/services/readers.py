@@ -105,7 +105,8 @@ def tell_of_reading(job: Job, control: Control, *, may_skip: bool) -> None:
         with closing(control.kafka.watch()) as watch:
             places = watch.partitions(topics_read(job.settings))
             begins, ends = watch.begins(places), watch.ends(places)
-            known = watch.committed(kafka["group_id"]) if kafka["start_from"] == "committed" else {}
+            resumes = kafka["start_from"] == "committed"
+            known = watch.committed(kafka["group_id"], places) if resumes else {}
     except TdaflinkError as error:
         control.reporter.warn(f"how many records are read again is not known: {error.message}")
         return
