@@ -63,6 +63,20 @@ def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None
             )
 
 
+def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
+    """Raise `Refused` where a new version of a job would read a topic more that another job reads."""
+    wanted = set(topics_read(new.settings)) - set(read_by(old, control))
+    for other in control.cluster.jobs(control.env.name, ended=False) if wanted else ():
+        shared = sorted(wanted & set(topics_read(_settings_of(other, new, control))))
+        if shared and other.id != old.id:
+            raise Refused(
+                f"{other.name} ({other.id[:12]}, {other.state}) reads {', '.join(shared)} already:"
+                " each message would be answered twice",
+                hint=f"{control.commands.upgrade(other.name)} gives that job other topics,"
+                f" {control.commands.stop(other.name)} ends it with its state",
+            )
+
+
 def read_by(job: RunningJob, control: Control) -> list[str]:
     """The topics that a running job of this command reads, as far as it is known."""
     version = control.ledger.version(job.id)
