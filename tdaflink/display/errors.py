@@ -29,6 +29,6 @@ def show_error(error: TdaflinkError) -> None:
 
 def _as_data(error: TdaflinkError) -> dict[str, Any]:
     """The stable form, with calls that name the environment as in the text."""
-    told = dict(error.as_dict()["error"])
-    texts = {key: console.hint(told[key]) for key in ("message", "hint") if told[key]}
-    return {"error": {**told, **texts}}
+    fields = dict(error.as_dict()["error"])
+    texts = {key: console.hint(fields[key]) for key in ("message", "hint") if fields[key]}
+    return {"error": {**fields, **texts}}

@@ -80,20 +80,22 @@ def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
 def read_by(job: RunningJob, control: Control) -> list[str]:
     """The topics that a running job of this command reads, as far as it is known."""
     version = control.ledger.version(job.id)
-    return topics_read(version.spec.settings if version and version.spec else _told_by(job, control))
+    return topics_read(
+        version.spec.settings if version and version.spec else _travelled_settings(job, control)
+    )
 
 
 def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
     """The settings of a running job of this command, unless it reads from other brokers."""
     version = control.ledger.version(other.id)
-    settings = version.spec.settings if version and version.spec else _told_by(other, control)
+    settings = version.spec.settings if version and version.spec else _travelled_settings(other, control)
     if not settings or not job.settings:
         return None
     theirs, ours = (_brokers(one) for one in (settings, job.settings))
     return None if theirs and ours and theirs.isdisjoint(ours) else settings
 
 
-def _told_by(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
+def _travelled_settings(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
     """The settings that travel with a job that another machine has submitted."""
     with suppress(NotFound, ValueError, AttributeError):
         found = json.loads(control.cluster.job_parameters(other.id).get(SPEC, "{}")).get("settings")
@@ -108,7 +110,7 @@ def _brokers(settings: Mapping[str, Any]) -> set[str]:
 # -- what is there already
 
 
-def tell_of_reading(job: Job, control: Control, *, may_skip: bool) -> None:
+def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
     """Say how many records the job reads that were there before it, and from which offsets."""
     if job.settings is None or job.savepoint is not None or control.kafka is None:
         return

@@ -29,7 +29,7 @@ from tdaflink.services.mainfailures import (
     ran_elsewhere,
 )
 from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
-from tdaflink.services.readers import refuse_second_reader, tell_of_reading
+from tdaflink.services.readers import refuse_second_reader, report_reading
 from tdaflink.services.startup import wait_until_running
 
 LOCK_SECONDS = 300.0
@@ -136,7 +136,7 @@ def launch(job: Job, control: Control, terms: Terms) -> str:
         with submission_lock(control.env.endpoints.rest_url, LOCK_SECONDS):
             if not terms.allow_duplicate:
                 refuse_second_reader(job, control, by_topics=terms.guard_topics)
-            tell_of_reading(job, control, may_skip=terms.action == "submit")
+            report_reading(job, control, may_skip=terms.action == "submit")
             wait_for_other_mains(control.cluster, step)
             return _run(job, control, terms, step)
 

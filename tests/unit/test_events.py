@@ -60,7 +60,7 @@ def test_what_is_none_is_refused_as_such(broken: str) -> None:
         event_from(message)
 
 
-def test_results_are_told_from_events() -> None:
+def test_results_differ_from_events() -> None:
     assert is_event(examples.EVENT)
     assert is_event(CONTROL)
     assert not is_event(examples.RESULT)

@@ -195,5 +195,5 @@ def test_the_hint_of_a_call_means_the_environment_of_the_call(
     assert hint == ("tdaflink events --env prod" if named else "tdaflink events")
     implied = run_tdaflink(*words, environ={"TDA_ENVIRONMENT": "prod"} if named else {})
     assert re.findall(r"Try: +(.*)", implied.stderr) == ["tdaflink events"]
-    told = json.loads(run_tdaflink(*words, "-o", "json").stderr)["error"]
-    assert told["hint"] == hint
+    error = json.loads(run_tdaflink(*words, "-o", "json").stderr)["error"]
+    assert error["hint"] == hint
