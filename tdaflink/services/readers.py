@@ -87,8 +87,7 @@ def read_by(job: RunningJob, control: Control) -> list[str]:
 
 def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
     """The settings of a running job of this command, unless it reads from other brokers."""
-    version = control.ledger.version(other.id)
-    settings = version.spec.settings if version and version.spec else _travelled_settings(other, control)
+    settings = _known_settings(other, control)
     if not settings or not job.settings:
         return None
     theirs, ours = (_brokers(one) for one in (settings, job.settings))
