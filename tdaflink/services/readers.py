@@ -79,10 +79,12 @@ def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
 
 def read_by(job: RunningJob, control: Control) -> list[str]:
     """The topics that a running job of this command reads, as far as it is known."""
+    return topics_read(_known_settings(job, control))
+
+
+def _known_settings(job: RunningJob, control: Control) -> Mapping[str, Any] | None:
     version = control.ledger.version(job.id)
-    return topics_read(
-        version.spec.settings if version and version.spec else _travelled_settings(job, control)
-    )
+    return version.spec.settings if version and version.spec else _travelled_settings(job, control)
 
 
 def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
