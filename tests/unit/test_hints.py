@@ -15,7 +15,9 @@ from tdaflink.domain.commands import IN_ENVIRONMENT, Commands, named_environment
 # Where `tdaflink` begins a sentence or is its object, not a call.
 PROSE = {
     *(
+        "failed",
         "for",
+        "foresaw",
         "goes",
         "installs",
         "is",
@@ -29,7 +31,7 @@ PROSE = {
         "or",
         "reads",
     ),
-    *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work"),
+    *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work", "would"),
 }
 # Groups of commands, which a text may be about.
 GROUPS = {"topics", "savepoints", "schemas", "config", "env", "jars", "python", "compose"}
@@ -43,10 +45,13 @@ SHOWN_BY = {
     "adapters/maven.py": ("setup", "jars fetch"),
     "adapters/pointfiles.py": ("send",),
     "adapters/profiles.py": ("setup",),
+    "adapters/prometheus.py": ("watch", "doctor"),
     "adapters/state_files.py": ("submit", "resume"),
     "adapters/web_security.py": ("env add",),
     "cli/common.py": ("teardown", "submit", "savepoints prune", "send"),
+    "cli/diagnose.py": ("diagnose",),
     "cli/lifecycle.py": ("savepoints prune",),
+    "display/errors.py": ("list", "submit"),
     "display/logs.py": ("logs",),
     "display/watch/live.py": ("watch",),
     "domain/security.py": ("env add",),
@@ -87,6 +92,7 @@ ELSEWHERE = {
     ("domain/security.py", "-cluster"): None,
     ("adapters/docker_engine.py", "-a"): None,
     ("adapters/secrets.py", "-rs"): None,
+    ("adapters/user_files.py", "-p"): None,
     ("adapters/uv.py", "-m"): None,
 }
 
