@@ -174,6 +174,20 @@ def test_names_are_quoted_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize(
+    ("topic", "hint"),
+    [
+        ("tda_events", "tdaflink events"),
+        ("tda_errors", "tdaflink results --errors"),
+        ("tda_jobs", "tdaflink results; tdaflink results --stream ID for those of a stream"),
+    ],
+)
+def test_topics_without_results_say_what_shows_them(run_tdaflink: Runner, topic: str, hint: str) -> None:
+    environ = {"FLINK_REST_URL": "http://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    done = run_tdaflink("results", "--topic", topic, "-o", "json", environ=environ)
+    assert (done.code, json.loads(done.stderr)["error"]["hint"]) == (2, hint)
+
+
+@pytest.mark.parametrize(
     ("words", "named"),
     [
         (("results", "--topic", "tda_events", "--env", "prod"), True),
