@@ -50,7 +50,7 @@ class SchemaRegistry:
         """What is shown is that of a config, else of an environment, else Confluent's variables."""
         self.url = web_address(url, "the address of the schema registry", _EXAMPLE, credentials=_CREDENTIALS)
         limits = Limits(CONNECT_SECONDS, READ_SECONDS, 2 * READ_SECONDS)
-        headers = {"Accept": "application/json", **_authorization(auth, security)}
+        headers = _authorization(auth, security)
         self._client = web_client([self.url], security, "registry", headers=headers, limits=limits)
 
     def close(self) -> None:
