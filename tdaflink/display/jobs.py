@@ -161,7 +161,7 @@ def _cells(job: Job) -> tuple[str, ...]:
     started = job.start_time[:19].replace("T", " ")
     tasks = f"{job.tasks_running}/{job.tasks_total}"
     taken = duration(job.duration_ms)
-    return job.id[:12], job.name, job.state, started, taken, str(job.parallelism), tasks
+    return job.id[:12], job.name, job.state, started, taken, str(job.parallelism or "-"), tasks
 
 
 def duration(ms: int) -> str:

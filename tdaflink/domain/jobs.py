@@ -14,7 +14,7 @@ TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED"})
 
 @dataclass(frozen=True)
 class Job:
-    """One line of `list`. Field names are the stable JSON shape."""
+    """One line of `list`. Field names are the stable JSON shape. A parallelism of 0 is not known."""
 
     id: str
     name: str
