@@ -11,6 +11,9 @@ NOT_IMPORTED = ("httpx._main", "anyio", "trio")
 
 def main() -> None:
     """Run the command."""
+    from tdaflink.display.streams import prepare_streams
+
+    prepare_streams()
     if sys.argv[1:] in (["--help"], ["-h"]) and "_TDAFLINK_COMPLETE" not in os.environ:
         from tdaflink.cli.helppage import print_help_page
 

@@ -62,7 +62,9 @@ class EdgeGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # what cannot be written is an error of this call
+            return result
         except TdaflinkError as error:
             _report_and_exit(error)
         except KeyboardInterrupt:

@@ -13,6 +13,7 @@ _BARS = 3
 _UNITS = {"vietoris_rips": "edge length", "alpha": "radius"}
 
 
+@console.printed
 def show_answer(answer: DemoAnswer) -> None:
     """One barcode, with what it says in words."""
     if console.output_format() != "table":
@@ -33,6 +34,7 @@ def show_answer(answer: DemoAnswer) -> None:
     out.print(result_barcode(result, longest=_BARS))
 
 
+@console.printed
 def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
     """The table of all results, and where to go from here."""
     rows = [
@@ -56,6 +58,7 @@ def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
 
 def _show_table(answers: Sequence[DemoAnswer]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("SHAPE", "ALGORITHM", "POINTS", "T", "BETTI NUMBERS", "EXPECTED", "SECONDS"):
@@ -67,7 +70,7 @@ def _show_table(answers: Sequence[DemoAnswer]) -> None:
             cloud.algorithm,
             str(result.num_points),
             f"{cloud.cut:g}",
-            f"[green]{betti_text(result.betti)}[/green]",
+            Text(betti_text(result.betti), "green"),
             betti_text(cloud.shape.betti),
             f"{result.seconds:.2f}",
         )
@@ -93,6 +96,8 @@ def _show_next(kept: bool) -> None:
             ("tdaflink send my-points.csv", "a cloud of your own"),
             ("tdaflink results --barcode", "what it looks like"),
         ]
+    from rich.text import Text
+
     err.print("Try next:")
     for call, why in steps:
-        err.print(f"  [bold]{call}[/bold]" + (f"  [dim]{why}[/dim]" if why else ""), soft_wrap=True)
+        err.print(Text.assemble("  ", (call, "bold"), (f"  {why}" if why else "", "dim")), soft_wrap=True)

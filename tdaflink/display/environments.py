@@ -12,6 +12,7 @@ from tdaflink.domain.external import EnvironmentView
 from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
 
 
+@console.printed
 def show_setup(result: SetupResult) -> None:
     """Where the environment answers, what was done, and what to do next."""
     if not show_data(result):
@@ -44,6 +45,7 @@ def _services(result: SetupResult) -> dict[str, str]:
     return named
 
 
+@console.printed
 def show_plan(plan: SetupPlan) -> None:
     """What setup would do."""
     if show_data(plan):
@@ -65,6 +67,7 @@ def show_plan(plan: SetupPlan) -> None:
     )
 
 
+@console.printed
 def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
     """What was stopped, and where the data is."""
     if show_data(result):
@@ -77,6 +80,7 @@ def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
     )
 
 
+@console.printed
 def show_environments(rows: Sequence[EnvironmentRow]) -> None:
     """The saved environments as a table."""
     if show_data(rows):
@@ -106,9 +110,10 @@ def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
     out.print()
     out.print(table)
     for disk in usages.values():
-        out.print(disk.folder, markup=False, highlight=False, soft_wrap=True)
+        out.print(disk.folder, soft_wrap=True)
 
 
+@console.printed
 def show_environment(view: EnvironmentView) -> None:
     """One environment in full, and what was found there."""
     if show_data(view):
@@ -116,9 +121,9 @@ def show_environment(view: EnvironmentView) -> None:
     pairs = {"runtime": view.runtime, **{name.replace("_", " "): text for name, text in view.options.items()}}
     _show_pairs(f"{view.name}{' (current)' if view.current else ''}", pairs)
     for check in view.checks:
-        console.out().print(f"  {check.state:<10}{check.what}: {check.says}", markup=False, soft_wrap=True)
+        console.out().print(f"  {check.state:<10}{check.what}: {check.says}", soft_wrap=True)
         if check.fix:
-            console.out().print(f"{'':12}{check.fix}", markup=False, soft_wrap=True)
+            console.out().print(f"{'':12}{check.fix}", soft_wrap=True)
 
 
 def _jobs_at_stake(names: Sequence[str]) -> str:

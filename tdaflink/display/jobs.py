@@ -22,6 +22,7 @@ HEADINGS = ("ID", "NAME", "STATE", "STARTED", "FOR", "PARALLELISM", "TASKS")
 _COUNTS = frozenset({5, 6})
 
 
+@console.printed
 def show_jobs(jobs: Sequence[Job], start: str) -> None:
     """The table of `list`; `start` is what starts a job."""
     if show_data(jobs):
@@ -32,13 +33,16 @@ def show_jobs(jobs: Sequence[Job], start: str) -> None:
     _print_jobs(jobs)
 
 
+@console.printed
 def show_cluster(status: ClusterStatus) -> None:
     """`status` without an ID."""
     if show_data(status):
         return
+    from rich.text import Text
+
     out = console.out()
     used = status.slots_total - status.slots_available
-    out.print(f"[bold]{status.env}[/bold]  {status.rest_url}  Flink {status.flink_version}")
+    out.print(Text.assemble((status.env, "bold"), f"  {status.rest_url}  Flink {status.flink_version}"))
     out.print(f"TaskManagers {status.taskmanagers}, slots {used} of {status.slots_total} in use")
     if status.jobs:
         _print_jobs(status.jobs)
@@ -46,47 +50,48 @@ def show_cluster(status: ClusterStatus) -> None:
         out.print("No jobs are running.")
 
 
+@console.printed
 def show_submission(done: Submission) -> None:
     """What `submit` returns."""
     if show_data(done):
         return
-    from rich.markup import escape
+    from rich.text import Text
 
-    console.out().print(
-        f"[bold]{escape(done.name)}[/bold]  {done.id}  {done.state}  parallelism {done.parallelism}"
-    )
-    console.err().print(
-        f"Next: tdaflink send circle, tdaflink results, tdaflink status {done.id[:8]}", highlight=False
-    )
+    shown = f"  {done.id}  {done.state}  parallelism {done.parallelism}"
+    console.out().print(Text.assemble((done.name, "bold"), shown))
+    console.err().print(f"Next: tdaflink send circle, tdaflink results, tdaflink status {done.id[:8]}")
 
 
+@console.printed
 def show_plan(plan: SubmissionPlan) -> None:
     """What `submit --dry-run` prints: config, files, calls."""
     if show_data(plan):
         return
+    from rich.text import Text
+
     out = console.out()
-    out.print(
-        f"[bold]{plan.job_name}[/bold] with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
-    )
+    how = f" with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
+    out.print(Text.assemble((plan.job_name, "bold"), how))
     if plan.settings is not None:
-        out.print("\n[bold]Resolved settings[/bold]")
-        out.print(json.dumps(plan.settings, indent=2), soft_wrap=True, markup=False)
-    out.print(f"\n[bold]Bundle[/bold] {plan.bundle_name}")
+        out.print("\nResolved settings", style="bold")
+        out.print(json.dumps(plan.settings, indent=2), soft_wrap=True)
+    out.print(Text.assemble(("\nBundle", "bold"), f" {plan.bundle_name}"))
     for name in plan.bundle_files:
-        out.print(f"  {name}", markup=False)
-    out.print("\n[bold]REST calls[/bold]")
+        out.print(f"  {name}")
+    out.print("\nREST calls", style="bold")
     for call in plan.calls:
-        out.print(f"{call.method} {call.path}", markup=False)
+        out.print(f"{call.method} {call.path}")
         if call.body is not None:
-            out.print(json.dumps(call.body, indent=2), soft_wrap=True, markup=False)
+            out.print(json.dumps(call.body, indent=2), soft_wrap=True)
 
 
+@console.printed
 def show_canceled(canceled: Sequence[Any]) -> None:
     """What `cancel` returns."""
     if show_data(canceled):
         return
     for job in canceled:
-        console.out().print(f"{job.id}  {job.name}  {job.state}", markup=False)
+        console.out().print(f"{job.id}  {job.name}  {job.state}")
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:

@@ -33,6 +33,7 @@ class Picture(Protocol):
         """Write the file; returns one sentence about what it shows."""
 
 
+@console.printed
 def show_arrivals(
     arrivals: Iterable[Arrival],
     *,
@@ -48,7 +49,7 @@ def show_arrivals(
         _show(arrivals if picture is None else _drawn(arrivals, picture), follow, barcodes)
     finally:
         if picture is not None:
-            console.err().print(picture.save(), markup=False, highlight=False, soft_wrap=True)
+            console.err().print(picture.save(), soft_wrap=True)
 
 
 def _drawn(arrivals: Iterable[Arrival], picture: Picture) -> Iterator[Arrival]:
@@ -100,14 +101,12 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
 
 def _write_data(raw: bytes) -> None:
     """One message, as it lies in the topic; on one line even if its writer used several."""
+    # In a document that was read as JSON, such a sign is between values; within texts it is escaped.
+    text = raw.decode(json.detect_encoding(raw), "surrogatepass").translate(_ON_ONE_LINE).strip()
     if console.output_format() == "yaml":
-        import yaml
-
-        raw = yaml.safe_dump(
-            json.loads(raw), explicit_start=True, sort_keys=False, allow_unicode=True
-        ).encode()
-    elif b"\n" in raw or b"\r" in raw:
-        raw = json.dumps(json.loads(raw)).encode()
+        console.write(as_yaml(json.loads(text), explicit_start=True).rstrip("\n"))
+    else:
+        console.write(escaped_json(text))
     sys.stdout.buffer.write(raw if raw.endswith(b"\n") else raw + b"\n")
     sys.stdout.buffer.flush()
 

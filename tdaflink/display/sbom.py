@@ -9,6 +9,7 @@ from tdaflink.display import console
 from tdaflink.display.data import show_data
 
 
+@console.printed
 def show_bill(document: Mapping[str, Any]) -> None:
     """Package URL and number of hashes of each part; -o json prints the CycloneDX document."""
     if show_data(document):

@@ -16,6 +16,7 @@ _WORDS = {
 }
 
 
+@console.printed
 def show_schemas(rows: Sequence[SchemaStatus]) -> None:
     """Shipped and registered side by side."""
     if show_data([_plain(row) for row in rows]):
@@ -33,6 +34,7 @@ def show_schemas(rows: Sequence[SchemaStatus]) -> None:
     console.out().print(table)
 
 
+@console.printed
 def show_checks(checks: Sequence[SchemaCheck]) -> None:
     """What the registry says to each schema."""
     if show_data([_checked(check) for check in checks]):
@@ -47,6 +49,7 @@ def show_checks(checks: Sequence[SchemaCheck]) -> None:
     console.out().print(table)
 
 
+@console.printed
 def show_schema_changes(changes: SchemaChanges, *, dry_run: bool = False) -> None:
     """What was registered, and what was there."""
     plain = {

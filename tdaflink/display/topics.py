@@ -21,6 +21,7 @@ _WORDS = {
 }
 
 
+@console.printed
 def show_topics(rows: Sequence[TopicStatus]) -> None:
     """Catalogue and broker side by side; what to do stands below."""
     if show_data([_plain(row) for row in rows]):
@@ -45,6 +46,7 @@ def _replicas(wanted: TopicSpec) -> str:
     return f"up to {MOST_REPLICAS}" if wanted.replication is None else str(wanted.replication)
 
 
+@console.printed
 def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
     """What was created, and how every topic stands."""
     plain = {
@@ -61,6 +63,7 @@ def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
         console.out().print(f"{more} partitions to: {', '.join(changes.grown)}", soft_wrap=True)
 
 
+@console.printed
 def show_topic(row: TopicStatus) -> None:
     """One topic with each of its partitions and settings."""
     if show_data(_described(row)):
@@ -82,6 +85,7 @@ def show_topic(row: TopicStatus) -> None:
         out.print(f"{key} = {value}", soft_wrap=True)
 
 
+@console.printed
 def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
     """Lag by job and topic; `lines` for a reader that goes on: JSON by the line, a time above each table."""
     if console.output_format() == "json" and lines:

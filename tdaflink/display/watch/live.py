@@ -44,6 +44,7 @@ def require_terminal() -> None:
         raise UsageError(f"-o {console.output_format()} needs --once", hint="tdaflink watch --once -o json")
 
 
+@console.printed
 def show_once(board: Board, snapshot: Snapshot, stream: str | None, every: float) -> None:
     """One frame, as high as it needs to be, or the snapshot as data."""
     if show_data(snapshot):
