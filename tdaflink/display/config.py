@@ -26,9 +26,7 @@ def show_explained(resolved: Resolved) -> None:
     rows = resolved.explained()
     if show_data([{"key": key, "value": value, "source": source} for key, value, source in rows]):
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table(header_style="bold")
     table.add_column("KEY", no_wrap=True)
     table.add_column("VALUE", overflow="fold")
     table.add_column("SOURCE", overflow="fold")

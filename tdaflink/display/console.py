@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 from tdaflink.domain.printable import printable_lines, printable_value
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
     from rich.segment import Segment
+    from rich.table import Table
     from rich.text import Text
 
 P = ParamSpec("P")
@@ -183,6 +184,17 @@ def columns_of(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPED_COLUMNS
     except (OSError, ValueError):
         return 80
+
+
+def table(*headings: str, **options: Any) -> Table:
+    """A table without lines. A cell that is too long for its column is broken, not cut off."""
+    from rich.table import Table
+
+    class Folding(Table):
+        def add_column(self, *args: Any, overflow: OverflowMethod = "fold", **options: Any) -> None:
+            super().add_column(*args, overflow=overflow, **options)
+
+    return Folding(*headings, box=None, pad_edge=False, **options)
 
 
 def out() -> Console:

@@ -15,7 +15,6 @@ from tdaflink.display import console
 from tdaflink.display.streams import can_show
 from tdaflink.domain.printable import is_printable
 
-
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 

@@ -57,10 +57,9 @@ def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
 
 
 def _show_table(answers: Sequence[DemoAnswer]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table(header_style="bold")
     for name in ("SHAPE", "ALGORITHM", "POINTS", "T", "BETTI NUMBERS", "EXPECTED", "SECONDS"):
         table.add_column(name, justify="right" if name in ("POINTS", "T", "SECONDS") else "left")
     for answer in answers:

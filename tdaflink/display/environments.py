@@ -85,9 +85,7 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
     """The saved environments as a table."""
     if show_data(rows):
         return
-    from rich.table import Table
-
-    table = Table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA", box=None, pad_edge=False)
+    table = console.table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA")
     for row in rows:
         mark = "*" if row.current else ""
         table.add_row(mark, row.name, row.profile, row.runtime, row.rest_url, row.kafka)
@@ -98,9 +96,7 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
 def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
     if not usages:
         return
-    from rich.table import Table
-
-    table = Table("", "ENVIRONMENT", box=None, pad_edge=False)
+    table = console.table("", "ENVIRONMENT")
     for heading in ("ON DISK", "STATE", "KAFKA", "LOGS", "TEMPORARY", "OTHER"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, disk in usages.items():
@@ -131,10 +127,9 @@ def _jobs_at_stake(names: Sequence[str]) -> str:
 
 
 def _show_pairs(title: str, pairs: dict[str, str]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = console.table(show_header=False)
     for name, value in pairs.items():
         if value:
             table.add_row(f"  {name}", Text(value, overflow="fold"))

@@ -15,9 +15,7 @@ def show_jars(rows: Sequence[JarStatus]) -> None:
     """Artifact, version, size, place, and whether the cache has it."""
     if show_data([_plain(row) for row in rows]):
         return
-    from rich.table import Table
-
-    table = Table("ARTIFACT", "VERSION", box=None, pad_edge=False)
+    table = console.table("ARTIFACT", "VERSION")
     table.add_column("SIZE", justify="right")
     table.add_column("WHERE")
     table.add_column("CACHED")

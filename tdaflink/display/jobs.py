@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -19,7 +20,8 @@ STATE_STYLE = {
     "CANCELED": "dim",
 }
 HEADINGS = ("ID", "NAME", "STATE", "STARTED", "FOR", "PARALLELISM", "TASKS")
-_COUNTS = frozenset({5, 6})
+_COUNTS = frozenset({"PARALLELISM", "TASKS"})
+_DISPENSABLE = ("STARTED", "PARALLELISM", "TASKS")  # what a narrow terminal does without
 
 
 @console.printed
@@ -95,22 +97,44 @@ def show_canceled(canceled: Sequence[Any]) -> None:
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
-    rows = [_cells(job) for job in jobs]
-    if print_columns([HEADINGS, *rows], right=_COUNTS):
+    headings, rows = _that_fit([_cells(job) for job in jobs])
+    counts = frozenset(headings.index(heading) for heading in _COUNTS if heading in headings)
+    if print_columns([headings, *rows], right=counts):
         return
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        justify: Literal["left", "right"] = "right" if number in _COUNTS else "left"
-        no_wrap = number not in {HEADINGS.index("NAME"), *_COUNTS}
-        table.add_column(heading, no_wrap=no_wrap, overflow="fold", justify=justify)
+    table = console.table(header_style="bold")
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in _COUNTS else "left"
+        table.add_column(heading, no_wrap=heading != "NAME", overflow="fold", justify=justify)
     for row in rows:
-        job_id, name, state, *others = row
-        style = STATE_STYLE.get(state, "")
-        table.add_row(job_id, escape(name), f"[{style}]{state}[/]" if style else state, *others)
+        table.add_row(
+            *(
+                Text(cell, STATE_STYLE.get(cell, "") if heading == "STATE" else "")
+                for heading, cell in zip(headings, row, strict=True)
+            )
+        )
     console.out().print(table)
+
+
+def _that_fit(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """Headings and rows without the columns that would break a name in two, most dispensable first."""
+    room = console.columns_of(sys.stdout)
+    kept = list(range(len(HEADINGS)))
+    widths = [max(map(_cell_len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    for heading in _DISPENSABLE:
+        if sum(widths[number] for number in kept) + 2 * (len(kept) - 1) > room:
+            kept.remove(HEADINGS.index(heading))
+    headings, *others = ([row[number] for number in kept] for row in (HEADINGS, *rows))
+    return tuple(headings), [tuple(row) for row in others]
+
+
+def _cell_len(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _cells(job: Job) -> tuple[str, ...]:
@@ -124,7 +148,7 @@ def _cells(job: Job) -> tuple[str, ...]:
 def duration(ms: int) -> str:
     """Milliseconds in the two greatest units that they have."""
     if ms < 1000:
-        return f"{ms} ms"
+        return f"{max(0, ms)} ms"
     seconds = ms // 1000
     parts: Mapping[str, int] = {
         "d": seconds // 86400,

@@ -160,9 +160,8 @@ def _print_actions(actions: Sequence[Action], env: str) -> None:
 
 
 def _table(*headings: str) -> Table:
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table(header_style="bold")
     for heading in headings:
         right = heading in ("SIZE", "P", "VERSION")
         table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=right)
@@ -176,7 +175,10 @@ def _value(value: Any) -> str:
 def _moment(epoch: float) -> str:
     if not epoch:
         return "-"
-    shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
+    try:
+        shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):  # no date of any calendar
+        return "?"
     return shown.strftime("%Y-%m-%d %H:%M:%S") if time.time() - epoch < 3.2e7 else shown.strftime("%Y-%m-%d")
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tdaflink.display.results import betti_of
 from tdaflink.domain.errors import MissingExtra, StorageFailed
 from tdaflink.domain.messages import Bar, Result, by_length
+from tdaflink.domain.printable import printable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 UNITS = {
     "vietoris_rips": "edge length",
@@ -22,6 +27,8 @@ _COLOURS = ("#2a78b5", "#d1495b", "#3a9d5d", "#e08e2b", "#7d5ba6")
 _MARKERS = ("o", "^", "s", "D", "v")
 _INK, _FAINT = "#333333", "#9a9a9a"
 _BARS_PER_DIMENSION = 40
+_LONGEST_NAME = 60
+_DRAWABLE = (1e-100, 1e100)
 _VISIBLE = 0.004  # of the scale: a shorter bar would be a speck
 
 
@@ -42,7 +49,11 @@ class Newest:
         """Write the picture, if there is anything to draw."""
         if self._newest is None:
             return f"No result, so no picture: {self._path} was not written."
-        save_picture(self._newest, self._path)
+        try:
+            save_picture(self._newest, self._path)
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            why = shortened(printable(f"{type(error).__name__}: {error}"))
+            return f"{self._path} was not written: {self._newest.job_id} cannot be drawn ({why})."
         return f"{self._path} shows {self._newest.job_id}."
 
 
@@ -66,16 +77,26 @@ def save_picture(result: Result, path: Path) -> None:
     with rc_context(style):
         figure = Figure(figsize=(11, 5.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+        # Between two dollar signs of an id there is no formula.
+        title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        title.set_parse_math(False)
+        result, unit = _in_drawable_units(result, UNITS.get(result.algorithm, "filtration value"))
         end = _end(result)
-        unit = UNITS.get(result.algorithm, "filtration value")
         _draw_barcode(left, result, end, unit)
         _draw_diagram(right, result, end, unit)
-        figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
-        try:
-            # Without the date the same result is the same file.
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-        except OSError as error:
-            raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
+        _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    # Without the date the same result is the same file.
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+    try:
+        with warnings.catch_warnings():
+            # A letter that the font has not is drawn as a box.
+            warnings.simplefilter("ignore", UserWarning)
+            figure.savefig(path, dpi=150, metadata=metadata)
+    except OSError as error:
+        raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
 
 
 def _matplotlib() -> None:
@@ -86,9 +107,29 @@ def _matplotlib() -> None:
 
 
 def _title(result: Result) -> str:
-    betti = ", ".join(map(str, result.betti))
-    algorithm = result.algorithm.replace("_", " ")
-    return f"{result.job_id}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti}"
+    algorithm = shortened(printable(result.algorithm.replace("_", " ")), _LONGEST_NAME)
+    name = shortened(printable(result.job_id), _LONGEST_NAME)
+    uncut = " (uncut)" if result.cut is None else ""
+    return f"{name}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti_of(result)}{uncut}"
+
+
+def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
+    """The result in units of a power of ten where its values are too large or too small to be drawn."""
+    bars = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
+    cut = result.cut if result.cut is not None and math.isfinite(result.cut) else None
+    values = [abs(v) for bar in bars for v in (bar.birth, bar.death) if math.isfinite(v)]
+    largest = max([*values, abs(cut or 0.0)])
+    if largest == 0.0 or _DRAWABLE[0] < largest < _DRAWABLE[1]:
+        return replace(result, bars=tuple(bars), cut=cut), unit
+    power = math.floor(math.log10(largest))
+
+    def scaled(value: float) -> float:
+        # In two steps, since ten to the power of more than 308 is no number.
+        return value / 10.0 ** (power // 2) / 10.0 ** (power - power // 2)
+
+    bars = [replace(bar, birth=scaled(bar.birth), death=scaled(bar.death)) for bar in bars]
+    cut = None if cut is None else scaled(cut)
+    return replace(result, bars=tuple(bars), cut=cut), f"{unit}, in 1e{power}"
 
 
 def _end(result: Result) -> float:

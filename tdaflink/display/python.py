@@ -31,9 +31,7 @@ def show_platforms(rows: Sequence[PlatformSupport]) -> None:
     """One row a platform, one column a part."""
     if show_data(list(rows)):
         return
-    from rich.table import Table
-
-    table = Table("PLATFORM", *(title.upper() for title in PARTS.values()), box=None, pad_edge=False)
+    table = console.table("PLATFORM", *(title.upper() for title in PARTS.values()))
     for row in rows:
         table.add_row(row.platform, *row.cells().values())
     console.out().print(table)

@@ -17,9 +17,7 @@ def show_pythons(rows: Sequence[PythonRow]) -> None:
     if not rows:
         console.out().print("no virtual environment in the cache; tdaflink setup makes one where it needs it")
         return
-    from rich.table import Table
-
-    table = Table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER", box=None, pad_edge=False)
+    table = console.table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER")
     for row in rows:
         table.add_row(row.version or "?", _gigabytes(row.size_bytes), _users(row), _state(row), str(row.path))
     console.out().print(table)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tdaflink.display import console
 from tdaflink.display.barcode import barcode, barcode_text, glyphs_for, number
+from tdaflink.display.data import as_yaml, escaped_json
 from tdaflink.domain.messages import Arrival, ErrorRecord, Result
+from tdaflink.domain.printable import printable, printable_value, shortened
+from tdaflink.domain.prominence import prominent
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+T = TypeVar("T")
 
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
@@ -21,6 +28,10 @@ _WINDOW_COLUMNS = (("STREAM", 22), ("WINDOW", 20), *_COLUMNS[1:])
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
 _RIGHT = frozenset({"POINTS", "T", "SECONDS"})
 _NARROWEST, _WIDEST = 40, 100
+_LONGEST_ID = 120
+_LINE_END = re.compile(r"[\r\n]\s*")
+# What a single odd record can bring about in what draws it.
+_ODD = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError)
 
 
 class Picture(Protocol):
@@ -67,10 +78,11 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         for arrival in arrivals:
             came = came or isinstance(arrival.says, Result)
             if console.output_format() != "table":
-                _write_data(arrival.raw)
+                _unless_odd(arrival, partial(_write_data, arrival.raw))
                 continue
+            arrival = Arrival(arrival.raw, printable_value(arrival.says))
             if one_by_one:
-                _show_one(arrival, header=not shown, barcodes=barcodes)
+                _unless_odd(arrival, partial(_show_one, arrival, header=not shown, barcodes=barcodes))
                 shown.clear()  # an endless stream is not kept
             shown.append(arrival)
     finally:
@@ -80,9 +92,27 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         console.err().print("No results. tdaflink send circle makes one, where a job is RUNNING.")
 
 
+def _unless_odd(arrival: Arrival, show: Callable[[], T]) -> T | None:
+    """Show a record; one that cannot be shown is named in one line, and the others follow."""
+    try:
+        return show()
+    except _ODD as error:
+        whose = shortened(printable(arrival.says.job_id or "a record"))
+        why = shortened(printable(f"{type(error).__name__}: {error}"))
+        console.err().print(f"{whose} cannot be shown here ({why}); -o json has it", soft_wrap=True)
+        return None
+
+
 def betti_text(betti: Sequence[int]) -> str:
     """Betti numbers from H0 up, such as `1, 2, 1`."""
     return ", ".join(map(str, betti))
+
+
+def betti_of(result: Result) -> str:
+    """The Betti numbers; of an uncut filtration, `~` and how many bars stand out in each dimension."""
+    if result.cut is not None:
+        return betti_text(result.betti)
+    return f"~{betti_text(prominent(result.bars, len(result.betti)))}" if result.betti else "uncut"
 
 
 def result_barcode(result: Result, *, longest: int = 5, width: int | None = None) -> Text:
@@ -102,13 +132,11 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
 def _write_data(raw: bytes) -> None:
     """One message, as it lies in the topic; on one line even if its writer used several."""
     # In a document that was read as JSON, such a sign is between values; within texts it is escaped.
-    text = raw.decode(json.detect_encoding(raw), "surrogatepass").translate(_ON_ONE_LINE).strip()
+    text = _LINE_END.sub("", raw.decode(json.detect_encoding(raw), "surrogatepass")).strip()
     if console.output_format() == "yaml":
         console.write(as_yaml(json.loads(text), explicit_start=True).rstrip("\n"))
     else:
         console.write(escaped_json(text))
-    sys.stdout.buffer.write(raw if raw.endswith(b"\n") else raw + b"\n")
-    sys.stdout.buffer.flush()
 
 
 def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
@@ -118,7 +146,9 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
         windowed = any(result.window for result in results)
         table = _table(_WINDOW_COLUMNS if windowed else _COLUMNS, "LONGEST BARS", fixed=False)
         for result in results:
-            table.add_row(*_row(result, windowed=windowed))
+            row = _unless_odd(Arrival(b"", result), partial(_row, result, windowed=windowed))
+            if row is not None:
+                table.add_row(*row)
         console.out().print(table)
     if errors:
         table = _table(_ERROR_COLUMNS, "REASON", fixed=False)
@@ -149,21 +179,20 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
 def _heading(result: Result) -> Text:
     from rich.text import Text
 
-    cut = "" if result.cut is None else f" at T = {result.cut:g}"
+    cut = " (uncut: bars that stand out)" if result.cut is None else f" at T = {result.cut:g}"
     return Text.assemble(
         (result.job_id, "bold"),
         f"  {result.window}" if result.window else "",
         f"  {result.algorithm}, {result.num_points} points, {result.seconds:.3f} s,  Betti numbers ",
-        (betti_text(result.betti), "bold"),
+        (betti_of(result), "bold"),
         cut,
     )
 
 
 def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header: bool = True) -> Table:
     """Columns fit their content, or are of fixed width where rows are drawn one by one."""
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
+    table = console.table(header_style="bold", show_header=header)
     for name, width in columns:
         justify = "right" if name in _RIGHT else "left"
         table.add_column(
@@ -187,9 +216,9 @@ def _row(result: Result, *, windowed: bool) -> list[Text]:
         for bar in result.longest(_BARS_IN_A_ROW)
     )
     cut = "" if result.cut is None else f"{result.cut:g}"
-    betti = betti_text(result.betti)
+    betti = betti_of(result)
     cells = (
-        result.job_id,
+        shortened(result.job_id, _LONGEST_ID),
         *((result.window,) if windowed else ()),
         result.algorithm,
         str(result.num_points),
@@ -204,4 +233,9 @@ def _row(result: Result, *, windowed: bool) -> list[Text]:
 def _error_row(error: ErrorRecord) -> list[Text]:
     from rich.text import Text
 
-    return [Text(error.job_id or ""), Text(error.code, "red"), Text(error.source), Text(error.reason)]
+    return [
+        Text(shortened(error.job_id or "", _LONGEST_ID)),
+        Text(error.code, "red"),
+        Text(error.source),
+        Text(error.reason),
+    ]

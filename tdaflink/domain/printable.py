@@ -1,8 +1,8 @@
 """Text of producers and clusters in a form that a terminal only shows.
 
 Ids, job names, event texts and error answers come from outside. Control characters in them drive a
-terminal, format characters hide or reorder what it shows, and lone surrogates cannot be written at all. Each of
-these is written as its escape sequence, such as `\\x1b`.
+terminal, format characters hide or reorder what it shows, and lone surrogates cannot be written at all.
+Each of these is written as its escape sequence, such as `\\x1b`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ def printable_lines(text: str, *, tab: int = 8) -> str:
     return "\n".join(printable(line.expandtabs(tab)) for line in text.replace("\r\n", "\n").split("\n"))
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """The text, or its beginning where it is longer than a person reads."""
+    return text if len(text) <= most else text[:most] + "..."
+
+
 def is_printable(text: str) -> bool:
     """Whether nothing in the text needs an escape sequence."""
     return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
@@ -45,7 +50,7 @@ def is_printable(text: str) -> bool:
 
 def printable_value(value: T, depth: int = DEPTH) -> T:
     """The same value with every text in it printable, the fields named in a class's `LINES` by lines."""
-    changed: Any = _changed(value, depth)
+    changed: T = _changed(value, depth)
     return changed
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.kafka_common import TICK_SECONDS
@@ -21,8 +19,10 @@ from tdaflink.domain.messages import (
     ErrorRecord,
     Result,
     error_from,
+    message_from,
     result_from,
 )
+from tdaflink.domain.printable import shortened
 from tdaflink.domain.progress import Reporter
 
 WAIT_SECONDS = 60.0
@@ -149,20 +149,14 @@ def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival
 def _arrival(record: Record, sought: Sought, reporter: Reporter) -> Arrival | None:
     raw = record.value or b""
     try:
-        message = _message(raw)
+        message = message_from(raw)
         says = result_from(message) if record.topic == sought.topic else error_from(message)
     except ValueError as error:
         if record.topic == sought.topic or sought.errors:
-            reporter.warn(f"{record.topic}/{record.partition}/{record.offset} was left out: {error}")
+            where = f"{record.topic}/{record.partition}/{record.offset}"
+            reporter.warn(f"{where} was left out: {shortened(str(error))}")
         return None
     return Arrival(raw, says)
-
-
-def _message(raw: bytes) -> Mapping[str, Any]:
-    message = json.loads(raw)
-    if not isinstance(message, dict):
-        raise ValueError("not a JSON object")
-    return message
 
 
 def _passed(progress: _Progress, timeout: float) -> None:

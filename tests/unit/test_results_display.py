@@ -146,7 +146,7 @@ def test_json_is_the_message_as_it_lies_in_the_topic(screen: Callable[[], str]) 
     raw = b'{"job_id":"\xc3\xa4" , "pairs":[1.10, 2e0]}'
     pretty = json.dumps({"a": [1, 2]}, indent=2).encode()
     show_arrivals([Arrival(raw, result("a").says), Arrival(pretty, result("b").says)])
-    assert screen() == raw.decode() + '\n{"a": [1, 2]}\n'
+    assert screen() == raw.decode() + '\n{"a": [1,2]}\n'
 
 
 def test_a_result_message_is_read() -> None:
