@@ -62,9 +62,7 @@ class EdgeGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()  # what cannot be written is an error of this call
-            return result
+            return super().invoke(ctx)
         except TdaflinkError as error:
             _report_and_exit(error)
         except KeyboardInterrupt:
