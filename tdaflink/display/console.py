@@ -28,7 +28,7 @@ R = TypeVar("R")
 PIPED_COLUMNS = (
     120  # without a terminal there is no width to obey: wrapping would break what is piped onwards
 )
-NARROWEST = 20  # a width below that is a mistake of whoever set COLUMNS
+NARROWEST = 40  # a width below that is a mistake of whoever set COLUMNS
 WIDEST = 10_000
 
 
@@ -130,6 +130,11 @@ def _environ() -> dict[str, str]:
 
 def _is_size(value: str) -> bool:
     return value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0
+
+
+def fitting(text: str) -> str:
+    """The text as it is shown on stdout."""
+    return _for(sys.stdout, text)
 
 
 def _for(stream: Any, text: str) -> str:

@@ -130,6 +130,7 @@ def _that_fit(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Sequenc
 
 
 def _cell_len(text: str) -> int:
+    text = console.fitting(text)
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

@@ -16,7 +16,6 @@ from tdaflink.domain.printable import printable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 UNITS = {
     "vietoris_rips": "edge length",
@@ -74,29 +73,21 @@ def save_picture(result: Result, path: Path) -> None:
         "ytick.color": _INK,
         "svg.hashsalt": "tdaflink",
     }
-    with rc_context(style):
+    with rc_context(style), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a letter that the font has not is drawn as a box
         figure = Figure(figsize=(11, 5.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
-        # Between two dollar signs of an id there is no formula.
-        title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
-        title.set_parse_math(False)
         result, unit = _in_drawable_units(result, UNITS.get(result.algorithm, "filtration value"))
         end = _end(result)
         _draw_barcode(left, result, end, unit)
         _draw_diagram(right, result, end, unit)
-        _write(figure, path)
-
-
-def _write(figure: Figure, path: Path) -> None:
-    # Without the date the same result is the same file.
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    try:
-        with warnings.catch_warnings():
-            # A letter that the font has not is drawn as a box.
-            warnings.simplefilter("ignore", UserWarning)
-            figure.savefig(path, dpi=150, metadata=metadata)
-    except OSError as error:
-        raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
+        title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        title.set_parse_math(False)  # between two dollar signs of an id there is no formula
+        try:
+            # Without the date the same result is the same file.
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        except OSError as error:
+            raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
 
 
 def _matplotlib() -> None:

@@ -147,13 +147,13 @@ class StorageFailed(TdaflinkError):
     kind = "storage"
 
 
-class OutputFailed(TdaflinkError):
-    """Standard output is closed, or what it leads to is full."""
-
-    kind = "output"
-
-
 class UnexpectedResult(TdaflinkError):
     """A computation whose outcome is known gave another one."""
 
     kind = "unexpected_result"
+
+
+class OutputFailed(TdaflinkError):
+    """Standard output is closed, or what it leads to is full."""
+
+    kind = "output"
