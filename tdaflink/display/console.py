@@ -194,10 +194,18 @@ def columns_of(stream: TextIO) -> int:
 def table(*headings: str, **options: Any) -> Table:
     """A table without lines. A cell that is too long for its column is broken, not cut off."""
     from rich.table import Table
+    from rich.text import Text
 
     class Folding(Table):
         def add_column(self, *args: Any, overflow: OverflowMethod = "fold", **options: Any) -> None:
             super().add_column(*args, overflow=overflow, **options)
+
+        def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+            # Before the columns are measured.
+            super().add_row(
+                *(_printable_text(cell, sys.stdout) if isinstance(cell, Text) else cell for cell in cells),
+                **options,
+            )
 
     return Folding(*headings, box=None, pad_edge=False, **options)
 
