@@ -123,6 +123,11 @@ def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
     return replace(result, bars=tuple(bars), cut=cut), f"{unit}, in 1e{power}"
 
 
+def _start(result: Result) -> float:
+    """0, or the lowest birth where a filtration begins below."""
+    return min([0.0, *(bar.birth for bar in result.bars)])
+
+
 def _end(result: Result) -> float:
     if result.cut is not None and result.cut > 0:
         return result.cut
@@ -145,7 +150,7 @@ def _draw_barcode(axes: Axes, result: Result, end: float, unit: str) -> None:
         _name_group(axes, dimension, len(own), len(kept), (start + row - 1) / 2 if kept else row)
         row += 2.5
     _draw_cut(axes.axvline, result)
-    axes.set_xlim(0.0, overshoot * 1.01)
+    axes.set_xlim(_start(result), overshoot * 1.01)
     axes.set_ylim(-1.5, max(row - 1.5, 1.0))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -183,16 +188,18 @@ def _name_group(axes: Axes, dimension: int, total: int, shown: int, row: float) 
 def _draw_diagram(axes: Axes, result: Result, end: float, unit: str) -> None:
     """Death over birth; what never dies lies on the line at the top."""
     top = end * 1.08
-    axes.plot([0, end], [0, end], color=_FAINT, linewidth=1.0, zorder=1)
+    start = _start(result)
+    axes.plot([start, end], [start, end], color=_FAINT, linewidth=1.0, zorder=1)
     axes.axhline(top, color=_FAINT, linewidth=1.0, zorder=1)
     for dimension in range(len(result.betti)):
         own = [bar for bar in result.bars if bar.dimension == dimension]
         _draw_points(axes, dimension, own, top)
     _draw_cut(axes.axhline, result)
-    axes.set_xlim(-0.03 * end, end * 1.03)
-    axes.set_ylim(-0.03 * end, end * 1.13)
+    margin = 0.03 * (end - start)
+    axes.set_xlim(start - margin, end * 1.03)
+    axes.set_ylim(start - margin, end * 1.13)
     axes.set_aspect("equal", adjustable="box")
-    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= end * 1.001]
+    ticks = [tick for tick in axes.get_xticks() if start <= tick <= end * 1.001]
     labels = [f"{tick:.6g}" for tick in ticks]
     axes.set_xticks(ticks, labels)
     axes.set_yticks([*ticks, top], [*labels, "∞"])

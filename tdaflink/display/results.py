@@ -162,7 +162,7 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
 
     out, says = console.out(), arrival.says
     if isinstance(says, ErrorRecord):
-        job = says.job_id or says.source
+        job = shortened(says.job_id or says.source, _LONGEST_ID)
         out.print(Text.assemble((f"{job}  {says.code}", "red"), f"  {says.reason}"), soft_wrap=True)
     elif barcodes:
         out.print(_heading(says), soft_wrap=True)
@@ -181,7 +181,7 @@ def _heading(result: Result) -> Text:
 
     cut = " (uncut: bars that stand out)" if result.cut is None else f" at T = {result.cut:g}"
     return Text.assemble(
-        (result.job_id, "bold"),
+        (shortened(result.job_id, _LONGEST_ID), "bold"),
         f"  {result.window}" if result.window else "",
         f"  {result.algorithm}, {result.num_points} points, {result.seconds:.3f} s,  Betti numbers ",
         (betti_of(result), "bold"),

@@ -11,6 +11,8 @@ from typing import Any
 from tdaflink.domain.errors import OutputFailed
 
 GLYPHS = "tdaflink.glyphs"  # the name of the error handler
+# ASCII by another name. Under its own, Click takes it for a mistake and writes UTF-8 to the terminal.
+_ASCII = "tdaflink_ascii"
 # What is written where an encoding has not our own signs; other letters are escaped.
 _INSTEAD = {
     "…": "...",
@@ -55,6 +57,7 @@ def prepare_streams() -> None:
     A descriptor that is closed at the start would go to the next file or connection that is opened.
     """
     codecs.register_error(GLYPHS, _replaced)
+    codecs.register(_ascii)
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         _fill(number, flags)
     if sys.stdin is None:
@@ -144,8 +147,25 @@ def _wrapped(stream: Any, number: int, kind: type[Stdout] | type[Stderr]) -> Any
         return stream
     encoding, buffered = stream.encoding, stream.line_buffering
     through = stream.write_through
+    if codecs.lookup(encoding).name == "ascii":
+        encoding = _ASCII
     return kind(
         stream.detach(), encoding=encoding, errors=GLYPHS, line_buffering=buffered, write_through=through
+    )
+
+
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    if name != _ASCII:
+        return None
+    found = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        name=_ASCII,
+        encode=found.encode,
+        decode=found.decode,
+        incrementalencoder=found.incrementalencoder,
+        incrementaldecoder=found.incrementaldecoder,
+        streamreader=found.streamreader,
+        streamwriter=found.streamwriter,
     )
 
 
