@@ -13,7 +13,14 @@ def main() -> None:
     """Run the command."""
     from tdaflink.display.streams import prepare_streams
 
-    prepare_streams()
+    try:
+        prepare_streams()
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)  # before the command was read: there is nothing to say
+
+
+def _run() -> None:
     if sys.argv[1:] in (["--help"], ["-h"]) and "_TDAFLINK_COMPLETE" not in os.environ:
         from tdaflink.cli.helppage import print_help_page
 

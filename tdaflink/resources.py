@@ -15,6 +15,11 @@ def jobs_folder() -> Path:
     return _shipped("jobs")
 
 
+def beam_guard() -> Path:
+    """The JAR that Flink's lib folder has before flink-python: its sources lie beside it."""
+    return jobs_folder() / "java" / "beam-guard.jar"
+
+
 def profiles_folder() -> Path:
     """The folder of the shipped profiles, the topic catalogue, the versions and the JAR lock."""
     return _shipped("profiles")

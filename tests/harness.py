@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+# Tests that kill parts of a cluster look at what is left of it.
+UNSUPERVISED = {"TDAFLINK_SUPERVISE": "no"}
 _ROOT = Path(__file__).resolve().parent.parent
 # What `list -o json` says of each job, wherever it runs.
 LISTED = {
@@ -66,7 +68,7 @@ def command_environ(state: Path, **additions: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     if not (Path(sys.executable).parent / "tdaflink").exists():
         kept["PYTHONPATH"] = str(_ROOT)
-    return {**kept, "TDAFLINK_STATE_DIR": str(state), "NO_COLOR": "1", **additions}
+    return {**kept, "TDAFLINK_STATE_DIR": str(state), "NO_COLOR": "1", **UNSUPERVISED, **additions}
 
 
 Runner = Callable[..., Ran]

@@ -7,10 +7,11 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tdajob.errors import MessageError, Origin, error_record
+from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
+from tdajob.guard import CODE, internal_error
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import Question, question
 from tdajob.results import Effort, Subject, result_record
@@ -67,7 +68,7 @@ class Answerer:
         self._uploads.close()
 
     def answer(
-        self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int
+        self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
     ) -> Answer:
         """The answer to one message; whatever is wrong with the message, this does not raise."""
         source = self._inputs[topic]
@@ -82,10 +83,9 @@ class Answerer:
         except ComputationError as error:
             return self._error(message, origin, error.code, error.reason, job_id)
         except Exception as error:
-            # An exception here would restart the job, which would meet the same message again, for ever.
             _log.exception("cannot answer %s", origin.place)
-            reason = f"{type(error).__name__}: {error}"
-            return self._error(message, origin, "internal_error", reason, job_id)
+            reason, fields = internal_error(error)
+            return self._error(message, origin, CODE, reason, job_id, fields)
 
     def _request(self, message: bytes | None, origin: Origin) -> Request:
         if origin.route == "uploads":
@@ -103,9 +103,15 @@ class Answerer:
         return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
 
     def _error(
-        self, message: bytes | None, origin: Origin, code: str, reason: str, job_id: str | None
+        self,
+        message: bytes | None,
+        origin: Origin,
+        code: str,
+        reason: str,
+        job_id: str | None,
+        more: Mapping[str, object] = NOTHING_MORE,
     ) -> Answer:
-        key, value = error_record(message, origin, code, reason, job_id)
+        key, value = error_record(message, origin, code, reason, job_id, more)
         return Answer(self._errors_topic, key, value, None, code)
 
 

@@ -16,9 +16,10 @@ from tdajob.errors import Origin
 from tdajob.streammessages import StreamMessage
 
 _MESSAGE, _REFUSAL = b"m", b"r"
-# Input, partition, offset, Kafka's time, number and dimension of the points, length of the message id or -1,
-# whether the message had times of its own.
+# Input, partition, offset, Kafka's time or -1, number of the points, their dimension (up to
+# MAX_POINT_DIMENSION), length of the message id or -1, whether the message had times of its own.
 _HEAD = struct.Struct("<HiqqIHh?")
+_NO_TIME = -1
 _REFUSAL_HEAD = struct.Struct("<64sI")  # code, length of the key
 _VALUE = np.dtype("<f8")
 _TIME = np.dtype("<i8")
@@ -57,7 +58,7 @@ def packed(envelope: Envelope) -> bytes:
         envelope.input,
         origin.partition,
         origin.offset,
-        origin.timestamp_ms,
+        _NO_TIME if origin.timestamp_ms is None else origin.timestamp_ms,
         count,
         dimension,
         -1 if name is None else len(name),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import orjson
 
-from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp
+from tdajob.times import LATEST_MS, format_timestamp
 
 VERSION = 1
 KEPT_BYTES = 64 * 1024
@@ -33,13 +33,21 @@ class MessageError(Exception):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a message lies in Kafka, on which route it came, and the time that Kafka gave it."""
+    """Where a message lies in Kafka, on which route it came, and the time that Kafka gave it.
+
+    `timestamp_ms` becomes None where Kafka has no time (-1), or a producer set one that is no date.
+    """
 
     route: str
     topic: str
     partition: int
     offset: int
-    timestamp_ms: int
+    timestamp_ms: int | None
+
+    def __post_init__(self) -> None:
+        found = self.timestamp_ms
+        if found is not None and not (isinstance(found, int) and 0 <= found <= LATEST_MS):
+            object.__setattr__(self, "timestamp_ms", None)
 
     def identity(self, key: str) -> str:
         """The id of the one answer to this message: the same whenever and wherever it is made."""
@@ -48,10 +56,8 @@ class Origin:
 
     @property
     def timestamp(self) -> str | None:
-        """Kafka's time as text; None for what a producer may have set but no calendar holds."""
-        if EARLIEST_MS <= self.timestamp_ms <= LATEST_MS:
-            return format_timestamp(self.timestamp_ms)
-        return None
+        """Kafka's time as text; None where there is none."""
+        return None if self.timestamp_ms is None else format_timestamp(self.timestamp_ms)
 
     @property
     def place(self) -> str:
@@ -84,11 +90,26 @@ def error_record(
 
 
 def window_error_record(
-    route: str, key: str, window: Mapping[str, object], result_id: str, code: str, reason: str
+    route: str,
+    key: str,
+    window: Mapping[str, object],
+    result_id: str,
+    code: str,
+    reason: str,
+    more: Mapping[str, object] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
     """Key and value of the record that tells why a window has no result; `result_id` would be that one's."""
     told = {**_told(route, key, code, reason), "source": None, "original": None, "window": window}
-    return key.encode(), orjson.dumps({"id": result_id, **told, "version": VERSION})
+    return key.encode(), orjson.dumps({"id": result_id, **told, **more, "version": VERSION})
+
+
+def stream_error_record(
+    route: str, key: str, moment_ms: int, code: str, reason: str, more: Mapping[str, object]
+) -> tuple[bytes, bytes]:
+    """Key and value of the record that reports what went wrong with a stream at a timer, not at a message."""
+    record_id = hashlib.sha256(orjson.dumps(["timer", route, key, moment_ms])).hexdigest()
+    told = {**_told(route, key, code, reason), "source": None, "original": None}
+    return key.encode(), orjson.dumps({"id": record_id, **told, **more, "version": VERSION})
 
 
 def _told(route: str, key: str | None, code: str, reason: str) -> dict[str, object]:
@@ -98,9 +119,14 @@ def _told(route: str, key: str | None, code: str, reason: str) -> dict[str, obje
         "stream_id": key if streamed else None,
         "timestamp": format_timestamp(time.time_ns() // 1_000_000),
         "code": code,
-        "reason": reason[:KEPT_REASON],
+        "reason": _encodable(reason[:KEPT_REASON])[:KEPT_REASON],
         "route": route,
     }
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which names of files may have, as escapes: UTF-8 has none of them."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _original(value: bytes | None) -> dict[str, object] | None:

@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 
 from tdajob import strictjson
 from tdajob.errors import MessageError, Origin
+from tdajob.limits import MAX_POINT_DIMENSION
 from tdajob.parameters import Question, question
 from tdajob.settings import LimitSettings, QueryDefaults
-from tdajob.times import EARLIEST_MS, LATEST_MS, parse_timestamp
+from tdajob.times import is_in_seconds, parse_timestamp
 from tdajob.topology import metrics
 
 MAX_JOB_ID = 1024  # characters; it becomes the key of the answer
 _CONFLUENT_FRAME = 5  # a zero byte, then a schema id of four
+_PREDICTED_FROM = 1 << 20  # bytes of a message; a shorter one takes at most 64 times as much
+# Bytes of memory, by what stands in the text: a number with its place in a list, and what comes on top of it.
+_VALUE_BYTES, _LIST_BYTES, _OBJECT_BYTES, _KEY_BYTES, _TEXT_BYTES = 32, 56, 64, 104, 56
+
+
+_NUMBERS = {int, float}
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Request:
 
 def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     """The request in a message of the requests route."""
-    raw, document = document_of(value, rules.limits.max_message_bytes)
+    raw, document = document_of(value, rules.limits.max_message_bytes, rules.limits.max_predicted_bytes)
     job_id = identifier(document, "job_id")
     try:
         points, distances = _cloud(raw, document)
@@ -86,9 +93,19 @@ def _check_metric_free(parameters: Mapping[str, Any] | None) -> None:
             )
 
 
-def document_of(value: bytes | None, max_bytes: int) -> tuple[bytes, dict[str, Any]]:
-    """The JSON text of a message and the object in it. Call `strictjson.check` on them as well."""
+def document_of(value: bytes | None, max_bytes: int, max_memory: int) -> tuple[bytes, dict[str, Any]]:
+    """The JSON text of a message and the object in it. Call `strictjson.check` on them as well.
+
+    `max_memory` bounds the bytes that it is predicted to take while it is read.
+    """
     raw = unframed(value, max_bytes)
+    predicted = predicted_memory(raw)
+    if predicted > max_memory:
+        raise MessageError(
+            "predicted_memory",
+            f"would take about {predicted} bytes to be read, more than max_predicted_bytes {max_memory}:"
+            " send fewer values in one message, or raise max_predicted_bytes",
+        )
     document = strictjson.loads(raw)
     if not isinstance(document, dict):
         raise MessageError("not_an_object", f"must be a JSON object, not {kind_of(document)}")
@@ -108,36 +125,56 @@ def unframed(value: bytes | None, max_bytes: int) -> bytes:
     return raw
 
 
+def predicted_memory(raw: bytes) -> int:
+    """About the bytes that a JSON text takes at most while it is read; 0 for one that is short.
+
+    It may be held twice: as orjson reads it, and as the standard library reads what is suspect.
+    """
+    if len(raw) < _PREDICTED_FROM:
+        return 0
+    lists, objects, keys = raw.count(b"["), raw.count(b"{"), raw.count(b":")
+    values = raw.count(b",") + lists + objects + keys
+    document = _VALUE_BYTES * values + _LIST_BYTES * lists + _OBJECT_BYTES * objects + _KEY_BYTES * keys
+    return 2 * (document + _TEXT_BYTES * (raw.count(b'"') // 2) + len(raw))
+
+
 def read_points(raw: bytes, document: Any, points: Any, path: str) -> NDArray[np.float64]:
     """The points (n, d) that stand at `path`, with the whole document checked on the way."""
-    array = _fast_array(raw, points)
+    array = _fast_array(points)
     strictjson.check(raw, document, skip=None if array is None else points)
     if array is None:
         array = _careful_array(points, path)
+    if array.shape[1] > MAX_POINT_DIMENSION:
+        raise MessageError(
+            "dimension_too_large",
+            f"{path}: point dimension {array.shape[1]} is above {MAX_POINT_DIMENSION}: project the points to"
+            " fewer coordinates, or send a request with the distances between them",
+        )
     if float(np.abs(array).max()) >= strictjson.MAX_INTEGER:
         strictjson.recheck(raw)
     return array
 
 
-def _fast_array(raw: bytes, points: Any) -> NDArray[np.float64] | None:
-    """The array if the points are plainly lists of numbers; None asks for the careful way."""
-    if not isinstance(points, list):
+def _fast_array(points: Any) -> NDArray[np.float64] | None:
+    """The array if the points are plainly lists of numbers, equally many; None asks for the careful way.
+
+    The elements are looked at before numpy is: for one long text among many it would take its length for
+    each element, and it takes texts and booleans for numbers.
+    """
+    if type(points) is not list or not points or set(map(type, points)) != {list}:
         return None
-    try:
-        # Without a dtype: with float64, numpy would convert texts that look like numbers.
-        array = np.asarray(points)
-    except ValueError:
+    width = len(points[0])
+    if not width or set(map(len, points)) != {width}:
         return None
-    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] == 0:
+    if not set(map(type, chain.from_iterable(points))) <= _NUMBERS:
         return None
-    if (b"true" in raw or b"false" in raw) and bool in set(map(type, chain.from_iterable(points))):
-        return None  # numpy took them for 1 and 0
-    return np.ascontiguousarray(array, dtype=np.float64)
+    flat = np.fromiter(chain.from_iterable(points), np.float64, len(points) * width)
+    return flat.reshape(len(points), width)
 
 
 def _read_distances(raw: bytes, document: Any, rows: Any) -> NDArray[np.float64]:
     """A matrix, of which only its being one is checked here."""
-    array = _fast_array(raw, rows)
+    array = _fast_array(rows)
     strictjson.check(raw, document, skip=None if array is None else rows)
     if array is None:
         _check_rows(rows)
@@ -241,19 +278,32 @@ def check_dimension(stated: Any, points: NDArray[np.float64], path: str) -> None
 def read_timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int, bool]:
     """A message's time in epoch milliseconds, and whether it is its own; without one Kafka's stands in."""
     if value is None:
-        if not EARLIEST_MS <= origin.timestamp_ms <= LATEST_MS:
-            raise MessageError(
-                "bad_timestamp",
-                f"timestamp: is missing, and Kafka's own, {origin.timestamp_ms} ms, is no date",
-            )
-        return origin.timestamp_ms, False
+        return _kafka_time_of(origin), False
     moment = read_time(value, "timestamp")
     check_future(moment, origin, max_future_s, "timestamp")
     return moment, True
 
 
+def _kafka_time_of(origin: Origin) -> int:
+    """Kafka's time of a message that has none of its own."""
+    if origin.timestamp_ms is None:
+        raise MessageError("bad_timestamp", "timestamp: is missing, and Kafka's own is no date: send one")
+    if is_in_seconds(origin.timestamp_ms):
+        raise MessageError(
+            "bad_timestamp",
+            f"timestamp: is missing, and Kafka's own, {origin.timestamp_ms} ms ({origin.timestamp}), looks"
+            " like epoch seconds: let the producer give Kafka milliseconds, or send a timestamp",
+        )
+    return origin.timestamp_ms
+
+
 def check_future(moment: int, origin: Origin, max_future_s: float, path: str) -> None:
-    """Refuse a time far ahead of Kafka's; never of the worker's clock, so that a replay decides the same."""
+    """Refuse a time far ahead of Kafka's; never of the worker's clock, so that a replay decides the same.
+
+    Where Kafka's own time is missing, or in seconds, there is nothing to compare with.
+    """
+    if origin.timestamp_ms is None or is_in_seconds(origin.timestamp_ms):
+        return
     ahead = moment - origin.timestamp_ms
     if ahead > max_future_s * 1000:
         raise MessageError(

@@ -15,6 +15,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
+from tdajob.guard import StateAccessError
 from tdajob.meters import Meters
 from tdajob.sampling import stop_sampling
 from tdajob.settings import Settings
@@ -129,22 +130,34 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
 
 
 class KeyedStore:
-    """The pieces of the current stream, in Flink's keyed state."""
+    """The pieces of the current stream, in Flink's keyed state; what fails there is a StateAccessError."""
 
     def __init__(self, state: MapState) -> None:
         self._state = state
 
     def pieces(self) -> Mapping[int, bytes]:
-        return {int(number): bytes(content) for number, content in self._state.items()}
+        try:
+            return {int(number): bytes(content) for number, content in self._state.items()}
+        except Exception as error:
+            raise StateAccessError("cannot read the state of a stream") from error
 
     def put(self, number: int, content: bytes) -> None:
-        self._state.put(number, content)
+        try:
+            self._state.put(number, content)
+        except Exception as error:
+            raise StateAccessError("cannot write the state of a stream") from error
 
     def drop(self, number: int) -> None:
-        self._state.remove(number)
+        try:
+            self._state.remove(number)
+        except Exception as error:
+            raise StateAccessError("cannot write the state of a stream") from error
 
     def clear(self) -> None:
-        self._state.clear()
+        try:
+            self._state.clear()
+        except Exception as error:
+            raise StateAccessError("cannot write the state of a stream") from error
 
 
 def now_ms() -> int:

@@ -12,6 +12,7 @@ from tdajob.settings import QueryDefaults
 from tdajob.topology.parameters import nearest
 from tdajob.topology.values import Query
 
+_COMPARED = 60  # characters of a name that is not known; comparing takes far more memory than the text
 _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
 
 
@@ -78,7 +79,7 @@ def _parameters(value: Any, algorithm: str, own: Collection[str]) -> Mapping[str
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
-    near = nearest(name, choices)
+    near = nearest(name[:_COMPARED], choices)
     return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(choices)}"
 
 

@@ -17,12 +17,11 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, Tabl
 
 from tdajob import uids
 from tdajob.expectations import expectations
+from tdajob.kafkaoptions import sink_options, source_options
 from tdajob.operators import AnswerMessages, AnswerStreams, ReadStreamMessages
-from tdajob.settings import Input, Kafka, LimitSettings, Settings
+from tdajob.settings import Input, Kafka, Settings
 
 ANSWERS_TABLE = "answers"
-REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
-MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
 _MOVED = "org/apache/flink/kafka/shaded/"
 MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
 
@@ -122,14 +121,7 @@ def _messages(
         .column_by_metadata("timestamp", DataTypes.TIMESTAMP_LTZ(3), is_virtual=True)
         .build()
     )
-    options = {
-        **client,
-        **_start_options(settings.kafka),
-        "topic": one.topic,
-        "properties.group.id": settings.kafka.group_id,
-        "scan.parallelism": str(one.source_parallelism),
-        "format": "raw",
-    }
+    options = source_options(one, settings.kafka, client)
     _create(tables, one.route, "kafka", schema, options)
     table = tables.sql_query(f"SELECT {_MESSAGE_COLUMNS} FROM {one.route}")  # noqa: S608 - a name of three
     return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route])
@@ -170,7 +162,7 @@ def _publish(
     )
     options = {
         **client,
-        **_sink_options(settings.kafka, settings.limits),
+        **sink_options(settings.kafka, settings.limits),
         "topic": ";".join(topics),
         "key.format": "raw",
         "key.fields": "key",
@@ -214,30 +206,6 @@ def _moved_packages() -> str:
     loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
     module = f"{_MOVED}org/apache/kafka/common/security/plain/PlainLoginModule.class"
     return _MOVED.replace("/", ".") if loader.getResource(module) is not None else ""
-
-
-def _start_options(kafka: Kafka) -> dict[str, str]:
-    if isinstance(kafka.start_from, int):
-        return {
-            "scan.startup.mode": "timestamp",
-            "scan.startup.timestamp-millis": str(kafka.start_from),
-        }
-    if kafka.start_from == "committed":
-        return {"scan.startup.mode": "group-offsets", "properties.auto.offset.reset": "earliest"}
-    return {"scan.startup.mode": f"{kafka.start_from}-offset"}
-
-
-def _sink_options(kafka: Kafka, limits: LimitSettings) -> dict[str, str]:
-    options = {
-        "sink.delivery-guarantee": kafka.delivery.replace("_", "-"),
-        "properties.compression.type": "zstd",
-        "properties.max.request.size": str(limits.max_message_bytes + REQUEST_OVERHEAD),
-        "properties.buffer.memory": str(max(2 * limits.max_message_bytes, MIN_PRODUCER_MEMORY)),
-    }
-    if kafka.delivery == "exactly_once":
-        options["sink.transactional-id-prefix"] = kafka.transactional_id_prefix
-        options["properties.transaction.timeout.ms"] = str(kafka.transaction_timeout_ms)
-    return options
 
 
 def _row() -> Any:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+
 from tdajob.envelope import Envelope, packed, packed_refusal
-from tdajob.errors import MessageError, Origin, error_record
+from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
+from tdajob.guard import CODE, internal_error
 from tdajob.settings import Settings
 from tdajob.streammessages import parse_stream_message
+
+_log = logging.getLogger(__name__)
 
 
 class StreamReader:
@@ -17,17 +23,34 @@ class StreamReader:
         self._number = number
         self._input = settings.inputs[number]
 
-    def read(self, value: bytes | None, partition: int, offset: int, timestamp_ms: int) -> tuple[str, bytes]:
+    def read(
+        self, value: bytes | None, partition: int, offset: int, timestamp_ms: int | None
+    ) -> tuple[str, bytes]:
         """Key and content of a record; whatever is wrong with it, this does not raise."""
         origin = Origin(self._input.route, self._input.topic, partition, offset, timestamp_ms)
         try:
             message = parse_stream_message(value, origin, self._limits)
+            content = packed(Envelope(self._number, origin, message, value or b""))
         except MessageError as error:
-            record = error_record(value, origin, error.code, error.reason, error.key)
-            return origin.place, packed_refusal(error.code, *record)
-        return stream_state_key(origin.route, message.key), packed(
-            Envelope(self._number, origin, message, value or b"")
-        )
+            return _refused(value, origin, error.code, error.reason, error.key)
+        except Exception as error:
+            _log.exception("cannot read %s", origin.place)
+            reason, fields = internal_error(error)
+            return _refused(value, origin, CODE, reason, None, fields)
+        return stream_state_key(origin.route, message.key), content
+
+
+def _refused(
+    value: bytes | None,
+    origin: Origin,
+    code: str,
+    reason: str,
+    key: str | None,
+    more: Mapping[str, object] = NOTHING_MORE,
+) -> tuple[str, bytes]:
+    """A finished error record, under a key that spreads such records over the subtasks."""
+    record = error_record(value, origin, code, reason, key, more)
+    return origin.place, packed_refusal(code, *record)
 
 
 def stream_state_key(route: str, key: str) -> str:

@@ -41,10 +41,12 @@ class Reader:
             raise self._wrong(key, f"one of {', '.join(choices)}", value)
         return str(value)
 
-    def integer(self, key: str, *, least: int = 0) -> int:
+    def integer(self, key: str, *, least: int = 0, most: int | None = None) -> int:
         value = self.take(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise self._wrong(key, f"an integer of at least {least}", value)
+        if most is not None and value > most:
+            raise self._wrong(key, f"an integer of at most {most}", value)
         return value
 
     def number(self, key: str) -> float:
@@ -56,8 +58,8 @@ class Reader:
     def number_or_none(self, key: str) -> float | None:
         return None if self.take(key) is None else self.number(key)
 
-    def integer_or_none(self, key: str, *, least: int = 0) -> int | None:
-        return None if self.take(key) is None else self.integer(key, least=least)
+    def integer_or_none(self, key: str, *, least: int = 0, most: int | None = None) -> int | None:
+        return None if self.take(key) is None else self.integer(key, least=least, most=most)
 
     def flag(self, key: str) -> bool:
         value = self.take(key)

@@ -36,15 +36,17 @@ class StreamMessage:
     message_id: str | None
 
 
-def stream_key(value: bytes | None, origin: Origin, max_bytes: int) -> tuple[bytes, dict[str, Any], str]:
+def stream_key(
+    value: bytes | None, origin: Origin, limits: LimitSettings
+) -> tuple[bytes, dict[str, Any], str]:
     """The text, the document and the key of a message, before anything else of it is looked at."""
-    raw, document = messages.document_of(value, max_bytes)
+    raw, document = messages.document_of(value, limits.max_message_bytes, limits.max_predicted_bytes)
     return raw, document, messages.identifier(document, _KEYS[origin.route])
 
 
 def parse_stream_message(value: bytes | None, origin: Origin, limits: LimitSettings) -> StreamMessage:
     """The points of a message and their times; a message is accepted whole or not at all."""
-    raw, document, key = stream_key(value, origin, limits.max_message_bytes)
+    raw, document, key = stream_key(value, origin, limits)
     try:
         return _parsed(raw, document, key, origin, limits)
     except MessageError as error:
@@ -105,7 +107,7 @@ def _times(
     named = _listed_times(document.get("timestamps"), count)
     if named is not None:
         times, own = named, True
-    if isinstance(listed[0], dict):
+    if dict in set(map(type, listed)):
         for index, point in enumerate(listed):
             if isinstance(point, dict) and point.get("timestamp") is not None:
                 times[index] = messages.read_time(point["timestamp"], f"{path}points[{index}].timestamp")

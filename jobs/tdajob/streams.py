@@ -14,7 +14,8 @@ from typing import Protocol
 from tdajob.answers import Answer
 from tdajob.embedding import Embedder
 from tdajob.envelope import Envelope, Refusal, unpacked
-from tdajob.errors import MessageError, Origin, error_record
+from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record, stream_error_record
+from tdajob.guard import CODE, StateAccessError, internal_error
 from tdajob.settings import Input, Settings
 from tdajob.topology.values import FloatArray
 from tdajob.windowanswers import WindowAnswerer
@@ -27,6 +28,12 @@ HEADER, EMBEDDING, PREVIOUS = -1, -2, -3
 """Pieces of a stream besides its points; those have numbers from 0 on."""
 CACHED_BYTES = 64 << 20
 """Of streams that are kept in memory, as large as their pieces are."""
+RETRY_MS = 60_000
+"""After a timer that failed; twice as long each further time, up to `MAX_DOUBLINGS` times."""
+MAX_DOUBLINGS = 10
+
+KEPT_PLACES = 10_000
+"""Of late points that an error record names, so that its size has a bound."""
 
 COUNTED = (
     "windows",
@@ -40,7 +47,7 @@ COUNTED = (
 
 
 class Store(Protocol):
-    """The pieces of the stream at hand."""
+    """The pieces of the stream at hand; all of them raise StateAccessError alone."""
 
     def pieces(self) -> Mapping[int, bytes]: ...
     def put(self, number: int, content: bytes) -> None: ...
@@ -95,8 +102,9 @@ class _Stream:
         return outcome
 
     def write(self, store: Store) -> None:
-        """Bring the store up to date."""
+        """Bring the store up to date; where anything cannot be packed, nothing is put."""
         changes = self.windows.changes()
+        embedded = None if self.embedder is None else self.embedder.state()
         self.panes = self.windows.pending_panes()
         if changes.header is not None:
             self._put(store, HEADER, changes.header)
@@ -105,9 +113,9 @@ class _Stream:
         for number in changes.drops:
             store.drop(number)
             self.bytes -= self._sizes.pop(number, 0)
-        if self.embedder is not None:
-            self._embedded = self.embedder.state()
-            self._put(store, EMBEDDING, self._embedded)
+        if embedded is not None:
+            self._embedded = embedded
+            self._put(store, EMBEDDING, embedded)
 
     def remember(self, store: Store, previous: bytes) -> None:
         """Keep what the next window's diagram is compared with."""
@@ -135,7 +143,8 @@ class _Stream:
 class StreamAnswerer:
     """Answers streams by one record for each window and for each message that cannot be used.
 
-    Holds engines, so it must be closed. Whatever is wrong with a message or a window, nothing here raises.
+    Holds engines, so it must be closed. Whatever is wrong with a message, a window or a timer, only
+    StateAccessError is raised: anything else is one error record, and the stream stays as its store has it.
     """
 
     def __init__(self, settings: Settings, began_ms: int = 0) -> None:
@@ -148,6 +157,8 @@ class StreamAnswerer:
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
         self._bytes = self._panes = 0
         self._counts = Counter(dict.fromkeys(COUNTED, 0))
+        self._failures = Counter[str]()  # timers that failed in a row, by stream
+        self._retries = dict[str, int]()  # when a stream's failed timer is due again, until it is set
 
     def close(self) -> None:
         self._windows.close()
@@ -162,15 +173,17 @@ class StreamAnswerer:
         try:
             stream = self._stream(key, route, store)
             outcome = stream.add(found, now_ms)
+            self._written(stream, store)
         except MessageError as error:
             yield self._refused(found, error.code, error.reason)
             return
+        except StateAccessError:
+            raise
         except Exception as error:
             _log.exception("cannot use %s", found.origin.place)
-            self._let_go(key)
-            yield self._refused(found, "internal_error", f"{type(error).__name__}: {error}")
+            self._reset(key)
+            yield self._refused(found, CODE, *internal_error(error))
             return
-        self._written(stream, store)
         if len(outcome.late):
             self._counts["late_points"] += len(outcome.late)
             yield self._late(found, outcome)
@@ -182,21 +195,29 @@ class StreamAnswerer:
         route, _, name = key.partition("/")
         if key not in self._streams and not store.pieces():
             return  # a timer of a stream that is forgotten
-        stream = self._stream(key, route, store)
-        stream.armed = None
-        outcome = stream.windows.tick(now_ms)
-        self._written(stream, store)
+        try:
+            stream = self._stream(key, route, store)
+            stream.armed = None
+            outcome = stream.windows.tick(now_ms)
+            self._written(stream, store)
+        except StateAccessError:
+            raise
+        except Exception as error:
+            _log.exception("a timer of the stream %s fails", name)
+            self._reset(key)
+            yield self._timer_failed(key, route, name, now_ms, error)
+            return
+        self._failures.pop(key, None)
         yield from self._fired(key, name, stream, store, outcome)
         if outcome.expired:
             store.clear()
-            self._let_go(key)
-            self._windows.forget(key)
+            self._reset(key)
             self._counts["expired_streams"] += 1
 
     def timer_to_set(self, key: str) -> int | None:
         """The moment for which the stream needs a timer, if it has none that goes off before."""
         stream = self._streams.get(key)
-        return None if stream is None else stream.timer_to_set()
+        return self._retries.pop(key, None) if stream is None else stream.timer_to_set()
 
     def stats(self) -> dict[str, int]:
         """Counts since the start and sizes now, for the metrics."""
@@ -227,6 +248,11 @@ class StreamAnswerer:
             self._bytes -= stream.bytes
             self._panes -= stream.panes
 
+    def _reset(self, key: str) -> None:
+        """Drop all that memory has of a stream: what its store has counts."""
+        self._let_go(key)
+        self._windows.forget(key)
+
     def _written(self, stream: _Stream, store: Store) -> None:
         bytes_before, panes_before = stream.bytes, stream.panes
         stream.write(store)
@@ -248,8 +274,17 @@ class StreamAnswerer:
             self._counts["window_results"] += sum(answer.done is not None for answer in answers)
             yield from answers
 
-    def _refused(self, envelope: Envelope, code: str, reason: str) -> Answer:
-        return self._error(envelope.raw, envelope.origin, code, reason, envelope.message.key, {})
+    def _timer_failed(self, key: str, route: str, name: str, now_ms: int, error: Exception) -> Answer:
+        """The record of a timer that failed; it is tried again later: what waits is still in the state."""
+        self._retries[key] = now_ms + (RETRY_MS << min(self._failures[key], MAX_DOUBLINGS))
+        self._failures[key] += 1
+        record = stream_error_record(route, name, now_ms, CODE, *internal_error(error))
+        return Answer(self._settings.errors_topic, *record, None, CODE)
+
+    def _refused(
+        self, envelope: Envelope, code: str, reason: str, more: Mapping[str, object] = NOTHING_MORE
+    ) -> Answer:
+        return self._error(envelope.raw, envelope.origin, code, reason, envelope.message.key, more)
 
     def _late(self, envelope: Envelope, outcome: Outcome) -> Answer:
         late = [int(index) for index in outcome.late]
@@ -258,7 +293,7 @@ class StreamAnswerer:
             f"{len(late)} of {count} points came after their windows had been given up; the others were used:"
             " raise allowed_lateness or out_of_orderness if such points matter"
         )
-        more = {"late": {"count": len(late), "points": late}}
+        more = {"late": {"count": len(late), "points": late[:KEPT_PLACES]}}
         return self._error(envelope.raw, envelope.origin, "late", reason, envelope.message.key, more)
 
     def _error(

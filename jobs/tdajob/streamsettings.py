@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
+from tdajob.limits import MAX_COUNT, MAX_DURATION_MS, MAX_POINT_DIMENSION
 from tdajob.reading import Reader
 
 SCALES = ("none", "minmax", "zscore", "fixed")
@@ -144,10 +145,10 @@ def _preprocess(reader: Reader) -> PreprocessSettings:
 
 def _embed(reader: Reader) -> EmbedSettings:
     settings = EmbedSettings(
-        delay=reader.integer("delay", least=1),
-        dimension=reader.integer("dimension", least=1),
-        stride=reader.integer("stride", least=1),
-        max_gap_ms=reader.integer_or_none("max_gap_ms", least=1),
+        delay=reader.integer("delay", least=1, most=MAX_COUNT),
+        dimension=reader.integer("dimension", least=1, most=MAX_POINT_DIMENSION),
+        stride=reader.integer("stride", least=1, most=MAX_COUNT),
+        max_gap_ms=reader.integer_or_none("max_gap_ms", least=1, most=MAX_DURATION_MS),
     )
     reader.finish()
     return settings

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 EARLIEST_MS = -62_135_596_800_000  # the first millisecond of year 1
 LATEST_MS = 253_402_300_799_999  # the last millisecond of year 9999
+SECONDS_FROM, SECONDS_TO = 10**8, 10**11
+"""Integers of this size are seconds of the years 1973 to 5138, and milliseconds of 1970 to 1973."""
 _MILLISECOND = timedelta(milliseconds=1)
 # ASCII digits only: `\d` would also take digits of other scripts, which RFC 3339 does not know.
 _RFC_3339 = re.compile(
@@ -20,17 +22,39 @@ def parse_timestamp(value: object) -> int:
     """Epoch milliseconds of an RFC 3339 text (without a zone: UTC) or of integer epoch milliseconds.
 
     Raises ValueError with the reason. Digits below the millisecond are cut off; a leap second (:60) is
-    the first moment of the next minute.
+    the first moment of the next minute. An integer that looks like seconds is refused (see `is_in_seconds`).
     """
     if isinstance(value, str):
         milliseconds = _parse_text(value)
     elif isinstance(value, int) and not isinstance(value, bool):
-        milliseconds = value
+        milliseconds = _checked_unit(value)
     else:
         raise ValueError(f"must be RFC 3339 text or integer epoch milliseconds, not {_kind(value)}")
     if not EARLIEST_MS <= milliseconds <= LATEST_MS:
         raise ValueError("lies outside the years 1 to 9999")
     return milliseconds
+
+
+def is_in_seconds(number: int) -> bool:
+    """Whether epoch milliseconds are more plausible as epoch seconds; 0 to 10^8, times from 0 on, are not."""
+    return SECONDS_FROM <= abs(number) < SECONDS_TO
+
+
+def _checked_unit(number: int) -> int:
+    if is_in_seconds(number):
+        raise ValueError(
+            f"is {number}, which looks like seconds ({format_timestamp(1000 * number)}); in milliseconds"
+            f" it would be {format_timestamp(number)}: send epoch milliseconds, or RFC 3339 text"
+        )
+    if not EARLIEST_MS <= number <= LATEST_MS:
+        size = abs(number)
+        unit = "nanoseconds" if size >= 10**17 else "microseconds"
+        shown = f"is {number}" if size < 10**20 else "is an integer of more than 20 digits"
+        raise ValueError(
+            f"{shown}, which lies outside the years 1 to 9999 in milliseconds and looks like epoch {unit}:"
+            " send milliseconds, or RFC 3339 text"
+        )
+    return number
 
 
 def format_timestamp(milliseconds: int) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from tdajob.answers import Answer, Done, checked_question, engine_limits, memory_meter
 from tdajob.comparison import Comparer, Comparison
-from tdajob.errors import MessageError, window_error_record
+from tdajob.errors import NOTHING_MORE, MessageError, window_error_record
 from tdajob.events import alert_record
 from tdajob.features import feature_documents
+from tdajob.guard import CODE, internal_error
 from tdajob.preprocess import Preprocessor, landmark_bound
 from tdajob.results import Effort, Subject, result_record
 from tdajob.settings import Input, Settings
@@ -82,15 +83,16 @@ class WindowAnswerer:
         """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
         window = window_document(firing.window, source.route, name)
         result_id = identity(source.route, name, firing.window.identity)
+        fields: Mapping[str, object] = NOTHING_MORE
         try:
             return self._computed(key, name, source, firing, window, result_id, previous)
         except (MessageError, ComputationError) as error:
             code, reason = error.code, error.reason
         except Exception as error:
-            # An exception here would restart the job, which would meet the same window again, for ever.
             _log.exception("cannot answer the window %s of %s", result_id, name)
-            code, reason = "internal_error", f"{type(error).__name__}: {error}"
-        record = window_error_record(source.route, name, window, result_id, code, reason)
+            self.forget(key)  # what is kept of the last window may be half of this one
+            code, (reason, fields) = CODE, internal_error(error)
+        record = window_error_record(source.route, name, window, result_id, code, reason, fields)
         return [Answer(self._errors_topic, *record, None, code)], None
 
     def _computed(

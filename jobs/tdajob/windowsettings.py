@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tdajob.limits import MAX_DURATION_MS
 from tdajob.reading import Reader, SettingsError
 from tdajob.windows.spec import (
     OVERFLOWS,
@@ -21,11 +22,11 @@ from tdajob.windows.spec import (
 def read_window_bounds(reader: Reader) -> dict[str, Any]:
     """What all windows of a job share, as keywords of `WindowSettings`."""
     bounds = {
-        "out_of_orderness_ms": reader.integer("out_of_orderness_ms"),
-        "allowed_lateness_ms": reader.integer("allowed_lateness_ms"),
+        "out_of_orderness_ms": _span(reader, "out_of_orderness_ms", least=0),
+        "allowed_lateness_ms": _span(reader, "allowed_lateness_ms", least=0),
         "max_windows_per_message": reader.integer("max_windows_per_message", least=1),
-        "max_duration_ms": reader.integer("max_duration_ms", least=1),
-        "state_ttl_ms": reader.integer("state_ttl_ms", least=1),
+        "max_duration_ms": _span(reader, "max_duration_ms"),
+        "state_ttl_ms": _span(reader, "state_ttl_ms"),
         "dedup_ids": reader.integer("dedup_ids"),
         "overflow": reader.choice("overflow", OVERFLOWS),
     }
@@ -40,29 +41,37 @@ def read_window(reader: Reader, bounds: dict[str, Any], max_points: int) -> Wind
         spec = _KINDS[kind](reader)
     except ValueError as error:
         raise SettingsError(f"inputs: window: {error}") from None
-    ttl = reader.integer("state_ttl_ms", least=1)
+    ttl = _span(reader, "state_ttl_ms")
     reader.finish()
     return WindowSettings(window=spec, max_points=max_points, **{**bounds, "state_ttl_ms": ttl})
 
 
 def _count(reader: Reader) -> WindowSpec:
     size, slide = reader.integer("size", least=1), reader.integer("slide", least=1)
-    return CountWindow(size, slide, reader.integer_or_none("timeout_ms", least=1))
+    return CountWindow(size, slide, _timeout(reader))
 
 
 def _tumbling(reader: Reader) -> WindowSpec:
-    size, offset = reader.integer("size_ms", least=1), reader.integer("offset_ms")
-    return TumblingWindow(size, offset, reader.integer_or_none("timeout_ms", least=1))
+    size, offset = _span(reader, "size_ms"), _span(reader, "offset_ms", least=0)
+    return TumblingWindow(size, offset, _timeout(reader))
 
 
 def _sliding(reader: Reader) -> WindowSpec:
-    size, slide = reader.integer("size_ms", least=1), reader.integer("slide_ms", least=1)
-    offset = reader.integer("offset_ms")
-    return SlidingWindow(size, slide, offset, reader.integer_or_none("timeout_ms", least=1))
+    size, slide = _span(reader, "size_ms"), _span(reader, "slide_ms")
+    offset = _span(reader, "offset_ms", least=0)
+    return SlidingWindow(size, slide, offset, _timeout(reader))
 
 
 def _session(reader: Reader) -> WindowSpec:
-    return SessionWindow(reader.integer("gap_ms", least=1), reader.integer_or_none("timeout_ms", least=1))
+    return SessionWindow(_span(reader, "gap_ms"), _timeout(reader))
+
+
+def _span(reader: Reader, key: str, *, least: int = 1) -> int:
+    return reader.integer(key, least=least, most=MAX_DURATION_MS)
+
+
+def _timeout(reader: Reader) -> int | None:
+    return reader.integer_or_none("timeout_ms", least=1, most=MAX_DURATION_MS)
 
 
 def _none(_reader: Reader) -> WindowSpec:

@@ -7,22 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.user_files import read_own
 from tdaflink.domain.application import Application
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.saved_values import from_values
 
 
 def load_application(folder: Path) -> Application | None:
     """The job that was last prepared; None where there was none yet."""
     path = _path(folder)
-    try:
-        return Application(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    hint = "move that file away, then tdaflink setup with --application CONFIG"
+    text = read_own(path, "application", hint)
+    if text is None:
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"{path} is not a job of an application cluster: {error}",
-            hint="delete that file, then tdaflink setup with --application CONFIG",
-        ) from error
+    try:
+        return from_values(Application, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not a job of an application cluster: {error}", hint=hint) from None
 
 
 def save_application(folder: Path, application: Application) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.adapters.user_files import OutputFile
 from tdaflink.domain.diagnosis import ArchivedFile
 
 
@@ -30,20 +27,7 @@ class Archive:
 
 
 @contextmanager
-def new_archive(path: Path) -> Iterator[Archive]:
+def new_archive(output: OutputFile) -> Iterator[Archive]:
     """Write an archive; it gets its name once it is complete. Raises `StorageFailed`."""
-    make_folder(path.parent)
-    with writing(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with (
-            writing(path),
-            os.fdopen(handle, "wb") as raw,
-            zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as file,
-        ):
-            yield Archive(file, path.stem)
-        with writing(path):
-            os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with output.opened() as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as file:
+        yield Archive(file, output.path.stem)

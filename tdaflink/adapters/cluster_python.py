@@ -26,6 +26,7 @@ from tdaflink.adapters import interpreter_program
 from tdaflink.adapters.folders import cache_folder, make_folder, require_free_disk, write_atomically, writing
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.adapters.python_lock import python_lock_path, read_python_lock
+from tdaflink.adapters.user_files import read_own
 from tdaflink.adapters.uv import INSTALL_SECONDS, find_uv, run_uv
 from tdaflink.domain.cluster_python import (
     PACKAGES,
@@ -37,6 +38,7 @@ from tdaflink.domain.cluster_python import (
 )
 from tdaflink.domain.errors import (
     BadArtifact,
+    ConfigError,
     Locked,
     MissingExtra,
     Refused,
@@ -46,15 +48,17 @@ from tdaflink.domain.errors import (
     UsageError,
 )
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.saved_values import checked, from_values
 
 _ASK_SECONDS = 30.0
 _LOCK_SECONDS = 7200.0
 # What the packages take, and uv's cache of them where it is on the same disk.
 _FREE_MB = 1500
+# In uv's error where a setting of the user's forbids it to download interpreters.
+_NO_DOWNLOADS = "python-downloads"
 _RECORD = "tdaflink.json"
 _LOCK = "requirements.lock.txt"
 LOCAL = "local"
-_RECORDED = {"lock", "base", "interpreter", "distributions"}
 
 
 def installed_packages(python: str, environment: str, *, engines: bool = True) -> Interpreter:
@@ -150,9 +154,13 @@ def environments() -> list[Path]:
 def environment_record(folder: Path) -> dict[str, Any] | None:
     """What was written down when the environment was completed; None before that."""
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        return record if isinstance(record, dict) and set(record) >= _RECORDED else None
-    except (OSError, ValueError):
+        record = json.loads(read_own(folder / _RECORD, "record", "") or "")
+        for name in ("base", "interpreter"):
+            from_values(Interpreter, record[name], name)
+        checked(tuple[str, ...], record["distributions"], "distributions")
+        checked(str, record["lock"], "lock")
+        return dict(record)
+    except (ConfigError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -320,14 +328,16 @@ def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
         raise MissingExtra(
             f"a local cluster runs on Python {' or '.join(minors)}, and this tdaflink on {own.version}; no"
             f" other was found on the PATH, and none could be downloaded: {error.message}",
-            hint=_ways_to_an_interpreter(minors),
+            hint=_ways_to_an_interpreter(minors, allow=_NO_DOWNLOADS in error.message),
             detail=error.detail,
         ) from error
 
 
-def _ways_to_an_interpreter(minors: Sequence[str]) -> str:
+def _ways_to_an_interpreter(minors: Sequence[str], *, allow: bool) -> str:
+    """Commands that lead to an interpreter; with `allow` where a setting forbids downloads."""
     uv = find_uv()
-    first = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
+    install = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
+    first = f"UV_PYTHON_DOWNLOADS=manual {install}" if allow else install
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]]
     path = str(known[0]) if known else "PATH"
@@ -371,7 +381,7 @@ def _lock_of(folder: Path) -> str:
     """The lock that the environment is named by: an older one where a newer tdaflink repairs it."""
     try:
         lock = (folder / _LOCK).read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, ValueError):
         lock = ""
     return lock or read_python_lock(LOCAL)
 

@@ -59,8 +59,7 @@ class FlinkLogs:
         self._cluster = cluster
 
     def names(self) -> Sequence[str]:
-        found = self._cluster.get("/taskmanagers")["taskmanagers"]
-        return [*(str(manager["id"]) for manager in found), "jobmanager"]
+        return [*(manager.ident("id") for manager in self._cluster.taskmanagers()), "jobmanager"]
 
     def tail(self, component: str, lines: int) -> Sequence[str]:
         return self._text(component).splitlines()[-lines:]

@@ -10,6 +10,7 @@ from tdaflink.adapters.compose_command import Compose
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
 from tdaflink.adapters.credentials import stack_secrets
 from tdaflink.adapters.docker_engine import DockerEngine
+from tdaflink.adapters.user_files import read_own
 from tdaflink.domain import stack
 from tdaflink.domain.replacement import Replacement, fate_of
 
@@ -46,10 +47,8 @@ def _is_flink(kind: str | None) -> bool:
 
 
 def _before(folder: Path) -> str:
-    try:
-        return (folder / _CONFIG).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
+    hint = f"move {folder / _CONFIG} away: setup writes it again"
+    return read_own(folder / _CONFIG, "Flink's config", hint) or ""
 
 
 def _storage(config: str) -> list[object]:

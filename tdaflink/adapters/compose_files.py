@@ -204,8 +204,10 @@ def _cluster_id(project: str) -> str:
 
 
 def _flink_config(settings: ComposeSettings) -> str:
+    first = settings.of_kind(stack.JOBMANAGER)[0]
     values = {
-        "jobmanager": settings.of_kind(stack.JOBMANAGER)[0].name,
+        "jobmanager": first.name,
+        "rest_url": f"http://127.0.0.1:{first.port}",
         "python": settings.python,
         "storage": settings.checkpoints,
         "project": settings.project,

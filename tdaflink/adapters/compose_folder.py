@@ -37,7 +37,7 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
     """Everything that `docker compose` needs beside the secrets. Containers of other users may read it."""
     for path, text in compose_files(settings).items():
         file = folder / path
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
+        if not file.is_file() or file.read_bytes() != text.encode():
             write_atomically(file, text)
     make_folder(folder / "image")
     build_context(folder / "image")

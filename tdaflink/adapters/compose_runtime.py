@@ -20,9 +20,11 @@ from tdaflink.adapters.credentials import KEY, SECRET, keep_variables, stack_sec
 from tdaflink.adapters.docker_engine import Container, DockerEngine
 from tdaflink.adapters.folders import require_free_disk, writing
 from tdaflink.adapters.image import IMAGE_PYTHON
+from tdaflink.adapters.json_answers import WrongForm
 from tdaflink.adapters.local_java import digest, end_of_file
 from tdaflink.adapters.processes import port_holder, port_is_free
 from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
+from tdaflink.adapters.web_probe import probe
 from tdaflink.domain import stack
 from tdaflink.domain.cluster_python import PackageSources, PythonPlan
 from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, Health, LogLine
@@ -35,6 +37,7 @@ from tdaflink.domain.stack import Service, parts_of, require_room
 from tdaflink.domain.waiting import poll
 
 _POLL_SECONDS = 0.3
+_PROBE_SECONDS = 3.0
 _BUILD_SECONDS = 1800.0
 _REGISTRY_PATH = "/apis/ccompat/v7"
 
@@ -165,6 +168,10 @@ class ComposeRuntime:
         """Each container as it is now."""
         found = self._engine.containers(self.project)
         return [_seen(service, found.get(service.name)) for service in self.settings().services]
+
+    def ended(self) -> list[str]:
+        """None: Docker starts containers again."""
+        return []
 
     def is_running(self) -> bool:
         """Whether a container of it is alive."""
@@ -302,10 +309,8 @@ def _seen(service: Service, container: Container | None) -> Component:
 
 
 def _slots(rest_url: str) -> int:
-    import httpx
-
+    overview = probe(f"{rest_url}/overview", _PROBE_SECONDS)
     try:
-        response = httpx.get(f"{rest_url}/overview", timeout=3.0, trust_env=False)
-        return int(response.json()["slots-total"]) if response.is_success else 0
-    except (httpx.HTTPError, ValueError, KeyError):
+        return overview.count("slots-total", 0) if overview else 0
+    except WrongForm:
         return 0

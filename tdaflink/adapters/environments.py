@@ -14,13 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.folders import make_folder, state_folder, write_atomically, writing
+from tdaflink.adapters.user_files import read_own
+from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.domain.errors import ConfigError, Locked, NotFound, UsageError
+from tdaflink.domain.errors import ConfigError, Locked, NotFound, StorageFailed, UsageError
 from tdaflink.domain.external import PYTHON
+from tdaflink.domain.saved_values import from_values
 from tdaflink.domain.security import NO_KAFKA_SECURITY, NO_WEB_SECURITY, Security, read_security
 
 DEFAULT_NAME = "local"
 LOCK_SECONDS = 300.0
+# Variable -> an example, and where credentials belong.
+_ADDRESSES = {
+    "FLINK_REST_URL": (
+        "http://host:8081",
+        "tdaflink env add NAME --rest-url URL --kafka HOST:PORT --rest-basic env:VARIABLE refers to them",
+    ),
+    "SCHEMA_REGISTRY_URL": (
+        "http://host:8081",
+        "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password",
+    ),
+}
+_HIGHEST_PORT = 65535
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -52,19 +67,18 @@ class EnvironmentStore:
     def find(self, name: str) -> Environment | None:
         """The environment as it was saved, without this call's environment variables."""
         path = self.folder(name) / "environment.json"
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            read = {**values, "endpoints": Endpoints(**values["endpoints"])}
-            if "security" in values:
-                read["security"] = read_security(values["security"])
-            return Environment(**read)
-        except FileNotFoundError:
+        hint = (
+            f"move that file away, then tdaflink setup --env {name}, which recognizes what runs, or for the"
+            f" cluster of another operator tdaflink env add {name}"
+        )
+        text = read_own(path, f"environment {name}", hint)
+        if text is None:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"{path} is not a saved environment: {error}",
-                hint=f"delete that file, then tdaflink setup --env {name}: what runs is recognised again",
-            ) from error
+        try:
+            return _environment(name, json.loads(text))
+        except (ValueError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ConfigError(f"{path} is not a saved environment: {why}", hint=hint) from None
 
     def save(self, environment: Environment) -> None:
         """Write the environment; it does not become the current one."""
@@ -75,7 +89,11 @@ class EnvironmentStore:
         """Take the environment off the list; its data must be gone already."""
         with writing(self._root):
             (self.folder(name) / "environment.json").unlink(missing_ok=True)
-            if self.current() == name:
+            try:
+                meant = self.current() == name
+            except ConfigError:
+                meant = False  # damaged: it names none
+            if meant:
                 (self._root / "current").unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
@@ -93,15 +111,22 @@ class EnvironmentStore:
         write_atomically(self._root / "current", name + "\n")
 
     def current(self) -> str | None:
-        """The environment last set up or chosen."""
-        try:
-            return (self._root / "current").read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
+        """The environment last set up or chosen. Raises `ConfigError` where its file is damaged."""
+        path = self._root / "current"
+        known = ", ".join(self.names()) or "none is saved"
+        hint = f"tdaflink env use NAME writes it again ({known}); --env NAME does without it"
+        text = (read_own(path, "current environment", hint) or "").strip()
+        if text and not _NAME.fullmatch(text):
+            raise ConfigError(f"{path} does not name an environment", hint=hint)
+        return text or None
 
     def names(self) -> list[str]:
         """All saved environments."""
-        return sorted(path.parent.name for path in self._root.glob("environments/*/environment.json"))
+        try:
+            found = [path.parent.name for path in self._root.glob("environments/*/environment.json")]
+        except OSError as error:
+            raise StorageFailed(f"{self._root} cannot be read: {error.strerror}") from None
+        return sorted(name for name in found if _NAME.fullmatch(name))
 
     def folder(self, name: str) -> Path:
         """The environment's own folder, whether it exists or not."""
@@ -158,19 +183,38 @@ class EnvironmentStore:
 
     def _unsaved(self, name: str | None) -> Environment:
         chosen = self.chosen_name(name)
-        rest_url = os.environ.get("FLINK_REST_URL")
-        if name or not rest_url:
+        if name or not os.environ.get("FLINK_REST_URL"):
             raise _unknown(chosen, self.names())
+        rest_url = _address("FLINK_REST_URL")
         # Nothing is saved, but the variables of the seed's scripts name a cluster: that is enough.
         kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
 
 
+def _address(variable: str) -> str:
+    """The address that a variable names. Raises `ConfigError`, which shows no credentials."""
+    example, credentials = _ADDRESSES[variable]
+    return web_address(os.environ[variable], variable, example, credentials=credentials)
+
+
 def _holder(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
+        return (read_own(path, "lock", "") or "").strip() or "another tdaflink"
+    except ConfigError:
         return "another tdaflink"
+
+
+def _environment(name: str, values: Any) -> Environment:
+    """A saved environment. Raises `ValueError` for what is none."""
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    security = read_security(values["security"]) if "security" in values else Security()
+    environment = from_values(Environment, {key: values[key] for key in values if key != "security"})
+    if environment.name != name:
+        raise ValueError(f"it is of the environment {environment.name!r}, not {name!r}")
+    if not 0 <= environment.port_offset <= _HIGHEST_PORT:
+        raise ValueError(f"port_offset is {environment.port_offset}, not in 0 to {_HIGHEST_PORT}")
+    return replace(environment, security=security)
 
 
 def _unknown(name: str, names: list[str]) -> NotFound:
@@ -196,7 +240,9 @@ def _overridden(endpoints: Endpoints) -> Endpoints:
         "schema_registry": "SCHEMA_REGISTRY_URL",
     }
     named: dict[str, Any] = {
-        field: os.environ[name] for field, name in variables.items() if os.environ.get(name)
+        field: _address(name) if name in _ADDRESSES else os.environ[name]
+        for field, name in variables.items()
+        if os.environ.get(name)
     }
     if "rest_url" in named:
         named["rest_standby"] = ()

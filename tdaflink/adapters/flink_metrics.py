@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from tdaflink.adapters import metric_values
 from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.json_answers import JsonObject, finite
 from tdaflink.adapters.metric_values import OFFSET, READ, READ_RATE, TDA, Values
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, VertexLoad
@@ -80,12 +80,12 @@ class JobLoads:
         """Slots and memory."""
         overview = self._cluster.overview()
         return ClusterState(
-            flink_version=str(overview["flink-version"]),
-            taskmanagers=int(overview["taskmanagers"]),
-            slots_total=int(overview["slots-total"]),
-            slots_available=int(overview["slots-available"]),
+            flink_version=overview.flink_version,
+            taskmanagers=overview.taskmanagers,
+            slots_total=overview.slots_total,
+            slots_available=overview.slots_available,
             jobmanager=self._memory("/jobmanager/metrics"),
-            taskmanager=self._memory("/taskmanagers/metrics") if overview["taskmanagers"] else Memory(),
+            taskmanager=self._memory("/taskmanagers/metrics") if overview.taskmanagers else Memory(),
         )
 
     def glance(self, job_id: str) -> JobLoad:
@@ -141,42 +141,43 @@ class JobLoads:
 
     def _counts(self, job_id: str) -> Mapping[str, int]:
         """The job's own metrics, as far as they have a value yet; Flink writes -1 before."""
-        metrics = self._cluster.get(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
-        return {metric["id"]: int(metric["value"]) for metric in metrics if metric["value"].isdigit()}
+        metrics = self._cluster.rows(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
+        found = {metric.text("id"): finite(metric.raw.get("value")) for metric in metrics}
+        return {name: int(value) for name, value in found.items() if value is not None and value >= 0}
 
     def _tasks(self, job_id: str, fresh_seconds: float) -> Sequence[_Task]:
         known = self._known.get(job_id)
         if known is None or known.listed_at + fresh_seconds < time.monotonic():
-            vertices = self._cluster.get(f"/jobs/{job_id}")["vertices"]
+            vertices = self._cluster.object(f"/jobs/{job_id}").children("vertices")
             tasks = tuple(self._task(job_id, vertex) for vertex in vertices)
             known = self._known[job_id] = _Known(time.monotonic(), tasks)
         return known.tasks
 
-    def _task(self, job_id: str, vertex: Mapping[str, Any]) -> _Task:
-        path = f"/jobs/{job_id}/vertices/{vertex['id']}/subtasks/metrics"
-        names = tuple(str(metric["id"]) for metric in self._cluster.get(path))
-        wanted = tuple(name for name in names if _wanted(name))
-        kind = _kind(vertex["name"], names)
-        return _Task(vertex["id"], vertex["name"], kind, int(vertex["parallelism"]), wanted)
+    def _task(self, job_id: str, vertex: JsonObject) -> _Task:
+        vertex_id, name = vertex.ident("id"), vertex.text("name")
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
+        names = tuple(metric.text("id") for metric in self._cluster.rows(path))
+        wanted = tuple(metric for metric in names if _wanted(metric))
+        return _Task(vertex_id, name, _kind(name, names), vertex.count("parallelism"), wanted)
 
     def _values(self, job_id: str, task: _Task) -> Values:
         path = f"/jobs/{job_id}/vertices/{task.id}/subtasks/metrics"
         found: dict[str, Mapping[str, float]] = {}
         for names in _chunks(task.names):
-            metrics = self._cluster.get(path, params={"get": ",".join(names)})
+            metrics = self._cluster.rows(path, params={"get": ",".join(names)})
             if len(metrics) < len(names):
                 self._known.pop(job_id, None)  # the task is being started anew
             for metric in metrics:
-                found[metric["id"]] = {
+                found[metric.text("id")] = {
                     key: number
-                    for key, text in metric.items()
-                    if key != "id" and math.isfinite(number := float(text))
+                    for key, value in metric.raw.items()
+                    if key != "id" and (number := finite(value)) is not None
                 }
         return found
 
     def _checkpoint_interval(self, job_id: str) -> int | None:
         if job_id not in self._interval:
-            interval = int(self._cluster.get(f"/jobs/{job_id}/checkpoints/config").get("interval", 0))
+            interval = self._cluster.object(f"/jobs/{job_id}/checkpoints/config").whole("interval", 0)
             # Flink writes the largest number there is where checkpoints are off.
             self._interval[job_id] = interval if 0 < interval < 2**53 else None
         return self._interval[job_id]
@@ -190,10 +191,13 @@ class JobLoads:
     def _memory(self, path: str) -> Memory:
         names = ",".join(_MEMORY.values())
         try:
-            metrics = self._cluster.get(path, params={"get": names})
+            metrics = self._cluster.rows(path, params={"get": names})
         except NotFound:
             return Memory()
-        values = {metric["id"]: int(float(metric.get("max", metric.get("value", 0)))) for metric in metrics}
+        values = {
+            metric.text("id"): int(finite(metric.raw.get("max", metric.raw.get("value"))) or 0)
+            for metric in metrics
+        }
         return Memory(**{field: values.get(name) for field, name in _MEMORY.items()})
 
 

@@ -5,30 +5,157 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tdaflink.domain.errors import StorageFailed
 
+_STATE, _CACHE = "TDAFLINK_STATE_DIR", "TDAFLINK_CACHE_DIR"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# All that tdaflink puts into its state folder: one that holds nothing else is its own.
+_OF_STATE = {"environments", "current"}
+
 
 def state_folder() -> Path:
-    """Environments and what belongs to them: TDAFLINK_STATE_DIR, else the platform's place."""
-    return _folder("TDAFLINK_STATE_DIR", "user_state_dir")
+    """Environments and what belongs to them: TDAFLINK_STATE_DIR, else the platform's place.
+
+    Others may not enter it, whatever the umask was. Raises `StorageFailed` where it is not this user's.
+    """
+    root = _folder(_STATE, "user_state_dir")
+    _secure(root, _STATE)
+    _secure(root / "environments", _STATE)
+    return root
 
 
 def cache_folder() -> Path:
-    """What can be had again: TDAFLINK_CACHE_DIR, else the platform's place."""
-    return _folder("TDAFLINK_CACHE_DIR", "user_cache_dir")
+    """What can be had again: TDAFLINK_CACHE_DIR, else the platform's place.
+
+    Others may not write to it: programs are run from there. Raises `StorageFailed` where it is not this
+    user's.
+    """
+    root = _folder(_CACHE, "user_cache_dir")
+    _secure(root, _CACHE)
+    return root
 
 
 def _folder(variable: str, function: str) -> Path:
     if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser().absolute()
+        try:
+            return Path(chosen).expanduser().absolute()
+        except RuntimeError as error:
+            raise StorageFailed(f"{variable}={chosen}: {error}", hint=f"export {variable}=/path") from None
     import platformdirs
 
     return Path(getattr(platformdirs, function)("tdaflink", appauthor=False))
+
+
+def user_id() -> int:
+    """The user whom new files will belong to."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def require_own(path: Path, hint: str) -> None:
+    """Raise `StorageFailed` where what exists at `path` belongs to somebody but this user and root."""
+    try:
+        owner = path.stat().st_uid
+    except OSError:
+        return
+    if owner not in _trusted():
+        raise StorageFailed(f"{path} belongs to another user (id {owner})", hint=hint)
+
+
+def _trusted() -> set[int]:
+    """Whose files this user runs and reads: the own ones, root's, and those of the user of `sudo`."""
+    trusted = {0, user_id()}
+    sudo = os.environ.get("SUDO_UID", "")
+    return trusted | {int(sudo)} if user_id() == 0 and sudo.isdecimal() and len(sudo) < 12 else trusted
+
+
+def _secure(folder: Path, variable: str) -> None:
+    """Check a folder that exists, and close it to others. Raises `StorageFailed` with the way out."""
+    hint = f"name a folder of your own by {variable}"
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise StorageFailed(f"{folder} cannot be used: {_words(error)}", hint=hint) from None
+    if not stat.S_ISDIR(status.st_mode):
+        raise StorageFailed(f"{folder} is a file, and the folder of tdaflink would be there", hint=hint)
+    require_own(folder, f"chown -R it to this user, or {hint}")
+    if not hasattr(os, "geteuid") or status.st_uid != user_id():
+        return
+    unwanted = status.st_mode & (_OTHERS if variable == _STATE else stat.S_IWGRP | stat.S_IWOTH)
+    if not unwanted:
+        return
+    if variable == _CACHE or _holds_nothing_else(folder):
+        with suppress(OSError):  # a disk that is mounted to be read
+            folder.chmod(stat.S_IMODE(status.st_mode) & ~unwanted)
+    elif unwanted & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        raise StorageFailed(
+            f"everybody may write to {folder}, which holds more than tdaflink's state",
+            hint=f"chmod go-w '{folder}', or {hint}",
+        )
+
+
+def _holds_nothing_else(folder: Path) -> bool:
+    if _STATE not in os.environ or folder.name == "environments":
+        return True
+    try:
+        return all(entry.name.lstrip(".").split(".")[0] in _OF_STATE for entry in os.scandir(folder))
+    except OSError:
+        return False
+
+
+def private_folder(path: Path) -> Path:
+    """Return a folder whose name others can guess, made for this user alone.
+
+    Raises `StorageFailed` where a link, a file or another user's folder has the name.
+    """
+    hint = f"remove it, or name another place by TMPDIR: export TMPDIR=~/tmp; {path.parent} is open to others"
+    with writing(path):
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        kind = "a link" if stat.S_ISLNK(status.st_mode) else "no folder"
+        raise StorageFailed(f"{path} is {kind}: tdaflink would keep files of this user there", hint=hint)
+    if hasattr(os, "geteuid") and status.st_uid != user_id():
+        raise StorageFailed(f"{path} belongs to another user (id {status.st_uid})", hint=hint)
+    if status.st_mode & _OTHERS:
+        with writing(path):
+            path.chmod(0o700)
+    return path
+
+
+def user_temporary_folder() -> Path:
+    """Return this user's own folder in the system's temporary one."""
+    return private_folder(user_temporary_path())
+
+
+def user_temporary_path() -> Path:
+    """Where this user's own temporary folder is, whether it exists or not."""
+    return Path(tempfile.gettempdir()) / f"tdaflink-{user_id()}"
+
+
+def user_runtime_folder() -> Path:
+    """Return where this user's processes find each other's locks: in XDG_RUNTIME_DIR if it is this user's."""
+    given = Path(os.environ.get("XDG_RUNTIME_DIR") or ".")
+    try:
+        status = given.lstat()
+    except (OSError, ValueError):
+        return user_temporary_folder()
+    own = stat.S_ISDIR(status.st_mode) and status.st_uid == user_id() and not status.st_mode & _OTHERS
+    if not (own and given.is_absolute()):
+        return user_temporary_folder()
+    return private_folder(given / "tdaflink")
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager
@@ -43,6 +170,10 @@ def writing(path: Path) -> Iterator[None]:
                 f"no space left while writing {place}",
                 hint="free some space, or point TDAFLINK_STATE_DIR and TDAFLINK_CACHE_DIR to another disk",
             ) from error
+        if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+            raise StorageFailed(
+                f"cannot write {place}: {error.strerror}", hint="move away what has that name"
+            ) from error
         raise StorageFailed(
             f"cannot write {place}: {error.strerror or error}",
             hint="make the folder writable, or name another by TDAFLINK_STATE_DIR or TDAFLINK_CACHE_DIR",
@@ -50,10 +181,19 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made where it is missing."""
+    """The folder, made where it is missing; below the state folder nobody else may enter what is new."""
     with writing(path):
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            mode = 0o700 if _is_private(path) else 0o777
+            for folder in reversed([path, *path.parents]):
+                if not folder.is_dir():
+                    folder.mkdir(mode=mode, exist_ok=True)
     return path
+
+
+def _is_private(path: Path) -> bool:
+    roots = (_folder(_STATE, "user_state_dir"), _folder(_CACHE, "user_cache_dir"))
+    return any(path.absolute().is_relative_to(root) for root in roots)
 
 
 def write_atomically(path: Path, text: str) -> None:

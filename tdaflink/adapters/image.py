@@ -12,7 +12,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock, load_versions, profile_folder
 from tdaflink.adapters.python_lock import load_python_lock
 from tdaflink.domain.jars import LockedJar
-from tdaflink.resources import jobs_folder
+from tdaflink.resources import beam_guard, jobs_folder
 
 IMAGE_PYTHON = "/opt/tdaflink/venv/bin/python"
 IMAGE_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
@@ -57,6 +57,7 @@ def _texts() -> Iterator[tuple[str, bytes]]:
     for name in _PYTHON_LOCKS:
         yield f"{name}.lock.txt", load_python_lock(name).to_text().encode()
     yield "arguments", repr(sorted(build_arguments().items())).encode()
+    yield f"lib/{beam_guard().name}", beam_guard().read_bytes()
     jobs = jobs_folder()
     for path in sorted((jobs / "tdajob").rglob("*.py")):
         if path.parent == jobs / "tdajob" or _KERNELS in path.as_posix():

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.kafka_common import (
+    CONSUMER_DEFAULTS,
     DELIVERY_SECONDS,
     MAX_MESSAGE_BYTES,
     TICK_SECONDS,
@@ -79,10 +80,7 @@ class KafkaClient:
             {
                 # The library demands a group's name; without subscribe and commit it is never made.
                 "group.id": f"tdaflink-reader-{secrets.token_hex(8)}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
+                **CONSUMER_DEFAULTS,
                 "fetch.wait.max.ms": 100,
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
             },

@@ -71,6 +71,16 @@ class KafkaAdmin:
             fine=KafkaError.TOPIC_ALREADY_EXISTS,
         )
 
+    def delete(self, topics: Iterable[str]) -> None:
+        """Delete topics; one that is gone already is a success."""
+        from confluent_kafka import KafkaError
+
+        self._first_answer()
+        names = list(topics)
+        if names:
+            futures = self._client.delete_topics(names, operation_timeout=_SECONDS, request_timeout=_SECONDS)
+            self._each(futures, "delete topic", fine=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
     def grow(self, partitions: Mapping[str, int]) -> None:
         """Give topics more partitions: name -> the new number."""
         from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0  # with the start of Python, a dead endpoint is reported within 3 s
 DELIVERY_SECONDS = 30.0
 MAX_MESSAGE_BYTES = 16 * 2**20
+# What every consumer reads with, as the job's sources do (`CONSUMER_DEFAULTS` in jobs/tdajob/pipeline.py).
+CONSUMER_DEFAULTS = {
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_committed",
+    "enable.partition.eof": True,
+}
 # Short enough for Ctrl-C to be noticed at once: the library does not return to Python while it waits.
 TICK_SECONDS = 0.1
 

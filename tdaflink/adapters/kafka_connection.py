@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from tdaflink.adapters.kafka_common import CONNECT_SECONDS, mapped, quiet
 from tdaflink.adapters.secrets import private_text, secret
+from tdaflink.adapters.user_files import require_file
 from tdaflink.domain.errors import AccessDenied, ConfigError, NotFound, TdaflinkError, Unreachable
 from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
 
@@ -68,7 +69,7 @@ class Connection:
         if missing:
             raise NotFound(
                 f"there is no topic {missing[0]} on {self.bootstrap}",
-                hint="tdaflink topics create, or name another with --topic",
+                hint="tdaflink topics list shows those there are; tdaflink topics create makes missing ones",
             )
         wanted = [topic for topic in (*topics, *optional) if topic in known]
         return [(topic, partition) for topic in wanted for partition in known[topic]]
@@ -111,8 +112,8 @@ class Connection:
             kind = AccessDenied if code == Code._SSL or " alert " in words else Unreachable
             return kind(
                 f"no TLS connection with Kafka at {self.bootstrap}: {words}",
-                hint="--kafka-ca names the authority of its certificate, --kafka-cert and --kafka-key your"
-                " own, --kafka-protocol says whether it speaks TLS at all",
+                hint="tdaflink env add: --kafka-ca names the authority of its certificate, --kafka-cert and"
+                " --kafka-key your own, --kafka-protocol says whether it speaks TLS at all",
             )
         if code == Code._ALL_BROKERS_DOWN:
             # Without a word of why: it took the connection.
@@ -157,10 +158,9 @@ def client_properties(security: KafkaSecurity) -> dict[str, str]:
 
 def _check_file(path: str, option: str) -> None:
     try:
-        with Path(path).open("rb"):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: {error.strerror}") from None
+        require_file(path, option)
+    except TdaflinkError as error:
+        raise ConfigError(error.message) from None
 
 
 def _last_words(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tdaflink.adapters.kafka_common import CONNECT_SECONDS, mapped
+from tdaflink.adapters.kafka_common import CONNECT_SECONDS, CONSUMER_DEFAULTS, mapped
 from tdaflink.adapters.kafka_connection import Connection
 from tdaflink.adapters.kafka_tail import Record
 
@@ -125,10 +125,7 @@ class TopicWatch:
                 Consumer,
                 {
                     "group.id": f"tdaflink-watch-{secrets.token_hex(8)}",
-                    "enable.auto.commit": False,
-                    "auto.offset.reset": "earliest",
-                    "isolation.level": "read_committed",
-                    "enable.partition.eof": True,
+                    **CONSUMER_DEFAULTS,
                     "queued.max.messages.kbytes": 32 * 1024,
                 },
             )

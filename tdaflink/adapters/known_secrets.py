@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tdaflink.adapters.credentials import variables_of
+from tdaflink.adapters.user_files import MEBIBYTE, read_text
+from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.redaction import secret_values
 
 
@@ -44,6 +46,6 @@ def _referred(kind: str, place: str) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return read_text(path, "secret", limit=MEBIBYTE).strip()
+    except TdaflinkError:
         return ""

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.adapters.folders import make_folder, require_own, writing
 from tdaflink.adapters.ledger_schema import migrate
+from tdaflink.adapters.user_files import MEBIBYTE, read_bytes
 from tdaflink.domain.errors import Locked, TdaflinkError
 from tdaflink.domain.ledger import (
     Action,
-    Git,
-    JobSpec,
     Operation,
     OperationStep,
     SavepointRecord,
     Version,
 )
+from tdaflink.domain.saved_values import from_values
 
 _BUSY_SECONDS = 10.0
 _SUBMISSION = "job_id, name, rest_url, bundle_sha256, submitter, state, created_at, document"
+
+_STEPS = "SELECT operation_id, number, step, at FROM operation_steps WHERE operation_id = ? ORDER BY number"
+_BUNDLE = re.compile(r"tdaflink-([0-9a-f]{24})\.jar")
+_LARGEST_BUNDLE = 128 * MEBIBYTE
+Row = TypeVar("Row")
 
 
 class Ledger:
@@ -76,7 +83,7 @@ class Ledger:
         """All submissions, or those of one name, the oldest first, numbered by name unless refused."""
         query = f"SELECT {_SUBMISSION} FROM submissions ORDER BY created_at, rowid"  # noqa: S608 - likewise
         with self._transaction() as db:
-            found = [_version(row) for row in db.execute(query)]
+            found = [self._read(Version, _version_of, row) for row in db.execute(query)]
         numbered, counts = [], dict[str, int]()
         for version in found:
             taken = version.state != "refused"
@@ -103,17 +110,18 @@ class Ledger:
                     operation.created_at,
                 ),
             )
-            query = "SELECT number, step FROM operation_steps WHERE operation_id = ? ORDER BY number DESC"
-            number, step = db.execute(query, (operation.id,)).fetchone() or (0, "")
-            if step != operation.step:
-                values = (operation.id, number + 1, operation.step, time.time())
+            rows = db.execute(_STEPS, (operation.id,)).fetchall()
+            steps = [self._read(OperationStep, _columns_of(OperationStep), row) for row in rows]
+            last = steps[-1] if steps else OperationStep(operation.id, 0, "", 0.0)
+            if last.step != operation.step:
+                values = (operation.id, last.number + 1, operation.step, time.time())
                 db.execute("INSERT INTO operation_steps VALUES (?, ?, ?, ?)", values)
 
     def operations(self, name: str | None = None, *, under_way: bool = False) -> list[Operation]:
         """Operations, the oldest first; `under_way` leaves out those that have ended."""
         with self._transaction() as db:
             rows = db.execute("SELECT document FROM operations ORDER BY created_at, rowid").fetchall()
-        found = [_operation(json.loads(text)) for (text,) in rows]
+        found = [self._read(Operation, _document_of, row) for row in rows]
         return [
             operation
             for operation in found
@@ -122,9 +130,9 @@ class Ledger:
 
     def operation_steps(self, operation_id: str) -> list[OperationStep]:
         """The steps of an operation in order."""
-        query = "SELECT * FROM operation_steps WHERE operation_id = ? ORDER BY number"
         with self._transaction() as db:
-            return [OperationStep(*row) for row in db.execute(query, (operation_id,))]
+            rows = db.execute(_STEPS, (operation_id,)).fetchall()
+        return [self._read(OperationStep, _columns_of(OperationStep), row) for row in rows]
 
     # -- savepoints and actions
 
@@ -143,7 +151,8 @@ class Ledger:
         """The savepoints that were asked for from here, the oldest first."""
         with self._transaction() as db:
             query = "SELECT path, job_id, name, created_at FROM savepoints ORDER BY created_at"
-            return [SavepointRecord(*row) for row in db.execute(query)]
+            rows = db.execute(query).fetchall()
+        return [self._read(SavepointRecord, _columns_of(SavepointRecord), row) for row in rows]
 
     def note(self, action: Action) -> None:
         """Write down a control action."""
@@ -164,10 +173,7 @@ class Ledger:
         """Control actions, the newest first."""
         with self._transaction() as db:
             rows = db.execute("SELECT * FROM actions ORDER BY at DESC, rowid DESC").fetchall()
-        found = [
-            Action(at, action, outcome, job_id, job, submitter, json.loads(detail))
-            for at, action, outcome, job_id, job, submitter, detail in rows
-        ]
+        found = [self._read(Action, _action_of, row) for row in rows]
         return [action for action in found if name in (None, action.name)]
 
     # -- bundles
@@ -188,7 +194,8 @@ class Ledger:
         """Hash and path of every further bundle that was uploaded to that JobManager."""
         with self._transaction() as db:
             query = "SELECT bundle_sha256, path FROM uploads WHERE rest_url = ? AND bundle_sha256 != ?"
-            return dict(db.execute(query, (rest_url, bundle_sha256)).fetchall())
+            rows = db.execute(query, (rest_url, bundle_sha256)).fetchall()
+        return {str(sha256): str(path) for sha256, path in rows}
 
     def forget_upload(self, rest_url: str, bundle_sha256: str) -> None:
         """Forget where a bundle was uploaded to."""
@@ -208,9 +215,16 @@ class Ledger:
         return path
 
     def bundle(self, name: str) -> bytes | None:
-        """The bytes of a bundle that was kept."""
+        """The bytes of a bundle that was kept; None where it is missing or no longer what its name says."""
         path = self._folder / "bundles" / name
-        return path.read_bytes() if path.is_file() else None
+        if Path(name).name != name or not path.is_file():
+            return None
+        require_own(path, f"move it away: tdaflink submit makes {name} again")
+        content = read_bytes(path, "bundle", limit=_LARGEST_BUNDLE)
+        named = _BUNDLE.fullmatch(name)
+        if named and not hashlib.sha256(content).hexdigest().startswith(named[1]):
+            return None
+        return content
 
     @contextmanager
     def working_on(self, name: str) -> Iterator[None]:
@@ -230,9 +244,11 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             # A config may hold a password in plain text by mistake: nobody else reads it here.
             self._path.touch(mode=0o600)
+            if not self._path.is_file():
+                raise self._unusable("it is no file")
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 migrate(db)
@@ -241,39 +257,48 @@ class Ledger:
                 db.execute("COMMIT")
             finally:
                 db.close()
-        except (sqlite3.Error, OSError) as error:
-            raise TdaflinkError(
-                f"the ledger {self._path} cannot be used: {error}",
-                hint="free the disk or mend the permissions; a damaged ledger may be moved away",
-            ) from error
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise self._unusable(str(error)) from error
+            raise Locked(
+                f"another process has had the ledger {self._path} for more than {_BUSY_SECONDS:g} s",
+                hint="wait for it or end it, then try again",
+            ) from None
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
+            raise self._unusable(str(error)) from error
+
+    def _read(self, kind: type[Row], form: Callable[[Sequence[Any]], Any], row: Sequence[Any]) -> Row:
+        """A row as it was written. Raises `TdaflinkError` where it was damaged or edited."""
+        try:
+            return from_values(kind, form(row))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise self._unusable(f"a row is damaged: {why}") from None
+
+    def _unusable(self, why: str) -> TdaflinkError:
+        return TdaflinkError(
+            f"the ledger {self._path} cannot be used: {why}",
+            hint=f"free the disk or correct the permissions; a damaged ledger may be moved away: mv"
+            f" '{self._path}' '{self._path}.damaged' (history and rollback then start again)",
+        )
 
 
-def _version(row: tuple[Any, ...]) -> Version:
+def _version_of(row: Sequence[Any]) -> dict[str, Any]:
     *columns, text = row
-    job_id, name, rest_url, sha256, submitter, state, created_at = columns
-    more: Mapping[str, Any] = json.loads(text) if text else {}
-    return Version(
-        job_id,
-        name,
-        rest_url,
-        sha256,
-        submitter,
-        spec=_spec(more.get("spec")),
-        state=state,
-        action=more.get("action", "submit"),
-        savepoint=more.get("savepoint"),
-        origin=more.get("origin"),
-        tdaflink=more.get("tdaflink", ""),
-        created_at=created_at,
-    )
+    more = json.loads(text) if text else {}
+    return {**dict(zip(_SUBMISSION.split(", ")[:-1], columns, strict=True)), **more}
 
 
-def _spec(values: Mapping[str, Any] | None) -> JobSpec | None:
-    if values is None:
-        return None
-    git = values.get("git")
-    return JobSpec(**{**values, "args": tuple(values["args"]), "git": Git(**git) if git else None})
+def _document_of(row: Sequence[Any]) -> Any:
+    return json.loads(row[0])
 
 
-def _operation(values: Mapping[str, Any]) -> Operation:
-    return Operation(**{**values, "target": _spec(values["target"])})
+def _action_of(row: Sequence[Any]) -> dict[str, Any]:
+    *columns, detail = row
+    names = (field.name for field in fields(Action))
+    return dict(zip(names, (*columns, json.loads(detail)), strict=True))
+
+
+def _columns_of(kind: type) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    names = [field.name for field in fields(kind)]
+    return lambda row: dict(zip(names, row, strict=True))

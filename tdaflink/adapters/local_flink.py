@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,19 +11,21 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.json_answers import JsonObject, WrongForm
 from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
 from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.adapters.temporary import TemporaryFolders
+from tdaflink.adapters.web_probe import probe
 from tdaflink.domain.application import Application
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
+from tdaflink.resources import beam_guard
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 _PROBE_SECONDS = 3.0
@@ -71,7 +74,8 @@ class FlinkSettings:
 
     @property
     def digest(self) -> str:
-        return digest(self.version, sorted(self.config.items()), [jar.name for jar in self.jars])
+        guard = hashlib.sha256(beam_guard().read_bytes()).hexdigest()
+        return digest(self.version, sorted(self.config.items()), [guard, *(jar.name for jar in self.jars)])
 
 
 class FlinkFiles:
@@ -145,7 +149,7 @@ class FlinkFiles:
     def _shipped_jars(self) -> list[Path]:
         # flink-python belongs into lib as well: see flink.yaml, classloader.parent-first-patterns.
         home = self.java.flink_home
-        return sorted(home.glob("lib/*.jar")) + sorted(home.glob("opt/flink-python-*.jar"))
+        return [beam_guard(), *sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python-*.jar"))]
 
     def _classpath(self) -> str:
         # As Flink's scripts have it: sorted, with flink-dist last.
@@ -210,11 +214,11 @@ class JobManager:
     def problem(self, _running: Running) -> str | None:
         """What keeps it from being ready; None when it is."""
         url = self._files.settings.rest_url
-        overview = _get(f"{url}/overview")
+        overview = probe(f"{url}/overview", _PROBE_SECONDS)
         if overview is None:
             return f"{url} does not answer"
         wanted = self._files.settings.version
-        version = overview.get("flink-version")
+        version = overview.raw.get("flink-version")
         return None if version == wanted else f"{url} is Flink {version}, not {wanted}"
 
 
@@ -258,10 +262,17 @@ class TaskManager:
 
     def problem(self, running: Running) -> str | None:
         """What keeps it from being ready; None when it is registered with all its slots."""
-        reply = _get(f"{self._files.settings.rest_url}/taskmanagers")
+        url = f"{self._files.settings.rest_url}/taskmanagers"
+        reply = probe(url, _PROBE_SECONDS)
         if reply is None:
             return "the JobManager does not answer"
-        registered = {worker["id"]: worker for worker in reply.get("taskmanagers", [])}
+        try:
+            return self._registration_problem(reply, running)
+        except WrongForm as error:
+            return f"{url} is not Flink's: {error}"
+
+    def _registration_problem(self, reply: JsonObject, running: Running) -> str | None:
+        registered = {worker.text("id"): worker for worker in reply.children("taskmanagers", [])}
         if running.tag not in registered:
             return "it is not registered with the JobManager"
         if any(tag.startswith(f"{self.name}-") for tag in registered if tag != running.tag):
@@ -269,12 +280,12 @@ class TaskManager:
             return "the JobManager has not yet noticed the end of the one before it"
         return self._registered_problem(registered[running.tag], running.age)
 
-    def _registered_problem(self, worker: Mapping[str, Any], age: float) -> str | None:
-        slots = self._files.settings.profile.slots
-        if worker["slotsNumber"] != slots:
-            return f"it has {worker['slotsNumber']} of {slots} slots"
+    def _registered_problem(self, worker: JsonObject, age: float) -> str | None:
+        slots, found = self._files.settings.profile.slots, worker.count("slotsNumber")
+        if found != slots:
+            return f"it has {found} of {slots} slots"
         # Before the first heartbeat this is the epoch, not a time since.
-        silent = min(age, time.time() - worker["timeSinceLastHeartbeat"] / 1000)
+        silent = min(age, time.time() - worker.millis("timeSinceLastHeartbeat") / 1000)
         return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
 
 
@@ -290,13 +301,3 @@ def written_config(folder: Path) -> dict[str, str]:
 def bash_available() -> bool:
     """PyFlink starts its Python workers through a bash script."""
     return shutil.which("bash") is not None
-
-
-def _get(url: str) -> dict[str, Any] | None:
-    import httpx
-
-    try:
-        response = httpx.get(url, timeout=_PROBE_SECONDS, trust_env=False)
-        return dict(response.json()) if response.is_success else None
-    except (httpx.HTTPError, ValueError):
-        return None

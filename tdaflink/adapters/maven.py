@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tdaflink.adapters.folders import cache_folder, make_folder, write_atomically, writing
+from tdaflink.adapters.maven_repository import Repository, login_of
+from tdaflink.adapters.web_client import CallBroken, Reply, WebError, words_of
 from tdaflink.domain.errors import BadArtifact, NotFound, Refused, Unreachable
 from tdaflink.domain.jars import Coordinates, LockedJar
 
-if TYPE_CHECKING:
-    import httpx
-
 PARALLEL_DOWNLOADS = 8
 ATTEMPTS = 4
-_CHUNK = 1 << 17
+_RESOLVER_SECONDS = 30.0
 _LOCK_SECONDS = 600.0
 
 
@@ -27,7 +27,8 @@ def repository_address(mirror: str | None = None) -> str:
     """The mirror that was named, by option or by TDAFLINK_MAVEN_MIRROR, else the one that jgo knows."""
     chosen = mirror or os.environ.get("TDAFLINK_MAVEN_MIRROR")
     if chosen:
-        return chosen.rstrip("/")
+        login_of(chosen, "--mirror" if mirror else "TDAFLINK_MAVEN_MIRROR")
+        return chosen.strip().rstrip("/")
     from jgo.constants import MAVEN_CENTRAL_URL
 
     return str(MAVEN_CENTRAL_URL).rstrip("/")
@@ -41,8 +42,9 @@ def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
     found: dict[tuple[str, str, str], Coordinates] = {}
     for root in roots:
         try:
-            wanted = [context.create_dependency(root)]
-            inputs, transitive = context.resolver.resolve(wanted, transitive=True)
+            with _impatient():
+                wanted = [context.create_dependency(root)]
+                inputs, transitive = context.resolver.resolve(wanted, transitive=True)
         except Exception as error:  # jgo raises whatever its parser or requests raised
             raise Refused(f"{address} could not resolve {root}: {error}") from error
         for item in [*inputs, *transitive]:
@@ -50,6 +52,17 @@ def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
                 jar = Coordinates(item.groupId, item.artifactId, item.version, item.classifier or "")
                 found.setdefault((jar.group, jar.artifact, jar.classifier), jar)
     return list(found.values())
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Bound each wait of a library whose requests have no timeout."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_RESOLVER_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 class JarCache:
@@ -94,8 +107,8 @@ class JarCache:
     ) -> None:
         """Download the JARs, several at once, going on where an earlier download broke off."""
         counter = _Counter(sum(jar.size for jar in jars), progress)
-        with _client() as client, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
-            tasks = [pool.submit(self._fetch_one, client, jar, address, counter) for jar in jars]
+        with Repository(address) as repository, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+            tasks = [pool.submit(self._fetch_one, repository, jar, counter) for jar in jars]
             try:
                 for task in as_completed(tasks):
                     task.result()
@@ -108,19 +121,13 @@ class JarCache:
         """Download a JAR that no lock knows yet, and say what it is."""
         part = make_folder(self._root / "partial") / f"{coordinates.filename}.new"
         part.unlink(missing_ok=True)
-        with _client() as client:
-            _download(client, f"{address}/{coordinates.path}", part, None, _Counter(0, lambda *_: None))
+        with Repository(address) as repository:
+            _download(repository, coordinates.path, part, None, _Counter(0, lambda *_: None))
         jar = LockedJar(coordinates, part.stat().st_size, sha256_of(part), place)
         self._keep(jar, part)
         return jar
 
-    def _fetch_one(
-        self,
-        client: httpx.Client,
-        jar: LockedJar,
-        address: str,
-        counter: _Counter,
-    ) -> None:
+    def _fetch_one(self, repository: Repository, jar: LockedJar, counter: _Counter) -> None:
         from filelock import FileLock, Timeout
 
         partial = make_folder(self._root / "partial")
@@ -130,25 +137,23 @@ class JarCache:
                 if self.has(jar):
                     counter.add(jar.size)
                     return
-                self._download_locked(client, jar, f"{address}/{jar.coordinates.path}", part, counter)
+                self._download_locked(repository, jar, part, counter)
         except Timeout as error:
             raise Unreachable(f"another process is still fetching {jar.coordinates}") from error
 
-    def _download_locked(
-        self, client: httpx.Client, jar: LockedJar, url: str, part: Path, counter: _Counter
-    ) -> None:
-        resumed = part.exists()
-        _download(client, url, part, jar.size, counter)
+    def _download_locked(self, repository: Repository, jar: LockedJar, part: Path, counter: _Counter) -> None:
+        resumed, path = part.exists(), jar.coordinates.path
+        _download(repository, path, part, jar.size, counter)
         if resumed and sha256_of(part) != jar.sha256:
             # What an earlier call left may be another server's wrong bytes: one clean try decides.
             part.unlink()
-            _download(client, url, part, jar.size, counter)
+            _download(repository, path, part, jar.size, counter)
         found = sha256_of(part)
         if found != jar.sha256:
             part.unlink()
             raise BadArtifact(
-                f"{jar.coordinates} from {url} is not the locked file: its SHA-256 is {found}, "
-                f"the lock wants {jar.sha256}; it was deleted",
+                f"{jar.coordinates} from {repository.address}/{path} is not the locked file:"
+                f" its SHA-256 is {found}, the lock wants {jar.sha256}; it was deleted",
                 hint="check TDAFLINK_MAVEN_MIRROR and --mirror, or fetch through another network",
             )
         self._keep(jar, part)
@@ -165,7 +170,7 @@ class JarCache:
     def _seal(path: Path) -> str | None:
         try:
             return path.with_suffix(".seal").read_text(encoding="utf-8")
-        except OSError:
+        except (OSError, ValueError):
             return None
 
 
@@ -203,33 +208,24 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _client() -> httpx.Client:
-    import httpx
-
-    return httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0), follow_redirects=True)
-
-
-def _download(client: httpx.Client, url: str, part: Path, size: int | None, counter: _Counter) -> None:
+def _download(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> None:
     """Bring `part` to the whole file; what it holds already is not asked for again."""
-    import httpx
-
+    url = f"{repository.address}/{path}"
     counter.add(part.stat().st_size if part.exists() else 0)
     for _ in range(ATTEMPTS):
         try:
-            if _continue(client, url, part, size, counter):
+            if _continue(repository, path, part, size, counter):
                 return
             reason = "the connection broke off"
-        except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-        except httpx.InvalidURL as error:
-            raise Unreachable(f"{url} is not an address: {error}") from error
+        except WebError as error:
+            reason = words_of(error)
     raise Unreachable(
         f"could not download {url} in {ATTEMPTS} attempts: {reason}",
         hint="tdaflink jars fetch goes on where this one stopped; TDAFLINK_MAVEN_MIRROR names a mirror",
     )
 
 
-def _continue(client: httpx.Client, url: str, part: Path, size: int | None, counter: _Counter) -> bool:
+def _continue(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> bool:
     """One request for what is missing; whether the file is whole now."""
     have = part.stat().st_size if part.exists() else 0
     if size is not None and have == size:
@@ -239,17 +235,17 @@ def _continue(client: httpx.Client, url: str, part: Path, size: int | None, coun
         counter.add(-have)
         have = 0
     headers: Mapping[str, str] = {"Range": f"bytes={have}-"} if have else {}
-    with client.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as response:
-        if response.status_code == 416:
+    with repository.open(path, headers, size) as response:
+        if response.status == 416:
             part.unlink(missing_ok=True)
             counter.add(-have)
             return False
-        _check(response, url)
-        if have and response.status_code != 206:
+        _check(response, f"{repository.address}/{path}")
+        if have and response.status != 206:
             counter.add(-have)
             have = 0
         with writing(part), part.open("ab" if have else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in response.chunks():
                 file.write(chunk)
                 counter.add(len(chunk))
                 if size is not None and file.tell() > size:
@@ -257,12 +253,10 @@ def _continue(client: httpx.Client, url: str, part: Path, size: int | None, coun
     return size is None or part.stat().st_size >= size
 
 
-def _check(response: httpx.Response, url: str) -> None:
-    if response.status_code == 404:
+def _check(response: Reply, url: str) -> None:
+    if response.status == 404:
         raise NotFound(f"{url} does not exist", hint="check TDAFLINK_MAVEN_MIRROR and --mirror")
-    if response.status_code >= 500:
-        import httpx
-
-        raise httpx.RemoteProtocolError(f"the server answered {response.status_code}")
-    if response.is_error:
-        raise Refused(f"{url} was refused with status {response.status_code}")
+    if response.status >= 500:
+        raise CallBroken(f"the server answered {response.status}")
+    if not 200 <= response.status < 300:
+        raise Refused(f"{url} was refused with status {response.status}")

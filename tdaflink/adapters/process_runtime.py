@@ -192,6 +192,10 @@ class ProcessRuntime:
             return [self._seen_alone(name, error.message) for name in self._names()]
         return [self._seen(component) for component in components]
 
+    def ended(self) -> list[str]:
+        """The components whose processes are gone."""
+        return [name for name in self._names() if self._processes.find(name) is None]
+
     def is_running(self) -> bool:
         """Whether a process of it is alive; needs none of the cluster's packages."""
         return any(self._processes.find(name) for name in self._names())

@@ -16,7 +16,9 @@ from typing import IO
 import psutil
 
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
-from tdaflink.domain.errors import Unhealthy
+from tdaflink.adapters.user_files import read_own
+from tdaflink.domain.errors import ConfigError, Unhealthy
+from tdaflink.domain.saved_values import from_values
 from tdaflink.domain.waiting import poll
 
 # Both lie in each process's own command or environment, so that it is recognised without any record.
@@ -25,6 +27,7 @@ _COMPONENT_VARIABLE = "TDAFLINK_PROCESS_COMPONENT"
 # The start time that the system reports moves a little when its clock is set.
 _START_TIME_SLACK = 2.0
 _COMMAND_SECONDS = 5.0
+_FIRST_PID_OF_NONE = 2**31
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
@@ -200,9 +203,12 @@ class ProcessTable:
     def _recorded(self, component: str) -> Running | None:
         self._reap()
         try:
-            return Running(**json.loads(self._record(component).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            text = read_own(self._record(component), f"record of {component}", "")
+            recorded = from_values(Running, json.loads(text or ""))
+        except (ConfigError, ValueError, RecursionError):
+            # Damaged: the process is recognized by its command, too.
             return None
+        return recorded if 0 < recorded.pid < _FIRST_PID_OF_NONE else None
 
     def _record(self, component: str) -> Path:
         return self._records / f"{component}.json"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from tdaflink.domain.errors import Refused, Unreachable
+from tdaflink.adapters.json_answers import JsonObject, WrongForm, finite, json_object, read_json
+from tdaflink.adapters.web_client import BadAnswer, Limits, WebError, words_of
+from tdaflink.adapters.web_security import tls_problem, web_client
+from tdaflink.domain.addresses import web_address
+from tdaflink.domain.credentials import hide_credentials
+from tdaflink.domain.errors import Refused, UnexpectedAnswer, Unreachable
+from tdaflink.domain.security import NO_WEB_SECURITY
 from tdaflink.domain.snapshot import Alert, History
 
-if TYPE_CHECKING:
-    import httpx
-
 _SECONDS = 3.0
+_WHOLE_SECONDS = 9.0
 _RECORDS = (
     "sum by (job_id) (rate(flink_taskmanager_job_task_operator_numRecordsOut"
     '{operator_name=~"Source.*",operator_name!~".*heartbeat.*"}[1m]))'
@@ -22,22 +25,26 @@ _URGENT = {"critical": 0, "page": 0, "error": 1, "warning": 2}
 
 
 class Prometheus:
-    """One Prometheus. Raises `Unreachable` where it does not answer, and `Refused` where it says no."""
+    """One Prometheus.
+
+    Raises `Unreachable` where it does not answer, `UnexpectedAnswer` where something else does, and `Refused`
+    where it says no.
+    """
 
     def __init__(self, url: str) -> None:
-        import httpx
-
-        self.url = url.rstrip("/")
-        verify = self.url.startswith("https:")
-        self._client = httpx.Client(base_url=self.url, timeout=_SECONDS, verify=verify, trust_env=verify)
+        self.url = web_address(url, "the address of Prometheus", "http://host:9090")
+        limits = Limits(_SECONDS, _SECONDS, _WHOLE_SECONDS)
+        self._client = web_client([self.url], NO_WEB_SECURITY, "prometheus", limits=limits)
 
     def close(self) -> None:
         self._client.close()
 
     def firing(self) -> list[Alert]:
         """The alerts that fire now, the most urgent first."""
-        alerts = [_alert(raw) for raw in self._get("/api/v1/alerts")["alerts"] if raw["state"] == "firing"]
-        return sorted(alerts, key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
+        alerts = [
+            raw for raw in self._get("/api/v1/alerts").children("alerts") if raw.text("state") == "firing"
+        ]
+        return sorted(map(_alert, alerts), key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
 
     def history(self, seconds: float, step: float) -> dict[str, History]:
         """What each job has read and answered each second, every `step` seconds, by its id."""
@@ -47,42 +54,59 @@ class Prometheus:
         return {name: History(records.get(name, ()), windows.get(name, ())) for name in {*records, *windows}}
 
     def _range(self, query: str, times: Mapping[str, str]) -> dict[str, list[float]]:
-        result: Sequence[Any] = self._get("/api/v1/query_range", {"query": query, **times})["result"]
-        return {
-            str(series["metric"].get("job_id", "")): [float(value) for _, value in series["values"]]
-            for series in result
-        }
+        path = "/api/v1/query_range"
+        result = self._get(path, {"query": query, **times}).children("result")
+        return {series.child("metric").text("job_id", ""): self._values(path, series) for series in result}
+
+    def _values(self, path: str, series: JsonObject) -> list[float]:
+        """The values of a series, without those that are no number."""
+        pairs = series.raw.get("values")
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in pairs
+        ):
+            raise self._unexpected(path, "values must be a list of pairs")
+        return [number for _, value in pairs if (number := finite(value)) is not None]
 
     def targets(self) -> list[tuple[str, str, str]]:
         """Address, health ("up", "down", "unknown") and last error of everything that it scrapes."""
-        found = self._get("/api/v1/targets", {"state": "active"})["activeTargets"]
-        return [(str(t["scrapeUrl"]), str(t["health"]), str(t["lastError"])) for t in found]
+        found = self._get("/api/v1/targets", {"state": "active"}).children("activeTargets")
+        return [
+            (hide_credentials(t.text("scrapeUrl")), t.text("health"), t.text("lastError", "")) for t in found
+        ]
 
     def has_series(self, expression: str) -> bool:
         """Whether the expression has any value now."""
-        return bool(self._get("/api/v1/query", {"query": expression})["result"])
+        return bool(self._get("/api/v1/query", {"query": expression}).children("result"))
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        import httpx
-
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject:
         try:
-            response: httpx.Response = self._client.get(path, params=params)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            words = str(error) or type(error).__name__
-            raise Unreachable(f"no Prometheus answers at {self.url} ({words})") from error
-        try:
-            reply = response.json()
-            return reply["data"]
-        except (ValueError, KeyError, TypeError) as error:
-            words = f"status {response.status_code}"
-            raise Refused(f"{self.url}{path} is no answer of Prometheus: {words}", reason=words) from error
+            answer = self._client.request("GET", self.url + path, params=params)
+            reply = json_object(read_json(answer.body), lambda why: self._unexpected(path, why))
+        except (BadAnswer, WrongForm) as error:
+            raise self._unexpected(path, str(error)) from None
+        except WebError as error:
+            if (problem := tls_problem(f"Prometheus at {self.url}", error, "prometheus")) is not None:
+                raise problem from None
+            raise Unreachable(f"no Prometheus answers at {self.url} ({words_of(error)})") from error
+        if reply.text("status", "") == "error":
+            words = reply.text("error", f"status {answer.status}")
+            raise Refused(f"Prometheus at {self.url} refused {path}: {words}", reason=words)
+        if not answer.ok:
+            raise self._unexpected(path, f"status {answer.status}")
+        return reply.required("data")
+
+    def _unexpected(self, path: str, why: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"what answers at {self.url} is no Prometheus: GET {path}: {why}",
+            hint="name another one by --prometheus URL",
+        )
 
 
-def _alert(raw: Mapping[str, Any]) -> Alert:
-    labels, annotations = raw.get("labels", {}), raw.get("annotations", {})
+def _alert(raw: JsonObject) -> Alert:
+    labels, annotations = raw.child("labels"), raw.child("annotations")
     return Alert(
-        name=str(labels.get("alertname", "?")),
-        severity=str(labels.get("severity", "")),
-        since=str(raw.get("activeAt", "")),
-        summary=str(annotations.get("summary") or annotations.get("description") or ""),
+        name=labels.text("alertname", "?"),
+        severity=labels.text("severity", ""),
+        since=raw.text("activeAt", ""),
+        summary=annotations.text("summary", "") or annotations.text("description", ""),
     )

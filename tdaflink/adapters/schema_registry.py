@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tdaflink.adapters.json_answers import WrongForm, json_object, read_json
+from tdaflink.adapters.web_client import Answer, BadAnswer, Limits, WebError, words_of
 from tdaflink.adapters.web_security import (
     authorization,
     basic_header,
     bearer_header,
     denied,
-    tls_context,
     tls_problem,
+    web_client,
 )
-from tdaflink.domain.errors import ConfigError, Incompatible, NotFound, Refused, Unreachable
+from tdaflink.domain.addresses import web_address
+from tdaflink.domain.errors import Incompatible, Refused, UnexpectedAnswer, Unreachable
 from tdaflink.domain.schemas import RegisteredSchema
 from tdaflink.domain.security import NO_WEB_SECURITY, WebSecurity
 
 if TYPE_CHECKING:
-    import httpx
-
     from tdaflink.domain.config import RegistryAuth
 
 BASIC_VARIABLE = "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"  # Confluent's own names
@@ -28,7 +30,8 @@ BEARER_VARIABLE = "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN"
 CONNECT_SECONDS = 2.0  # a dead registry is reported within 3 s, also one that takes calls and is silent
 READ_SECONDS = 2.5
 WRITE_SECONDS = 15.0
-_ADDRESS = "http://host:port, with a path where the registry has one"
+_EXAMPLE = "http://host:port, with a path where the registry has one"
+_CREDENTIALS = f"leave them out of it and set {BASIC_VARIABLE}=user:password"
 _UNKNOWN = frozenset({40401, 40402, 40403, 40408})  # subject, version, schema, a subject's own config
 
 T = TypeVar("T")
@@ -37,25 +40,18 @@ T = TypeVar("T")
 class SchemaRegistry:
     """One registry.
 
-    Every method raises `Unreachable` where nothing answers in time, `NotFound` where the address is not a
-    registry's, `Incompatible` for a version that may not be, and `Refused` for every other no.
+    Every method raises `Unreachable` where nothing answers in time, `UnexpectedAnswer` where what answers is
+    no registry, `Incompatible` for a version that may not be, and `Refused` for every other no.
     """
 
     def __init__(
         self, url: str, auth: RegistryAuth | None = None, security: WebSecurity = NO_WEB_SECURITY
     ) -> None:
         """What is shown is that of a config, else of an environment, else Confluent's variables."""
-        import httpx
-
-        self.url = _checked(url)
-        verify = tls_context(self.url, security, "registry")
-        self._client = httpx.Client(
-            base_url=self.url,
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            headers=_authorization(auth, security),
-            verify=verify,
-            trust_env=bool(verify),
-        )
+        self.url = web_address(url, "the address of the schema registry", _EXAMPLE, credentials=_CREDENTIALS)
+        limits = Limits(CONNECT_SECONDS, READ_SECONDS, 2 * READ_SECONDS)
+        headers = {"Accept": "application/json", **_authorization(auth, security)}
+        self._client = web_client([self.url], security, "registry", headers=headers, limits=limits)
 
     def close(self) -> None:
         self._client.close()
@@ -63,7 +59,7 @@ class SchemaRegistry:
     def versions(self, subject: str) -> tuple[int, ...]:
         """The versions of a subject, none where the registry does not know it."""
         path = f"/subjects/{subject}/versions"
-        return self._ask("GET", path, lambda found: tuple(sorted(int(one) for one in found))) or ()
+        return self._ask("GET", path, _versions) or ()
 
     def latest(self, subject: str) -> RegisteredSchema | None:
         """The latest version of a subject."""
@@ -76,7 +72,9 @@ class SchemaRegistry:
     def register(self, subject: str, text: str) -> int:
         """Make the schema the next version; its id, the old one where it is a version already."""
         path = f"/subjects/{subject}/versions"
-        found = self._ask("POST", path, lambda answer: int(answer["id"]), body=_json_schema(text))
+        found = self._ask(
+            "POST", path, lambda answer: json_object(answer).whole("id"), body=_json_schema(text)
+        )
         if found is None:
             raise Refused(f"the schema registry at {self.url} did not take a version of {subject}")
         return found
@@ -97,87 +95,80 @@ class SchemaRegistry:
         self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, str] | None = None
     ) -> T | None:
         """The answer as `read` sees it; None where the registry does not know what was asked about."""
-        response = self._send(method, path, body)
+        answer = self._send(method, path, body)
         try:
-            answer = response.json()
-            if response.is_success:
-                return read(answer)
-            code, words = int(answer["error_code"]), str(answer["message"])
-        except (ValueError, KeyError, TypeError):
-            raise self._stranger(response, method, path) from None
+            value = read_json(answer.body)
+            if answer.ok:
+                return read(value)
+            refusal = json_object(value)
+            code, words = refusal.whole("error_code"), refusal.text("message")
+        except WrongForm as error:
+            raise self._unexpected(answer, method, path, str(error)) from None
         if code in _UNKNOWN:
             return None
-        if response.status_code == 409:
+        if answer.status == 409:
             raise Incompatible(
                 f"the schema registry at {self.url} refused {path}: incompatible", detail=words
             )
         raise Refused(f"the schema registry at {self.url} refused {method} {path}: {words}", reason=words)
 
-    def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> httpx.Response:
-        import httpx
-
-        timeout = httpx.Timeout(READ_SECONDS if method == "GET" else WRITE_SECONDS, connect=CONNECT_SECONDS)
+    def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> Answer:
+        what = f"the schema registry at {self.url}"
+        content = None if body is None else json.dumps(body).encode()
+        limits = Limits(CONNECT_SECONDS, WRITE_SECONDS, WRITE_SECONDS) if method != "GET" else None
         try:
-            response = self._client.request(method, path, json=body, timeout=timeout)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            if (problem := tls_problem(f"the schema registry at {self.url}", error, "registry")) is not None:
+            answer = self._client.request(method, self.url + path, body=content, limits=limits)
+        except BadAnswer as error:
+            raise self._not_a_registry(f"{method} {path}: {error}") from None
+        except WebError as error:
+            if (problem := tls_problem(what, error, "registry")) is not None:
                 raise problem from None
             raise Unreachable(
-                f"no schema registry answers at {self.url} ({str(error) or type(error).__name__})",
-                hint="start it, or name another one by SCHEMA_REGISTRY_URL or --registry",
+                f"no schema registry answers at {self.url} ({words_of(error)})",
+                hint="start it, or name another one by SCHEMA_REGISTRY_URL",
             ) from error
-        if response.status_code in (401, 403):
+        if answer.status in (401, 403):
             raise denied(
-                f"the schema registry at {self.url}",
-                response.status_code,
+                what,
+                answer.status,
                 "registry",
                 also=f"set {BASIC_VARIABLE} to user:password or {BEARER_VARIABLE} to a token,"
                 " give a --config with schema_registry_auth",
             )
-        return response
+        return answer
 
-    def _stranger(self, response: httpx.Response, method: str, path: str) -> NotFound | Refused:
-        """What to say of an answer that no registry gives."""
-        hint = "an address may have a path: Apicurio's ends in /apis/ccompat/v7"
-        said = f"{method} {path} with status {response.status_code}"
-        if response.status_code == 404 or response.is_success or response.is_redirect:
-            return NotFound(f"{self.url} is not a schema registry: it answered {said}", hint=hint)
-        return Refused(f"the schema registry at {self.url} answered {said}", noise=response.text[:2000])
+    def _unexpected(self, answer: Answer, method: str, path: str, why: str) -> UnexpectedAnswer:
+        return self._not_a_registry(f"it answered {method} {path} with status {answer.status}: {why}")
+
+    def _not_a_registry(self, said: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"{self.url} is not a schema registry: {said}",
+            hint="an address may have a path: Apicurio's ends in /apis/ccompat/v7",
+        )
 
 
 def _json_schema(text: str) -> Mapping[str, str]:
     return {"schemaType": "JSON", "schema": text}
 
 
+def _versions(answer: Any) -> tuple[int, ...]:
+    if not isinstance(answer, list) or not all(type(one) is int for one in answer):
+        raise WrongForm("the answer must be a list of versions")
+    return tuple(sorted(answer))
+
+
 def _registered(answer: Any) -> RegisteredSchema:
-    return RegisteredSchema(int(answer["id"]), int(answer["version"]), answer.get("schema"))
+    found = json_object(answer)
+    return RegisteredSchema(found.whole("id"), found.whole("version"), found.text("schema", None))
 
 
 def _level(answer: Any) -> str:
-    return str(answer["compatibilityLevel"])
+    return json_object(answer).text("compatibilityLevel")
 
 
 def _verdict(answer: Any) -> tuple[bool, tuple[str, ...]]:
-    return bool(answer["is_compatible"]), tuple(str(message) for message in answer.get("messages") or ())
-
-
-def _checked(url: str) -> str:
-    import httpx
-
-    # An address that may hold a password is not repeated.
-    shown = repr(url) if "@" not in url else "what is given"
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise ConfigError(f"{shown} is no address of a schema registry", hint=_ADDRESS) from None
-    if parsed.userinfo:
-        raise ConfigError(
-            f"the address of the schema registry at {parsed.host} holds credentials, which would be shown",
-            hint=f"leave them out of it and set {BASIC_VARIABLE}=user:password",
-        )
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError(f"{shown} is no address of a schema registry", hint=_ADDRESS)
-    return url.rstrip("/")
+    found = json_object(answer)
+    return found.flag("is_compatible"), tuple(found.texts("messages", []))
 
 
 def _authorization(auth: RegistryAuth | None, security: WebSecurity) -> dict[str, str]:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from tdaflink.domain.errors import ConfigError
+from tdaflink.adapters.user_files import MEBIBYTE, read_text
+from tdaflink.domain.errors import ConfigError, TdaflinkError
 
+_LARGEST = MEBIBYTE  # a bundle of certificates, at most
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -30,11 +32,10 @@ def secret(reference: Mapping[Literal["$env", "$file"], str], setting: str) -> s
 def private_text(path: Path, setting: str) -> str:
     """The content of a secret's file, which nobody but its owner may open."""
     try:
-        with path.open(encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            value = file.read().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{setting}: cannot read {path}: {getattr(error, 'strerror', error)}") from None
+        value = read_text(path, setting, limit=_LARGEST).strip()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except (TdaflinkError, OSError) as error:
+        raise ConfigError(getattr(error, "message", f"{setting}: {error}")) from None
     if os.name == "posix" and mode & _OTHERS:
         raise ConfigError(
             f"{setting}: {path} is open to others (mode {mode:04o})", hint=f"chmod 600 '{path}'"

@@ -35,7 +35,7 @@ def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
         return S3Files(s3_access(flink))
     raise UsageError(
         f"{address}: tdaflink lists checkpoints below file:// and s3://",
-        hint="--from none, or --from with the whole path of a savepoint or checkpoint",
+        hint="submit and resume take the whole path of a savepoint or checkpoint: --from PATH",
     )
 
 

@@ -7,16 +7,20 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 
-from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.adapters.folders import (
+    make_folder,
+    private_folder,
+    user_id,
+    user_temporary_folder,
+    user_temporary_path,
+)
 
 # A unix socket's longest path, less what Python's multiprocessing adds: /pymp-xxxxxxxx/listener-xxxxxxxx
 _LONGEST_FOR_SOCKETS = (107 if sys.platform == "linux" else 103) - 32
-_USER = os.getuid() if hasattr(os, "getuid") else 0
 
 
 class TemporaryFolders:
@@ -27,16 +31,18 @@ class TemporaryFolders:
     """
 
     def __init__(self, folder: Path) -> None:
-        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
         self._inside = folder / "tmp"
-        self._outside = Path(tempfile.gettempdir()) / f"tdaflink-{_USER}-{digest}"
-        # Where earlier versions had the temporary files of all of Flink's processes.
+        own = user_temporary_path()
+        self._outside = own / digest
+        # Where earlier versions had the temporary files of all of Flink's processes, and those outside.
         self._former = folder / "flink" / "tmp"
+        self._former_outside = own.with_name(f"{own.name}-{digest}")
 
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders that may hold temporary files, whether they exist or not."""
-        return (self._inside, self._outside)
+        return (self._inside, self._outside, self._former_outside)
 
     def of_java(self, component: str) -> Path:
         """Where the component's JVM puts temporary files."""
@@ -50,11 +56,17 @@ class TemporaryFolders:
         return folder if len(os.fsencode(folder)) <= _LONGEST_FOR_SOCKETS else self._outside / component
 
     def make(self, component: str) -> None:
-        """Create the component's folders, which other users may not enter."""
+        """Create the component's folders, which other users may not enter.
+
+        Raises `StorageFailed` where a folder of that name is a link, or another user's.
+        """
         for folder in (self.of_java(component), self.of_python(component)):
-            make_folder(folder)
-            with writing(folder.parent):
-                folder.parent.chmod(0o700)
+            if folder.parent == self._outside:
+                user_temporary_folder()
+            else:
+                make_folder(folder.parent.parent)
+            private_folder(folder.parent)
+            private_folder(folder)
 
     def clear(self, alive: Set[str]) -> None:
         """Remove what components have left of which no process is alive."""
@@ -74,7 +86,7 @@ def _is_ours(root: Path) -> bool:
         status = root.lstat()
     except OSError:
         return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == _USER
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == user_id()
 
 
 def _remove(folder: Path) -> None:

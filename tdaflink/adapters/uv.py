@@ -179,7 +179,8 @@ def _failure(words: Sequence[str], errors: Sequence[str]) -> Refused | Unreachab
         f"uv {words[0]} failed: {_PASSWORD.sub(chr(92) + '1***@', first.removeprefix('error:').strip())}"
     )
     kind = Unreachable if _NO_NETWORK.search(detail) else Refused
-    return kind(message, detail=detail)
+    # Where uv says one line only, the message has it already.
+    return kind(message, detail=None if message.endswith(detail.removeprefix("error:").strip()) else detail)
 
 
 def _end_of(errors: Sequence[str]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import ssl
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tdaflink.adapters.secrets import private_text, secret
+from tdaflink.adapters.user_files import require_file
+from tdaflink.adapters.web_client import Limits, WebClient
 from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
 from tdaflink.domain.security import Reference, WebSecurity
 
@@ -32,16 +35,35 @@ def basic_header(value: str, setting: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(value.encode()).decode("ascii")}
 
 
-def tls_context(url: str, security: WebSecurity, name: str) -> ssl.SSLContext | bool:
-    """How httpx is to verify and to prove; loading certificates takes 20 ms, and plain http has no use."""
-    if not url.startswith("https:"):
+def web_client(
+    urls: Sequence[str],
+    security: WebSecurity,
+    name: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> WebClient:
+    """The client of one service; `name` is that of its options. Raises `ConfigError`."""
+    context = tls_context(urls, security, name)
+    proxies = None
+    if context is not None:
+        from tdaflink.adapters.web_proxies import Proxies
+
+        proxies = Proxies()
+    return WebClient(headers=headers, context=context, proxies=proxies, limits=limits)
+
+
+def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SSLContext | None:
+    """How to verify and to prove; loading certificates takes 20 ms, and plain http has no use."""
+    if not any(url.startswith("https:") for url in urls):
         if security.ca or security.certificate:
             raise ConfigError(
-                f"--{name}-ca and --{name}-cert have no use with {url}", hint="name it https://…"
+                f"--{name}-ca and --{name}-cert have no use with {urls[0]}", hint="name it https://…"
             )
-        return False
-    if not security.ca and not security.certificate:
-        return True
+        return None
+    for path, option in ((security.ca, "ca"), (security.certificate, "cert")):
+        if path:
+            require_file(path, f"--{name}-{option}")
     context = _trusting(security.ca, f"--{name}-ca")
     if security.certificate and security.key:
         private_text(Path(security.key), f"--{name}-key")
@@ -74,12 +96,12 @@ def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | N
         reason = words.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
         return AccessDenied(
             f"the certificate of {what} is not trusted: {reason}",
-            hint=f"--{name}-ca FILE names the authority that signed it",
+            hint=f"--{name}-ca FILE of tdaflink env add names the authority that signed it",
         )
     if "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words or "UNKNOWN_CA" in words:
         return AccessDenied(
             f"{what} wants a client certificate that it trusts",
-            hint=f"--{name}-cert FILE and --{name}-key FILE name one",
+            hint=f"--{name}-cert FILE and --{name}-key FILE of tdaflink env add name one",
         )
     if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER_FAILURE" in words:
         return Unreachable(f"{what} does not speak TLS", hint="is the address http:// instead of https://?")
@@ -87,6 +109,10 @@ def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | N
 
 
 def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
+    if ca is None:
+        from tdaflink.adapters.web_proxies import trusted_authorities
+
+        return trusted_authorities()
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ValueError) as error:

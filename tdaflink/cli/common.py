@@ -13,7 +13,7 @@ import typer
 
 from tdaflink.cli.completion import complete_environment
 from tdaflink.cli.plainvalues import PlainCommand
-from tdaflink.domain.errors import UsageError
+from tdaflink.domain.errors import TdaflinkError, UsageError
 from tdaflink.domain.printable import printable
 from tdaflink.domain.progress import Reporter
 
@@ -189,4 +189,23 @@ def typed_secret(option: str) -> str:
 def _configure_display(session: Session) -> None:
     from tdaflink.display import console
 
-    console.configure(output=session.output.value, verbose=session.verbose, no_color=session.no_color)
+    console.configure(
+        output=session.output.value,
+        verbose=session.verbose,
+        no_color=session.no_color,
+        environment=lambda: _environment_to_name(session.env),
+    )
+
+
+def _environment_to_name(asked: str | None) -> str | None:
+    """The environment of this call where the next call would mean another one unless it names it."""
+    import os
+
+    from tdaflink.adapters.environments import EnvironmentStore
+
+    try:
+        store = EnvironmentStore()
+        meant = store.chosen_name(asked)
+        return None if meant == store.chosen_name(os.environ.get("TDA_ENVIRONMENT")) else meant
+    except (TdaflinkError, ValueError):
+        return asked

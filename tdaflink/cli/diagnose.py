@@ -9,6 +9,7 @@ import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
+from tdaflink.domain.errors import UsageError
 
 
 @command(app, "diagnose")
@@ -22,11 +23,17 @@ def diagnose(
     ] = None,
 ) -> None:
     """One archive with all that a bug report needs, without secrets; also of a half-dead cluster."""
+    from tdaflink.adapters.user_files import output_file
     from tdaflink.cli.wiring import diagnosis_sources
     from tdaflink.display.diagnosis import show_manifest
     from tdaflink.services.diagnosis import default_name
     from tdaflink.services.diagnosis import diagnose as collect
 
     with diagnosis_sources(session) as sources:
-        path = out or Path.cwd() / default_name(sources.patient.name)
-        show_manifest(collect(sources, path, session.reporter()), path)
+        name = default_name(sources.patient.name)
+        if out is not None and out.is_dir():
+            raise UsageError(f"--out {out}: that is a folder", hint=f"--out {out / name}")
+        path = out or Path.cwd() / name
+        # Logs and settings are for whom their user gives them to.
+        output = output_file(path, "--out", private=True)
+        show_manifest(collect(sources, output, session.reporter()), path)

@@ -84,6 +84,14 @@ def setup(
         Path | None,
         typer.Option(metavar="DIR", help="Local: folder of wheels to install Python packages from."),
     ] = None,
+    supervise: Annotated[
+        bool | None,
+        typer.Option(
+            "--supervise/--no-supervise",
+            envvar="TDAFLINK_SUPERVISE",
+            help="Local: start processes that end again, with the jobs they held (default). Remembered.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -112,6 +120,7 @@ def setup(
         include=tuple(include or ()),
         python=python,
         find_links=find_links,
+        supervise=supervise,
     )
     if dry_run:
         show_plan(plan_setup(request, store))

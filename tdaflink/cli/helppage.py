@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from tdaflink.domain.errors import OutputFailed
+
 PAGE = os.path.join(os.path.dirname(__file__), "help.txt")
 FULL_WIDTH = 80  # no page is wider, however wide the terminal is
 
@@ -27,6 +29,8 @@ def print_help_page() -> bool:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputFailed as error:
+        sys.exit(f"Error: {error}")
     return True
 
 

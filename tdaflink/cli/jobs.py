@@ -1,16 +1,34 @@
-"""submit, list, status, cancel."""
+"""submit, resume, list, status, cancel."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 from tdaflink.cli.completion import complete_job
-from tdaflink.cli.options import ConfigOptions, DryRun, OptionalJob
+from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, OptionalJob
+from tdaflink.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from tdaflink.services.configuration import Asked
+    from tdaflink.services.control import Control
+    from tdaflink.services.jobrun import Job
+    from tdaflink.services.preparation import Wanted
+
+FreshConfig = Annotated[
+    bool, typer.Option("--fresh-config", help="With --from: the defaults, not the last version's settings.")
+]
+AllowDuplicate = Annotated[
+    bool,
+    typer.Option("--allow-duplicate", help="Even if a running job has that name or reads the same topics."),
+]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")]
 
 
 @command(app, "submit")
@@ -31,39 +49,144 @@ def submit(
         str | None,
         typer.Option("--from", metavar="latest|none|PATH", help="State to start from; see docs/upgrades.md."),
     ] = None,
-    allow_duplicate: Annotated[
-        bool, typer.Option("--allow-duplicate", help="Even if a job of that name runs already.")
-    ] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")] = True,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")] = 180.0,
+    fresh_config: FreshConfig = False,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--start-from",
+            metavar="committed|earliest|latest|MS",
+            help="Where a job without state starts to read: latest leaves out what is there already.",
+        ),
+    ] = None,
+    allow_duplicate: AllowDuplicate = False,
+    wait: Wait = True,
+    timeout: Timeout = 180.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Submit the shipped TDA job, or any PyFlink script with the modules beside it."""
-    from tdaflink.cli.common import asker
+    """Submit the shipped TDA job, or any PyFlink script with the modules beside it.
+
+    From state it goes on as the job's last version was, changed by the options of this call, which are shown.
+    """
+    from tdaflink.services.preparation import Wanted
+
+    asked = config.asked()
+    if start_from is not None:
+        asked = replace(asked, settings=(*asked.settings, f"start_from={start_from}"))
+    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
+    how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run)
+    _submit(session, asked, wanted, how)
+
+
+@command(app, "resume")
+def resume(
+    session: Session,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Of the job, or an id; default: the only one."),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script; default: as before.")
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option("--job", metavar="FILE", help="The script's new version.")
+    ] = None,
+    config: ChangedConfig = ConfigOptions(),
+    include: Annotated[
+        list[str] | None,
+        typer.Option("--include", metavar="GLOB", help="Further files; default: those it had."),
+    ] = None,
+    start: Annotated[
+        str, typer.Option("--from", metavar="latest|PATH", help="State to start from; see docs/upgrades.md.")
+    ] = "latest",
+    fresh_config: FreshConfig = False,
+    allow_duplicate: AllowDuplicate = False,
+    wait: Wait = True,
+    timeout: Timeout = 180.0,
+    dry_run: DryRun = False,
+) -> None:
+    """Start a job again that has ended, from its newest state, as its last version was.
+
+    What an interrupted upgrade, rescaling or rollback has left is finished.
+    """
+    from tdaflink.services.preparation import Wanted
+
+    asked = replace(config.asked(), job_name=job)
+    wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
+    how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run, action="resume")
+    _submit(session, asked, wanted, how)
+
+
+@dataclass(frozen=True)
+class _How:
+    """How a job is submitted; `wait` None does not follow it."""
+
+    start: str | None
+    fresh: bool
+    allow_duplicate: bool
+    wait: float | None
+    dry_run: bool
+    action: str = "submit"
+
+
+def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
     from tdaflink.cli.wiring import announce, patient_of, prepared_job, session_control_of
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
-    from tdaflink.services.preparation import Wanted
 
-    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
-    env, prepared = prepared_job(session, config.asked(), wanted)
-    if dry_run and start in (None, "none"):
+    if how.dry_run and how.start in (None, "none"):
+        env, prepared = prepared_job(session, asked, wanted)
         show_plan(submission.plan(prepared, env))
         return
-    from tdaflink.services.snapshots import started_from
+    from tdaflink.services.doctor import look_before
+    from tdaflink.services.restarting import finish, interrupted_change, name_meant
 
     with session_control_of(session) as control:
-        if dry_run:
-            show_plan(submission.plan(started_from(prepared, start, control, None), env))
+        if how.action == "resume":
+            asked = replace(asked, job_name=name_meant(control, asked.job_name))
+        if not how.dry_run and _only_goes_on(asked, wanted, how):
+            change = interrupted_change(control, asked.job_name)
+            if change is not None:
+                announce(session, control.env)
+                show_submission(finish(control, change))
+                return
+        ready, origin = _ready(session, control, asked, wanted, how)
+        if how.dry_run:
+            show_plan(submission.plan(ready, control.env))
             return
-        from tdaflink.services.doctor import look_before
-
-        announce(session, env)
+        announce(session, control.env)
         with patient_of(session, None, quick=True) as patient:
             look_before(patient, control.reporter.warn)
-        ready = started_from(prepared, start, control, asker())
-        terms = submission.Terms(allow_duplicate=allow_duplicate)
-        show_submission(submission.submit(ready, control, timeout if wait else None, terms))
+        terms = submission.Terms(allow_duplicate=how.allow_duplicate, action=how.action, origin=origin)
+        show_submission(submission.submit(ready, control, how.wait, terms))
+
+
+def _ready(
+    session: Session, control: Control, asked: Asked, wanted: Wanted, how: _How
+) -> tuple[Job, str | None]:
+    """The job with its state, and the id of the job that it repeats, if it does."""
+    from tdaflink.cli.common import asker
+    from tdaflink.cli.wiring import job_named, prepared_job, restarted_job
+    from tdaflink.services.restarting import repeats, restart_of
+
+    if how.start == "none":
+        return prepared_job(session, asked, wanted)[1], None
+    name, named = job_named(session, asked, wanted.script)
+    ask = None if how.dry_run else asker()
+    # What is wrong with the call itself is said before anything is asked.
+    fresh = prepared_job(session, asked, wanted)[1] if how.start is None else None
+    restart = restart_of(control, name, how.start, ask, named=named)
+    if restart.savepoint is None:
+        return fresh or prepared_job(session, asked, wanted)[1], None
+    job = restarted_job(session, asked, wanted, control, restart, fresh=how.fresh)
+    return job, repeats(restart.version, job)
+
+
+def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
+    """Whether a call asks for nothing else than that a job goes on."""
+    from tdaflink.services.configuration import Asked
+
+    plain = asked == Asked(job_name=asked.job_name) and wanted == type(wanted)()
+    return plain and how.start == "latest" and not how.fresh
 
 
 @command(app, "list")
@@ -90,16 +213,36 @@ def status(
 
     with cluster_of(session) as (env, cluster):
         if job is None:
+            from tdaflink.adapters.supervisor_file import supervision_of
             from tdaflink.display.jobs import show_cluster
             from tdaflink.services.jobs import cluster_status
 
-            show_cluster(cluster_status(cluster, env.name))
+            show_cluster(cluster_status(cluster, env, supervision_of(env)))
             return
         from tdaflink.display.status import show_job
         from tdaflink.services.status import job_status
 
-        with topics_of(session) as kafka:
-            show_job(job_status(cluster, env, job, kafka, session.reporter().warn))
+        try:
+            with topics_of(session) as kafka:
+                found = job_status(cluster, env, job, kafka, session.reporter().warn)
+        except NotFound as unknown:
+            raise _gone(session, job, unknown) from None
+        show_job(found)
+        if found.ended:
+            from tdaflink.cli.wiring import control_of
+            from tdaflink.services.ended import tell_of_unfinished
+
+            with control_of(session) as control:
+                tell_of_unfinished(control, found)
+
+
+def _gone(session: Session, job: str, unknown: NotFound) -> NotFound:
+    """Why a job is not on the cluster, as far as the ledger knows."""
+    from tdaflink.cli.wiring import control_of
+    from tdaflink.services.ended import not_running
+
+    with control_of(session) as control:
+        return not_running(control, job, unknown)
 
 
 @command(app, "cancel")

@@ -137,21 +137,22 @@ def rescale(
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
+    from tdaflink.services.readers import topics_read
 
     with control_of(session) as control:
         announce(session, control.env)
         running, version = _running(control, job)
-        topics = rescaling.input_topics(version.spec) if version.spec else []
+        topics = topics_read(version.spec.settings) if version.spec else []
         counts = control.kafka.partition_counts(topics) if control.kafka and topics else {}
         show_changed(rescaling.rescale(control, running, version, count, counts, timeout))
 
 
 def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
     """The job that is meant, and the version of it that runs."""
-    from tdaflink.services.stopping import living_job
+    from tdaflink.services.ended import running_job
     from tdaflink.services.versions import running_version
 
-    running = living_job(control, job)
+    running = running_job(control, job)
     return running, running_version(control, running)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.domain.addresses import web_address
 
 if TYPE_CHECKING:
     from tdaflink.adapters.component_logs import ComponentLogs
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from tdaflink.services.diagnosis import Sources as DiagnosisSources
     from tdaflink.services.jobrun import Job
     from tdaflink.services.preparation import Wanted
+    from tdaflink.services.restarting import Restart
     from tdaflink.services.watching import Sources
+
+_REGISTRY_CREDENTIALS = "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password"
 
 
 @contextmanager
@@ -97,7 +101,7 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
     env, client = kafka_of(session)
     cluster = flink_of(env, READ_SECONDS)
     kafka = client.watch()
-    url = prometheus or env.endpoints.prometheus
+    url = _prometheus_address(prometheus) or env.endpoints.prometheus
     alerts = Prometheus(url) if url else None
 
     def close() -> None:
@@ -107,6 +111,10 @@ def watch_sources(session: Session, prometheus: str | None) -> tuple[Sources, Ca
 
     logs = _logs(env, cluster)
     return Sources(env.name, cluster, kafka, alerts, logs, is_application(env)), close
+
+
+def _prometheus_address(option: str | None) -> str | None:
+    return None if option is None else web_address(option, "--prometheus", "http://host:9090")
 
 
 @contextmanager
@@ -150,7 +158,7 @@ def patient_of(session: Session, prometheus: str | None, *, quick: bool = False)
             kafka=kafka_admin_of(env),
             catalogue=load_catalogue().sized(topic_sizing(env)),
             registry=env.endpoints.schema_registry,
-            prometheus=prometheus or env.endpoints.prometheus,
+            prometheus=_prometheus_address(prometheus) or env.endpoints.prometheus,
             saved=fresh or store.find(name) is not None,
             quick=quick,
         )
@@ -182,6 +190,8 @@ def registry_of(session: Session, address: str | None, config: Path | None) -> I
     from tdaflink.services.schemas import no_registry, registry_address
 
     env, auth = None, None
+    if address is not None:
+        address = web_address(address, "--registry", "http://host:port", credentials=_REGISTRY_CREDENTIALS)
     if address is None and config is None and session.env is None and not EnvironmentStore().names():
         raise no_registry("no schema registry is named, and no environment is set up that could have one")
     if address is None or config is not None:
@@ -226,23 +236,70 @@ def resolved_config(
     return env, configure(asked, env, job, session.reporter().warn, below)
 
 
-def upgraded_job(session: Session, asked: Asked, wanted: Wanted, control: Control, version: Version) -> Job:
-    """The job that a call of `upgrade` means for the version that runs now."""
+def upgraded_job(
+    session: Session,
+    asked: Asked,
+    wanted: Wanted,
+    control: Control,
+    version: Version,
+    *,
+    renamed: bool = False,
+) -> Job:
+    """The job that a call means for a version that runs or has run; `renamed` where its name may change."""
     from tdaflink.services.preparation import script_again, script_job, shipped_job
     from tdaflink.services.upgrades import base_layer, check_kept
     from tdaflink.services.versions import included_in, job_from
 
     env, resolved = resolved_config(session, asked, base_layer(version, asked))
-    spec = check_kept(version, resolved, script=wanted.script is not None)
+    spec = check_kept(version, resolved, script=wanted.script is not None, renamed=renamed)
     if wanted.script is not None:
         return script_job(resolved, wanted)
     if spec.settings is None:
-        return script_again(resolved, job_from(spec, version.name, control), wanted.arguments)
+        return script_again(resolved, job_from(spec, resolved.config.job_name, control), wanted.arguments)
     carried = {} if wanted.include else included_in(spec, control)
     kafka = kafka_of(session)[1]
     return shipped_job(
         resolved, env, replace(wanted, carried=carried), kafka.partition_counts, session.reporter().warn
     )
+
+
+def restarted_job(
+    session: Session, asked: Asked, wanted: Wanted, control: Control, restart: Restart, *, fresh: bool
+) -> Job:
+    """The job that goes on from the state of `restart`: as its last version, changed by what the call says.
+
+    With `fresh` it has the defaults, changed likewise.
+    """
+    from tdaflink.display.lifecycle import show_restart_plan
+    from tdaflink.services.configuration import Asked
+    from tdaflink.services.restarting import as_before, plan_of, require_bundle, require_known
+
+    asked = replace(asked, job_name=restart.name)
+    changes = asked != Asked(job_name=restart.name) or wanted != type(wanted)()
+    version = require_known(restart, said=fresh or changes)
+    job: Job | None = None
+    if version is None or fresh:
+        job = prepared_job(session, asked, wanted)[1]
+    elif not changes and restart.name == version.name:
+        job = as_before(control, version)
+    if job is None and version is not None:
+        require_bundle(control, version, included=bool(wanted.include or wanted.script))
+        job = upgraded_job(session, asked, wanted, control, version, renamed=restart.name != version.name)
+    assert job is not None  # noqa: S101 - one of the three
+    job = replace(job, savepoint=restart.savepoint)
+    if version is not None and (plan := plan_of(version, job)) is not None:
+        show_restart_plan(plan)
+    return job
+
+
+def job_named(session: Session, asked: Asked, script: Path | None) -> tuple[str, bool]:
+    """The name of the job that a call means, and whether the call itself says it."""
+    from tdaflink.adapters.profiles import load_profile
+    from tdaflink.services.configuration import named_job
+
+    env = EnvironmentStore().resolve(session.env)
+    name, said = named_job(asked, env, load_profile(env.profile).job if env.runtime != "external" else {})
+    return (script.stem, True) if script is not None and not said else (name, said)
 
 
 def prepared_job(session: Session, asked: Asked, wanted: Wanted) -> tuple[Environment, Job]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
+from tdaflink.domain.commands import named_environment
 from tdaflink.domain.printable import printable_lines, printable_value
 
 if TYPE_CHECKING:
@@ -37,13 +38,24 @@ class _Style:
     output: str = "table"
     verbose: bool = False
     no_color: bool = False
+    environment: Callable[[], str | None] | None = None
 
 
 _style = _Style()
 
 
-def configure(*, output: str, verbose: bool, no_color: bool) -> None:
-    """Fix, once per call of the command, how everything is shown."""
+def configure(
+    *,
+    output: str,
+    verbose: bool,
+    no_color: bool,
+    environment: Callable[[], str | None] | None = None,
+) -> None:
+    """Fix, once per call of the command, how everything is shown.
+
+    `environment` names the one that calls in hints must name, or None where they mean it anyway.
+    """
+    _style.environment = environment
     _style.output = output
     _style.verbose = verbose
     _style.no_color = no_color or bool(os.environ.get("NO_COLOR"))
@@ -53,6 +65,13 @@ def configure(*, output: str, verbose: bool, no_color: bool) -> None:
 def output_format() -> str:
     """`table`, `json` or `yaml`."""
     return _style.output
+
+
+def hint(text: str) -> str:
+    """A text whose calls of tdaflink name the environment that this call acts on, where it is no default."""
+    if _style.environment is None or "tdaflink " not in text:
+        return text
+    return named_environment(text, _style.environment())
 
 
 def verbose() -> bool:
@@ -168,6 +187,7 @@ def _printable_text(text: Text, stream: Any) -> Text:
 
 def say(text: str) -> None:
     """Print an unstyled line on stderr, without Rich's import where nothing has to be wrapped."""
+    text = hint(text)
     if text.isascii() and text.isprintable() and len(text) < columns_of(sys.stderr):
         sys.stderr.write(text + "\n")
     else:

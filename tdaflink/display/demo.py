@@ -98,5 +98,6 @@ def _show_next(kept: bool) -> None:
     from rich.text import Text
 
     err.print("Try next:")
-    for call, why in steps:
-        err.print(Text.assemble("  ", (call, "bold"), (f"  {why}" if why else "", "dim")), soft_wrap=True)
+    for step, why in steps:
+        call = (console.hint(step), "bold")
+        err.print(Text.assemble("  ", call, (f"  {why}" if why else "", "dim")), soft_wrap=True)

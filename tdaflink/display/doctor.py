@@ -34,4 +34,4 @@ def _show(result: CheckResult) -> None:
     if result.why:
         out.print(f"              why: {result.why}", soft_wrap=True)
     if result.fix:
-        out.print(f"              fix: {result.fix}", soft_wrap=True)
+        out.print(f"              fix: {console.hint(result.fix)}", soft_wrap=True)

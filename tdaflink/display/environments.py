@@ -88,8 +88,12 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
     table = console.table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA")
     for row in rows:
         mark = "*" if row.current else ""
-        table.add_row(mark, row.name, row.profile, row.runtime, row.rest_url, row.kafka)
+        runtime = "damaged" if row.error else row.runtime
+        table.add_row(mark, row.name, row.profile, runtime, row.rest_url, row.kafka)
     console.out().print(table)
+    for row in rows:
+        if row.error:
+            console.err().print(f"Warning: {row.error}", soft_wrap=True)
     _show_disk_usage({row.name: row.disk for row in rows if row.disk})
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from tdaflink.display import console
 from tdaflink.display.columns import print_columns
 from tdaflink.display.data import show_data
 from tdaflink.domain.jobs import ClusterStatus, Job, Submission, SubmissionPlan
+from tdaflink.domain.supervision import Supervision
 
 STATE_STYLE = {
     "RUNNING": "green",
@@ -46,10 +47,28 @@ def show_cluster(status: ClusterStatus) -> None:
     used = status.slots_total - status.slots_available
     out.print(Text.assemble((status.env, "bold"), f"  {status.rest_url}  Flink {status.flink_version}"))
     out.print(f"TaskManagers {status.taskmanagers}, slots {used} of {status.slots_total} in use")
+    if status.supervision:
+        out.print(supervision_line(status.supervision), soft_wrap=True)
     if status.jobs:
         _print_jobs(status.jobs)
     else:
         out.print("No jobs are running.")
+
+
+def supervision_line(seen: Supervision) -> str:
+    """The supervisor in one line: whether it runs, and what it did last."""
+    if not seen.running:
+        return "Supervisor not running: tdaflink setup starts it"
+    if seen.last is None:
+        return "Supervisor running"
+    last = seen.last
+    jobs = f", jobs {', '.join(last.jobs_resumed)}" if last.jobs_resumed else ""
+    outcome = (
+        f"could not start {', '.join(last.ended)}: {last.problem}"
+        if last.problem
+        else (f"restarted {', '.join(last.ended)}{jobs}")
+    )
+    return f"Supervisor running, repairs {seen.repairs}; at {last.at} it {outcome}"
 
 
 @console.printed
@@ -61,19 +80,27 @@ def show_submission(done: Submission) -> None:
 
     shown = f"  {done.id}  {done.state}  parallelism {done.parallelism}"
     console.out().print(Text.assemble((done.name, "bold"), shown))
-    console.err().print(f"Next: tdaflink send circle, tdaflink results, tdaflink status {done.id[:8]}")
+    console.err().print(
+        console.hint(f"Next: tdaflink send circle; tdaflink results; tdaflink status {done.id[:12]}"),
+        soft_wrap=True,
+    )
 
 
 @console.printed
 def show_plan(plan: SubmissionPlan) -> None:
-    """What `submit --dry-run` prints: config, files, calls."""
+    """What `submit --dry-run` prints: a summary; with -v all settings, files and calls."""
     if show_data(plan):
         return
     from rich.text import Text
 
     out = console.out()
-    how = f" with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
-    out.print(Text.assemble((plan.job_name, "bold"), how))
+    head = f"{plan.job_name} with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
+    out.print(head, style="bold", soft_wrap=True)
+    if not console.verbose():
+        for line in _summary(plan):
+            out.print(f"  {line}", soft_wrap=True)
+        console.say("Nothing was done. -v shows all settings, files and REST calls.")
+        return
     if plan.settings is not None:
         out.print("\nResolved settings", style="bold")
         out.print(json.dumps(plan.settings, indent=2), soft_wrap=True)
@@ -85,6 +112,29 @@ def show_plan(plan: SubmissionPlan) -> None:
         out.print(f"{call.method} {call.path}")
         if call.body is not None:
             out.print(json.dumps(call.body, indent=2), soft_wrap=True)
+
+
+def _summary(plan: SubmissionPlan) -> Iterator[str]:
+    settings = plan.settings
+    if settings is not None:
+        for one in settings["inputs"]:
+            window = f", windows: {_window_words(one['window'])}" if one["window"] else ""
+            yield f"{one['route']}: {one['topic']} to {one['output_topic']}{window}"
+        query, kafka = settings["query"], settings["kafka"]
+        cut = "" if query["max_persistence"] is None else f", cut at {query['max_persistence']:g}"
+        yield f"computes: {query['algorithm']} up to dimension {query['max_dimension']}{cut}"
+        yield f"reads as {kafka['group_id']} from {kafka['start_from']}, answers {kafka['delivery']}"
+    bodies = [call.body for call in plan.calls if call.body is not None]
+    state = next((body["savepointPath"] for body in bodies if "savepointPath" in body), None)
+    yield f"state: {state or 'none'}"
+    yield f"bundle: {plan.bundle_name}, {len(plan.bundle_files)} files"
+
+
+def _window_words(window: Mapping[str, Any]) -> str:
+    """A resolved window in a few words."""
+    told = {key: value for key, value in window.items() if key != "state_ttl_ms" and value is not None}
+    sizes = [f"{key} {value}" for key, value in told.items() if key != "kind"]
+    return " ".join([str(told["kind"]), *sizes])
 
 
 @console.printed

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.domain.ledger import (
+    RESUME,
     Action,
     Changed,
     History,
@@ -22,10 +24,12 @@ from tdaflink.domain.ledger import (
 from tdaflink.domain.snapshots import Pruned, Snapshot
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _GOOD = {"done", "submitted"}
 _SHOWN = 30
+_FEW = 5  # of each kind, in the summary of one job
 
 
 @console.printed
@@ -36,7 +40,7 @@ def show_saved(saved: Any) -> None:
     console.out().print(f"{saved.name}  {saved.id}  {saved.state}")
     console.out().print(saved.savepoint, soft_wrap=True)
     if saved.next:
-        console.err().print(f"Next: {saved.next}")
+        console.err().print(f"Next: {saved.next}", soft_wrap=True)
 
 
 @console.printed
@@ -50,13 +54,31 @@ def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
         out.print("  nothing changes: it runs with this already; --force submits it again")
         return
     out.print("  bundle: " + ("the same" if plan.same_bundle else "another"))
+    _print_differences(out, plan)
+    if dry_run:
+        for number, step in enumerate(plan.steps, 1):
+            out.print(f"  {number}. {step}")
+
+
+def _print_differences(out: Console, plan: Any) -> None:
     for one in plan.differences:
         out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", soft_wrap=True)
     for hint in plan.hints:
         out.print(f"  note: {hint}", soft_wrap=True)
-    if dry_run:
-        for number, step in enumerate(plan.steps, 1):
-            out.print(f"  {number}. {step}")
+
+
+@console.printed
+def show_restart_plan(plan: Any) -> None:
+    """What differs from the version of which a job starts again, on the way to doing it."""
+    err = console.err()
+    title = f"{plan.name} goes on as version {plan.version} ({plan.job_id[:12]})"
+    if plan.changes_nothing:
+        err.print(f"{title}, with its settings and its bundle")
+        return
+    err.print(f"{title}, but for")
+    if not plan.same_bundle:
+        err.print("  bundle: another")
+    _print_differences(err, plan)
 
 
 @console.printed
@@ -107,10 +129,14 @@ def show_history(history: History) -> None:
     if not history.actions and not history.versions:
         console.err().print(f"Nothing was done in {history.env} yet.")
         return
+    few = history.name is not None and not console.verbose()
     if history.name is not None:
-        _print_versions(history.versions)
-        _print_operations(history.operations, history.steps)
-    _print_actions(history.actions, history.env)
+        _print_versions(history.versions[: _FEW if few else None])
+        shown = [one for number, one in enumerate(history.operations) if number < _FEW or not one.outcome]
+        _print_operations(shown if few else history.operations, () if few else history.steps)
+    _print_actions(history.actions, history.env, _FEW if few else _SHOWN)
+    if few:
+        console.say("-v shows all versions, operations and their steps.")
 
 
 def _print_versions(versions: Sequence[Version]) -> None:
@@ -135,9 +161,11 @@ def _print_versions(versions: Sequence[Version]) -> None:
 
 def _print_operations(operations: Sequence[Operation], steps: Sequence[OperationStep]) -> None:
     for one in operations:
-        outcome = one.outcome or "not finished: tdaflink upgrade --resume"
+        by = "setup --resume-jobs" if one.action == RESUME else f"upgrade {quote(one.name)} --resume"
+        outcome = one.outcome or console.hint(f"not finished: tdaflink {by}")
         down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
-        console.out().print(f"\n{one.action} {one.id}: {outcome}{down}")
+        began = _moment(one.created_at)
+        console.out().print(f"\n{began}  {one.action} {one.id}: {outcome}{down}", soft_wrap=True)
         if one.reason:
             console.out().print(f"  {one.reason}", soft_wrap=True)
         for step in steps:
@@ -147,16 +175,16 @@ def _print_operations(operations: Sequence[Operation], steps: Sequence[Operation
         console.out().print("")
 
 
-def _print_actions(actions: Sequence[Action], env: str) -> None:
+def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
     from rich.text import Text
 
     table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")
-    for one in actions[:_SHOWN]:
+    for one in actions[:most]:
         outcome = Text(one.outcome, "" if one.outcome in _GOOD else "yellow")
         table.add_row(_moment(one.at), one.submitter, one.action, one.name, one.job_id[:12], outcome)
     console.out().print(table)
-    if len(actions) > _SHOWN:
-        console.err().print(f"{len(actions) - _SHOWN} older ones of {env}: -o json shows all.")
+    if len(actions) > most:
+        console.err().print(f"{len(actions) - most} older ones of {env}: -o json shows all.")
 
 
 def _table(*headings: str) -> Table:

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.user_files import output_file
 from tdaflink.display.pagedata import CURVE_VALUES, Gathered
 from tdaflink.display.plot import UNITS
 from tdaflink.domain.messages import Result
@@ -37,7 +37,7 @@ class Page:
         if not count:
             return f"No result, so no page: {self._path} was not written."
         document = self._gathered.document()
-        write_atomically(self._path, html(document))
+        output_file(self._path, "--plot").write(html(document))
         left_out = document["left_out"]
         older = f" {left_out} older ones are left out." if left_out else ""
         return f"{self._path} shows {count} result{'s' if count > 1 else ''}.{older}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tdaflink.adapters.user_files import output_file
 from tdaflink.display.results import Picture
 from tdaflink.domain.errors import UsageError
 
@@ -21,10 +22,7 @@ def picture_for(path: Path) -> Picture:
         raise UsageError(
             f"--plot {path}: the ending {path.suffix!r} is no picture's", hint=f"one of {', '.join(_FORMATS)}"
         )
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"--plot {path}: there is no folder {path.absolute().parent}")
-    if path.is_dir():
-        raise UsageError(f"--plot {path}: that is a folder")
+    output_file(path, "--plot")
     if ending in _PAGES:
         from tdaflink.display.page import Page
 

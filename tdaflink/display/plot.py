@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tdaflink.adapters.user_files import output_file
 from tdaflink.display.results import betti_of
-from tdaflink.domain.errors import MissingExtra, StorageFailed
+from tdaflink.domain.errors import MissingExtra
 from tdaflink.domain.messages import Bar, Result, by_length
 from tdaflink.domain.printable import printable, shortened
 
@@ -83,11 +84,10 @@ def save_picture(result: Result, path: Path) -> None:
         _draw_diagram(right, result, end, unit)
         title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
         title.set_parse_math(False)  # between two dollar signs of an id there is no formula
-        try:
+        ending = path.suffix.lower().removeprefix(".")
+        with output_file(path, "--plot").opened() as file:
             # Without the date the same result is the same file.
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-        except OSError as error:
-            raise StorageFailed(f"{path} could not be written: {error.strerror}") from error
+            figure.savefig(file, format=ending, dpi=150, metadata={"Date": None} if ending == "svg" else None)
 
 
 def _matplotlib() -> None:

@@ -64,12 +64,13 @@ class ConsoleReporter:
                 _finish(step, time.monotonic() - started)
 
     def note(self, text: str) -> None:
-        console.err().print(text, soft_wrap=True)
+        console.err().print(console.hint(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
         from rich.text import Text
 
-        console.err().print(Text.assemble(("Warning: ", "yellow"), printable_lines(text)), soft_wrap=True)
+        shown = printable_lines(console.hint(text))
+        console.err().print(Text.assemble(("Warning: ", "yellow"), shown), soft_wrap=True)
 
 
 def _finish(step: _ConsoleStep, seconds: float) -> None:

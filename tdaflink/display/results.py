@@ -25,8 +25,10 @@ T = TypeVar("T")
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
 _WINDOW_COLUMNS = (("STREAM", 22), ("WINDOW", 20), *_COLUMNS[1:])
+# Of windows that are compared with the one before.
+_DISTANCE_COLUMNS = (*_WINDOW_COLUMNS, ("DISTANCE", 8), ("ALERT", 5))
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
-_RIGHT = frozenset({"POINTS", "T", "SECONDS"})
+_RIGHT = frozenset({"POINTS", "T", "SECONDS", "DISTANCE"})
 _NARROWEST, _WIDEST = 40, 100
 _LONGEST_ID = 120
 _LINE_END = re.compile(r"[\r\n]\s*")
@@ -78,28 +80,32 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         for arrival in arrivals:
             came = came or isinstance(arrival.says, Result)
             if console.output_format() != "table":
-                _unless_odd(arrival, partial(_write_data, arrival.raw))
+                unless_odd(arrival.says.job_id, partial(write_message, arrival.raw))
                 continue
             arrival = Arrival(arrival.raw, printable_value(arrival.says))
             if one_by_one:
-                _unless_odd(arrival, partial(_show_one, arrival, header=not shown, barcodes=barcodes))
+                unless_odd(
+                    arrival.says.job_id, partial(_show_one, arrival, header=not shown, barcodes=barcodes)
+                )
                 shown.clear()  # an endless stream is not kept
             shown.append(arrival)
     finally:
         if not one_by_one and shown:
             _show_tables([arrival.says for arrival in shown])
     if not came and not shown and console.output_format() == "table":
-        console.err().print("No results. tdaflink send circle makes one, where a job is RUNNING.")
+        console.err().print(
+            console.hint("No results. tdaflink send circle makes one, where a job is RUNNING.")
+        )
 
 
-def _unless_odd(arrival: Arrival, show: Callable[[], T]) -> T | None:
+def unless_odd(whose: str | None, show: Callable[[], T]) -> T | None:
     """Show a record; one that cannot be shown is named in one line, and the others follow."""
     try:
         return show()
     except _ODD as error:
-        whose = shortened(printable(arrival.says.job_id or "a record"))
+        named = shortened(printable(whose or "a record"))
         why = shortened(printable(f"{type(error).__name__}: {error}"))
-        console.err().print(f"{whose} cannot be shown here ({why}); -o json has it", soft_wrap=True)
+        console.err().print(f"{named} cannot be shown here ({why}); -o json has it", soft_wrap=True)
         return None
 
 
@@ -129,8 +135,8 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
     return barcode_text(lines)
 
 
-def _write_data(raw: bytes) -> None:
-    """One message, as it lies in the topic; on one line even if its writer used several."""
+def write_message(raw: bytes) -> None:
+    """Write one message, as it lies in the topic; on one line even if its writer used several."""
     # In a document that was read as JSON, such a sign is between values; within texts it is escaped.
     text = _LINE_END.sub("", raw.decode(json.detect_encoding(raw), "surrogatepass")).strip()
     if console.output_format() == "yaml":
@@ -143,10 +149,10 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
     results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
     errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
     if results:
-        windowed = any(result.window for result in results)
-        table = _table(_WINDOW_COLUMNS if windowed else _COLUMNS, "LONGEST BARS", fixed=False)
+        columns = _columns_for(results)
+        table = _table(columns, "LONGEST BARS", fixed=False)
         for result in results:
-            row = _unless_odd(Arrival(b"", result), partial(_row, result, windowed=windowed))
+            row = unless_odd(result.job_id, partial(_row, result, columns))
             if row is not None:
                 table.add_row(*row)
         console.out().print(table)
@@ -169,10 +175,10 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
         out.print(result_barcode(says))
         out.print()
     else:
-        windowed = bool(says.window)
-        columns = _WINDOW_COLUMNS if windowed else _COLUMNS
+        # The first window of a stream is compared with none, and its line has the headings.
+        columns = _DISTANCE_COLUMNS if says.window else _COLUMNS
         table = _table(columns, "LONGEST BARS", fixed=True, header=header)
-        table.add_row(*_row(says, windowed=windowed))
+        table.add_row(*_row(says, columns))
         out.print(table)
 
 
@@ -206,7 +212,13 @@ def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header
     return table
 
 
-def _row(result: Result, *, windowed: bool) -> list[Text]:
+def _columns_for(results: Sequence[Result]) -> Sequence[tuple[str, int]]:
+    if any(result.distance for result in results):
+        return _DISTANCE_COLUMNS
+    return _WINDOW_COLUMNS if any(result.window for result in results) else _COLUMNS
+
+
+def _row(result: Result, columns: Sequence[tuple[str, int]]) -> list[Text]:
     from rich.text import Text
 
     glyphs = glyphs_for(sys.stdout)
@@ -219,15 +231,25 @@ def _row(result: Result, *, windowed: bool) -> list[Text]:
     betti = betti_of(result)
     cells = (
         shortened(result.job_id, _LONGEST_ID),
-        *((result.window,) if windowed else ()),
+        *((result.window,) if columns is not _COLUMNS else ()),
         result.algorithm,
         str(result.num_points),
         cut,
         betti,
         f"{result.seconds:.3f}",
-        bars,
     )
-    return [Text(cell) for cell in cells]
+    compared = _distance_cells(result) if columns is _DISTANCE_COLUMNS else ()
+    return [*(Text(cell) for cell in cells), *compared, Text(bars)]
+
+
+def _distance_cells(result: Result) -> tuple[Text, Text]:
+    """How far the diagram lies from that of the window before, and whether that is an alert."""
+    from rich.text import Text
+
+    distance = result.distance
+    if distance is None:
+        return Text("-"), Text("")
+    return Text(f"{distance.value:.4g}"), Text("yes" if distance.alert else "", "bold red")
 
 
 def _error_row(error: ErrorRecord) -> list[Text]:

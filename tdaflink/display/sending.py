@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tdaflink.display import console
@@ -27,7 +28,8 @@ def show_sent(
     if stream is not None:
         if not show_data({**data, "stream_id": stream}):
             console.out().print(f"{len(job_ids)} messages to the stream {stream}")
-            console.err().print(f"Its windows: tdaflink results --stream {stream}")
+            windows = console.hint(f"Its windows: tdaflink results --stream {quote(stream)}")
+            console.err().print(windows, soft_wrap=True)
         return
     if show_data({**data, "job_ids": job_ids}):
         return
@@ -37,6 +39,7 @@ def show_sent(
     if len(job_ids) > _IDS_SHOWN:
         err.print(f"… and {len(job_ids) - _IDS_SHOWN} more; -o json lists all.")
     if len(job_ids) == 1:
-        err.print(f"Its result: tdaflink results --job-id {job_ids[0]} --barcode", soft_wrap=True)
+        result = console.hint(f"Its result: tdaflink results --job-id {quote(job_ids[0])} --barcode")
+        err.print(result, soft_wrap=True)
     elif job_ids:
-        err.print("Their results: tdaflink results")
+        err.print(console.hint("Their results: tdaflink results"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from shlex import quote
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Commands:
 
     def go_on(self, name: str) -> str:
         """Starts a job again that has ended, from its newest state."""
-        return self._typed("setup" if self.one_job else f"submit --job-name {name} --from latest")
+        return self._typed("setup" if self.one_job else f"resume {quote(name)}")
 
     def change(self, job: str, setting: str) -> str:
         """Gives a running job another config."""
@@ -34,11 +36,67 @@ class Commands:
             else self._typed(f"rescale {job} {count}")
         )
 
-    def leave(self, job: str) -> str:
-        """Brings a job that takes no savepoint to another version by its newest checkpoint."""
-        if self.one_job:
-            return f"{self._typed(f'cancel {job}')} && {self.start()}"
-        return self._typed(f"upgrade {job} --state last-state")
+    def finish(self, name: str) -> str:
+        """Takes the steps that are left of a change of a job that was interrupted."""
+        return self._typed(f"upgrade {quote(name)} --resume")
+
+    def bring_back(self) -> str:
+        """Submits again what was stopped for a JobManager that was replaced."""
+        return self._typed("setup --resume-jobs")
+
+    def stop(self, job: str) -> str:
+        """Ends a job with a savepoint."""
+        return self._typed(f"stop {quote(job)}")
+
+    def upgrade(self, job: str) -> str:
+        """Gives a running job another config or bundle."""
+        return self._typed(f"stop {quote(job)}" if self.one_job else f"upgrade {quote(job)}")
+
+    def end(self, job: str) -> str:
+        """Ends a job that takes no savepoint; its checkpoints stay."""
+        return self._typed(f"cancel {quote(job)}")
+
+    def look(self, job: str) -> str:
+        """Shows a job, with the cause of its failures."""
+        return self._typed(f"status {quote(job)}")
 
     def _typed(self, words: str) -> str:
         return f"tdaflink {words} --env {self.env}"
+
+
+# Commands that act on an environment, as hints name them; those of a group by its name and theirs.
+IN_ENVIRONMENT = frozenset(
+    {
+        *("advise", "cancel", "demo", "diagnose", "doctor", "events", "history", "list", "logs", "rescale"),
+        *("results", "resume", "rollback", "savepoint", "send", "setup", "status", "stop", "submit"),
+        *("teardown", "upgrade", "watch"),
+        *("config explain", "config show", "savepoints list", "savepoints prune"),
+        *("schemas check", "schemas list", "schemas register"),
+        *("topics create", "topics describe", "topics lag", "topics list"),
+    }
+)
+_CALL = re.compile(r"(?<![\w/.-])tdaflink ([a-z]+)(?: ([a-z]+))?")
+_CALL_ENDS = re.compile(r";|&&|\n|\. |\)|(?<![\w/.-])tdaflink ")
+
+
+def named_environment(text: str, name: str | None) -> str:
+    """The text with `--env NAME` in each call that it shows and that names no environment itself."""
+    if name is None or "tdaflink " not in text:
+        return text
+    parts, done = [], 0
+    for call in _CALL.finditer(text):
+        end = _command_end(call)
+        rest = _CALL_ENDS.search(text, call.end())
+        if end is None or "--env" in text[end : rest.start() if rest else None]:
+            continue
+        parts += [text[done:end], f" --env {quote(name)}"]
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _command_end(call: re.Match[str]) -> int | None:
+    """Where the words of a command that acts on an environment end; None for another one."""
+    first, second = call.group(1), call.group(2)
+    if second is not None and f"{first} {second}" in IN_ENVIRONMENT:
+        return call.end(2)
+    return call.end(1) if first in IN_ENVIRONMENT else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tdaflink.domain.messages import Result
+from tdaflink.domain.messages import REQUESTS_TOPIC, RESULTS_TOPIC, Result
 from tdaflink.domain.shapes import SHAPES, Shape
 
 
@@ -34,6 +34,18 @@ class DemoAnswer:
         return self.result.betti == self.cloud.shape.betti
 
 
+@dataclass(frozen=True)
+class DemoTopics:
+    """Where the demo sends its clouds, and where it reads what comes of them."""
+
+    requests: str
+    results: str
+
+
+# No other job reads them: what the demo asks is answered by its own job alone, once.
+OWN_TOPICS = DemoTopics("tda_demo_jobs", "tda_demo_results")
+# What a demo that is kept reads, so that it answers what is sent next.
+USUAL_TOPICS = DemoTopics(REQUESTS_TOPIC, RESULTS_TOPIC)
 SEED = 1
 CLOUDS = tuple(
     DemoCloud(SHAPES[name], noise, algorithm, cut)

@@ -150,6 +150,9 @@ class Runtime(Protocol):
     def is_running(self) -> bool:
         """Whether anything of it is alive."""
 
+    def ended(self) -> list[str]:
+        """The components whose processes are gone and that nothing else starts again."""
+
     def components(self) -> list[Component]:
         """Each component with its health as seen now."""
 

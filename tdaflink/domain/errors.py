@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from tdaflink.domain.credentials import hide_credentials
+
 
 class TdaflinkError(Exception):
     """Base of all errors that the command reports.
 
     `message` says what happened and to which value, `hint` the command or change that mends it,
-    `detail` is longer material (a traceback, the end of a log); `noise` is shown with -v only.
+    `detail` is longer material (a traceback, the end of a log); `noise` is shown with -v only. No URL
+    in any of them shows a user or a password.
     """
 
     exit_code: ClassVar[int] = 1
@@ -19,11 +22,11 @@ class TdaflinkError(Exception):
     def __init__(
         self, message: str, *, hint: str | None = None, detail: str | None = None, noise: str | None = None
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.detail = detail
-        self.noise = noise
+        self.message = hide_credentials(message)
+        super().__init__(self.message)
+        self.hint = hide_credentials(hint)
+        self.detail = hide_credentials(detail)
+        self.noise = hide_credentials(noise)
 
     def as_dict(self) -> Mapping[str, Any]:
         """The stable JSON form: {"error": {"code", "kind", "message", "hint"}}, and `detail` if any."""
@@ -57,6 +60,12 @@ class Unreachable(TdaflinkError):
 
     exit_code = 3
     kind = "unreachable"
+
+
+class UnexpectedAnswer(Unreachable):
+    """What answers at an address is not the service that was asked for, or not in a form that it gives."""
+
+    kind = "unexpected_answer"
 
 
 class AccessDenied(TdaflinkError):
@@ -145,6 +154,13 @@ class StorageFailed(TdaflinkError):
     """A file could not be written: the disk is full, or the folder is not ours."""
 
     kind = "storage"
+
+
+class InternalError(TdaflinkError):
+    """An exception that no part of tdaflink foresaw: a fault of tdaflink itself."""
+
+    exit_code = 70
+    kind = "internal"
 
 
 class UnexpectedResult(TdaflinkError):

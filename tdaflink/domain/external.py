@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, UsageError
 from tdaflink.domain.security import (
@@ -211,20 +211,8 @@ def _absolute(options: Options, name: str) -> str | None:
 
 
 def _url(text: str, name: str) -> str:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigError(f"{option(name)} is no address: {error}", hint=_EXAMPLES[name]) from None
-    if parts.username is not None or parts.password is not None:
-        # What holds a password is not repeated.
-        raise ConfigError(
-            f"{option(name)}: the address at {parts.hostname} holds credentials, which would be shown",
-            hint=f"leave them out of it; --{name.split('_')[0]}-basic refers to them",
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"{option(name)} {text!r} is no address", hint=_EXAMPLES[name])
-    return text.rstrip("/")
+    refer = f"leave them out of it; --{name.split('_')[0]}-basic refers to them"
+    return web_address(text, option(name), _EXAMPLES[name], credentials=refer)
 
 
 def _brokers(text: str, name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tdaflink.domain.errors import NotFound, UsageError
+from tdaflink.domain.supervision import Supervision
 
 TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED"})
 
@@ -96,7 +97,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """The cluster at a glance."""
+    """The cluster at a glance; `supervision` only where local processes are supervised."""
 
     env: str
     rest_url: str
@@ -105,6 +106,7 @@ class ClusterStatus:
     slots_total: int
     slots_available: int
     jobs: Sequence[Job]
+    supervision: Supervision | None = None
 
 
 @dataclass(frozen=True)

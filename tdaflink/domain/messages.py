@@ -258,3 +258,52 @@ def error_from(message: Mapping[str, Any]) -> ErrorRecord:
 def _id_in(message: Mapping[str, Any]) -> str | None:
     said = message.get("job_id") or message.get("stream_id")
     return None if said is None else str(said)
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """An alert of a stream, or what was done to a job: `subject` is the stream's id, or the job's name."""
+
+    kind: str
+    timestamp: str
+    subject: str
+    text: str
+    window: str = ""
+    distance: Distance | None = None
+
+
+@dataclass(frozen=True)
+class EventArrival:
+    """An event that came: the bytes as they are stored, what they say, and when Kafka took them."""
+
+    raw: bytes
+    says: EventRecord
+    written_ms: int = 0
+
+
+def is_event(message: Mapping[str, Any]) -> bool:
+    """Whether a message is one of the events topic."""
+    return message.get("kind") in ("alert", "control")
+
+
+def event_from(message: Mapping[str, Any]) -> EventRecord:
+    """Read an event; raises ValueError where it is not one."""
+    try:
+        kind, timestamp = str(message["kind"]), str(message["timestamp"])
+        if kind == "alert":
+            distance = _distance(message["distance_to_previous"])
+            if distance is None:
+                raise ValueError("an alert without its distance")
+            above = "" if distance.threshold is None else f", above {distance.threshold:g}"
+            text = f"{distance.metric} distance {distance.value:g}{above}"
+            window = _window_text(message.get("window"))
+            return EventRecord(kind, timestamp, str(message["stream_id"]), text, window, distance)
+        if kind != "control":
+            raise ValueError(f"of an unknown kind, {kind!r}")
+        by = f" by {message['submitter']}" if message.get("submitter") else ""
+        text = f"{message['action']} {message['outcome']}{by}"
+        reason = (message.get("detail") or {}).get("reason")
+        text += f": {reason}" if reason else ""
+        return EventRecord(kind, timestamp, str(message["job"]["name"]), text)
+    except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"not an event: {error!r}") from error

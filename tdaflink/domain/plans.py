@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tdaflink.domain.errors import ConfigError, UsageError
 
-SCHEMA = 1
+SCHEMA = 2
 PLANNED = ("setup", "submit", "upgrade", "rollback")
 
 
@@ -17,7 +18,8 @@ PLANNED = ("setup", "submit", "upgrade", "rollback")
 class SavedPlan:
     """`words` are the command's, `folder` where they were said; `seen` is its dry run's JSON.
 
-    `jobs` are those that ran then: id -> name; None where the cluster did not answer.
+    `jobs` are those that ran then: id -> name; None where the cluster did not answer. The saved form has a
+    digest of all this, so that a plan that was edited after it was read is recognized.
     """
 
     schema: int
@@ -29,7 +31,12 @@ class SavedPlan:
     jobs: Mapping[str, str] | None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        document = {**asdict(self), "digest": self.digest()}
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the plan's content, whatever its layout in the file."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str, *, source: str) -> SavedPlan:
@@ -37,11 +44,30 @@ class SavedPlan:
         hint = "tdaflink plan FILE setup|submit|upgrade … makes one"
         try:
             document = json.loads(text)
-            plan = cls(**{**document, "words": tuple(str(word) for word in document["words"])})
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{source} is not a plan: {error!r}", hint=hint) from error
-        if plan.schema != SCHEMA:
-            raise ConfigError(f"{source}: schema is {plan.schema!r}, this tdaflink reads {SCHEMA}", hint=hint)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{source} is not a plan: {_reason(error)}", hint=hint) from None
+        if not isinstance(document, dict):
+            raise ConfigError(f"{source} is not a plan: it is no JSON object", hint=hint)
+        if document.get("schema") != SCHEMA:
+            found = _short(document.get("schema"))
+            raise ConfigError(f"{source}: schema is {found}, this tdaflink reads {SCHEMA}", hint=hint)
+        digest = document.pop("digest", None)
+        if wrong := [
+            name for name, test in _FORM.items() if name not in document or not test(document[name])
+        ]:
+            raise ConfigError(f"{source} is not a plan: {', '.join(wrong)} missing or malformed", hint=hint)
+        if unknown := sorted(set(document) - set(_FORM)):
+            raise ConfigError(f"{source} is not a plan: unknown {_short(unknown)}", hint=hint)
+        try:
+            plan = cls(**{**document, "words": tuple(document["words"])})
+            made = plan.digest()
+        except RecursionError:
+            raise ConfigError(f"{source} is not a plan: it is nested too deeply", hint=hint) from None
+        if made != digest:
+            raise ConfigError(
+                f"{source} was changed after it was made: its content does not match its digest",
+                hint=f"tdaflink plan {source} COMMAND… makes it again",
+            )
         check_words(plan.words)
         return plan
 
@@ -63,6 +89,26 @@ def changes(before: Any, after: Any, place: str = "") -> Iterator[str]:
             yield from changes(before.get(key), after.get(key), f"{place}.{key}" if place else str(key))
     elif before != after:
         yield f"{place or 'the plan'}: {_short(before)} then, {_short(after)} now"
+
+
+def _texts(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and all(isinstance(text, str) for text in value)
+
+
+# The members of a plan, and what each must be.
+_FORM: Mapping[str, Callable[[Any], bool]] = {
+    "schema": lambda value: value == SCHEMA,
+    "tdaflink": lambda value: isinstance(value, str),
+    "made_at": lambda value: isinstance(value, str),
+    "folder": lambda value: isinstance(value, str) and "\x00" not in value,
+    "words": lambda value: _texts(value, list) and not any("\x00" in word for word in value),
+    "seen": lambda value: isinstance(value, dict),
+    "jobs": lambda value: value is None or (_texts(value, dict) and _texts(list(value.values()), list)),
+}
+
+
+def _reason(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _short(value: Any) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.saved_values import from_values
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -118,14 +119,14 @@ NO_KAFKA_SECURITY = KafkaSecurity()
 
 
 def read_security(values: Mapping[str, Any]) -> Security:
-    """A saved one. Raises `KeyError` or `TypeError` for what is none."""
-    kafka = values["kafka"]
-    sides = {side: KafkaSecrets(**kafka[side]) for side in ("client", "cluster")}
-    return Security(
-        WebSecurity(**values["rest"]),
-        KafkaSecurity(**{**kafka, **sides}),
-        WebSecurity(**values["registry"]),
-    )
+    """Return a saved one. Raises `ValueError` for what is none."""
+    security = from_values(Security, values, "security")
+    web = (security.rest, security.registry)
+    passwords = [side.password for side in (security.kafka.client, security.kafka.cluster)]
+    for reference in (*(side.basic for side in web), *(side.bearer for side in web), *passwords):
+        if reference is not None and len(reference) != 1:
+            raise ValueError("security has a secret that refers to no place")
+    return security
 
 
 def read_reference(text: str, option: str) -> Reference:

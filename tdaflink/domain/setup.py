@@ -18,7 +18,9 @@ class SetupRequest:
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
     `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
-    of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels.
+    of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels. `supervise` switches
+    the supervisor of a local environment on or off, None means: as before. `unattended` is the supervisor's
+    own request, which leaves alone what commands without --env mean.
     """
 
     env: str | None = None
@@ -38,6 +40,8 @@ class SetupRequest:
     include: tuple[str, ...] = ()
     python: str | None = None
     find_links: Path | None = None
+    supervise: bool | None = None
+    unattended: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,10 @@ class TeardownResult:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file."""
+    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file.
+
+    `error` says what is wrong where the environment's file is damaged; all else is then unknown.
+    """
 
     name: str
     current: bool
@@ -116,3 +123,4 @@ class EnvironmentRow:
     kafka: str
     port_offset: int
     disk: DiskUsage | None = None
+    error: str = ""

@@ -10,6 +10,7 @@ GROUP = "tdaflink.group"
 OUTPUTS = "tdaflink.outputs"
 SLIDE = "tdaflink.slide"
 BUNDLE = "tdaflink.bundle_size"
+SPEC = "tdaflink.spec"
 TOLD = (GROUP, OUTPUTS, SLIDE, BUNDLE)
 
 BUNDLE_SIZE = "python.fn-execution.bundle.size"  # Flink's own key

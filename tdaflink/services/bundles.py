@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdaflink.adapters.user_files import read_bytes
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.resources import jobs_folder
 
@@ -68,12 +69,16 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
     if script.suffix != ".py":
         raise UsageError(f"--job: {script} is not a Python file (.py)")
     folder = script.resolve().parent
-    files = {script.resolve(), *folder.glob("*.py")}
+    files = {script.resolve(), *(path for path in folder.glob("*.py") if path.is_file())}
     for package in folder.iterdir():
         if (package / "__init__.py").is_file() and package.name not in _LEFT_OUT:
             files.update(_package_files(package))
     for pattern in include:
-        matched = [path for path in folder.glob(pattern) if path.is_file()]
+        try:
+            below = [path for path in folder.glob(pattern) if path.is_relative_to(folder)]
+            matched = [path for path in below if path.is_file()]
+        except (ValueError, NotImplementedError):
+            raise UsageError(f"--include: {pattern!r} is no pattern below {folder}") from None
         if not matched:
             raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
         files.update(matched)
@@ -83,7 +88,9 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
 
 def _package_files(package: Path) -> list[Path]:
     return [
-        path for path in package.rglob("*.py") if not _LEFT_OUT & set(path.relative_to(package).parts[:-1])
+        path
+        for path in package.rglob("*.py")
+        if path.is_file() and not _LEFT_OUT & set(path.relative_to(package).parts[:-1])
     ]
 
 
@@ -94,15 +101,26 @@ def _build(module: str, folder: Path, files: Mapping[str, Path | bytes]) -> Bund
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "META-INF/MANIFEST.MF", _MANIFEST)
         for name, source in named:
-            _add(archive, name, source if isinstance(source, bytes) else source.read_bytes())
+            _add(archive, name, source if isinstance(source, bytes) else _content(source, folder))
             if buffer.tell() > _LARGEST:
-                raise UsageError(
-                    f"the bundle of {folder} passes {_LARGEST // 2**20} MiB at {name}",
-                    hint="keep the script in a folder of its own, and name further files with --include",
-                )
+                raise _too_large(folder, name)
     content = buffer.getvalue()
     sha256 = hashlib.sha256(content).hexdigest()
     return Bundle(f"tdaflink-{sha256[:24]}.jar", sha256, module, [name for name, _ in named], content)
+
+
+def _content(path: Path, folder: Path) -> bytes:
+    """The content of a file, of which a larger one than a bundle may be is not read at all."""
+    if path.stat().st_size > _LARGEST:
+        raise _too_large(folder, path.name)
+    return read_bytes(path, "the bundle", limit=_LARGEST)
+
+
+def _too_large(folder: Path, name: str) -> UsageError:
+    return UsageError(
+        f"the bundle of {folder} passes {_LARGEST // 2**20} MiB at {name}",
+        hint="keep the script in a folder of its own, and name further files with --include",
+    )
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

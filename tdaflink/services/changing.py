@@ -9,6 +9,7 @@ from tdaflink.domain.errors import Refused
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, Operation, StateMode
 from tdaflink.services.control import Control, submitter
+from tdaflink.services.ended import finishing
 from tdaflink.services.jobrun import Job
 from tdaflink.services.operations import carry_out, unfinished
 
@@ -64,7 +65,7 @@ def _refuse_second(control: Control, name: str) -> None:
         raise Refused(
             f"the {other.action} of {name} by {other.submitter} is not finished: it is at the step"
             f" {other.step!r}",
-            hint=f"tdaflink upgrade {name} --resume",
+            hint=f"{finishing(control.commands, other)} finishes it",
         )
 
 
@@ -84,5 +85,5 @@ def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
         raise Refused(
             f"{job.name} would need {target.parallelism} slots; {free} of the cluster's {total} are free,"
             f" and it holds {job.parallelism}",
-            hint="a smaller parallelism, or tdaflink list and tdaflink cancel ID",
+            hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
         )

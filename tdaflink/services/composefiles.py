@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.compose_folder import compose_settings, require_storage, write_compose_folder
 from tdaflink.adapters.credentials import secret_names
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock, load_profile, profile_of
+from tdaflink.adapters.user_files import output_file, output_folder
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.profile import SCALE
@@ -38,11 +40,13 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
     profile = profile_of(environment)
     parts_of(profile)
     require_storage(environment, profile)
-    folder = request.folder.absolute()
-    if folder.exists() and not request.force and (not folder.is_dir() or any(folder.iterdir())):
+    folder = output_folder(request.folder, "DIR")
+    if folder.exists() and not request.force and any(folder.iterdir()):
         raise UsageError(f"{folder} is not an empty folder", hint="name another one, or add --force")
-    fetch_jars(load_lock().only(profile.jars), JarCache(), reporter)
     settings = compose_settings(environment, profile, f"tdaflink-{environment.name}")
+    if folder.exists():
+        _check_existing(folder, settings)
+    fetch_jars(load_lock().only(profile.jars), JarCache(), reporter)
     write_compose_folder(folder, settings)
     variables = secret_names(profile)
     if variables:
@@ -50,6 +54,17 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
         write_atomically(folder / ".env.example", "# Copy to .env (mode 0600) and fill in.\n" + example)
     names = tuple(service.name for service in settings.services)
     return Exported(str(folder / "compose.yaml"), settings.project, names, variables)
+
+
+def _check_existing(folder: Path, settings: ComposeSettings) -> None:
+    """Refuse what stands where files are to be written and is none. Raises `UsageError`."""
+    for name in (*compose_files(settings), EXPORTER, ".env.example"):
+        for place in reversed((folder / name).relative_to(folder).parents):
+            output_folder(folder / place, "DIR")
+            if not (folder / place).exists():
+                break
+        else:
+            output_file(folder / name, "DIR")
 
 
 def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config, write_text
+from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config
+from tdaflink.adapters.user_files import output_file
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
@@ -45,14 +46,31 @@ def configure(
     An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
     its addresses are not used. Raises `ConfigError`.
     """
+    return resolve(_layers(asked, env, profile, warn, below))
+
+
+def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
+    """The name of the job that a call means, and whether the call itself says it."""
+    layers = _layers(asked, env, profile, lambda _: None, None)
+    names = [str(layer.values["job_name"]) for layer in layers[1:] if "job_name" in layer.values]
+    default = str(profile.get("job_name", JobConfig.model_fields["job_name"].default))
+    return (names[-1], True) if names else (default, False)
+
+
+def _layers(
+    asked: Asked,
+    env: Environment,
+    profile: Mapping[str, Any],
+    warn: Callable[[str], None],
+    below: Layer | None,
+) -> list[Layer]:
     layers = [Layer(f"profile {env.profile}", profile), *([below] if below else [])]
     if asked.file is not None:
         values = dict(read_config(asked.file))
         if env.runtime != "external":
             _drop_addresses(values, asked.file, env, warn)
         layers.append(Layer(f"file {asked.file}", values))
-    layers.extend(_flag_layers(asked))
-    return resolve(layers)
+    return [*layers, *_flag_layers(asked)]
 
 
 def _drop_addresses(
@@ -118,8 +136,9 @@ def write_sample(file: Path, *, force: bool) -> None:
     """Write the shipped sample config as JSON or YAML, by the file's ending."""
     if file.suffix.lower() not in {".json", ".yaml", ".yml"}:
         raise ConfigError(f"{file}: a config file ends in .json, .yaml or .yml")
+    output = output_file(file, "FILE")
     if file.exists() and not force:
         raise ConfigError(f"{file} exists already", hint="--force replaces it, or name another file")
     sample = jobs_folder() / "sample-config.json"
     text = sample.read_text(encoding="utf-8")
-    write_text(file, text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))
+    output.write(text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))

@@ -6,25 +6,29 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
-from tdaflink.adapters.clients import flink_of, kafka_of
+from tdaflink.adapters.clients import flink_of, kafka_admin_of, kafka_of
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_profile
 from tdaflink.adapters.runtimes import storage_of
-from tdaflink.domain.demo import CLOUDS, SEED, DemoAnswer, DemoCloud
+from tdaflink.domain.demo import CLOUDS, OWN_TOPICS, SEED, USUAL_TOPICS, DemoAnswer, DemoCloud, DemoTopics
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError, UnexpectedResult
-from tdaflink.domain.messages import REQUESTS_TOPIC, Request, Result
+from tdaflink.domain.layers import Layer
+from tdaflink.domain.messages import Request, Result
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.shapes import sample
+from tdaflink.domain.topics import TopicSpec
 from tdaflink.services import jobs, submission
 from tdaflink.services.configuration import Asked, configure
 from tdaflink.services.control import Control
 from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.readers import read_by
 from tdaflink.services.results import Sought, arrivals, open_results
 from tdaflink.services.sending import Outgoing, send
 from tdaflink.services.setup import plan_setup, set_up
@@ -49,9 +53,9 @@ def run(
     with (
         _cluster(request, store, reporter, keep=keep) as env,
         # Also where its cluster ends, too: else the next setup would miss it.
-        _job(env, store, reporter, keep=keep),
+        _job(env, store, reporter, keep=keep) as topics,
     ):
-        answers = list(_answers(kafka_of(env), reporter, show))
+        answers = list(_answers(kafka_of(env), topics, reporter, show))
     answers.sort(key=lambda answer: CLOUDS.index(answer.cloud))
     wrong = [answer for answer in answers if not answer.as_expected]
     if wrong:
@@ -82,33 +86,54 @@ def _cluster(
 
 
 @contextmanager
-def _job(env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool) -> Iterator[None]:
-    """The shipped job, running; one that a kept demo left is used again."""
+def _job(
+    env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool
+) -> Iterator[DemoTopics]:
+    """The shipped job, running, and its topics; one that a kept demo left is used again."""
     cluster = flink_of(env)
     with closing(cluster):
-        alive = [job for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
-        if any(job.state == "RUNNING" for job in alive):
+        control = _control(env, cluster, store, reporter)
+        alive = cluster.jobs(env.name, ended=False)
+        running = next((job for job in alive if (job.name, job.state) == (JOB_NAME, "RUNNING")), None)
+        if running is not None:
             reporter.note(f"{JOB_NAME} is running already")
-            yield
+            own = OWN_TOPICS.requests in read_by(running, control)
+            yield OWN_TOPICS if own else USUAL_TOPICS
             return
+        others = {topic for job in alive for topic in read_by(job, control)}
+        topics = USUAL_TOPICS if keep and USUAL_TOPICS.requests not in others else OWN_TOPICS
 
         def clean() -> None:
+            if keep:
+                return
             # By name: a job that does not come up has no submission to tell its id.
             left = [job.id for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
-            if left and not keep:
-                jobs.cancel(_control(env, cluster, store, reporter), left)
+            if left:
+                jobs.cancel(control, left)
+            kafka_admin_of(env).delete((OWN_TOPICS.requests, OWN_TOPICS.results))
 
         with _afterwards(clean, reporter):
-            _submit(cluster, env, store, reporter)
-            yield
+            _submit(control, topics)
+            yield topics
 
 
-def _submit(cluster: FlinkRest, env: Environment, store: EnvironmentStore, reporter: Reporter) -> None:
-    asked = Asked(job_name=JOB_NAME, parallelism=PARALLELISM, settings=(f"start_from={_now_ms()}",))
-    config = configure(asked, env, load_profile(env.profile).job, reporter.warn)
-    partitions = kafka_of(env).partition_counts
-    job = shipped_job(config, env, Wanted(), partitions, reporter.warn)
-    submission.submit(job, _control(env, cluster, store, reporter), RUNNING_SECONDS)
+def _submit(control: Control, topics: DemoTopics) -> None:
+    env, reporter = control.env, control.reporter
+    values: dict[str, Any] = {
+        "job_name": JOB_NAME,
+        "parallelism": PARALLELISM,
+        # What others asked for before is not its business.
+        "start_from": int(time.time() * 1000),
+    }
+    if topics == OWN_TOPICS:
+        kafka_admin_of(env).create(
+            TopicSpec(name, PARALLELISM, None, {}) for name in (topics.requests, topics.results)
+        )
+        source = {"route": "requests", "topic": topics.requests, "output_topic": topics.results}
+        values["inputs"] = [source]
+    config = configure(Asked(), env, load_profile(env.profile).job, reporter.warn, Layer("the demo", values))
+    job = shipped_job(config, env, Wanted(), kafka_of(env).partition_counts, reporter.warn)
+    submission.submit(job, control, RUNNING_SECONDS)
 
 
 def _control(env: Environment, cluster: FlinkRest, store: EnvironmentStore, reporter: Reporter) -> Control:
@@ -130,18 +155,13 @@ def _afterwards(clean: Callable[[], object], reporter: Reporter) -> Iterator[Non
     clean()
 
 
-def _now_ms() -> int:
-    """Where the demo's job starts to read: what others asked for before is not its business."""
-    return int(time.time() * 1000)
-
-
-def _answers(kafka: KafkaClient, reporter: Reporter, show: Show) -> Iterator[DemoAnswer]:
+def _answers(kafka: KafkaClient, topics: DemoTopics, reporter: Reporter, show: Show) -> Iterator[DemoAnswer]:
     run_id = uuid.uuid4().hex[:6]
     clouds = {f"demo-{run_id}-{c.shape.name}-{c.algorithm}": c for c in CLOUDS}
-    sought = Sought(job_ids=tuple(clouds), start="now", timeout=RESULTS_SECONDS)
+    sought = Sought(job_ids=tuple(clouds), start="now", timeout=RESULTS_SECONDS, topic=topics.results)
     with open_results(kafka, sought) as tail:
         messages = (_request(job_id, cloud).message() for job_id, cloud in clouds.items())
-        send(kafka, REQUESTS_TOPIC, Outgoing("demo", len(clouds), messages), None, reporter)
+        send(kafka, topics.requests, Outgoing("demo", len(clouds), messages), None, reporter)
         for arrival in arrivals(tail, sought, reporter):
             if isinstance(arrival.says, Result) and arrival.says.job_id in clouds:
                 answer = DemoAnswer(clouds.pop(arrival.says.job_id), arrival.says)

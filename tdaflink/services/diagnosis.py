@@ -19,8 +19,9 @@ from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.adapters.known_secrets import known_secrets, referred_secrets
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.user_files import OutputFile
 from tdaflink.domain.diagnosis import SCHEMA, Lacking, Manifest
-from tdaflink.domain.errors import StorageFailed, TdaflinkError, Unreachable
+from tdaflink.domain.errors import StorageFailed, TdaflinkError, UnexpectedAnswer, Unreachable
 from tdaflink.domain.progress import Reporter, Silent
 from tdaflink.domain.redaction import Redactor
 from tdaflink.services.checks.patient import Patient
@@ -71,7 +72,7 @@ def default_name(environment: str) -> str:
     return f"tdaflink-{environment}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
 
 
-def diagnose(sources: Sources, out: Path, reporter: Reporter) -> Manifest:
+def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
     """Write the archive; whatever cannot be had is listed in its manifest with the reason."""
     ledger = Ledger(sources.folder)
     configs = [asdict(version) for version in _versions(ledger)]
@@ -173,18 +174,16 @@ def _rest(sources: Sources) -> Collected:
     for name in _OF_THE_CLUSTER:
         yield f"rest/{name.replace('/', '-')}.json", cluster.get(f"/{name}")
     yield from _each(sources, {"threads/jobmanager.txt": "/jobmanager/thread-dump"}, _threads)
-    for worker in cluster.get("/taskmanagers")["taskmanagers"]:
-        named = str(worker["id"]).replace(":", "_")
-        yield from _each(sources, {f"rest/taskmanagers/{named}.json": f"/taskmanagers/{worker['id']}"})
-        dump = {f"threads/{named}.txt": f"/taskmanagers/{worker['id']}/thread-dump"}
+    for worker_id in [worker.ident("id") for worker in cluster.taskmanagers()]:
+        named = worker_id.replace(":", "_")
+        yield from _each(sources, {f"rest/taskmanagers/{named}.json": f"/taskmanagers/{worker_id}"})
+        dump = {f"threads/{named}.txt": f"/taskmanagers/{worker_id}/thread-dump"}
         yield from _each(sources, dump, _threads)
-    jobs = cluster.get("/jobs/overview")
-    yield "rest/jobs.json", jobs
-    newest = sorted(jobs["jobs"], key=lambda job: -int(job["start-time"]))[:JOBS]
-    for job in newest:
-        paths = {
-            f"rest/jobs/{job['jid']}{part or '/job'}.json": f"/jobs/{job['jid']}{part}" for part in _OF_A_JOB
-        }
+    overview = cluster.object("/jobs/overview")
+    yield "rest/jobs.json", overview.raw
+    newest = sorted(overview.children("jobs"), key=lambda job: -job.millis("start-time"))[:JOBS]
+    for job_id in [job.ident("jid") for job in newest]:
+        paths = {f"rest/jobs/{job_id}{part or '/job'}.json": f"/jobs/{job_id}{part}" for part in _OF_A_JOB}
         yield from _each(sources, paths)
 
 
@@ -193,14 +192,17 @@ def _each(sources: Sources, paths: Mapping[str, str], shape: Callable[[Any], Any
     for name, path in paths.items():
         try:
             yield name, shape(sources.patient.cluster.get(path))
-        except Unreachable:
-            raise
         except TdaflinkError as error:
+            if isinstance(error, Unreachable) and not isinstance(error, UnexpectedAnswer):
+                raise
             yield name, error
 
 
 def _threads(dump: Any) -> str:
-    return "\n".join(str(thread["stringifiedThreadInfo"]) for thread in dump["threadInfos"])
+    infos = dump.get("threadInfos") if isinstance(dump, dict) else None
+    if not isinstance(infos, list):
+        raise UnexpectedAnswer("the thread dump is not of the form that Flink gives")
+    return "\n".join(str(info.get("stringifiedThreadInfo")) for info in infos if isinstance(info, dict))
 
 
 def _kafka(sources: Sources) -> Collected:

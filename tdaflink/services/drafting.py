@@ -18,6 +18,7 @@ from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.monitoring import with_metrics
 from tdaflink.domain.profile import SCALE, Profile
 from tdaflink.domain.setup import SetupRequest
+from tdaflink.domain.supervision import with_supervision
 from tdaflink.services.application import placed
 
 _OFFSET_STEP = 100
@@ -105,6 +106,10 @@ def sized(environment: Environment, *, scale: bool | None) -> Environment:
 def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
     """What is remembered besides: the words of this call over those of earlier ones."""
     details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
+    if request.supervise is not None:
+        if request.supervise and draft.runtime != "process":
+            raise UsageError(f"--supervise goes with local environments, and {draft.name} is none")
+        details = with_supervision(details, request.supervise)
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
     if any(said.values()) and draft.runtime != "compose":
         raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")

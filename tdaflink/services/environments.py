@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tdaflink.adapters.disk_usage import disk_usage
 from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.setup import EnvironmentRow
 
 
@@ -15,8 +15,8 @@ def list_environments(store: EnvironmentStore, *, disk: bool = False) -> list[En
 
     With `disk` each row says what the environment occupies on this machine.
     """
-    saved = [store.find(name) for name in store.names()]
-    rows = [_row(store, environment) for environment in saved if environment]
+    current = store.current()
+    rows = [row for name in store.names() if (row := _row(store, name, current))]
     return [replace(row, disk=disk_usage(store.folder(row.name))) for row in rows] if disk else rows
 
 
@@ -26,10 +26,17 @@ def use_environment(store: EnvironmentStore, name: str) -> EnvironmentRow:
     return next(row for row in list_environments(store) if row.name == name)
 
 
-def _row(store: EnvironmentStore, environment: Environment) -> EnvironmentRow:
+def _row(store: EnvironmentStore, name: str, current: str | None) -> EnvironmentRow | None:
+    try:
+        environment = store.find(name)
+    except ConfigError as error:
+        # One that is damaged does not hide the others.
+        return EnvironmentRow(name, name == current, "", "", "", "", 0, error=error.message)
+    if environment is None:
+        return None
     return EnvironmentRow(
         name=environment.name,
-        current=environment.name == store.current(),
+        current=environment.name == current,
         profile=environment.profile,
         runtime=environment.runtime,
         rest_url=environment.endpoints.rest_url,

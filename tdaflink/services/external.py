@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 
 from tdaflink.adapters.clients import flink_of, kafka_admin_of, registry_of
@@ -124,14 +124,14 @@ def _saved(name: str, store: EnvironmentStore) -> Environment:
 
 def _check_flink(env: Environment) -> tuple[Check, ...]:
     with closing(flink_of(env)) as cluster:
-        overview: Mapping[str, object] = cluster.overview()
-    found, ours = str(overview.get("flink-version")), load_versions().flink
+        overview = cluster.overview()
+    found, ours = overview.flink_version, load_versions().flink
     version = Check("Flink", "ok", f"version {found}")
     if found != ours:
         known = minor(found) == minor(load_versions().next_flink)
         outside = OUTSIDE.format(ours) if known else f"this tdaflink was made for {ours}"
         version = Check("Flink", "differs", f"version {found}; {outside}")
-    free, total = overview.get("slots-available", 0), overview.get("slots-total", 0)
+    free, total = overview.slots_available, overview.slots_total
     slots = Check("slots", "ok" if total else "missing", f"{free} of {total} are free")
     return version, slots
 

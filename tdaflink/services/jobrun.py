@@ -10,7 +10,7 @@ from typing import Any
 from tdaflink import __version__
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.ledger import Git, JobSpec
-from tdaflink.domain.travelling import facts_for_watchers
+from tdaflink.domain.travelling import SPEC, facts_for_watchers
 from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import submitter
 
@@ -101,7 +101,7 @@ def _travelling(job: Job, env: Environment) -> str:
         facts["tdaflink.savepoint"] = job.savepoint
     # Flink's REST interface shows it to everybody.
     if not plain_secrets({**kafka_properties(job), **job.flink_config}):
-        facts["tdaflink.spec"] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
+        facts[SPEC] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
     # Flink takes the text apart at commas, then each part at its colon, and unquotes both times.
     return ",".join(_quoted(f"{key}:{_quoted(value)}") for key, value in facts.items())
 

@@ -7,9 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import ClusterStatus, Job, find_job
+from tdaflink.domain.supervision import Supervision
 from tdaflink.services.control import Control
+from tdaflink.services.ended import not_running, tell_of_unfinished
 
 CANCEL_SECONDS = 60.0
 
@@ -23,17 +26,20 @@ class Canceled:
     state: str
 
 
-def cluster_status(cluster: FlinkRest, env: str) -> ClusterStatus:
+def cluster_status(
+    cluster: FlinkRest, env: Environment, supervision: Supervision | None = None
+) -> ClusterStatus:
     """The cluster at a glance, with the jobs that have not ended."""
     overview = cluster.overview()
     return ClusterStatus(
-        env=env,
+        env=env.name,
         rest_url=cluster.url,
-        flink_version=str(overview["flink-version"]),
-        taskmanagers=int(overview["taskmanagers"]),
-        slots_total=int(overview["slots-total"]),
-        slots_available=int(overview["slots-available"]),
-        jobs=cluster.jobs(env, ended=False),
+        flink_version=overview.flink_version,
+        taskmanagers=overview.taskmanagers,
+        slots_total=overview.slots_total,
+        slots_available=overview.slots_available,
+        jobs=cluster.jobs(env.name, ended=False),
+        supervision=supervision,
     )
 
 
@@ -43,14 +49,22 @@ def cancel(control: Control, references: Sequence[str]) -> list[Canceled]:
     Every reference is looked up before anything is cancelled, so that a wrong one changes nothing.
     """
     jobs = control.cluster.jobs(control.env.name, ended=True)
-    chosen = {job.id: job for job in (find_job(jobs, reference) for reference in references)}
+    chosen = {job.id: job for job in (_found(control, jobs, reference) for reference in references)}
     return [_cancel(control, job) for job in chosen.values()]
+
+
+def _found(control: Control, jobs: Sequence[Job], reference: str) -> Job:
+    try:
+        return find_job(jobs, reference)
+    except NotFound as unknown:
+        raise not_running(control, reference, unknown) from None
 
 
 def _cancel(control: Control, job: Job) -> Canceled:
     with control.reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
         if job.ended:
             step.unchanged(f"has ended already: {job.state}")
+            tell_of_unfinished(control, job)
             return Canceled(job.id, job.name, job.state)
         # It may end by itself between the listing and the call; then there is nothing left to cancel.
         with suppress(NotFound, Refused):

@@ -80,7 +80,9 @@ def unfinished(control: Control, reference: str | None) -> Operation:
         raise NotFound(f"no unfinished upgrade, rescaling or rollback{whose}", hint="tdaflink history")
     names = sorted({operation.name for operation in found})
     if len(names) > 1:
-        raise UsageError(f"several are unfinished: {', '.join(names)}", hint="tdaflink upgrade NAME --resume")
+        raise UsageError(
+            f"several are unfinished: {', '.join(names)}", hint=control.commands.finish(names[0])
+        )
     return found[-1]
 
 

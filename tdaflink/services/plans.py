@@ -7,32 +7,32 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from tdaflink import __version__
-from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.own_command import data_of
-from tdaflink.domain.errors import NotFound, Refused
+from tdaflink.adapters.user_files import MEBIBYTE, output_file, read_text
+from tdaflink.domain.errors import Refused
 from tdaflink.domain.plans import SCHEMA, SavedPlan, changes, check_words
+
+_LARGEST = 64 * MEBIBYTE
 
 
 def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
     """Look, and save what was seen; the dry run's exit code, with which nothing is saved unless it is 0."""
     check_words(words)
+    # A plan holds the config of the call, which may have a password in it by mistake.
+    output = output_file(file, "plan", private=True)
     code, seen = data_of([*words, "--dry-run"], folder)
     if code:
         return code
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
     jobs = _jobs(words, folder)
-    write_atomically(
-        file, SavedPlan(SCHEMA, __version__, made, str(folder), tuple(words), seen, jobs).to_json()
-    )
+    output.write(SavedPlan(SCHEMA, __version__, made, str(folder), tuple(words), seen, jobs).to_json())
     return 0
 
 
 def read_plan(file: Path) -> SavedPlan:
-    """A plan as it was saved. Raises `NotFound` and `ConfigError`."""
-    try:
-        return SavedPlan.from_json(file.read_text(encoding="utf-8"), source=str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFound(f"cannot read the plan {file}: {getattr(error, 'strerror', error)}") from error
+    """Return a plan as it was saved. Raises `NotFound`, `UsageError` and `ConfigError`."""
+    text = read_text(file, "plan", limit=_LARGEST, hint=f"tdaflink plan {file} COMMAND… makes it")
+    return SavedPlan.from_json(text, source=str(file))
 
 
 def still_so(plan: SavedPlan, file: Path) -> int:

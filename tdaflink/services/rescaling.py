@@ -9,7 +9,7 @@ from typing import Any
 from tdaflink.domain.application import require_session
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
 from tdaflink.domain.jobs import Job as RunningJob
-from tdaflink.domain.ledger import Changed, JobSpec, Version
+from tdaflink.domain.ledger import Changed, Version
 from tdaflink.domain.waiting import poll
 from tdaflink.services import changing
 from tdaflink.services.control import Control
@@ -45,11 +45,6 @@ def rescale(
         return _live(control, job, requirements, count, partitions, wait)
     target = job_from(with_parallelism(version.spec, count, partitions), job.name, control)
     return changing.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
-
-
-def input_topics(spec: JobSpec) -> list[str]:
-    """The topics that a shipped job reads; those of a script are not known."""
-    return [one["topic"] for one in (spec.settings or {}).get("inputs", ())]
 
 
 def _check_bounds(control: Control, job: RunningJob, count: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.kafka_common import TICK_SECONDS
 from tdaflink.adapters.kafka_tail import Record, Start, Tail
+from tdaflink.domain.control import EVENTS_TOPIC
 from tdaflink.domain.errors import DeadlinePassed, JobFailed, UsageError
 from tdaflink.domain.messages import (
     ERRORS_TOPIC,
@@ -19,6 +20,7 @@ from tdaflink.domain.messages import (
     ErrorRecord,
     Result,
     error_from,
+    is_event,
     message_from,
     result_from,
 )
@@ -108,9 +110,17 @@ def default_topic(streams: Sequence[str] | None) -> str:
     return WINDOWS_TOPIC if streams else RESULTS_TOPIC
 
 
+def events_there(topic: str) -> UsageError:
+    """That a topic holds events, which another command shows."""
+    named = "" if topic == EVENTS_TOPIC else f" --topic {topic}"
+    return UsageError(f"{topic} holds events, no results", hint=f"tdaflink events{named}")
+
+
 def open_results(client: KafkaClient, sought: Sought) -> Tail:
     """Open the topics; from here on nothing that comes is missed."""
     sought.check()
+    if sought.topic == EVENTS_TOPIC:
+        raise events_there(EVENTS_TOPIC)
     topics = [sought.topic, ERRORS_TOPIC] if sought.errors else [sought.topic]
     return client.tail(topics, sought.start, optional=[] if sought.errors else [ERRORS_TOPIC])
 
@@ -150,6 +160,8 @@ def _arrival(record: Record, sought: Sought, reporter: Reporter) -> Arrival | No
     raw = record.value or b""
     try:
         message = message_from(raw)
+        if record.topic == sought.topic and is_event(message):
+            raise events_there(record.topic)
         says = result_from(message) if record.topic == sought.topic else error_from(message)
     except ValueError as error:
         if record.topic == sought.topic or sought.errors:

@@ -6,12 +6,14 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 
 from tdaflink.domain.errors import Interrupted, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
 from tdaflink.domain.ledger import RESUME, Operation, Version
 from tdaflink.domain.replacement import Replacement, require_care
 from tdaflink.services.control import Control, submitter
+from tdaflink.services.ended import finishing
 from tdaflink.services.operations import carry_out, leave_behind
 from tdaflink.services.snapshots import described, restart_point
 from tdaflink.services.versions import running_version
@@ -103,7 +105,7 @@ def _planned(control: Control, job: Job) -> Operation:
     for other in control.ledger.operations(job.name, under_way=True):
         raise Refused(
             f"the {other.action} of {job.name} is not finished: it is at the step {other.step!r}",
-            hint=f"tdaflink upgrade {job.name} --resume",
+            hint=f"{finishing(control.commands, other)} finishes it",
         )
     return _operation(control, running_version(control, job))
 
@@ -150,8 +152,8 @@ def _from_its_state(control: Control, version: Version) -> Operation | None:
     point = restart_point(control, version.job_id)
     if point is None or version.spec is None:
         control.reporter.warn(
-            f"{version.name} ({version.job_id[:12]}) has left no complete checkpoint:"
-            " tdaflink submit starts it anew"
+            f"{version.name} ({version.job_id[:12]}) has left no complete checkpoint; without state, with its"
+            f" config, it starts by: tdaflink submit --job-name {quote(version.name)} --from none"
         )
         return None
     control.reporter.note(f"{version.name} goes on from the {described(point)}")

@@ -30,6 +30,7 @@ from tdaflink.services.drafting import draft, reserve
 from tdaflink.services.jars import fetch_jars, require_cached
 from tdaflink.services.resuming import bring_back, endangered, set_aside, stopped, waiting
 from tdaflink.services.schemas import plan_register, register_schemas
+from tdaflink.services.supervision import start_supervisor
 from tdaflink.services.topics import create_topics, plan_topics
 
 
@@ -67,7 +68,8 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
                 registered = _register(environment, store, reporter)
             components = tuple(runtime.components())
             resumed, gone = _jobs_again(request, environment, profile, components, store, reporter)
-        if name not in ("prod", store.current()) and not job_id:
+        start_supervisor(environment, store)
+        if name not in ("prod", store.current()) and not (job_id or request.unattended):
             store.use(name)
     return SetupResult(
         environment=name,

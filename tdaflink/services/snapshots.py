@@ -23,7 +23,6 @@ from tdaflink.domain.snapshots import (
     found_snapshots,
 )
 from tdaflink.services.control import Control
-from tdaflink.services.jobrun import Job
 
 Ask = Callable[[str], bool]
 
@@ -89,19 +88,27 @@ def _job_ids(control: Control, name: str) -> set[str]:
 # -- where a submission starts
 
 
-def started_from(job: Job, start: str | None, control: Control, ask: Ask | None) -> Job:
-    """The job with what it starts from: none, latest, or the path of a savepoint or checkpoint.
+def state_to_start_from(name: str, start: str | None, control: Control, ask: Ask | None) -> str | None:
+    """The savepoint or checkpoint that a submission starts from: none, the latest, or the one at a path.
 
     Without a word (`start` None) a new name starts with nothing; where there is state of that name, `ask` is
     asked whether to take it, and without `ask` a `UsageError` says so.
     """
     if start is None:
-        return _unsaid(job, control, ask)
+        return _unsaid(name, control, ask)
     if start == "none":
-        return job
+        return None
     if start == "latest":
-        return replace(job, savepoint=_latest(job.name, control).path)
-    return replace(job, savepoint=_given(start, control))
+        return _latest(name, control).path
+    return _given(start, control)
+
+
+def owner_of(control: Control, path: str) -> str | None:
+    """The name of the job that has left the state at a path, if it is known."""
+    for record in control.ledger.savepoints():
+        if canonical(record.path) == path:
+            return record.name
+    return next((one.name for one in snapshots(control) if one.path == path), None)
 
 
 def _latest(name: str, control: Control) -> Snapshot:
@@ -115,21 +122,19 @@ def _latest(name: str, control: Control) -> Snapshot:
     return found[0]
 
 
-def _unsaid(job: Job, control: Control, ask: Ask | None) -> Job:
+def _unsaid(name: str, control: Control, ask: Ask | None) -> str | None:
     alive = control.cluster.jobs(control.env.name, ended=False)
-    if any(other.name == job.name for other in alive):
-        return job  # a second one, which is refused, or wanted beside the first
-    found = snapshots_of(control, job.name)
+    if any(other.name == name for other in alive):
+        return None  # a second one, which is refused, or wanted beside the first
+    found = snapshots_of(control, name)
     if not found:
-        return job
+        return None
     if ask is None:
         raise UsageError(
-            f"there is state of an earlier job named {job.name}: {described(found[0])}",
-            hint="--from latest goes on from it, --from none starts with nothing",
+            f"there is state of an earlier job named {name}: {described(found[0])}",
+            hint="--from latest goes on from it with its settings, --from none starts with nothing",
         )
-    if ask(f"Go on from the {described(found[0])}?"):
-        return replace(job, savepoint=found[0].path)
-    return job
+    return found[0].path if ask(f"Go on from the {described(found[0])}?") else None
 
 
 def _given(path: str, control: Control) -> str:

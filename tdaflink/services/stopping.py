@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from shlex import quote
 
 from tdaflink.domain.errors import (
     DeadlinePassed,
@@ -16,12 +17,13 @@ from tdaflink.domain.errors import (
     TdaflinkError,
 )
 from tdaflink.domain.failures import root_cause
-from tdaflink.domain.jobs import Job, find_job
+from tdaflink.domain.jobs import Job
 from tdaflink.domain.ledger import SavepointRecord
 from tdaflink.domain.progress import Step
 from tdaflink.domain.snapshots import canonical
 from tdaflink.domain.waiting import poll
 from tdaflink.services.control import Control
+from tdaflink.services.ended import running_job
 
 ENDED_SECONDS = 60.0
 
@@ -40,7 +42,7 @@ class Saved:
 
 def take_savepoint(control: Control, reference: str, directory: str | None, seconds: float) -> Saved:
     """Take a savepoint of a running job, which goes on. Raises `JobFailed` where it cannot be taken."""
-    job = living_job(control, reference)
+    job = running_job(control, reference)
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     with control.reporter.step(f"savepoint of {job.name}") as step:
         control.cluster.trigger_savepoint(job.id, trigger_id, directory)
@@ -51,7 +53,7 @@ def take_savepoint(control: Control, reference: str, directory: str | None, seco
 
 def stop(control: Control, reference: str, directory: str | None, seconds: float, *, drain: bool) -> Saved:
     """Stop a job with a savepoint. Where none can be taken it goes on as it was, and `JobFailed` says so."""
-    job = living_job(control, reference)
+    job = running_job(control, reference)
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     try:
         with control.reporter.step(f"stop {job.name} with a savepoint") as step:
@@ -64,22 +66,11 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; the stop of {job.name} goes on in the cluster",
-            hint=f"tdaflink status {job.id[:12]}, then tdaflink savepoints list {job.name}",
+            hint=f"{control.commands.look(job.id[:12])}, then tdaflink savepoints list {quote(job.name)}",
         ) from None
     control.tell("stop", "done", job.id, job.name, savepoint=path, drain=drain)
     seconds_taken = round(time.monotonic() - began, 1)
     return Saved(job.id, job.name, "FINISHED", path, seconds_taken, control.commands.go_on(job.name))
-
-
-def living_job(control: Control, reference: str) -> Job:
-    """The one job that is meant, which must not have ended."""
-    job = find_job(control.cluster.jobs(control.env.name, ended=True), reference)
-    if job.ended:
-        raise NotFound(
-            f"{job.name} ({job.id[:12]}) has ended: {job.state}",
-            hint=f"{control.commands.go_on(job.name)} goes on from its state",
-        )
-    return job
 
 
 def request_stop(
@@ -92,7 +83,7 @@ def request_stop(
         raise JobFailed(
             f"job {job_id} takes no savepoint now: {refusal.reason}",
             noise=refusal.noise,
-            hint=f"tdaflink status {job_id[:12]}; {_by_checkpoint(control, job_id)}",
+            hint=_without_savepoint(control, job_id),
         ) from refusal
 
 
@@ -124,17 +115,22 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
             raise JobFailed(
                 f"no savepoint of job {job_id}: {root_cause(triggered.failure)}",
                 noise=triggered.failure,
-                hint=f"tdaflink status {job_id[:12]}; a job that keeps restarting can take none:"
-                f" {_by_checkpoint(control, job_id)}",
+                hint=_without_savepoint(control, job_id),
             )
     raise DeadlinePassed(
         f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
-        hint=f"--timeout with more seconds; tdaflink status {job_id[:12]} shows how its checkpoints do",
+        hint=f"{control.commands.look(job_id[:12])} shows how its checkpoints do",
     )
 
 
-def _by_checkpoint(control: Control, job_id: str) -> str:
-    return f"{control.commands.leave(job_id[:12])} goes by its newest checkpoint"
+def _without_savepoint(control: Control, job_id: str) -> str:
+    """What to do with a job that takes no savepoint, as one that keeps restarting."""
+    commands, version = control.commands, control.ledger.version(job_id)
+    back = commands.go_on(version.name if version else "NAME")
+    return (
+        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} ends it without one, and then"
+        f" {back} starts it again from its newest checkpoint"
+    )
 
 
 def _remembered(control: Control, job_id: str) -> str:

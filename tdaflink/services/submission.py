@@ -6,7 +6,7 @@ import posixpath
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tdaflink import __version__
@@ -14,7 +14,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.locks import submission_lock
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, TdaflinkError
-from tdaflink.domain.jobs import RestCall, Submission, SubmissionPlan
+from tdaflink.domain.jobs import TERMINAL_STATES, RestCall, Submission, SubmissionPlan
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Step
 from tdaflink.domain.waiting import poll
@@ -29,17 +29,23 @@ from tdaflink.services.mainfailures import (
     ran_elsewhere,
 )
 from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
+from tdaflink.services.readers import refuse_second_reader, tell_of_reading
 from tdaflink.services.startup import wait_until_running
 
 LOCK_SECONDS = 300.0
+CANCEL_SECONDS = 60.0
 _RUN_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How to submit. `intended` hears the job id before each attempt; `origin` is the job that it repeats."""
+    """How to submit. `intended` hears the job id before each attempt; `origin` is the job that it repeats.
+
+    With `guard_topics` no running job may read the same topics, unless `allow_duplicate`.
+    """
 
     allow_duplicate: bool = False
+    guard_topics: bool = False
     action: str = "submit"
     origin: str | None = None
     intended: Callable[[str], None] | None = None
@@ -65,18 +71,22 @@ def plan(job: Job, env: Environment) -> SubmissionPlan:
 def submit(job: Job, control: Control, wait: float | None, terms: Terms | None = None) -> Submission:
     """Submit and, with `wait` seconds, follow the job to RUNNING.
 
-    Raises `Refused` where slots are too few or a job of that name runs, `JobFailed` with the traceback where
-    main() raises or the job fails or keeps restarting, `DeadlinePassed` where it is not RUNNING in time.
+    Raises `Refused` where slots are too few or a running job has that name or reads the same topics,
+    `JobFailed` with the traceback where main() raises or the job fails or keeps restarting (it is cancelled
+    then), `DeadlinePassed` where it is not RUNNING in time.
     """
-    job_id = launch(job, control, terms or Terms())
+    terms = replace(terms or Terms(), guard_topics=True)
+    job_id = launch(job, control, terms)
     state, outcome = "SUBMITTED", "submitted"
     try:
         if wait is not None:
             outcome = "failed"
             _follow(job, job_id, control, wait)
             state, outcome = "RUNNING", "done"
+    except JobFailed as failure:
+        raise _cancelled(job, job_id, control, failure) from None
     finally:
-        control.tell("submit", outcome, job_id, job.name, **_told(job))
+        control.tell(terms.action, outcome, job_id, job.name, **_told(job))
     return Submission(
         id=job_id,
         name=job.name,
@@ -97,6 +107,27 @@ def _follow(job: Job, job_id: str, control: Control, seconds: float) -> None:
         raise late or failure from None
 
 
+def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
+    """The failure, once the job that does not come up has been cancelled: else it would restart for ever."""
+    try:
+        state = control.cluster.job_state(job_id)
+        if state is not None and state not in TERMINAL_STATES:
+            with control.reporter.step(f"cancel {job.name}, which does not come up"):
+                control.cluster.cancel(job_id)
+                control.cluster.wait_until_ended(job_id, CANCEL_SECONDS)
+    except TdaflinkError as error:
+        control.reporter.warn(f"{job.name} could not be cancelled: {error.message}")
+        return failure
+    control.ledger.conclude(job_id, "failed")
+    return JobFailed(
+        failure.message,
+        detail=failure.detail,
+        noise=failure.noise,
+        hint=f"{control.commands.look(job_id[:12])} shows what it met; it was cancelled, and has kept no more"
+        " than its checkpoints",
+    )
+
+
 def launch(job: Job, control: Control, terms: Terms) -> str:
     """Submit without following the job; returns its id. Raises `Refused` and `JobFailed` as `submit` does."""
     _check_slots(job, control.cluster)
@@ -104,7 +135,8 @@ def launch(job: Job, control: Control, terms: Terms) -> str:
         step.update("waiting for the right to submit")
         with submission_lock(control.env.endpoints.rest_url, LOCK_SECONDS):
             if not terms.allow_duplicate:
-                _refuse_namesakes(job, control)
+                refuse_second_reader(job, control, by_topics=terms.guard_topics)
+            tell_of_reading(job, control, may_skip=terms.action == "submit")
             wait_for_other_mains(control.cluster, step)
             return _run(job, control, terms, step)
 
@@ -123,18 +155,7 @@ def _check_slots(job: Job, cluster: FlinkRest) -> None:
         raise Refused(
             f"{job.name} needs {job.parallelism} slots (parallelism {job.parallelism}),"
             f" and {free} of the cluster's {total} are free",
-            hint="--parallelism with a smaller number, or tdaflink list and tdaflink cancel ID",
-        )
-
-
-def _refuse_namesakes(job: Job, control: Control) -> None:
-    alive = control.cluster.jobs(control.env.name, ended=False)
-    namesake = next((other for other in alive if other.name == job.name), None)
-    if namesake is not None:
-        raise Refused(
-            f"a job named {job.name} runs already ({namesake.id[:12]}, {namesake.state}):"
-            " both would read and answer the same messages",
-            hint=f"tdaflink upgrade {job.name}, or --job-name with another name, or --allow-duplicate",
+            hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
         )
 
 

@@ -10,6 +10,7 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import TeardownResult
+from tdaflink.services.supervision import stop_supervisor
 
 
 def saved_environment(name: str | None, store: EnvironmentStore) -> Environment:
@@ -33,6 +34,7 @@ def tear_down(
     with store.lock(name, waiting=reporter.note):
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name}, Flink at {environment.endpoints.rest_url}")
+        stop_supervisor(environment, store)
         stopped = runtime.down(reporter).stopped
         if purge:
             with reporter.step("removing its data"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from tdaflink.domain.errors import Refused, UsageError
@@ -33,16 +34,17 @@ def base_layer(version: Version, asked: Asked) -> Layer:
     return Layer(f"version {version.number}", {**kept, "job_name": version.name})
 
 
-def check_kept(version: Version, resolved: Resolved, *, script: bool) -> JobSpec:
-    """The spec of the version that runs. Refuses what would be another job."""
+def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: bool = False) -> JobSpec:
+    """The spec of the version that runs or has run. Refuses what would be another job, unless `renamed`."""
     spec = version.spec
     if spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
-    if resolved.config.job_name != version.name:
+    if resolved.config.job_name != version.name and not renamed:
         raise UsageError(
             f"job_name {resolved.config.job_name} (from {resolved.sources['job_name']}): an upgrade keeps the"
             f" name {version.name}, by which its offsets and transactions are known",
-            hint="leave job_name out, or tdaflink stop and tdaflink submit --from PATH under the new name",
+            hint=f"leave job_name out; or tdaflink stop {quote(version.name)}, then tdaflink submit"
+            " --from PATH --job-name with the new name",
         )
     if script and spec.settings is not None:
         raise UsageError(

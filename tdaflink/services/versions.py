@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
+from shlex import quote
 from typing import Any
 
 from tdaflink.domain.errors import NotFound, Refused, Unreachable
@@ -47,13 +48,31 @@ def _name_of(control: Control, reference: str) -> str:
     return find_job(control.cluster.jobs(control.env.name, ended=True), reference).name
 
 
-def adopt(control: Control) -> None:
-    """Write down the jobs that another machine has submitted, as far as they tell of themselves."""
-    known = {version.job_id for version in control.ledger.versions()}
-    for job in reversed(control.cluster.jobs(control.env.name, ended=False)):
+def adopt(control: Control, ended_of: str | None = None) -> None:
+    """Write down the jobs that another machine has submitted, as far as they tell of themselves.
+
+    Those that run, and with `ended_of` those of that name that have ended.
+    """
+    known = {version.job_id: version for version in control.ledger.versions()}
+    for job in reversed(control.cluster.jobs(control.env.name, ended=ended_of is not None)):
+        if job.ended and job.name != ended_of:
+            continue
         if job.id not in known:
             with suppress(NotFound):
                 _adopt(control, job)
+        elif known[job.id].state == "submitting":
+            # Its command was killed; the JobManager has taken it all the same.
+            control.ledger.conclude(job.id, "submitted")
+
+
+def last_version(control: Control, name: str) -> Version | None:
+    """What a job was when it ran last: the newest submission of its name that was taken and not given up."""
+    adopt(control, ended_of=name)
+    taken = [one for one in control.ledger.versions(name) if one.state == "submitted"]
+    if not taken:
+        return None
+    last = taken[-1]
+    return last if last.spec is None else replace(last, spec=_as_it_ran(control, last.spec, last))
 
 
 def _adopt(control: Control, job: RunningJob) -> None:
@@ -106,23 +125,24 @@ def running_version(control: Control, job: RunningJob) -> Version:
     if version is None or version.spec is None:
         raise Refused(
             f"how {job.name} ({job.id[:12]}) was submitted is not known, so there would be no way back",
-            hint=f"tdaflink stop {job.id[:12]}, then {control.commands.go_on(job.name)}",
+            hint=f"tdaflink stop {job.id[:12]}, then tdaflink submit --job-name {quote(job.name)}"
+            " --from latest --fresh-config with its settings",
         )
     if control.ledger.bundle(version.spec.bundle_name) is None:
         raise Refused(
             f"the bundle of {job.name} ({version.spec.bundle_sha256[:12]}) is on the machine of"
             f" {version.submitter}, so there would be no way back from here",
-            hint=f"run it there, or tdaflink stop {job.id[:12]} and {control.commands.go_on(job.name)}",
+            hint=f"run it there, or tdaflink stop {job.id[:12]} and then tdaflink resume {quote(job.name)}"
+            " with --include for its files, or --job for its script",
         )
-    return replace(version, spec=_as_it_runs(control, version.spec, job))
+    return replace(version, spec=_as_it_ran(control, version.spec, version))
 
 
-def _as_it_runs(control: Control, spec: JobSpec, job: RunningJob) -> JobSpec:
+def _as_it_ran(control: Control, spec: JobSpec, version: Version) -> JobSpec:
     """The spec with the parallelism that a live rescaling has given to the job since."""
-    for action in control.ledger.actions(job.name):
-        if (action.action, action.job_id, action.outcome) == ("rescale", job.id, "done") and (
-            action.detail.get("live")
-        ):
+    for action in control.ledger.actions(version.name):
+        is_live = action.detail.get("live") and action.outcome == "done"
+        if is_live and (action.action, action.job_id) == ("rescale", version.job_id):
             return with_parallelism(spec, int(action.detail["parallelism"]), action.detail["partitions"])
     return spec
 

@@ -219,7 +219,10 @@ def test_a_dry_run_shows_everything_and_changes_nothing(cluster: Cluster) -> Non
     # What `status` judges bundles by, and other machines: all that it has is what travels with the job.
     assert "tdaflink.bundle_size:''300''" in flink["pipeline.global-job-parameters"]
     assert jobs(cluster, "--all") == [job for job in jobs(cluster, "--all") if job["state"] != "RUNNING"]
-    assert '"schema": 1' in cluster.run("submit", "--dry-run").stdout
+    summary = cluster.run("submit", "--dry-run").stdout.splitlines()
+    assert len(summary) < 12
+    assert "  requests: tda_jobs to tda_results" in summary
+    assert '"schema": 1' in cluster.run("submit", "--dry-run", "-v").stdout
 
 
 def test_five_submissions_at_once_are_five_jobs_in_the_cluster(cluster: Cluster, scripts: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -116,3 +117,19 @@ def test_nobody_can_ask_for_points_to_be_taken_as_distances(answerer: Answerer) 
     record = ask(answerer, {"points": CYCLE}, parameters={"metric": "precomputed"})
     assert record["code"] == "bad_parameter"
     assert "use one of euclidean" in record["reason"]
+
+
+@pytest.mark.parametrize("max_dimension", [0, 1, 2])
+@pytest.mark.parametrize("count", [256, 257])
+def test_a_large_matrix_gives_the_bars_of_its_points(
+    answerer: Answerer, count: int, max_dimension: int
+) -> None:
+    """Computed in a child process, by machine code that writes to nothing and takes writable arrays alone."""
+    angles = [2 * math.pi * index / count for index in range(count)]
+    points = [[math.cos(angle), math.sin(angle)] for angle in angles]
+    matrix = [[math.dist(one, other) for other in points] for one in points]
+    asked = {"parameters": {"max_dimension": max_dimension, "max_persistence": 1.0}}
+    result = ask(answerer, {"distances": matrix}, **asked)
+    assert "tda_results" in result, result
+    ranks = {"0": [1], "1": [1], "2": [0]}
+    assert result["tda_results"]["betti_numbers"] == {str(d): ranks[str(d)] for d in range(max_dimension + 1)}

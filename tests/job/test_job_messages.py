@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from mixed import BAD, circle, request
 from settings_json import settings_text
 from tdajob import settings, strictjson
 from tdajob.errors import MessageError, Origin
-from tdajob.messages import Request, Rules, parse_request
+from tdajob.messages import Request, Rules, parse_request, predicted_memory
 
 KAFKA_TIME = 1_704_110_500_000
 ORIGIN = Origin("requests", "tda_jobs", 3, 17, KAFKA_TIME)
@@ -258,3 +259,82 @@ def test_proper_json_passes_the_strict_reader(value: Any) -> None:
     except MessageError as error:
         # Python's writer makes lone surrogates and keeps no limit of depth; neither is proper.
         assert error.code in ("too_deep", "bad_json")  # noqa: PT017
+
+
+def test_memory_does_not_grow_with_the_square_of_a_message() -> None:
+    """One long text among many short ones, of which numpy would make as many long ones: 2 GB of 145 kB."""
+    mixed = json.dumps({"job_id": "a", "point_cloud": {"points": ["a" * 20_000] + ["b"] * 25_000}}).encode()
+    flat = json.dumps(
+        {"job_id": "a", "point_cloud": {"points": [["a" * 20_000] * 2] + [["b"] * 2] * 12_500}}
+    ).encode()
+    rows = json.dumps({"job_id": "a", "point_cloud": {"distances": ["a" * 20_000] + ["b"] * 25_000}}).encode()
+    rule = rules()
+    for raw, code in ((mixed, "bad_points"), (flat, "bad_number"), (rows, "bad_matrix")):
+        tracemalloc.start()
+        with pytest.raises(MessageError) as caught:
+            parse_request(raw, ORIGIN, rule)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert caught.value.code == code
+        assert peak < 100 * len(raw)
+
+
+def test_a_long_unknown_name_is_compared_in_little_memory() -> None:
+    tracemalloc.start()
+    assert refused(request("a", [[1]], algorithm="x" * 2_000_000)).code == "unknown_algorithm"
+    assert refused(request("a", [[1]], parameters={"y" * 2_000_000: 1})).code == "unknown_parameter"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+@pytest.mark.parametrize(
+    "points",
+    ["[" + "[]," * 400_000 + "[]]", "[" + "{}," * 400_000 + "{}]", "[[" + "0," * 700_000 + "0]]"],
+)
+def test_what_reading_takes_is_predicted_before_it_is_taken(points: str) -> None:
+    raw = f'{{"job_id": "a", "point_cloud": {{"points": {points}}}}}'.encode()
+    tracemalloc.start()
+    with pytest.raises(MessageError):
+        read(raw)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    predicted = predicted_memory(raw)
+    assert peak < predicted
+    assert refused(raw, limits__max_predicted_bytes=predicted - 1).code == "predicted_memory"
+    assert refused(raw, limits__max_predicted_bytes=predicted).code != "predicted_memory"
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (
+            1_704_110_400,
+            "looks like seconds (2024-01-01T12:00:00.000Z); in milliseconds it would be 1970-01-20",
+        ),
+        (10**8, "looks like seconds (1973-03-03"),
+        (10**11 - 1, "looks like seconds (5138-11-16"),
+        (-(10**8), "looks like seconds (1966-10-31"),
+        (1_704_110_400_000_000, "looks like epoch microseconds"),
+        (1_704_110_400_000_000_000, "looks like epoch nanoseconds"),
+    ],
+)
+def test_a_time_in_another_unit_is_refused_by_its_name(sent: int, words: str) -> None:
+    error = refused(request("a", [[1]], timestamp=sent))
+    # Above 2^53 the letter of the number is refused first.
+    assert error.code == ("bad_timestamp" if sent <= 2**53 else "integer_too_large")
+    assert words in error.reason or sent > 2**53
+
+
+@pytest.mark.parametrize("sent", [0, 10**8 - 1, -(10**8) + 1, 10**11, "1970-01-20T17:21:50.400Z"])
+def test_times_that_count_from_zero_and_texts_of_those_years_are_taken(sent: Any) -> None:
+    assert read(request("a", [[1]], timestamp=sent)).own_timestamp
+
+
+def test_the_unit_of_kafka_s_own_time_is_looked_at_where_it_is_needed() -> None:
+    seconds = Origin("requests", "tda_jobs", 0, 0, 1_704_110_400)
+    message = request("a", [[1]])
+    assert read(message, seconds).own_timestamp
+    del message["timestamp"]
+    error = refused(message, seconds)
+    assert (error.code, "looks like epoch seconds" in error.reason) == ("bad_timestamp", True)

@@ -50,6 +50,18 @@ def test_each_point_s_own_time_comes_first() -> None:
     assert inside.points.tolist() == [[0.0, 1.0], [2.0, 3.0]]
 
 
+def test_points_with_and_without_a_time_may_stand_in_any_order() -> None:
+    timed, bare = {"coordinates": [2, 3], "timestamp": KAFKA_TIME - 9}, {"coordinates": [0, 1]}
+    for first in (bare, [0, 1], {**bare, "timestamp": None}):
+        found = parsed(points=[first, timed], timestamp=KAFKA_TIME - 100)
+        assert found.times.tolist() == [KAFKA_TIME - 100, KAFKA_TIME - 9]
+        assert found.points.tolist() == [[0.0, 1.0], [2.0, 3.0]]
+        assert parsed(points=[first, timed]).times.tolist() == [KAFKA_TIME, KAFKA_TIME - 9]
+    late_error = [[0, 1], {"coordinates": [2, 3], "timestamp": "soon"}]
+    with pytest.raises(MessageError, match=r"points\[1\].timestamp"):
+        parsed(points=late_error)
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "words"),
     [

@@ -120,6 +120,19 @@ def test_every_profile_has_rocksdb_and_unaligned_checkpoints(name: str, scaled: 
     assert config["python.executable"] == "/opt/tdaflink/venv/bin/python"
 
 
+@pytest.mark.parametrize(("name", "scaled"), PROFILES)
+def test_pages_of_other_origins_may_read_neither_flink_nor_prometheus(name: str, scaled: bool) -> None:
+    services = composed(name, scaled=scaled, offset=100)["services"]
+    first = next(service for service in services if service.startswith("jobmanager"))
+    rest = "http://" + services[first]["ports"][0].rpartition(":")[0]
+    assert flink_config(name, scaled=scaled, offset=100)["web.access-control-allow-origin"] == rest
+    prometheus = services["prometheus"]
+    own = "http://" + prometheus["ports"][0].rpartition(":")[0]
+    (origin,) = (word for word in prometheus["command"] if word.startswith("--web.cors.origin="))
+    assert re.fullmatch(origin.partition("=")[2], own)
+    assert not re.fullmatch(origin.partition("=")[2], "http://evil.example")
+
+
 def test_brokers_tell_clients_and_each_other_their_own_addresses() -> None:
     services = composed("prod", offset=100)["services"]
     advertised = [services[f"kafka-{n}"]["environment"]["KAFKA_ADVERTISED_LISTENERS"] for n in (1, 2, 3)]

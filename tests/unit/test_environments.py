@@ -148,7 +148,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(run_tdaflink: Runner, tm
     (tmp_path / "file").touch()
     ran = run_tdaflink("setup", "--env", "local", environ={"TDAFLINK_STATE_DIR": str(tmp_path / "file")})
     assert ran.code == 1
-    assert f"cannot write {tmp_path / 'file'}" in ran.stderr
+    assert f"{tmp_path / 'file'} is a file" in ran.stderr
     assert "TDAFLINK_STATE_DIR" in ran.stderr
 
 

@@ -31,6 +31,7 @@ from tdaflink.domain.logs import Entry
 from tdaflink.domain.messages import Arrival, Bar, Result, message_from, result_from
 from tdaflink.domain.printable import printable, printable_lines, printable_value
 from tdaflink.services.jobs import Canceled
+from tdaflink.services.restarting import RestartPlan
 from tdaflink.services.stopping import Saved
 
 HOSTILE = (
@@ -42,7 +43,11 @@ BY_LINES = {"show_job", "show_once"}
 # What is not made of its types alone.
 SPECIAL = {"show_config", "show_explained", "show_valid", "show_logs", "show_platforms"}
 DATA = {"show_schema", "show_messages"}  # written in JSON in any case
-NOT_TYPED = {"canceled": Sequence[Canceled], "saved": Saved}
+NOT_TYPED = {
+    "show_canceled": Sequence[Canceled],
+    "show_saved": Saved,
+    "show_restart_plan": RestartPlan,
+}
 pytestmark = pytest.mark.usefixtures("screen")
 
 
@@ -88,7 +93,11 @@ def arguments_of(function: Callable[..., Any]) -> dict[str, Any]:
         return {"answer": DemoAnswer(CLOUDS[0], made(Result))}
     hints = typing.get_type_hints(inspect.unwrap(function), include_extras=True)
     wanted = inspect.signature(inspect.unwrap(function)).parameters
-    return {name: None if name == "picture" else made(NOT_TYPED.get(name, hints[name])) for name in wanted}
+    kinds = {
+        name: NOT_TYPED.get(function.__name__, hints[name]) if "Any" in str(hints[name]) else hints[name]
+        for name in wanted
+    }
+    return {name: None if name == "picture" else made(kind) for name, kind in kinds.items()}
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_a_plan_is_made_and_nothing_else(run_tdaflink: Runner) -> None:
         (("plan", "p.json", "teardown"), 2, "'teardown' cannot be planned"),
         (("plan", "p.json", "setup", "-o", "json"), 2, "-o has no place in a plan"),
         (("plan", "p.json", "setup", "--env", "nowhere"), 4, "nowhere"),
-        (("apply", "p.json"), 4, "cannot read the plan p.json"),
+        (("apply", "p.json"), 4, "plan: there is no file p.json"),
     ],
 )
 def test_what_cannot_be_planned_or_applied(

@@ -101,6 +101,7 @@ def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
     values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "python": "/p"}
     flink = filled_in(profile.flink, values, source=name)
     assert flink["rest.port"] == str(ports["rest"])
+    assert flink["web.access-control-allow-origin"] == f"http://127.0.0.1:{ports['rest']}"
     assert flink["execution.checkpointing.dir"] == "file:///f/checkpoints"
     kafka = filled_in(profile.kafka, {**values, "max_message_bytes": 5}, source=name)
     assert kafka["auto.create.topics.enable"] == "false"

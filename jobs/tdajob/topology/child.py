@@ -22,7 +22,7 @@ def _load() -> None:
     warm_up()
 
 
-def _reply(header: wire.Header, payload: bytes) -> tuple[wire.Header, bytes]:
+def _reply(header: wire.Header, payload: bytearray) -> tuple[wire.Header, bytes]:
     try:
         modules, points, query = wire.unpacked_request(header, payload)
         # Algorithms of others register themselves when their modules are imported.

@@ -73,7 +73,7 @@ class KeptProcess:
         with suppress(ProcessEndedError):
             self._running()
 
-    def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytes]:
+    def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytearray]:
         """Send a request and return the reply.
 
         Raises TimeoutError after `timeout` seconds (starting the process not counted) and
@@ -90,6 +90,10 @@ class KeptProcess:
             how = child.how_it_ended()
             self.close()
             raise ProcessEndedError(how) from None
+        except BaseException:
+            # What is left in the pipes would be taken for the answer to the next request.
+            self.close()
+            raise
 
     def close(self) -> None:
         """Kill the process, if there is one, and wait until it is gone."""

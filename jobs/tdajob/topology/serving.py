@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tdajob.topology import wire
 
-Reply = Callable[[wire.Header, bytes], tuple[wire.Header, bytes]]
+Reply = Callable[[wire.Header, bytearray], tuple[wire.Header, bytes]]
 
 _PARENT_CHECK_SECONDS = 0.5
 _SPARE_BYTES = 256 << 20

@@ -34,8 +34,11 @@ def send(fd: int, header: Mapping[str, object], payload: bytes = b"", deadline: 
         left = left[os.write(fd, left[:_CHUNK]) :]
 
 
-def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytes]:
-    """Read one frame; TimeoutError after `deadline` (time.monotonic), EOFError without a writer."""
+def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytearray]:
+    """Read one frame; TimeoutError after `deadline` (time.monotonic), EOFError without a writer.
+
+    The payload is a bytearray, so that arrays made of it are writable: compiled kernels take no others.
+    """
     header_length, payload_length = _LENGTHS.unpack(_read(fd, _LENGTHS.size, deadline))
     header: Header = json.loads(_read(fd, header_length, deadline))
     return header, _read(fd, payload_length, deadline)
@@ -47,7 +50,7 @@ def packed_request(modules: Sequence[str], points: FloatArray, query: Query) -> 
     return header, np.ascontiguousarray(points).tobytes()
 
 
-def unpacked_request(header: Header, payload: bytes) -> tuple[list[str], FloatArray, Query]:
+def unpacked_request(header: Header, payload: bytearray) -> tuple[list[str], FloatArray, Query]:
     """The modules, the points and the query of a request."""
     points = np.frombuffer(payload, dtype=np.float64).reshape(header["shape"])
     return header["modules"], points, Query(**header["query"])
@@ -64,14 +67,14 @@ def packed_diagram(diagram: Diagram) -> tuple[Header, bytes]:
     return header, np.concatenate(diagram.bars).astype(np.float64).tobytes()
 
 
-def unpacked_diagram(header: Header, payload: bytes) -> Diagram:
+def unpacked_diagram(header: Header, payload: bytearray) -> Diagram:
     """The diagram of a reply."""
     bars = np.frombuffer(payload, dtype=np.float64).reshape(-1, 2)
     per_dimension = np.split(bars, np.cumsum(header["counts"])[:-1])
     return Diagram(tuple(per_dimension), header["engine"], header["cut"], header["error_bound"])
 
 
-def _read(fd: int, length: int, deadline: float | None) -> bytes:
+def _read(fd: int, length: int, deadline: float | None) -> bytearray:
     received = bytearray()
     while len(received) < length:
         _wait(fd, select.POLLIN, deadline)
@@ -79,7 +82,7 @@ def _read(fd: int, length: int, deadline: float | None) -> bytes:
         if not chunk:
             raise EOFError
         received += chunk
-    return bytes(received)
+    return received
 
 
 def _wait(fd: int, event: int, deadline: float | None) -> None:

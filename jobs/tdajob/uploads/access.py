@@ -45,7 +45,7 @@ class UploadAccess:
         }
         self._process = KeptProcess(f"{__package__}.child", _MEMORY_FACTOR * settings.max_bytes)
 
-    def read(self, upload: Upload) -> tuple[Mapping[str, Any], bytes]:
+    def read(self, upload: Upload) -> tuple[Mapping[str, Any], bytearray]:
         """The child's reply. Raises TimeoutError and ProcessEndedError, and is ready for the next then."""
         wanted = {
             "place": asdict(upload.place),

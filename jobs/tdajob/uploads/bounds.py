@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdajob.errors import MessageError
+from tdajob.limits import MAX_POINT_DIMENSION
 from tdajob.strictjson import MAX_INTEGER
 from tdajob.topology.values import FloatArray
 
@@ -43,6 +44,12 @@ class Bounds:
                 "too_many_points",
                 f"{points} points are more than max_points {self.max_points}: subsample the points or raise"
                 " max_points",
+            )
+        if coordinates > MAX_POINT_DIMENSION:
+            raise MessageError(
+                "dimension_too_large",
+                f"point dimension {coordinates} is above {MAX_POINT_DIMENSION}: project the points to fewer"
+                " coordinates",
             )
         self.check_unpacked(points * coordinates * FLOAT_BYTES)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from tdajob.errors import MessageError
+from tdajob.guard import internal_error
 from tdajob.topology import wire
 from tdajob.topology.serving import serve
 from tdajob.topology.values import FloatArray
@@ -27,7 +28,7 @@ def _load() -> None:
         import_module(module)
 
 
-def _reply(header: wire.Header, _: bytes) -> tuple[wire.Header, bytes]:
+def _reply(header: wire.Header, _: bytearray) -> tuple[wire.Header, bytes]:
     bounds = Bounds(**header["bounds"])
     try:
         content = _content(header, bounds)
@@ -36,6 +37,9 @@ def _reply(header: wire.Header, _: bytes) -> tuple[wire.Header, bytes]:
         return _refusal(error, exhausted=False), b""
     except MemoryError:
         return _refusal(bounds.too_large("takes more memory to be read than a file"), exhausted=True), b""
+    except Exception as error:
+        reason, _fields = internal_error(error)
+        return _refusal(MessageError("reader_crashed", f"its reader failed: {reason}"), exhausted=False), b""
     return {"shape": points.shape, "bytes": len(content)}, points.tobytes()
 
 

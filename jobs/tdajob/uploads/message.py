@@ -46,7 +46,7 @@ class Upload:
 
 def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
     """The upload in a message of the uploads route."""
-    raw, document = document_of(value, rules.limits.max_message_bytes)
+    raw, document = document_of(value, rules.limits.max_message_bytes, rules.limits.max_predicted_bytes)
     named = "job_id" if document.get("job_id") is not None or "file_id" not in document else "file_id"
     job_id = identifier(document, named)
     try:

@@ -211,7 +211,16 @@ class Late(Closed):
     """Which points of a message no window took."""
 
     count: int = Field(ge=1, description="How many.")
-    points: list[Count] = Field(description="Their places in the message, from 0.")
+    points: list[Count] = Field(description="Their places in the message, from 0; the first 10,000 of them.")
+
+
+class ExceptionInfo(Closed):
+    """The exception that no check of the job has foreseen."""
+
+    type: str = Field(
+        min_length=1, description="Its class, with the module unless it is one of Python's own."
+    )
+    place: str = Field(min_length=1, description="module:line of the job's code in which it arose.")
 
 
 class ErrorEvent(Closed):
@@ -224,12 +233,15 @@ class ErrorEvent(Closed):
     code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="A stable word for programs.")
     reason: str = Field(max_length=2000, description="For people: field, value and what to change.")
     route: Literal["requests", "uploads", "streams"] = Field(description="How the topic is read.")
-    source: Source | None = Field(description="Where the message lies; null for a window.")
+    source: Source | None = Field(description="Where the message lies; null for a window or a timer.")
     original: Original | None = Field(
-        description="What the message was; null for a window, and for a record without a value."
+        description="What the message was; null for a window or a timer, and for a record without a value."
     )
     window: Window = Field(LEFT_OUT, description="Windows only: which one has no result.")
     late: Late = Field(LEFT_OUT, description="With the code late only; the other points were used.")
+    exception: ExceptionInfo = Field(
+        LEFT_OUT, description="With the code internal_error only: what to report, beside the message."
+    )
     version: Literal[1] = Field(description="Of the form of this message.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ERROR]})

@@ -33,7 +33,7 @@ _WHY_CLOCK = (
 def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
     """Whether it answers, with TaskManagers, in the version that this tdaflink is made for."""
     seen = patient.cluster.overview()
-    version, wanted = str(seen["flink-version"]), load_versions().flink
+    version, wanted = seen.flink_version, load_versions().flink
     if minor(version) == minor(load_versions().next_flink):
         yield CheckResult("flink", "warning", f"Flink is {version}: {OUTSIDE.format(wanted)}")
     elif minor(version) != minor(wanted):
@@ -44,13 +44,13 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
         )
     elif version != wanted:
         yield CheckResult("flink", "warning", f"Flink is {version}, tested is {wanted}")
-    if not seen["taskmanagers"]:
+    if not seen.taskmanagers:
         why = "no job can run without slots"
         fix = patient.repair("start Flink's TaskManagers")
         yield CheckResult("flink", "problem", "no TaskManager is registered", why, fix)
         return
-    slots = f"{seen['slots-available']} of {seen['slots-total']} slots free"
-    yield CheckResult("flink", "ok", f"Flink {version} answers, {seen['taskmanagers']} TaskManagers, {slots}")
+    slots = f"{seen.slots_available} of {seen.slots_total} slots free"
+    yield CheckResult("flink", "ok", f"Flink {version} answers, {seen.taskmanagers} TaskManagers, {slots}")
 
 
 def look_at_java(patient: Patient) -> Iterator[CheckResult]:
@@ -69,7 +69,7 @@ def look_at_java(patient: Patient) -> Iterator[CheckResult]:
 
 def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
     connector = connector_of(classpath)
-    flink = minor(str(patient.cluster.overview()["flink-version"]))
+    flink = minor(patient.cluster.overview().flink_version)
     wanted = load_versions().cluster.kafka_connector
     own = patient.runtime is not None
     fix = (
@@ -136,7 +136,7 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
 
 
 def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
-    pyflink, flink = answer.modules.get("pyflink"), str(patient.cluster.overview()["flink-version"])
+    pyflink, flink = answer.modules.get("pyflink"), patient.cluster.overview().flink_version
     if pyflink and pyflink != flink:
         why = "Python tasks and Flink talk to each other in the form of one version"
         text = f"{at} has PyFlink {pyflink}, the cluster is Flink {flink}"

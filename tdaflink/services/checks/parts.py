@@ -66,7 +66,7 @@ def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
         if answer.version:
             yield PartInUse("python", answer.version, "jobs")
     try:
-        yield PartInUse("flink", str(patient.cluster.overview()["flink-version"]))
+        yield PartInUse("flink", patient.cluster.overview().flink_version)
         if java := java_major(patient.cluster.jvm()[0]):
             yield PartInUse("java", java)
     except TdaflinkError:

@@ -1,0 +1,10 @@
+"""Limits that state and shuffle have by their form; without imports: main() reads settings with them."""
+
+from __future__ import annotations
+
+MAX_POINT_DIMENSION = 0xFFFF
+"""Coordinates of a point: the dimension of stored points is packed in 16 bits."""
+MAX_DURATION_MS = 10**15
+"""Of any setting, about 31,700 years: event times and their sums stay within 64 bits."""
+MAX_COUNT = 0xFFFF_FFFF
+"""Of what is counted in 32 bits: points of a message, and delay and stride of an embedding."""

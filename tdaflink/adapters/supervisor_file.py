@@ -1,0 +1,70 @@
+"""What a supervisor leaves for others to read: that it runs, and what it has done. Read without psutil."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.supervision import Repair, Supervision, is_supervised
+
+
+class SupervisorFile:
+    """The file of one environment's supervisor, and the lock by which a running one is recognized."""
+
+    def __init__(self, folder: Path) -> None:
+        self._repairs = folder / "run" / "repairs.state"
+        self._lock = folder / "run" / "supervisor.lock"
+        self._held: int | None = None
+
+    def hold(self) -> bool:
+        """Hold the lock until this process ends; False where another process holds it."""
+        make_folder(self._lock.parent)
+        self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return _locked(self._held)
+
+    def write(self, repairs: int, last: Repair) -> None:
+        """Save how often the supervisor has acted, and what it did last."""
+        write_atomically(self._repairs, json.dumps({"repairs": repairs, "last": asdict(last)}) + "\n")
+
+    def clear(self) -> None:
+        """Forget what an earlier supervisor has done."""
+        self._repairs.unlink(missing_ok=True)
+
+    def read(self) -> Supervision:
+        """Whether one runs, and what it has done; a damaged file counts as none."""
+        try:
+            saved = json.loads(self._repairs.read_text(encoding="utf-8"))
+            return Supervision(self._is_held(), int(saved["repairs"]), Repair(**saved["last"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return Supervision(self._is_held())
+
+    def _is_held(self) -> bool:
+        try:
+            lock = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return not _locked(lock)
+        finally:
+            os.close(lock)
+
+
+def supervision_of(environment: Environment) -> Supervision | None:
+    """Whether the supervisor runs and what it has done; None where the environment is to have none."""
+    if not is_supervised(environment):
+        return None
+    return SupervisorFile(EnvironmentStore().folder(environment.name)).read()
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

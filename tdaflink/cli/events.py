@@ -1,0 +1,56 @@
+"""events."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+
+class Kind(str, Enum):
+    """What an event is about."""
+
+    alert = "alert"
+    control = "control"
+
+
+@command(app, "events")
+def events(
+    session: Session,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what comes, until Ctrl-C.")] = False,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option("--stream", metavar="ID", help="Show the alerts of this stream; repeat for more."),
+    ] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Default: both.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="5m|TIME", help="Only events since then."),
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", help="Stop after N events.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", help="How long --count or -f waits; -f: for ever."),
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", metavar="NAME", help="Where from; default: tda_events.")
+    ] = None,
+) -> None:
+    """Show events: alerts of streams, and what was done to jobs. The oldest first."""
+    from tdaflink.cli.wiring import kafka_of
+    from tdaflink.display.events import show_events
+    from tdaflink.domain.control import EVENTS_TOPIC
+    from tdaflink.domain.logs import moment
+    from tdaflink.services.events import EventsSought, events, open_events
+
+    start = None if since is None else moment(since).timestamp() * 1000
+    sought = EventsSought(
+        tuple(stream or ()), kind and kind.value, start, count, follow, timeout, topic or EVENTS_TOPIC
+    )
+    _, kafka = kafka_of(session)
+    found = events(open_events(kafka, sought), sought, session.reporter())
+    show_events(found, follow=follow)

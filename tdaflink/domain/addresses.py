@@ -1,0 +1,66 @@
+"""Addresses of HTTP endpoints: which are accepted."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from tdaflink.domain.errors import ConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+
+
+def web_address(text: str, source: str, example: str, *, credentials: str = "leave them out of it") -> str:
+    """The address without surrounding spaces and without a slash at its end.
+
+    Raises `ConfigError` that names `source`, the option or variable that the address is from. An address with
+    user or password is refused and not repeated; `credentials` is the hint that says where they belong.
+    """
+    text = text.strip()
+    if "@" in text:
+        raise ConfigError(f"{source} is no address that may be used: it holds credentials", hint=credentials)
+    problem = _problem(text)
+    if problem is None:
+        return text.rstrip("/")
+    bare = "://" not in text and _problem(f"http://{text}") is None
+    raise ConfigError(
+        f"{source} {text!r} is no address: {problem}", hint=f"http://{text}" if bare else example
+    )
+
+
+def ascii_host(host: str) -> str | None:
+    """The host as it is sent over the wire; None for one that no resolver takes."""
+    if ":" in host:
+        return host if _IPV6.fullmatch(host) else None
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None
+    return host if _NAME.fullmatch(host) and len(host) <= 253 else None
+
+
+def _problem(text: str) -> str | None:
+    if not text:
+        return "it is empty"
+    if any(character.isspace() or not character.isprintable() for character in text):
+        return "it holds a space or a control character"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        return str(error)
+    if "://" not in text:
+        return "http:// or https:// is missing"
+    if parts.scheme not in ("http", "https"):
+        return f"it begins with {parts.scheme}:// and not with http:// or https://"
+    if not parts.hostname:
+        return "it names no host"
+    if ascii_host(parts.hostname) is None:
+        return f"{parts.hostname!r} is no host name"
+    if port == 0:
+        return "port 0 is none"
+    if parts.query or parts.fragment:
+        return "it may have a path, but no ? and no #"
+    return None

@@ -1,0 +1,42 @@
+"""Local processes under supervision: whether they are, and what the supervisor has done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tdaflink.domain.environment import Environment
+
+SUPERVISE = "supervise"
+SUPERVISOR = "supervisor"
+_OFF = "off"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One time that the supervisor has acted: ISO-8601 UTC, what had ended, what came of it."""
+
+    at: str
+    ended: Sequence[str]
+    jobs_resumed: Sequence[str] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What `status` says of the supervisor; `repairs` counts since it was started."""
+
+    running: bool
+    repairs: int = 0
+    last: Repair | None = None
+
+
+def is_supervised(environment: Environment) -> bool:
+    """Whether local processes that end are started again; containers have an engine that does it."""
+    return environment.runtime == "process" and environment.details.get(SUPERVISE) != _OFF
+
+
+def with_supervision(details: Mapping[str, str], wanted: bool) -> dict[str, str]:
+    """The details of an environment with supervision switched on or off."""
+    others = {name: value for name, value in details.items() if name != SUPERVISE}
+    return others if wanted else {**others, SUPERVISE: _OFF}

@@ -1,0 +1,125 @@
+"""Read the events topic: alerts of streams, and what was done to jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from tdaflink.adapters.kafka import KafkaClient
+from tdaflink.adapters.kafka_common import TICK_SECONDS
+from tdaflink.adapters.kafka_tail import Record, Tail
+from tdaflink.domain.control import EVENTS_TOPIC
+from tdaflink.domain.errors import DeadlinePassed, UsageError
+from tdaflink.domain.messages import EventArrival, event_from, message_from
+from tdaflink.domain.printable import shortened
+from tdaflink.domain.progress import Reporter
+
+IDLE_SECONDS = 30.0
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class EventsSought:
+    """Which events are wanted, and until when: all that are there, `count` of them, or all that come.
+
+    `since` is an epoch in milliseconds before which none is shown.
+    """
+
+    streams: tuple[str, ...] = ()
+    kind: str | None = None
+    since: float | None = None
+    count: int | None = None
+    follow: bool = False
+    timeout: float | None = None
+    topic: str = EVENTS_TOPIC
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.count is not None and self.count < 1:
+            raise UsageError(f"--count {self.count}: at least one event", hint="--count 1")
+        if self.timeout is not None and self.timeout <= 0:
+            raise UsageError(f"--timeout {self.timeout:g}: seconds, above 0", hint="--timeout 30")
+        if self.streams and self.kind == "control":
+            raise UsageError(
+                "--stream with --kind control: only alerts are about streams", hint="--kind alert"
+            )
+
+    def takes(self, arrival: EventArrival) -> bool:
+        """Whether an event is one of those that are wanted."""
+        says = arrival.says
+        if self.kind not in (None, says.kind):
+            return False
+        if self.streams and (says.kind != "alert" or says.subject not in self.streams):
+            return False
+        return self.since is None or _milliseconds(says.timestamp, arrival.written_ms) >= self.since
+
+
+def open_events(client: KafkaClient, sought: EventsSought) -> Tail:
+    """Open the topic; from here on nothing that comes is missed."""
+    sought.check()
+    return client.tail([sought.topic], "beginning")
+
+
+def events(tail: Tail, sought: EventsSought, reporter: Reporter) -> Iterator[EventArrival]:
+    """The events as they come; what is there already in the order of its time.
+
+    Raises `DeadlinePassed` where `count` of them have not come by the deadline.
+    """
+    shown, began = 0, time.monotonic()
+    waits = sought.count is not None and not sought.follow
+    timeout = sought.timeout or (WAIT_SECONDS if waits else None)
+    with tail:
+        for arrival in _in_order(tail, sought, reporter, until=None if timeout is None else began + timeout):
+            yield arrival
+            shown += 1
+            if shown == sought.count:
+                return
+    if waits:
+        raise DeadlinePassed(
+            f"{shown} of {sought.count} events came within {timeout:g} s",
+            hint="tdaflink events without --count shows those that are there",
+        )
+
+
+def _in_order(
+    tail: Tail, sought: EventsSought, reporter: Reporter, *, until: float | None
+) -> Iterator[EventArrival]:
+    there: list[EventArrival] = []
+    last = time.monotonic()
+    while not tail.caught_up:
+        if time.monotonic() - last > IDLE_SECONDS:
+            raise DeadlinePassed(f"Kafka gave nothing of {sought.topic} for {IDLE_SECONDS:.0f} s")
+        record = tail.read(TICK_SECONDS)
+        if record is not None:
+            last = time.monotonic()
+            there += _wanted(record, sought, reporter)
+    yield from sorted(there, key=lambda one: one.says.timestamp)
+    while sought.follow or sought.count is not None:
+        if until is not None and time.monotonic() >= until:
+            return
+        record = tail.read(TICK_SECONDS)
+        if record is not None:
+            yield from _wanted(record, sought, reporter)
+
+
+def _wanted(record: Record, sought: EventsSought, reporter: Reporter) -> list[EventArrival]:
+    raw = record.value or b""
+    try:
+        message = message_from(raw)
+        arrival = EventArrival(raw, event_from(message), record.timestamp_ms)
+    except ValueError as error:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        reporter.warn(f"{place} was left out: {shortened(str(error))}")
+        return []
+    return [arrival] if sought.takes(arrival) else []
+
+
+def _milliseconds(timestamp: str, written_ms: int) -> float:
+    """When an event was, by its own time, else by Kafka's."""
+    try:
+        moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+    except (ValueError, OverflowError):
+        return written_ms
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000

@@ -1,0 +1,166 @@
+"""The supervisor of a local environment: what ends without being stopped is started again, jobs included."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+
+from tdaflink import __version__
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.ledger import Ledger
+from tdaflink.adapters.processes import Launch, ProcessTable
+from tdaflink.adapters.runtimes import runtime_for
+from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.domain.environment import Environment, Runtime
+from tdaflink.domain.errors import TdaflinkError
+from tdaflink.domain.ledger import Action
+from tdaflink.domain.progress import Step
+from tdaflink.domain.setup import SetupRequest
+from tdaflink.domain.supervision import SUPERVISOR, Repair, is_supervised
+
+_LOOK_SECONDS = 2.0
+_STOP_SECONDS = 5.0
+# Between two repairs; doubled while they follow each other, until one has held for _CALM_SECONDS.
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 60.0
+_CALM_SECONDS = 300.0
+
+
+def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
+    """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
+    if environment.runtime != "process":
+        return
+    folder = store.folder(environment.name)
+    processes = ProcessTable(folder)
+    running = processes.find(SUPERVISOR)
+    if running is not None and is_supervised(environment) and running.settings == __version__:
+        return
+    processes.stop([SUPERVISOR], _STOP_SECONDS)
+    SupervisorFile(folder).clear()
+    if not is_supervised(environment):
+        return
+    module = (sys.executable, "-m", "tdaflink.services.supervision", environment.name)
+    log = folder / "logs" / SUPERVISOR / f"{SUPERVISOR}.log"
+    launch = Launch(SUPERVISOR, (*module, *processes.markers(SUPERVISOR)), os.environ, log, __version__)
+    processes.start(launch)
+
+
+def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
+    """Stop the environment's supervisor, before what it watches is stopped."""
+    if environment.runtime == "process":
+        ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)
+
+
+class Supervisor:
+    """Looks at the processes of one environment until it is stopped or has nothing to look at."""
+
+    def __init__(self, name: str, store: EnvironmentStore) -> None:
+        self._name = name
+        self._store = store
+        self._file = SupervisorFile(store.folder(name))
+        self._repairs = 0
+        self._pause = _FIRST_PAUSE
+        self._watched: tuple[Environment, Runtime] | None = None
+
+    def run(self) -> None:
+        """Look every two seconds; return when the environment is gone or no longer supervised."""
+        if not self._file.hold():
+            return  # another one is at work
+        repaired_at = time.monotonic()
+        unfinished: Sequence[str] = ()
+        while (runtime := self._runtime()) is not None:
+            if time.monotonic() - repaired_at > _CALM_SECONDS:
+                self._pause = _FIRST_PAUSE
+            ended = runtime.ended() or unfinished
+            if not ended:
+                time.sleep(_LOOK_SECONDS)
+                continue
+            unfinished = () if self._repair(ended) else ended
+            repaired_at = time.monotonic()
+            time.sleep(self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _runtime(self) -> Runtime | None:
+        environment = self._store.find(self._name)
+        if environment is None or not is_supervised(environment):
+            return None
+        if self._watched is None or self._watched[0] != environment:
+            self._watched = environment, runtime_for(environment, self._store)
+        return self._watched[1]
+
+    def _repair(self, ended: Sequence[str]) -> bool:
+        """Bring the environment up as `setup --resume-jobs` does; False where it must be tried again."""
+        from tdaflink.services.setup import set_up
+
+        _log(f"not running: {', '.join(ended)}")
+        request = SetupRequest(env=self._name, skip_jars=True, resume_jobs=True, unattended=True)
+        try:
+            result = set_up(request, self._store, _Log())
+        except TdaflinkError as error:
+            _log(f"failed: {error.message}")
+            self._keep(ended, problem=error.message)
+            return False
+        if result.started or result.jobs_resumed:  # else another command has done it meanwhile
+            _log(f"started {', '.join(result.started)}; jobs: {', '.join(result.jobs_resumed) or 'none'}")
+            self._keep(ended, resumed=result.jobs_resumed)
+        return True
+
+    def _keep(self, ended: Sequence[str], *, resumed: Sequence[str] = (), problem: str = "") -> None:
+        self._repairs += 1
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        repair = Repair(now, tuple(ended), tuple(resumed), problem)
+        detail = {"ended": list(ended), "jobs_resumed": list(resumed), "problem": problem}
+        outcome = "failed" if problem else "done"
+        # A full disk ends components: that nothing can be written must not end the supervisor, too.
+        with suppress(TdaflinkError, OSError):
+            self._file.write(self._repairs, repair)
+        with suppress(TdaflinkError, OSError):
+            ledger = Ledger(self._store.folder(self._name))
+            ledger.note(Action(time.time(), "repair", outcome, "", "", SUPERVISOR, detail))
+
+
+class _LogStep:
+    def update(self, text: str) -> None:
+        """Leave out what a step is at."""
+
+    def advance(self, done: float, total: float) -> None:
+        """Leave out how far it is."""
+
+    def unchanged(self, text: str) -> None:
+        """Leave out what was well."""
+
+
+class _Log:
+    """A reporter into the supervisor's log."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        _log(title)
+        yield _LogStep()
+
+    def note(self, text: str) -> None:
+        _log(text)
+
+    def warn(self, text: str) -> None:
+        _log(f"warning: {text}")
+
+
+def _log(text: str) -> None:
+    with suppress(OSError):
+        print(f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {text}", flush=True)
+
+
+def main() -> None:
+    """Supervise the environment that the first argument names; the others mark the process."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Supervisor(sys.argv[1], EnvironmentStore()).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The command in this process: for tests that call it hundreds of times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from tdaflink.cli.app import app, load
+
+
+@dataclass(frozen=True)
+class Called:
+    """How a call ended. `crash`: what it raised that is no error of ours."""
+
+    code: int
+    stdout: str
+    stderr: str
+    crash: BaseException | None
+
+
+def call(folder: Path, *words: str, **variables: str | None) -> Called:
+    """Call the command with a state folder of its own; a variable of None is not set."""
+    load([])
+    environ = {"TDAFLINK_STATE_DIR": str(folder), "COLUMNS": "120", "TDA_ENVIRONMENT": None, **variables}
+    done = CliRunner().invoke(app, list(words), env=environ)
+    crash = done.exception if not isinstance(done.exception, SystemExit) else None
+    return Called(done.exit_code, done.stdout, done.stderr, crash)

@@ -1,0 +1,219 @@
+"""Exceptions that no check has foreseen: one error record each, state as before, and the job continues."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from settings_json import settings_text
+from stream_job import COUNT, KAFKA_TIME, NONE, TUMBLING, Job, Pieces, cloud
+from tdajob import settings
+from tdajob.answers import Answerer
+from tdajob.envelope import Envelope, packed, unpacked
+from tdajob.errors import Origin
+from tdajob.guard import StateAccessError
+from tdajob.limits import MAX_POINT_DIMENSION
+from tdajob.streammessages import MAX_MESSAGE_ID_BYTES
+from tdajob.streams import RETRY_MS
+from tdajob.topology import registry
+from tdajob.topology.registry import Algorithm
+from tdajob.topology.values import Diagram, FloatArray, Query
+from tdajob.windows.codec import packed_rows, unpacked_rows
+from tdajob.windows.rows import Rows
+
+from tdaflink.adapters.profiles import load_schemas
+
+ERRORS = Draft202012Validator(
+    next(schema.document for schema in load_schemas() if schema.name == "tda_error_event_v1")
+)
+
+
+class Fails(Algorithm):
+    """An algorithm of a user that breaks where nobody expects it: while its costs are predicted."""
+
+    name = "fails"
+
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
+        return False
+
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
+        if n == 3:
+            raise ZeroDivisionError("three points \udcff")
+        return 0
+
+    def compute(self, points: FloatArray, query: Query) -> Diagram:  # noqa: ARG002 -- as the base has it
+        bars = tuple(np.empty((0, 2)) for _ in range(query.max_dimension + 1))
+        return Diagram(bars, "none", query.max_persistence, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.load_built_in()
+    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    registry.register(Fails)
+
+
+@pytest.fixture
+def jobs() -> Iterator[Any]:
+    made: list[Job] = []
+
+    def make(window: dict[str, Any], **changes: Any) -> Job:
+        made.append(Job(window, **changes))
+        return made[-1]
+
+    yield make
+    for job in made:
+        job.answerer.close()
+
+
+class Broken(Pieces):
+    """A state backend that does not answer."""
+
+    def pieces(self) -> dict[int, bytes]:
+        raise StateAccessError("no answer")
+
+
+def valid(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    whole = {"timestamp": "2024-01-01T12:00:00.000Z", **{k: v for k, v in record.items() if k != "topic"}}
+    assert [error.message for error in ERRORS.iter_errors(whole)] == []
+    return record
+
+
+def message(points: Any, **fields: Any) -> bytes:
+    return json.dumps({"stream_id": "s", "timestamp": KAFKA_TIME, "points": points, **fields}).encode()
+
+
+def test_a_request_at_which_the_job_fails_is_one_record_with_type_and_place() -> None:
+    answerer = Answerer(settings.load(settings_text()))
+    raw = json.dumps({"job_id": "j", "algorithm": "fails", "point_cloud": {"points": [[0]] * 3}}).encode()
+    try:
+        answer = answerer.answer(raw, "tda_jobs", 3, 17, KAFKA_TIME)
+        after = answerer.answer(raw.replace(b"[0], [0], [0]", b"[0]"), "tda_jobs", 3, 18, KAFKA_TIME)
+    finally:
+        answerer.close()
+    record = valid(json.loads(answer.value))
+    assert (answer.topic, answer.code, record["job_id"]) == ("tda_errors", "internal_error", "j")
+    assert record["exception"]["type"] == "ZeroDivisionError"
+    assert record["exception"]["place"].startswith("tdajob.topology.engine:")
+    assert record["reason"].startswith("ZeroDivisionError at tdajob.topology.engine:")
+    assert ", in test_job_guard:" in record["reason"]
+    assert record["reason"].endswith("three points \\udcff")
+    assert base64.b64decode(record["original"]["bytes_base64"]) == raw
+    assert after.topic == "tda_results"
+
+
+def test_a_window_at_which_the_job_fails_is_one_record_and_the_next_is_answered(jobs: Any) -> None:
+    job = jobs(NONE, query__algorithm="fails")
+    (record,) = job.send([[0], [1], [2]])
+    assert (valid(record)["code"], record["exception"]["type"]) == ("internal_error", "ZeroDivisionError")
+    assert record["window"]["num_points"] == 3
+    (result,) = job.send([[3]])
+    assert result["topic"] == "tda_stream_output"
+
+
+@pytest.mark.parametrize("at", ["message", "timer"])
+def test_damaged_state_of_one_stream_stops_neither_the_job_nor_other_streams(jobs: Any, at: str) -> None:
+    job = jobs(COUNT)
+    job.send(cloud(3, 0), "bad")
+    job.send(cloud(3, 0), "good")
+    store = job.stores["streams/bad"]
+    number = next(number for number in store if number >= 0)
+    store[number] = store[number][:-1]
+    before = dict(store)
+    job.fresh()
+    for attempt in range(3):
+        (record,) = job.send(cloud(1, 1), "bad") if at == "message" else job.tick(1000, "bad")
+        assert (valid(record)["code"], record["stream_id"]) == ("internal_error", "bad")
+        assert record["exception"]["place"].startswith("tdajob.windows.codec:")
+        assert (record["original"] is None) == (at == "timer")
+        assert store == before
+        if at == "timer":
+            assert job.answerer.timer_to_set("streams/bad") == 1000 + RETRY_MS * 2**attempt
+    (window,) = job.send(cloud(5, 2), "good")
+    assert window["topic"] == "tda_stream_output"
+
+
+def test_a_state_backend_that_fails_is_not_an_error_of_the_message(jobs: Any) -> None:
+    job = jobs(COUNT)
+    key, content = job.reader.read(message([[0]]), 0, 0, KAFKA_TIME)
+    with pytest.raises(StateAccessError):
+        list(job.answerer.message(key, content, Broken(), 0))
+    with pytest.raises(StateAccessError):
+        list(job.answerer.tick(key, Broken({0: b"x"}), 0))
+
+
+@pytest.mark.parametrize(
+    "window", [COUNT, TUMBLING, NONE, {"kind": "session", "gap_ms": 10, "timeout_ms": None}]
+)
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_point_of_a_stream_has_as_many_coordinates_as_its_state_can_hold(
+    jobs: Any, window: dict[str, Any], over: int
+) -> None:
+    """A picture of 256 x 256 in one row is one coordinate too many."""
+    job = jobs({"state_ttl_ms": 60_000, **window})
+    answers = job.send([[0.5] * (MAX_POINT_DIMENSION + over)])
+    if not over:
+        assert [record["topic"] for record in answers if record["topic"] == "tda_errors"] == []
+        job.fresh()
+        assert all(record["topic"] == "tda_stream_output" for record in job.tick(60_000))
+        return
+    (record,) = answers
+    assert valid(record)["code"] == "dimension_too_large"
+    assert record["reason"].startswith("points: point dimension 65536 is above 65535")
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_point_of_a_request_has_no_more_coordinates_than_one_of_a_stream(over: int) -> None:
+    answerer = Answerer(settings.load(settings_text()))
+    points = [[0.5] * (MAX_POINT_DIMENSION + over)] * 2
+    try:
+        answer = answerer.answer(
+            json.dumps({"job_id": "j", "point_cloud": {"points": points}}).encode(),
+            "tda_jobs",
+            0,
+            0,
+            KAFKA_TIME,
+        )
+    finally:
+        answerer.close()
+    assert answer.code == ("dimension_too_large" if over else None)
+
+
+@pytest.mark.parametrize("time", [None, -1, -(2**63), 2**63 - 1, 10**18, 1_704_110_400, 0, KAFKA_TIME])
+def test_no_time_of_kafka_stops_a_reader(jobs: Any, time: int | None) -> None:
+    job = jobs(NONE)
+    for own in (True, False):
+        raw = message([[0.0], [1.0]]) if own else message([[0.0], [1.0]], timestamp=None)
+        key, content = job.reader.read(raw, 0, int(own), time)
+        (answer,) = job.answerer.message(key, content, Pieces(), 0)
+        expected = None if own or time in (0, KAFKA_TIME) else "bad_timestamp"
+        if time == 0 and own:
+            expected = "future_timestamp"
+        assert answer.code == expected, (own, json.loads(answer.value))
+
+
+def test_what_travels_to_the_windows_holds_the_greatest_values_of_its_form() -> None:
+    name = "é" * (MAX_MESSAGE_ID_BYTES // 2)
+    job = Job(NONE)
+    raw = message([[0.5] * MAX_POINT_DIMENSION], message_id=name)
+    try:
+        key, content = job.reader.read(raw, 2**31 - 1, 2**63 - 1, 253_402_300_799_999)
+        found = unpacked(content, "s", [("streams", "tda_stream_input")])
+    finally:
+        job.answerer.close()
+    assert isinstance(found, Envelope)
+    assert (found.message.message_id, found.message.points.shape) == (name, (1, MAX_POINT_DIMENSION))
+    assert found.origin == Origin("streams", "tda_stream_input", 2**31 - 1, 2**63 - 1, 253_402_300_799_999)
+    assert packed(found) == content
+    assert key == "streams/s"
+
+
+def test_stored_points_hold_the_greatest_dimension() -> None:
+    rows = Rows(np.array([1]), np.array([2]), np.full((1, MAX_POINT_DIMENSION), 0.5))
+    bin_id, found = unpacked_rows(packed_rows(-(2**63), rows))
+    assert (bin_id, found.coordinates.shape) == (-(2**63), (1, MAX_POINT_DIMENSION))
