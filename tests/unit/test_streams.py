@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 from harness import Ran, Runner, command_environ, command_line, runner
 
+from tdaflink.display import console
+from tdaflink.display.topics import show_lag
+from tdaflink.domain.topics import LagRow
+
 JOB = {
     "jid": "a" * 32,
     "name": "tda-streaming",
@@ -101,9 +105,7 @@ def test_every_encoding_has_signs_for_what_is_shown(encoding: str, state: Path, 
             assert shown.get(encoding, r"naïve -> inf \u4f60") in text
 
 
-@pytest.mark.parametrize(
-    "words", ["list", "list -o json", "status -o yaml", "env list", "send circle --dry-run"]
-)
+@pytest.mark.parametrize("words", ["list", "status -o yaml", "send circle --dry-run", "--version", "--help"])
 @pytest.mark.parametrize(
     ("redirection", "reason"), [(">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")]
 )
@@ -142,3 +144,19 @@ def test_a_name_stays_in_one_piece(columns: str, run: Runner) -> None:
     assert "RUNNING" in rows[1]
     assert max(map(len, rows)) <= int(columns)
     assert ("STARTED" in rows[0]) == (int(columns) >= 90)
+
+
+def test_topics_keep_their_names_apart_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    console.configure(output="table", verbose=False, no_color=True)
+    topics = ("tda_stream_input", "tda_stream_output", "tda_stream_in")
+    show_lag(
+        [LagRow("tda-streaming", "a" * 32, topic, 123_456, 1200, 3, 6, 1234.5) for topic in topics],
+        lines=False,
+    )
+    rows = capsys.readouterr().out.splitlines()
+    assert max(map(len, rows)) <= 80
+    for topic in topics:
+        assert [row for row in rows if row.split()[:2] == ["tda-streaming", topic]], rows
