@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import sys
 
-from tdaflink.domain.errors import OutputFailed
-
 PAGE = os.path.join(os.path.dirname(__file__), "help.txt")
 FULL_WIDTH = 80  # no page is wider, however wide the terminal is
 
@@ -29,7 +27,7 @@ def print_help_page() -> bool:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OutputFailed as error:
+    except Exception as error:  # what the stream says; its class would cost the import of all errors
         sys.exit(f"Error: {error}")
     return True
 

@@ -6,9 +6,12 @@ import codecs
 import io
 import os
 import sys
-from typing import Any
 
-from tdaflink.domain.errors import OutputFailed
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the printed help does without these imports
+    from typing import Any
+
+    from tdaflink.domain.errors import OutputFailed
 
 GLYPHS = "tdaflink.glyphs"  # the name of the error handler
 # ASCII by another name. Under its own, Click takes it for a mistake and writes UTF-8 to the terminal.
@@ -93,6 +96,8 @@ class Stdout(io.TextIOWrapper):
 
     def _fails(self, error: OSError) -> OutputFailed:
         self._failed = True
+        from tdaflink.domain.errors import OutputFailed
+
         discard(self.fileno())  # what is still in the buffer would fail once more when the program ends
         return OutputFailed(f"standard output could not be written: {error.strerror}")
 
