@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 import tdaflink.display
+from tdaflink.cli.completion import is_plain_word
 from tdaflink.display import console, errors, logs, progress
 from tdaflink.display.jobs import show_jobs
 from tdaflink.display.page import Page
@@ -231,3 +232,10 @@ def test_values_without_odd_signs_are_not_copied() -> None:
 def test_what_is_no_message_is_refused_in_words(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         result_from(message_from(raw))
+
+
+def test_a_job_name_that_a_shell_would_expand_completes_no_line() -> None:
+    for name in ("tda-streaming", "a.b_c@2:x,y%"):
+        assert is_plain_word(name)
+    for name in ("", "a b", "$(id)", "`id`", "a;b", "a'b", 'a"b', "a\x1b[2J", "a\nb", "~", "a*", HOSTILE):
+        assert not is_plain_word(name)
