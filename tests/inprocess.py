@@ -23,7 +23,14 @@ class Called:
 def call(folder: Path, *words: str, **variables: str | None) -> Called:
     """Call the command with a state folder of its own; a variable of None is not set."""
     load([])
-    environ = {"TDAFLINK_STATE_DIR": str(folder), "COLUMNS": "120", "TDA_ENVIRONMENT": None, **variables}
+    environ = {
+        "TDAFLINK_STATE_DIR": str(folder),
+        "TDA_ENVIRONMENT": None,
+        "COLUMNS": "120",
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "SCHEMA_REGISTRY_URL": None,  # nobody's
+        **variables,
+    }
     done = CliRunner().invoke(app, list(words), env=environ)
     crash = done.exception if not isinstance(done.exception, SystemExit) else None
     return Called(done.exit_code, done.stdout, done.stderr, crash)

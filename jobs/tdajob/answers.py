@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
-from tdajob.guard import CODE, internal_error
+from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import Question, question
 from tdajob.results import Effort, Subject, result_record
@@ -53,6 +53,7 @@ class Answerer:
     def __init__(self, settings: Settings) -> None:
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
+        self._skip = settings.skip
         self._errors_topic = settings.errors_topic
         self._inputs = {one.topic: one for one in settings.inputs}
         self._engine = Engine(engine_limits(settings.limits))
@@ -74,6 +75,8 @@ class Answerer:
         source = self._inputs[topic]
         origin = Origin(source.route, topic, partition, offset, timestamp_ms)
         job_id: str | None = None
+        if self._skip and (topic, partition, offset) in self._skip:
+            return self._error(message, origin, SKIPPED, SKIPPED_REASON, None)
         try:
             request = self._request(message, origin)
             job_id = request.job_id

@@ -15,6 +15,10 @@ _OUR_PACKAGE = "tdajob"
 _MAX_TEXT = 500  # characters of the exception's own message
 
 
+SKIPPED = "skipped"
+SKIPPED_REASON = "is named in the job's setting skip: it was passed over without being read"
+
+
 class StateAccessError(Exception):
     """Flink's state could not be read or written: only a restart from a checkpoint makes it consistent."""
 

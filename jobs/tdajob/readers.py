@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tdajob.envelope import Envelope, packed, packed_refusal
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
-from tdajob.guard import CODE, internal_error
+from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error
 from tdajob.settings import Settings
 from tdajob.streammessages import parse_stream_message
 
@@ -20,6 +20,7 @@ class StreamReader:
     def __init__(self, settings: Settings, number: int) -> None:
         """`number` is the input's place in the settings."""
         self._limits = settings.limits
+        self._skip = settings.skip
         self._number = number
         self._input = settings.inputs[number]
 
@@ -28,6 +29,8 @@ class StreamReader:
     ) -> tuple[str, bytes]:
         """Key and content of a record; whatever is wrong with it, this does not raise."""
         origin = Origin(self._input.route, self._input.topic, partition, offset, timestamp_ms)
+        if self._skip and (origin.topic, partition, offset) in self._skip:
+            return _refused(value, origin, SKIPPED, SKIPPED_REASON, None)
         try:
             message = parse_stream_message(value, origin, self._limits)
             content = packed(Envelope(self._number, origin, message, value or b""))

@@ -96,6 +96,9 @@ class Reader:
             raise self._wrong(key, "a list of texts", value)
         return tuple(value)
 
+    def has(self, key: str) -> bool:
+        return key in self._values
+
     def free(self, key: str) -> dict[str, Any]:
         value = self.take(key)
         if not isinstance(value, dict):

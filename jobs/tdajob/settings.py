@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,11 @@ SCHEMA = 1
 ROUTES = ("requests", "uploads", "streams")
 DELIVERIES = ("at_least_once", "exactly_once")
 STARTS = ("committed", "earliest", "latest")
+
+
+_SKIPPED = re.compile(r"([A-Za-z0-9._-]{1,249})/([0-9]{1,10})/([0-9]{1,18})")
+
+Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,9 @@ class Settings:
     plugins: tuple[str, ...]
     """Modules of the bundle that register algorithms."""
     uploads: UploadSettings
+    skip: frozenset[Place] = frozenset()
+    """Records that are passed over: topic, partition and offset of each. The one key that may be missing, as
+    it is in the settings of releases before it."""
 
 
 def load(text: str) -> Settings:
@@ -154,9 +163,20 @@ def load(text: str) -> Settings:
         incremental_bytes=root.integer("incremental_bytes"),
         plugins=root.texts("plugins"),
         uploads=_uploads(root.inner("uploads")),
+        skip=_skip(root),
     )
     root.finish()
     return settings
+
+
+def _skip(root: Reader) -> frozenset[Place]:
+    places = set()
+    for text in root.texts("skip") if root.has("skip") else ():
+        found = _SKIPPED.fullmatch(text)
+        if not found:
+            raise SettingsError(f"skip: {text[:300]!r} is not TOPIC/PARTITION/OFFSET")
+        places.add((found[1], int(found[2]), int(found[3])))
+    return frozenset(places)
 
 
 def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Input, ...]:

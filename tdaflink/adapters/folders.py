@@ -105,7 +105,7 @@ def _holds_nothing_else(folder: Path) -> bool:
     if _STATE not in os.environ or folder.name == "environments":
         return True
     try:
-        return all(entry.name.lstrip(".").split(".")[0] in _OF_STATE for entry in os.scandir(folder))
+        return all(name.lstrip(".").split(".")[0] in _OF_STATE for name in os.listdir(folder))
     except OSError:
         return False
 

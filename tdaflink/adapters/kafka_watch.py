@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 Place = tuple[str, int]
+_COORDINATOR_SECONDS = 8.0  # the first group of a cluster waits until its offsets topic is made
 _READ_SECONDS = 1.5
 
 
@@ -46,16 +47,24 @@ class TopicWatch:
         """The offset of the first record that each partition still has."""
         return self._offsets(places, latest=False)
 
-    def committed(self, group: str) -> dict[Place, int]:
-        """What a consumer group has committed: the offset of the record that it would read next."""
-        from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+        """What a consumer group has committed: the offset of the record that it would read next.
 
-        asked = [ConsumerGroupTopicPartitions(group)]
-        futures = self._client().list_consumer_group_offsets(asked, request_timeout=CONNECT_SECONDS)
+        Asked by a consumer that does not join the group: the library's admin client crashes where a broker
+        has no coordinator yet for a group that it does not know.
+        """
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+        asked = [TopicPartition(*place) for place in places]
+        if not asked:
+            return {}
+        consumer = self._connection.open(Consumer, {"group.id": group, "enable.auto.commit": False})
         try:
-            found = futures[group].result(timeout=CONNECT_SECONDS + 1).topic_partitions
+            found = consumer.committed(asked, timeout=_COORDINATOR_SECONDS)
         except KafkaException as error:
             raise mapped(error.args[0], self._connection.bootstrap) from error
+        finally:
+            consumer.close()
         return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0 and p.error is None}
 
     def newest(self, ends: Mapping[Place, int], back: int) -> list[Record]:

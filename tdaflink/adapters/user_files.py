@@ -110,6 +110,19 @@ def read_own(path: Path, what: str, hint: str) -> str | None:
         raise ConfigError(error.message, hint=hint) from None
 
 
+def require_regular(path: Path | str, what: str) -> None:
+    """Raise `UsageError` for what exists, and would be waited for or never end if it were read."""
+    named = str(path)
+    try:
+        status = os.stat(named)
+    except (OSError, ValueError):
+        return  # whoever opens it says why it cannot be
+    if named != STDIN and not stat.S_ISREG(status.st_mode) and not _is_own_pipe(named, status):
+        raise UsageError(
+            f"{what}: {named} is {_kind(status.st_mode)}, not a file", hint="name a regular file"
+        )
+
+
 def require_file(path: Path | str, what: str) -> None:
     """Check a file that a library opens by itself; it is at most as large as certificates are."""
     read_bytes(path, what, limit=16 * MEBIBYTE)

@@ -61,12 +61,10 @@ def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SS
                 f"--{name}-ca and --{name}-cert have no use with {urls[0]}", hint="name it https://…"
             )
         return None
-    for path, option in ((security.ca, "ca"), (security.certificate, "cert")):
-        if path:
-            require_file(path, f"--{name}-{option}")
     context = _trusting(security.ca, f"--{name}-ca")
     if security.certificate and security.key:
         private_text(Path(security.key), f"--{name}-key")
+        require_file(security.certificate, f"--{name}-cert")
         try:
             # A key that is encrypted would otherwise ask on the terminal.
             context.load_cert_chain(security.certificate, security.key, password="")
@@ -113,6 +111,7 @@ def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
         from tdaflink.adapters.web_proxies import trusted_authorities
 
         return trusted_authorities()
+    require_file(ca, option)
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ValueError) as error:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from tdaflink.cli.edge import COMPLETION, discard_output, guarded, report
 from tdaflink.cli.plainvalues import read_plainly
-from tdaflink.domain.errors import Interrupted, OutputFailed, TdaflinkError, UsageError
+from tdaflink.domain.errors import Interrupted, TdaflinkError
 
 # Which module registers which commands, in the order that help shows them: as a newcomer meets them.
 HOMES = {
@@ -51,7 +51,6 @@ HOMES = {
     "compose": "compose",
     "schemas": "schemas",
 }
-COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could go on
 
 
 class EdgeGroup(TyperGroup):
@@ -67,87 +66,19 @@ class EdgeGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except TdaflinkError as error:
-            _report(error)
+            report(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            _report(Interrupted("interrupted"))
+            report(Interrupted("interrupted"))
             raise typer.Exit(Interrupted.exit_code) from None
         except BrokenPipeError:
             # The reader of our output went away (`tdaflink results | head`): that is its right.
-            _discard_output()
+            discard_output()
             raise typer.Exit(0) from None
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **settings: Any) -> Any:
         words = sys.argv[1:] if args is None else list(args)
         return guarded(words, lambda: super(EdgeGroup, self).main(args, *more, **settings))
-
-
-def guarded(words: Sequence[str], call: Callable[[], Any]) -> Any:
-    """Make a call of the command; whatever it raises ends in a short error and an exit code.
-
-    What is written to stdout has arrived there in the end, or the call has failed.
-    """
-    if os.environ.get(COMPLETION):
-        try:
-            return call()
-        except Exception:
-            sys.exit(1)  # a shell that completes a line is shown nothing
-    try:
-        _require_text(words)
-        result = call()
-    except SystemExit:
-        _flush_output(words)
-        raise
-    except BrokenPipeError:
-        _discard_output()
-        sys.exit(0)
-    except (Exception, KeyboardInterrupt) as error:
-        code = _report(error, words)
-        try:
-            sys.stdout.flush()
-        except (OSError, ValueError, OutputFailed):
-            _discard_output()
-        sys.exit(code)
-    _flush_output(words)
-    return result
-
-
-def _require_text(words: Sequence[str]) -> None:
-    for number, word in enumerate(words, 1):
-        if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
-            raise UsageError(
-                f"argument {number} is not UTF-8: {os.fsencode(word)!r}",
-                hint="give a file another name; - names standard input",
-            )
-
-
-def _flush_output(words: Sequence[str]) -> None:
-    """Write out what stdout holds back, while a failure can still be reported."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
-    except (OSError, OutputFailed) as error:
-        _discard_output()
-        sys.exit(_report(error, words))
-
-
-def _discard_output() -> None:
-    """Let what is still held back for stdout go nowhere, or it would fail again at the end."""
-    with suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-
-
-def _report(error: BaseException, words: Sequence[str] = ()) -> int:
-    """Show what went wrong on stderr; returns the exit code."""
-    from tdaflink.display.errors import as_reported, show_error
-
-    reported = as_reported(error, verbose="-v" in words or "--verbose" in words)
-    with suppress(OSError, ValueError):  # stderr is closed: the exit code says it
-        show_error(reported)
-    return reported.exit_code
 
 
 app = typer.Typer(

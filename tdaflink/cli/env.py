@@ -125,10 +125,13 @@ def env_add(
     given = {name: value for name, value in locals().items() if isinstance(value, str) and name != "name"}
     from tdaflink.adapters.configfiles import read_config
     from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.user_files import require_regular
     from tdaflink.display.environments import show_environment
     from tdaflink.domain.external import read_options
     from tdaflink.services.external import add_environment
 
+    if config is not None:
+        require_regular(config, "--config")
     options = {**(read_options(read_config(config), str(config)) if config else {}), **given}
     view = add_environment(name, options, EnvironmentStore(), session.reporter(), typed_secret, check=check)
     show_environment(view)

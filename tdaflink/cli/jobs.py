@@ -230,10 +230,10 @@ def status(
         show_job(found)
         if found.ended:
             from tdaflink.cli.wiring import control_of
-            from tdaflink.services.ended import tell_of_unfinished
+            from tdaflink.services.ended import warn_of_unfinished
 
             with control_of(session) as control:
-                tell_of_unfinished(control, found)
+                warn_of_unfinished(control, found)
 
 
 def _gone(session: Session, job: str, unknown: NotFound) -> NotFound:

@@ -59,6 +59,14 @@ def upgrade(
         bool, typer.Option("--allow-non-restored-state", help="Drop state that has no place to go.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip",
+            metavar="TOPIC/PARTITION/OFFSET",
+            help="Pass over a record at which the job fails; it is kept in tda_errors as skipped.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even if nothing would change.")] = False,
     timeout: Timeout = 180.0,
     dry_run: DryRun = False,
@@ -71,6 +79,7 @@ def upgrade(
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import changing
     from tdaflink.services.preparation import Wanted
+    from tdaflink.services.upgrades import with_skipped
 
     with session_control_of(session) as control:
         if resume:
@@ -85,7 +94,7 @@ def upgrade(
             session,
             control,
             old,
-            upgraded_job(session, config.asked(), wanted, control, old[1]),
+            upgraded_job(session, with_skipped(config.asked(), old[1], skip or ()), wanted, control, old[1]),
             action="upgrade",
             state=state.value,
             dry_run=dry_run,

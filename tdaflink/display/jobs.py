@@ -132,9 +132,9 @@ def _summary(plan: SubmissionPlan) -> Iterator[str]:
 
 def _window_words(window: Mapping[str, Any]) -> str:
     """A resolved window in a few words."""
-    told = {key: value for key, value in window.items() if key != "state_ttl_ms" and value is not None}
-    sizes = [f"{key} {value}" for key, value in told.items() if key != "kind"]
-    return " ".join([str(told["kind"]), *sizes])
+    shown = {key: value for key, value in window.items() if key != "state_ttl_ms" and value is not None}
+    sizes = [f"{key} {value}" for key, value in shown.items() if key != "kind"]
+    return " ".join([str(shown["kind"]), *sizes])
 
 
 @console.printed

@@ -62,6 +62,9 @@ class Input(Model):
     window: Window | None = None
 
 
+SkippedRecord = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}/[0-9]{1,10}/[0-9]{1,18}$")]
+
+
 class RegistryAuth(Model):
     """How the command proves to a schema registry who it is; the secrets themselves stand elsewhere."""
 
@@ -115,6 +118,11 @@ class JobConfig(Model):
     )
     start_from: Literal["committed", "earliest", "latest"] | Annotated[int, Field(ge=0)] = Field(
         default="committed", description="Where a new job starts to read; an integer is epoch milliseconds."
+    )
+    skip: list[SkippedRecord] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Records that the job passes over, as TOPIC/PARTITION/OFFSET; upgrade --skip adds to it.",
     )
     delivery: Literal["at_least_once", "exactly_once"] = Field(
         default="at_least_once", description="exactly_once: results show once per checkpoint."

@@ -76,7 +76,7 @@ def _merge(below: Any, value: Any, key: str) -> Any:
 
 def _is_reference(value: Mapping[str, Any]) -> bool:
     """Whether it is a secret's whereabouts, such as {"$env": NAME}, which is one value."""
-    return any(name.startswith("$") for name in value)
+    return any(str(name).startswith("$") for name in value)
 
 
 def _other_forms(values: Mapping[str, Any]) -> list[str]:
@@ -99,7 +99,9 @@ def _message(error: ValidationError, sources: Mapping[str, str]) -> str:
 
 
 def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
-    path = [str(part) for part in detail["loc"] if not _is_union_tag(part)]
+    first, *rest = detail["loc"] or ("",)
+    # The first is the user's own key, whatever signs it has.
+    path = [str(first), *(str(part) for part in rest if not _is_union_tag(part))] if detail["loc"] else []
     field = ".".join(path)
     source = sources.get(path[0], "") if path else ""
     where = f" (from {source})" if source else ""
@@ -138,5 +140,8 @@ def _known_below() -> set[str]:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits; nested without end
+        return "…"
     return text if len(text) <= 60 else text[:57] + "…"

@@ -12,6 +12,7 @@ from tdaflink.services.control import Control, submitter
 from tdaflink.services.ended import finishing
 from tdaflink.services.jobrun import Job
 from tdaflink.services.operations import carry_out, unfinished
+from tdaflink.services.readers import refuse_further_topics
 
 
 def begin(
@@ -30,6 +31,7 @@ def begin(
     with control.ledger.working_on(job.name):
         _refuse_second(control, job.name)
         _refuse_duplicates(control, job)
+        refuse_further_topics(job, target, control)
         _check_slots(control, job, target)
         control.ledger.keep_bundle(target.bundle.name, target.bundle.content)
         operation = Operation(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config
-from tdaflink.adapters.user_files import output_file
+from tdaflink.adapters.user_files import output_file, require_regular
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
@@ -66,6 +66,7 @@ def _layers(
 ) -> list[Layer]:
     layers = [Layer(f"profile {env.profile}", profile), *([below] if below else [])]
     if asked.file is not None:
+        require_regular(asked.file, "--config")
         values = dict(read_config(asked.file))
         if env.runtime != "external":
             _drop_addresses(values, asked.file, env, warn)
@@ -124,6 +125,7 @@ def _set_layer(text: str) -> Layer:
 
 def validate_file(file: Path) -> Resolved:
     """Check one file by itself. Raises `ConfigError` that names each field, value and reason."""
+    require_regular(file, "FILE")
     return resolve([Layer(f"file {file}", read_config(file))])
 
 

@@ -36,7 +36,7 @@ _PACKAGES = (
     "gudhi",
     "numpy",
     "confluent-kafka",
-    "httpx",
+    "certifi",
     "typer",
     "pydantic",
     "docker",

@@ -64,7 +64,7 @@ def unfinished_of(control: Control, name: str, job_id: str) -> Operation | None:
     return None
 
 
-def tell_of_unfinished(control: Control, job: Job) -> None:
+def warn_of_unfinished(control: Control, job: Job) -> None:
     """Warn where a job has ended in the middle of a change: what finishes that brings it back."""
     change = unfinished_of(control, job.name, job.id)
     if change is not None:

@@ -12,7 +12,7 @@ from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import ClusterStatus, Job, find_job
 from tdaflink.domain.supervision import Supervision
 from tdaflink.services.control import Control
-from tdaflink.services.ended import not_running, tell_of_unfinished
+from tdaflink.services.ended import not_running, warn_of_unfinished
 
 CANCEL_SECONDS = 60.0
 
@@ -64,7 +64,7 @@ def _cancel(control: Control, job: Job) -> Canceled:
     with control.reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
         if job.ended:
             step.unchanged(f"has ended already: {job.state}")
-            tell_of_unfinished(control, job)
+            warn_of_unfinished(control, job)
             return Canceled(job.id, job.name, job.state)
         # It may end by itself between the listing and the call; then there is nothing left to cancel.
         with suppress(NotFound, Refused):

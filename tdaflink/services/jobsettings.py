@@ -53,6 +53,7 @@ def job_settings(
         "plugins": list(plugins),
         "incremental_bytes": config.incremental_memory,
         **stream_settings(config),
+        **({"skip": list(config.skip)} if config.skip else {}),
     }
 
 

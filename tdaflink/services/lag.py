@@ -113,7 +113,7 @@ def _resting(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dic
     if not silent:
         return {}
     group = load.parameters.get(GROUP)
-    committed = kafka.committed(group) if group else {}
+    committed = kafka.committed(group, silent) if group else {}
     unknown = [place for place in silent if place not in committed]
     begins = kafka.begins(unknown) if unknown else {}
     return {place: committed[place] if place in committed else begins.get(place, 0) for place in silent}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing, suppress
+from shlex import quote
 
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs import TERMINAL_STATES
-from tdaflink.domain.ledger import Operation
+from tdaflink.domain.ledger import RESUME, Operation
 from tdaflink.domain.snapshots import canonical
 from tdaflink.services.control import Control
 from tdaflink.services.snapshots import described, restart_point
-from tdaflink.services.stopping import remember, request_stop, stopped
+from tdaflink.services.stopping import remember, request_stop, stopped, without_savepoint
 
 SAVEPOINT_SECONDS = 300.0
 CANCEL_SECONDS = 60.0
@@ -37,8 +38,23 @@ def _with_savepoint(control: Control, operation: Operation) -> str:
     if not _alive(control, job_id):
         return _left_before(control, operation)
     with control.reporter.step(f"stop {operation.name} with a savepoint") as step:
-        request_stop(control, job_id, trigger_id, None)
-        return stopped(control, job_id, trigger_id, SAVEPOINT_SECONDS, step)
+        instead = _instead_of_savepoint(control, operation)
+        request_stop(control, job_id, trigger_id, None, instead=instead)
+        return stopped(control, job_id, trigger_id, SAVEPOINT_SECONDS, step, instead=instead)
+
+
+def _instead_of_savepoint(control: Control, operation: Operation) -> str:
+    """What to type for a job that takes no savepoint, by what was asked for."""
+    if operation.action == RESUME:
+        return without_savepoint(control, operation.old_job_id, operation.name)
+    look = f"{control.commands.look(operation.old_job_id[:12])} shows why; "
+    if operation.action == "rescale":
+        count = operation.target.parallelism
+        return (
+            f"{look}tdaflink upgrade {quote(operation.name)} --parallelism {count} --state last-state"
+            " goes on from its newest checkpoint"
+        )
+    return f"{look}the same command with --state last-state goes on from its newest checkpoint"
 
 
 def _left_before(control: Control, operation: Operation) -> str:
@@ -83,8 +99,8 @@ def _read_again(control: Control, operation: Operation) -> str:
     twice = " again" if delivery == "exactly_once" else " again, and answered again under the same ids"
     try:
         with closing(control.kafka.watch()) as kafka:
-            done = kafka.committed(settings["kafka"]["group_id"])
-            ends = kafka.ends(kafka.partitions([one["topic"] for one in settings["inputs"]]))
+            places = kafka.partitions([one["topic"] for one in settings["inputs"]])
+            done, ends = kafka.committed(settings["kafka"]["group_id"], places), kafka.ends(places)
     except TdaflinkError as error:
         return f"what came since is read{twice} (how much is not known: {error.message})"
     waiting: Counter[str] = Counter()

@@ -63,23 +63,40 @@ def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None
             )
 
 
+def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
+    """Raise `Refused` where a new version of a job would read a topic more that another job reads."""
+    wanted = set(topics_read(new.settings)) - set(read_by(old, control))
+    for other in control.cluster.jobs(control.env.name, ended=False) if wanted else ():
+        shared = sorted(wanted & set(topics_read(_settings_of(other, new, control))))
+        if shared and other.id != old.id:
+            raise Refused(
+                f"{other.name} ({other.id[:12]}, {other.state}) reads {', '.join(shared)} already:"
+                " each message would be answered twice",
+                hint=f"{control.commands.upgrade(other.name)} gives that job other topics,"
+                f" {control.commands.stop(other.name)} ends it with its state",
+            )
+
+
 def read_by(job: RunningJob, control: Control) -> list[str]:
     """The topics that a running job of this command reads, as far as it is known."""
+    return topics_read(_known_settings(job, control))
+
+
+def _known_settings(job: RunningJob, control: Control) -> Mapping[str, Any] | None:
     version = control.ledger.version(job.id)
-    return topics_read(version.spec.settings if version and version.spec else _told_by(job, control))
+    return version.spec.settings if version and version.spec else _travelled_settings(job, control)
 
 
 def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
     """The settings of a running job of this command, unless it reads from other brokers."""
-    version = control.ledger.version(other.id)
-    settings = version.spec.settings if version and version.spec else _told_by(other, control)
+    settings = _known_settings(other, control)
     if not settings or not job.settings:
         return None
     theirs, ours = (_brokers(one) for one in (settings, job.settings))
     return None if theirs and ours and theirs.isdisjoint(ours) else settings
 
 
-def _told_by(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
+def _travelled_settings(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
     """The settings that travel with a job that another machine has submitted."""
     with suppress(NotFound, ValueError, AttributeError):
         found = json.loads(control.cluster.job_parameters(other.id).get(SPEC, "{}")).get("settings")
@@ -94,7 +111,7 @@ def _brokers(settings: Mapping[str, Any]) -> set[str]:
 # -- what is there already
 
 
-def tell_of_reading(job: Job, control: Control, *, may_skip: bool) -> None:
+def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
     """Say how many records the job reads that were there before it, and from which offsets."""
     if job.settings is None or job.savepoint is not None or control.kafka is None:
         return
@@ -105,7 +122,8 @@ def tell_of_reading(job: Job, control: Control, *, may_skip: bool) -> None:
         with closing(control.kafka.watch()) as watch:
             places = watch.partitions(topics_read(job.settings))
             begins, ends = watch.begins(places), watch.ends(places)
-            known = watch.committed(kafka["group_id"]) if kafka["start_from"] == "committed" else {}
+            resumes = kafka["start_from"] == "committed"
+            known = watch.committed(kafka["group_id"], places) if resumes else {}
     except TdaflinkError as error:
         control.reporter.warn(f"how many records are read again is not known: {error.message}")
         return

@@ -14,7 +14,10 @@ from tdaflink.domain.control import EVENTS_TOPIC
 from tdaflink.domain.errors import DeadlinePassed, JobFailed, UsageError
 from tdaflink.domain.messages import (
     ERRORS_TOPIC,
+    REQUESTS_TOPIC,
     RESULTS_TOPIC,
+    STREAMS_TOPIC,
+    UPLOADS_TOPIC,
     WINDOWS_TOPIC,
     Arrival,
     ErrorRecord,
@@ -75,6 +78,7 @@ class _Progress:
     shown: int = 0
     pending: set[str] = field(default_factory=set)
     failed: dict[str, ErrorRecord] = field(default_factory=dict)
+    left_out: int = 0
 
     def wants(self, record: Record) -> bool:
         """Whether the record may be of use; records without a key say whose they are inside."""
@@ -121,6 +125,13 @@ def open_results(client: KafkaClient, sought: Sought) -> Tail:
     sought.check()
     if sought.topic == EVENTS_TOPIC:
         raise events_there(EVENTS_TOPIC)
+    if sought.topic == ERRORS_TOPIC:
+        raise UsageError(f"{ERRORS_TOPIC} holds error records, no results", hint="tdaflink results --errors")
+    if sought.topic in (REQUESTS_TOPIC, UPLOADS_TOPIC, STREAMS_TOPIC):
+        raise UsageError(
+            f"{sought.topic} holds what jobs read, no results",
+            hint="tdaflink results; tdaflink results --stream ID for those of a stream",
+        )
     topics = [sought.topic, ERRORS_TOPIC] if sought.errors else [sought.topic]
     return client.tail(topics, sought.start, optional=[] if sought.errors else [ERRORS_TOPIC])
 
@@ -150,13 +161,16 @@ def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival
             if record is None:
                 continue
             last = now
-            arrival = _arrival(record, sought, reporter) if progress.wants(record) else None
+            arrival = _arrival(record, progress, reporter) if progress.wants(record) else None
             if arrival is not None and progress.take(arrival.says):
                 yield arrival
+    if progress.left_out > _NAMED:
+        reporter.warn(f"{progress.left_out - _NAMED} more of {sought.topic} were left out")
     _raise_failures(progress)
 
 
-def _arrival(record: Record, sought: Sought, reporter: Reporter) -> Arrival | None:
+def _arrival(record: Record, progress: _Progress, reporter: Reporter) -> Arrival | None:
+    sought = progress.sought
     raw = record.value or b""
     try:
         message = message_from(raw)
@@ -165,8 +179,10 @@ def _arrival(record: Record, sought: Sought, reporter: Reporter) -> Arrival | No
         says = result_from(message) if record.topic == sought.topic else error_from(message)
     except ValueError as error:
         if record.topic == sought.topic or sought.errors:
-            where = f"{record.topic}/{record.partition}/{record.offset}"
-            reporter.warn(f"{where} was left out: {shortened(str(error))}")
+            progress.left_out += 1
+            if progress.left_out <= _NAMED:
+                where = f"{record.topic}/{record.partition}/{record.offset}"
+                reporter.warn(f"{where} was left out: {shortened(str(error))}")
         return None
     return Arrival(raw, says)
 

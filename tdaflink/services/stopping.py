@@ -46,7 +46,12 @@ def take_savepoint(control: Control, reference: str, directory: str | None, seco
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     with control.reporter.step(f"savepoint of {job.name}") as step:
         control.cluster.trigger_savepoint(job.id, trigger_id, directory)
-        path = _told(control, "savepoint", job, lambda: _wait(control, job.id, trigger_id, seconds, step))
+        instead = f"{control.commands.look(job.id[:12])} shows why"
+
+        def wait() -> str:
+            return _wait(control, job.id, trigger_id, seconds, step, instead)
+
+        path = _told(control, "savepoint", job, wait)
     control.tell("savepoint", "done", job.id, job.name, savepoint=path)
     return Saved(job.id, job.name, job.state, path, round(time.monotonic() - began, 1))
 
@@ -59,8 +64,9 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
         with control.reporter.step(f"stop {job.name} with a savepoint") as step:
 
             def stop_it() -> str:
-                request_stop(control, job.id, trigger_id, directory, drain=drain)
-                return stopped(control, job.id, trigger_id, seconds, step)
+                instead = without_savepoint(control, job.id, job.name)
+                request_stop(control, job.id, trigger_id, directory, instead=instead, drain=drain)
+                return stopped(control, job.id, trigger_id, seconds, step, instead=instead)
 
             path = _told(control, "stop", job, stop_it)
     except KeyboardInterrupt:
@@ -74,22 +80,33 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
 
 
 def request_stop(
-    control: Control, job_id: str, trigger_id: str, directory: str | None, *, drain: bool = False
+    control: Control,
+    job_id: str,
+    trigger_id: str,
+    directory: str | None,
+    *,
+    instead: str,
+    drain: bool = False,
 ) -> None:
-    """Ask the job to stop; a job of which not every task runs refuses at once, which is `JobFailed`."""
+    """Ask the job to stop; a job of which not every task runs refuses at once, which is `JobFailed`.
+
+    `instead` is what to do with a job that takes no savepoint.
+    """
     try:
         control.cluster.stop(job_id, trigger_id, directory, drain=drain)
     except Refused as refusal:
         raise JobFailed(
             f"job {job_id} takes no savepoint now: {refusal.reason}",
             noise=refusal.noise,
-            hint=_without_savepoint(control, job_id),
+            hint=instead,
         ) from refusal
 
 
-def stopped(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step) -> str:
+def stopped(
+    control: Control, job_id: str, trigger_id: str, seconds: float, step: Step, *, instead: str
+) -> str:
     """Where the savepoint lies with which the job has stopped, once it has ended."""
-    path = _wait(control, job_id, trigger_id, seconds, step)
+    path = _wait(control, job_id, trigger_id, seconds, step, instead)
     step.update("waiting until it has ended")
     state = control.cluster.wait_until_ended(job_id, ENDED_SECONDS)
     if state == "FAILED":
@@ -102,7 +119,7 @@ def remember(control: Control, path: str, job_id: str, name: str) -> None:
     control.ledger.remember_savepoint(SavepointRecord(canonical(path), job_id, name, time.time()))
 
 
-def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step) -> str:
+def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step, instead: str) -> str:
     for gone in poll(seconds, every=0.1):
         step.update(f"{gone:.0f} s")
         try:
@@ -115,7 +132,7 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
             raise JobFailed(
                 f"no savepoint of job {job_id}: {root_cause(triggered.failure)}",
                 noise=triggered.failure,
-                hint=_without_savepoint(control, job_id),
+                hint=instead,
             )
     raise DeadlinePassed(
         f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
@@ -123,13 +140,12 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
     )
 
 
-def _without_savepoint(control: Control, job_id: str) -> str:
-    """What to do with a job that takes no savepoint, as one that keeps restarting."""
-    commands, version = control.commands, control.ledger.version(job_id)
-    back = commands.go_on(version.name if version else "NAME")
+def without_savepoint(control: Control, job_id: str, name: str) -> str:
+    """How to end a job that takes no savepoint, as one that keeps restarting, and to start it again."""
+    commands = control.commands
     return (
-        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} ends it without one, and then"
-        f" {back} starts it again from its newest checkpoint"
+        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} ends it without one, and"
+        f" {commands.go_on(name)} then starts it again from its newest checkpoint"
     )
 
 

@@ -13,7 +13,7 @@ from tdaflink import __version__
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.locks import submission_lock
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.errors import DeadlinePassed, JobFailed, Refused, TdaflinkError
+from tdaflink.domain.errors import DeadlinePassed, Interrupted, JobFailed, Refused, TdaflinkError
 from tdaflink.domain.jobs import TERMINAL_STATES, RestCall, Submission, SubmissionPlan
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Step
@@ -29,7 +29,7 @@ from tdaflink.services.mainfailures import (
     ran_elsewhere,
 )
 from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
-from tdaflink.services.readers import refuse_second_reader, tell_of_reading
+from tdaflink.services.readers import refuse_second_reader, report_reading
 from tdaflink.services.startup import wait_until_running
 
 LOCK_SECONDS = 300.0
@@ -85,6 +85,14 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
             state, outcome = "RUNNING", "done"
     except JobFailed as failure:
         raise _cancelled(job, job_id, control, failure) from None
+    except DeadlinePassed as late:
+        raise _late(job, job_id, control, late) from None
+    except KeyboardInterrupt:
+        outcome = "submitted"
+        raise Interrupted(
+            f"interrupted; {job.name} ({job_id[:12]}) is submitted, and continues",
+            hint=f"{control.commands.look(job_id[:12])}; {control.commands.end(job_id[:12])} ends it",
+        ) from None
     finally:
         control.tell(terms.action, outcome, job_id, job.name, **_told(job))
     return Submission(
@@ -105,6 +113,22 @@ def _follow(job: Job, job_id: str, control: Control, seconds: float) -> None:
     except JobFailed as failure:
         late = failed_after_submitting(control.cluster, job.name, job_id)
         raise late or failure from None
+
+
+def _late(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> TdaflinkError:
+    """A job that is slow may still come up; one that has failed meanwhile is cancelled."""
+    try:
+        failures = control.cluster.failures(job_id)
+    except TdaflinkError:
+        return late
+    if not failures:
+        return late
+    failure = JobFailed(
+        f"{job.name} ({job_id[:12]}) did not come up in time, and has failed meanwhile: {failures[0].cause}",
+        noise=failures[0].text,
+        hint=control.commands.look(job_id[:12]),
+    )
+    return _cancelled(job, job_id, control, failure)
 
 
 def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
@@ -136,7 +160,7 @@ def launch(job: Job, control: Control, terms: Terms) -> str:
         with submission_lock(control.env.endpoints.rest_url, LOCK_SECONDS):
             if not terms.allow_duplicate:
                 refuse_second_reader(job, control, by_topics=terms.guard_topics)
-            tell_of_reading(job, control, may_skip=terms.action == "submit")
+            report_reading(job, control, may_skip=terms.action == "submit")
             wait_for_other_mains(control.cluster, step)
             return _run(job, control, terms, step)
 

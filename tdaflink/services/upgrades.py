@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from shlex import quote
 from typing import Any
 
@@ -32,6 +34,16 @@ def base_layer(version: Version, asked: Asked) -> Layer:
     config = (version.spec.config if version.spec else None) or {}
     kept = {} if asked.file is not None else dict(config)
     return Layer(f"version {version.number}", {**kept, "job_name": version.name})
+
+
+def with_skipped(asked: Asked, version: Version, records: Sequence[str]) -> Asked:
+    """The call with further records to pass over, beside those that the version that runs passes over."""
+    if not records:
+        return asked
+    config = (version.spec.config if version.spec else None) or {}
+    known = config.get("skip", []) if asked.file is None else []
+    skip = list(dict.fromkeys([*known, *records]))
+    return replace(asked, settings=(*asked.settings, f"skip={json.dumps(skip)}"))
 
 
 def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: bool = False) -> JobSpec:

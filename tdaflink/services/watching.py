@@ -31,6 +31,7 @@ from tdaflink.domain.snapshot import (
 )
 from tdaflink.domain.travelling import outputs_of
 from tdaflink.services.lag import lag_of
+from tdaflink.services.streamalerts import StreamAlerts
 
 GLANCES = 8  # jobs besides the chosen one that one refresh looks into, in turn
 BARCODE_SECONDS = 4.0
@@ -81,6 +82,7 @@ class SnapshotReader:
         self._ended: set[str] = set()
         self._history: Mapping[str, History] | None = None
         self._results = _Results()
+        self._stream_alerts = StreamAlerts()
         self._silent_until: dict[Source, float] = {}
         self._problems: dict[Source, str] = {}
 
@@ -101,9 +103,12 @@ class SnapshotReader:
                 known = seen
                 seen = self._ask("kafka", lambda: lag_of(known, kafka, focus.job)) or seen
             newest = self._ask("kafka", lambda: self._newest(kafka, focus))
-        alerts: Sequence[Alert] | None = None
+        alerts: Sequence[Alert] | None = ()
         if prometheus is not None:
             alerts = self._ask("prometheus", prometheus.firing)
+        if kafka is not None and alerts is not None:
+            of_streams = self._ask("kafka", lambda: self._stream_alerts.recent(kafka))
+            alerts = None if of_streams is None else (*of_streams, *alerts)
         return Snapshot(
             taken_at=time.time(),
             env=sources.env,

@@ -184,7 +184,10 @@ def test_what_is_told_of_it_can_be_typed(steady: Steady) -> None:
     assert f"Next: tdaflink setup --env {steady.cluster.name}" in stopped.stderr
     assert f"tdaflink setup --env {steady.cluster.name} starts one" in " ".join(run("list").stderr.split())
     ended = run("savepoint", name)
-    assert (ended.code, f"tdaflink setup --env {steady.cluster.name} goes on" in ended.stderr) == (4, True)
+    assert (ended.code, f"tdaflink setup --env {steady.cluster.name} starts it again" in ended.stderr) == (
+        4,
+        True,
+    )
 
 
 def test_it_goes_on_after_a_stop_with_a_changed_config_and_after_a_cancel(steady: Steady) -> None:

@@ -254,3 +254,8 @@ def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
         assert rest.job_state("0123456789abcdef0123456789abcdef") is None
     finally:
         rest.close()
+
+
+def test_a_page_of_another_origin_may_not_read_answers(cluster: Cluster) -> None:
+    answer = httpx.get(f"{cluster.rest_url}/jobs/overview", headers={"Origin": "http://evil.example"})
+    assert answer.headers["Access-Control-Allow-Origin"] == cluster.rest_url

@@ -6,6 +6,7 @@ The tests share one job, and follow each other.
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 from harness import Cluster
 from upgrading import WORKS, Steady, interrupt, steady_config, steady_on
+
+from tdaflink.domain.waiting import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(600)]
 
@@ -92,6 +95,51 @@ def test_a_killed_upgrade_is_finished_by_whatever_starts_the_job_again(steady: S
     assert (settings["query"]["algorithm"], settings["query"]["betti_at"]) == ("brittle", float(wanted) + 0.5)
     assert run("upgrade", "--resume").code == 4
     steady.check(by, sent)
+
+
+def test_what_the_refusal_to_stop_a_restarting_job_advises_works(steady: Steady) -> None:
+    run, name = steady.cluster.run, steady.name
+    trouble = steady.folder / "trouble"
+    fails = WORKS.replace("if [-77.0, -77.0] in points.tolist():", f"if os.path.exists({str(trouble)!r}):")
+    upgraded = run("upgrade", name, "--include", steady.version(fails), timeout=240)
+    assert upgraded.code == 0, upgraded.stderr
+    with steady.feed("trouble") as sent:
+        trouble.touch()
+        for _ in poll(90, every=0.5):
+            refused = run("stop", name, "-o", "json", timeout=120)
+            if refused.code == 5:
+                break
+        trouble.unlink()
+        hint = json.loads(refused.stderr.splitlines()[-1])["error"]["hint"]
+        calls = [call.split() for call in re.findall(r"tdaflink (.+? --env local)", hint)]
+        assert [call[0] for call in calls] == ["status", "cancel", "resume"]
+        for call in calls:
+            typed = run(*call, timeout=240)
+            assert typed.code == 0, f"{call}\n{typed.stderr}"
+    assert [job["state"] for job in steady.running()] == ["RUNNING"]
+    steady.check("trouble", sent)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "advised"),
+    [
+        (("status", "no-such-job"), 4, ["list --all"]),
+        (("results", "--topic", "tda_events"), 2, ["events"]),
+        (("submit", "--set", "input_topic=none-such", "--from", "none"), 4, ["topics list", "topics create"]),
+        (("upgrade",), 2, ["list"]),
+        (("upgrade", "--resume"), 4, ["history"]),
+    ],
+)
+def test_what_hints_show_can_be_typed(
+    cluster: Cluster, words: tuple[str, ...], code: int, advised: list[str]
+) -> None:
+    refused = cluster.run(*words, "-o", "json", timeout=60)
+    assert refused.code == code, refused.stderr
+    hint = json.loads(refused.stderr.splitlines()[-1])["error"]["hint"]
+    for call in advised:
+        assert f"tdaflink {call}" in hint
+        typed = cluster.run(*call.split(), timeout=60)
+        assert typed.code == 0, f"{call}\n{typed.stderr}"
 
 
 def test_no_second_job_reads_the_same_topics(steady: Steady) -> None:

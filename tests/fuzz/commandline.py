@@ -18,6 +18,7 @@ from typing import Any
 import typer
 
 from tdaflink.cli.app import app, load
+from tdaflink.display import console
 
 # What a call may end with: done, error, usage, unreachable, not found, job failed, timed out, unhealthy.
 FORESEEN = {0, 1, 2, 3, 4, 5, 6, 10}
@@ -75,6 +76,7 @@ class CommandLine:
         err.reconfigure(errors="backslashreplace")
         typed = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
         before = sys.stdin
+        console.configure(output="table", verbose=False, no_color=True)  # as a new process begins
         try:
             sys.stdin = typed
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _deadline(), _memory():

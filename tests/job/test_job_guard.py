@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from settings_json import settings_text
+from settings_json import settings_document, settings_text
 from stream_job import COUNT, KAFKA_TIME, NONE, TUMBLING, Job, Pieces, cloud
 from tdajob import settings
 from tdajob.answers import Answerer
@@ -217,3 +217,36 @@ def test_stored_points_hold_the_greatest_dimension() -> None:
     rows = Rows(np.array([1]), np.array([2]), np.full((1, MAX_POINT_DIMENSION), 0.5))
     bin_id, found = unpacked_rows(packed_rows(-(2**63), rows))
     assert (bin_id, found.coordinates.shape) == (-(2**63), (1, MAX_POINT_DIMENSION))
+
+
+def test_a_record_that_the_settings_name_is_passed_over_and_kept() -> None:
+    document = settings_document(skip=["tda_jobs/3/17", "tda_stream_input/0/2"])
+    answerer = Answerer(settings.load(json.dumps(document)))
+    raw = json.dumps({"job_id": "j", "point_cloud": {"points": [[0]]}}).encode()
+    try:
+        codes = [
+            answerer.answer(raw, "tda_jobs", partition, offset, KAFKA_TIME).code
+            for partition, offset in ((3, 16), (3, 17), (2, 17))
+        ]
+        answer = answerer.answer(b"\xff", "tda_jobs", 3, 17, None)
+    finally:
+        answerer.close()
+    assert codes == [None, "skipped", None]
+    record = valid(json.loads(answer.value))
+    assert (record["code"], record["source"]["offset"], answer.key) == ("skipped", 17, b"tda_jobs-3-17")
+    assert base64.b64decode(record["original"]["bytes_base64"]) == b"\xff"
+
+
+def test_a_stream_goes_on_without_the_record_that_is_passed_over(jobs: Any) -> None:
+    job = jobs(COUNT, skip=["tda_stream_input/0/1"])
+    answers = [answer for number in range(3) for answer in job.send(cloud(4, number))]
+    assert [answer.get("code") for answer in answers] == ["skipped", None]
+    assert answers[1]["window"]["num_points"] == 8
+
+
+@pytest.mark.parametrize(
+    "wrong", ["tda_jobs", "tda_jobs/0", "tda_jobs/0/-1", "a b/0/1", "tda_jobs/0/1/2", "t/x/1"]
+)
+def test_a_place_that_is_none_is_refused_at_the_start(wrong: str) -> None:
+    with pytest.raises(settings.SettingsError, match="is not TOPIC/PARTITION/OFFSET"):
+        settings.load(settings_text(skip=[wrong]))

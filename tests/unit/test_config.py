@@ -260,8 +260,8 @@ def test_set_that_is_no_assignment(text: str) -> None:
 
 def test_broken_files_name_line_and_column(tmp_path: Path) -> None:
     broken = tmp_path / "a.json"
-    broken.write_text('{\n  "parallelism": 4,\n}')
-    with pytest.raises(ConfigError, match=r"line 3, column 1: not JSON"):
+    broken.write_text('{\n  "parallelism": 4\n  "name": 5\n}')
+    with pytest.raises(ConfigError, match=r"line 3, column 3: not JSON"):
         read_config(broken)
     twice = tmp_path / "b.json"
     twice.write_text('{"parallelism": 4, "parallelism": 5}')

@@ -13,13 +13,13 @@ from tdaflink.domain.doctor import clock_fix, clock_off, connector_of, java_majo
 from tdaflink.domain.sizes import megabytes
 
 
-def test_the_connector_is_told_by_its_file() -> None:
+def test_the_connector_is_travelled_settings_its_file() -> None:
     assert connector_of(["/opt/flink/lib/flink-sql-connector-kafka-4.0.1-2.0.jar"]) == ("4.0.1-2.0", "2.0")
     assert connector_of(["/lib/flink-connector-kafka-3.4.0-1.20.jar"]) == ("3.4.0-1.20", "1.20")
     assert connector_of(["/lib/flink-connector-files-2.2.1.jar", "/lib/flink-dist-2.2.1.jar"]) is None
 
 
-def test_java_is_told_by_what_flink_says_of_it() -> None:
+def test_java_is_travelled_settings_what_flink_says_of_it() -> None:
     assert java_major("OpenJDK 64-Bit Server VM - Eclipse Adoptium - 21/21.0.8+9-LTS") == "21"
     assert java_major("OpenJDK 64-Bit Server VM - Eclipse Adoptium - 17/17.0.9+9") == "17"
     assert java_major("OpenJDK 64-Bit Server VM - Debian - 11/11.0.2+9") == "11"

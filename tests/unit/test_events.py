@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tdaflink.adapters.kafka_tail import Record
 from tdaflink.display import console
 from tdaflink.display.events import show_events
 from tdaflink.display.results import show_arrivals
@@ -18,6 +19,7 @@ from tdaflink.domain.ledger import Action
 from tdaflink.domain.message_models import examples
 from tdaflink.domain.messages import Arrival, EventArrival, event_from, is_event, result_from
 from tdaflink.services.events import EventsSought
+from tdaflink.services.streamalerts import alerts_of
 
 CONTROL = json.loads(
     control_event(
@@ -58,7 +60,7 @@ def test_what_is_none_is_refused_as_such(broken: str) -> None:
         event_from(message)
 
 
-def test_results_are_told_from_events() -> None:
+def test_results_differ_from_events() -> None:
     assert is_event(examples.EVENT)
     assert is_event(CONTROL)
     assert not is_event(examples.RESULT)
@@ -122,3 +124,18 @@ def test_windows_show_their_distance_and_whether_it_is_an_alert(
     at = lines[0].index("DISTANCE"), lines[0].index("LONGEST")
     cells = [line[at[0] : at[1]].split() for line in lines[1:] if line[at[0] : at[1]].strip()]
     assert cells == [["-"], ["0.625", "yes"]]
+
+
+def test_the_dashboard_has_the_newest_alert_of_each_stream() -> None:
+    def record(offset: int, message: Any, at: int) -> Record:
+        return Record("tda_events", 0, offset, at, b"k", json.dumps(message).encode())
+
+    other = {**examples.EVENT, "stream_id": "other"}
+    newer = {**examples.EVENT, "timestamp": "2030-01-01T00:00:00.000Z"}
+    records = [record(0, examples.EVENT, 1000), record(1, CONTROL, 9000), record(2, newer, 3000)]
+    found = alerts_of([*records, record(3, other, 2000), record(4, ["no event"], 9000), record(5, 5, 9000)])
+    assert [(at, alert.name) for at, alert in found] == [
+        (3.0, f"stream {examples.EVENT['stream_id']}"),
+        (2.0, "stream other"),
+    ]
+    assert found[0][1].since == newer["timestamp"]

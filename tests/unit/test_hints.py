@@ -15,7 +15,9 @@ from tdaflink.domain.commands import IN_ENVIRONMENT, Commands, named_environment
 # Where `tdaflink` begins a sentence or is its object, not a call.
 PROSE = {
     *(
+        "failed",
         "for",
+        "foresaw",
         "goes",
         "installs",
         "is",
@@ -29,7 +31,7 @@ PROSE = {
         "or",
         "reads",
     ),
-    *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work"),
+    *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work", "would"),
 }
 # Groups of commands, which a text may be about.
 GROUPS = {"topics", "savepoints", "schemas", "config", "env", "jars", "python", "compose"}
@@ -43,10 +45,13 @@ SHOWN_BY = {
     "adapters/maven.py": ("setup", "jars fetch"),
     "adapters/pointfiles.py": ("send",),
     "adapters/profiles.py": ("setup",),
+    "adapters/prometheus.py": ("watch", "doctor"),
     "adapters/state_files.py": ("submit", "resume"),
     "adapters/web_security.py": ("env add",),
     "cli/common.py": ("teardown", "submit", "savepoints prune", "send"),
+    "cli/diagnose.py": ("diagnose",),
     "cli/lifecycle.py": ("savepoints prune",),
+    "display/errors.py": ("list", "submit"),
     "display/logs.py": ("logs",),
     "display/watch/live.py": ("watch",),
     "domain/security.py": ("env add",),
@@ -87,6 +92,7 @@ ELSEWHERE = {
     ("domain/security.py", "-cluster"): None,
     ("adapters/docker_engine.py", "-a"): None,
     ("adapters/secrets.py", "-rs"): None,
+    ("adapters/user_files.py", "-p"): None,
     ("adapters/uv.py", "-m"): None,
 }
 
@@ -168,6 +174,20 @@ def test_names_are_quoted_for_the_shell() -> None:
 
 
 @pytest.mark.parametrize(
+    ("topic", "hint"),
+    [
+        ("tda_events", "tdaflink events"),
+        ("tda_errors", "tdaflink results --errors"),
+        ("tda_jobs", "tdaflink results; tdaflink results --stream ID for those of a stream"),
+    ],
+)
+def test_topics_without_results_say_what_shows_them(run_tdaflink: Runner, topic: str, hint: str) -> None:
+    environ = {"FLINK_REST_URL": "http://127.0.0.1:1", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    done = run_tdaflink("results", "--topic", topic, "-o", "json", environ=environ)
+    assert (done.code, json.loads(done.stderr)["error"]["hint"]) == (2, hint)
+
+
+@pytest.mark.parametrize(
     ("words", "named"),
     [
         (("results", "--topic", "tda_events", "--env", "prod"), True),
@@ -195,5 +215,5 @@ def test_the_hint_of_a_call_means_the_environment_of_the_call(
     assert hint == ("tdaflink events --env prod" if named else "tdaflink events")
     implied = run_tdaflink(*words, environ={"TDA_ENVIRONMENT": "prod"} if named else {})
     assert re.findall(r"Try: +(.*)", implied.stderr) == ["tdaflink events"]
-    told = json.loads(run_tdaflink(*words, "-o", "json").stderr)["error"]
-    assert told["hint"] == hint
+    error = json.loads(run_tdaflink(*words, "-o", "json").stderr)["error"]
+    assert error["hint"] == hint

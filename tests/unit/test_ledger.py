@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +30,14 @@ for i in range(50):
 """
 
 
+@contextmanager
+def database(folder: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(folder / "ledger.db")) as db, db:
+        yield db
+
+
 def rows(folder: Path) -> list[tuple[str, str]]:
-    with sqlite3.connect(folder / "ledger.db") as db:
+    with database(folder) as db:
         return list(db.execute("SELECT job_id, state FROM submissions ORDER BY job_id"))
 
 
@@ -64,7 +72,7 @@ def test_a_damaged_ledger_is_named(tmp_path: Path) -> None:
 
 
 def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "ledger.db") as db:
+    with database(tmp_path) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(TdaflinkError, match="newer tdaflink"):
         Ledger(tmp_path).uploaded_path("http://a", "hash")
@@ -108,7 +116,7 @@ def test_versions_are_numbered_by_name_and_come_back_as_they_were_written(tmp_pa
 
 
 def test_a_ledger_of_the_first_release_keeps_its_submissions(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "ledger.db") as db:
+    with database(tmp_path) as db:
         db.executescript(MIGRATIONS[0])
         db.execute(
             "INSERT INTO submissions VALUES ('id', 'one', 'http://x', 'abc', '{}', 'me', 'submitted', 5.0)"

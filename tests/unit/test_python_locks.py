@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness import Runner
+from interpreters import find_interpreter
 
 from tdaflink.adapters.profiles import load_python_settings, load_versions
 from tdaflink.adapters.python_lock import load_python_lock, lock_roots, package_name, python_lock_path
@@ -124,12 +125,22 @@ def test_two_installs_of_one_lock_have_equal_files(name: str, tmp_path: Path) ->
 
 def installed(name: str, folder: Path) -> dict[str, set[str]]:
     """Install a lock for the cluster's Python into a folder; package -> the lines of its RECORD."""
-    python = [f"--python={sys.executable}", f"--python-version={load_versions().python.image}"]
+    python = f"--python={cluster_interpreter()}"
     checked = ["--require-hashes", "--no-deps", f"--build-constraints={python_lock_path('build')}"]
-    words = ["pip", "install", *python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
+    words = ["pip", "install", python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
     run_uv(words, seconds=INSTALL_SECONDS)
     records = folder.glob("*.dist-info/RECORD")
     return {package_name(record.parent.name.partition("-")[0]): record_lines(record) for record in records}
+
+
+def cluster_interpreter() -> Path:
+    """One of the version that the image has: what is built from source fits that version alone."""
+    wanted = load_versions().python.image
+    own = ".".join(map(str, sys.version_info[:2]))
+    found = Path(sys.executable) if own == wanted else find_interpreter(wanted)
+    if found is None:
+        pytest.skip(f"this machine has no Python {wanted}")
+    return found
 
 
 def record_lines(record: Path) -> set[str]:

@@ -27,7 +27,7 @@ from tdaflink.domain.snapshots import MAGIC
 from tdaflink.services.bundles import shipped_bundle
 from tdaflink.services.control import Control
 from tdaflink.services.jobrun import Job
-from tdaflink.services.readers import refuse_second_reader
+from tdaflink.services.readers import refuse_further_topics, refuse_second_reader
 from tdaflink.services.versions import job_from, last_version
 
 NAME = "sensors"
@@ -346,6 +346,18 @@ def test_a_topic_has_one_reader(
     assert f"tdaflink upgrade {NAME} --env far" in str(found.value.hint)
     # An upgrade that goes back must not be stopped by a job that was let in beside it.
     refuse_second_reader(job, control, by_topics=False)
+
+
+def test_an_upgrade_takes_no_topic_of_another_job(
+    jobmanager: JobManager, ledger: Ledger, control: Control
+) -> None:
+    submitted(ledger, OLD)
+    submitted(ledger, NEW, spec_of(inputs=OTHER_TOPIC), name="beside")
+    jobmanager.jobs |= {OLD: (NAME, "RUNNING", {}), NEW: ("beside", "RUNNING", {})}
+    running = next(job for job in control.cluster.jobs("far", ended=False) if job.id == OLD)
+    refuse_further_topics(running, new_job(control), control)
+    with pytest.raises(Refused, match=r"beside .* reads others already"):
+        refuse_further_topics(running, new_job(control, inputs=OTHER_TOPIC), control)
 
 
 def test_a_name_is_not_offered_where_it_would_answer_twice(jobmanager: JobManager, control: Control) -> None:

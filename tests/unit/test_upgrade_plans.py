@@ -9,9 +9,11 @@ import pytest
 
 from tdaflink.display import console
 from tdaflink.display.lifecycle import show_upgrade_plan
-from tdaflink.domain.errors import NotFound
+from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.domain.layers import Layer, resolve
 from tdaflink.domain.ledger import Difference, JobSpec, UpgradePlan, Version
-from tdaflink.services.upgrades import differences, hints
+from tdaflink.services.configuration import Asked
+from tdaflink.services.upgrades import base_layer, differences, hints, with_skipped
 from tdaflink.services.versions import version_before
 
 COUNT = {"kind": "count", "size": 100, "slide": 10, "timeout_ms": 60000, "state_ttl_ms": 1}
@@ -110,3 +112,16 @@ def test_the_plan_is_read_by_people(capsys: pytest.CaptureFixture[str]) -> None:
         "  1. stop it\n"
         "  2. submit it\n"
     )
+
+
+def test_records_to_pass_over_are_added_to_those_of_the_version_that_runs() -> None:
+    runs = replace(spec(), config={"skip": ["tda_jobs/0/1"], "parallelism": 2})
+    version = Version("a" * 32, "tda", "http://127.0.0.1:8081", "b", "me", runs)
+    asked = Asked(parallelism=4, settings=("dedup_ids=3",))
+    assert with_skipped(asked, version, ()) == asked
+    more = with_skipped(asked, version, ["tda_jobs/0/1", "tda_jobs/2/7"])
+    assert more == replace(asked, settings=("dedup_ids=3", 'skip=["tda_jobs/0/1", "tda_jobs/2/7"]'))
+    resolved = resolve([base_layer(version, more), Layer("set", {"skip": ["tda_jobs/0/1", "tda_jobs/2/7"]})])
+    assert resolved.config.skip == ["tda_jobs/0/1", "tda_jobs/2/7"]
+    with pytest.raises(ConfigError, match="skip"):
+        resolve([Layer("set", {"skip": ["tda_jobs/0"]})])
