@@ -7,7 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command."""
+    from tdaflink.display.streams import prepare_streams
+
     try:
+        prepare_streams()
         _run()
     except KeyboardInterrupt:
         sys.exit(130)  # before the command was read: there is nothing to say

@@ -11,7 +11,7 @@ from typing import Protocol
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.logfiles import newer_than, written_at
 from tdaflink.domain.environment import LogLine, Runtime
-from tdaflink.domain.errors import NotFound, Unreachable
+from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
 
 _MINUTES = 15
 _POLL_SECONDS = 2.0
@@ -66,7 +66,15 @@ class FlinkLogs:
 
     def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
         texts = self._followed(component) if follow else iter(self._text(component).splitlines())
-        return newer_than(since, (LogLine(text, written_at(text)) for text in texts))
+        zone = self._zone()
+        return newer_than(since, (LogLine(text, written_at(text, zone=zone)) for text in texts))
+
+    def _zone(self) -> timezone | None:
+        """The zone of the cluster's times, which its logs need not name; None where it does not say."""
+        try:
+            return timezone(timedelta(milliseconds=self._cluster.get("/config")["timezone-offset"]))
+        except (TdaflinkError, KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def _text(self, component: str) -> str:
         path = "/jobmanager/log" if component == "jobmanager" else f"/taskmanagers/{component}/log"

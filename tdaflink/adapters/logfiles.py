@@ -13,7 +13,7 @@ from typing import IO
 from tdaflink.domain.environment import LogLine
 
 _POLL_SECONDS = 0.2
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[,.]\d{3}")
+_TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)[,.](\d{3})\d*(Z|[+-]\d\d:?\d\d)?")
 
 
 def read_log(path: Path, *, since: datetime | None, follow: bool) -> Iterator[LogLine]:
@@ -37,12 +37,29 @@ def newer_than(since: datetime | None, lines: Iterable[LogLine]) -> Iterator[Log
 
 
 def written_at(text: str, *, zone: timezone | None = None) -> datetime | None:
-    """The time at the start of a line as Log4j writes it; `zone` None means this machine's."""
+    """Read the time at the start of a line as Log4j writes it, with the zone that it names.
+
+    Where it names none, as in logs of earlier versions and of other clusters, it is taken to be of `zone`;
+    None means the zone of this process.
+    """
     found = _TIME.match(text)
     if found is None:
         return None
-    moment = datetime.fromisoformat(found.group().replace(",", "."))
-    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
+    whole, thousandths, offset = found.groups()
+    try:
+        moment = datetime.fromisoformat(f"{whole}.{thousandths}{_offset(offset)}")
+        if moment.tzinfo is None and zone is not None:
+            return moment.replace(tzinfo=zone)
+        return moment.astimezone()
+    except (ValueError, OverflowError):  # digits that are no time
+        return None
+
+
+def _offset(written: str | None) -> str:
+    """The offset in the form that `fromisoformat` of each Python reads."""
+    if written is None:
+        return ""
+    return "+00:00" if written == "Z" else f"{written[:3]}:{written[-2:]}"
 
 
 def _files(path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import typer
 from tdaflink.cli.completion import complete_environment
 from tdaflink.cli.plainvalues import PlainCommand
 from tdaflink.domain.errors import TdaflinkError, UsageError
+from tdaflink.domain.printable import printable
 from tdaflink.domain.progress import Reporter
 
 
@@ -147,7 +148,7 @@ def asker() -> Callable[[str], bool] | None:
 
     if not sys.stdin.isatty():
         return None
-    return lambda question: typer.confirm(question, err=True)
+    return lambda question: typer.confirm(printable(question), err=True)
 
 
 def confirm(question: str) -> None:
@@ -156,7 +157,7 @@ def confirm(question: str) -> None:
 
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(printable(question), err=True):
         raise UsageError("nothing was done")
 
 

@@ -20,8 +20,12 @@ def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
         found = _jobs(env)
     except TdaflinkError:
         return []
-    words = [(name, state) for name, _, state in found]
-    words += [(job_id, f"{name}, {state}") for name, job_id, state in found] if incomplete else []
+    # Some shells evaluate what completes a line, so a name with other signs is not offered.
+    words = [(name, state) for name, _, state in found if is_plain_word(name)]
+    if incomplete:
+        words += [
+            (job_id, f"{name}, {state}" if is_plain_word(name) else state) for name, job_id, state in found
+        ]
     return [(word, about) for word, about in words if word.startswith(incomplete)]
 
 
@@ -72,3 +76,8 @@ def _jobs(env: Environment) -> list[tuple[str, str, str]]:
 
     with closing(flink_of(env)) as cluster:
         return [(job.name, job.id, job.state) for job in cluster.jobs("", ended=False)]
+
+
+def is_plain_word(text: str) -> bool:
+    """Whether a shell takes the text for one word in which nothing has to be expanded."""
+    return bool(text) and all(sign in "._-+@%:," or (sign.isascii() and sign.isalnum()) for sign in text)

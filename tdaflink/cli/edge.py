@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from tdaflink.domain.errors import InternalError, Interrupted, StorageFailed, TdaflinkError, UsageError
+from tdaflink.domain.printable import printable, shortened
 
 COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could go on
 _NAMED_LENGTH = 300
@@ -138,6 +139,4 @@ def _short(error: BaseException) -> str:
         text = str(error).strip()
     except Exception:
         return "(it has no text)"
-    line = text.splitlines()[0] if text else ""
-    line = line if len(line) <= _NAMED_LENGTH else line[:_NAMED_LENGTH] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return printable(shortened(text.splitlines()[0] if text else "", _NAMED_LENGTH))

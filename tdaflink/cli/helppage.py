@@ -27,9 +27,8 @@ def print_help_page() -> bool:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(f"Error: {error.strerror}")
+    except Exception as error:  # what the stream says; its class would cost the import of all errors
+        sys.exit(f"Error: {error}")
     return True
 
 

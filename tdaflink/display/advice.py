@@ -9,6 +9,7 @@ from tdaflink.display.data import show_data
 from tdaflink.domain.advice import Advice, Rule
 
 
+@console.printed
 def show_advice(advice: Advice) -> None:
     """What the rule of thumb says, what was measured, and how one follows from the other."""
     if show_data(_plain(advice)):
@@ -23,9 +24,9 @@ def show_advice(advice: Advice) -> None:
         )
         out.print(f"  measured       parallelism {advice.parallelism}{slots}, {advice.memory_mb} MB a slot")
     for figure in advice.figures:
-        out.print(f"    from {figure}", markup=False, soft_wrap=True)
+        out.print(f"    from {figure}", soft_wrap=True)
     for warning in advice.warnings:
-        out.print(f"  ! {warning}", markup=False, soft_wrap=True)
+        out.print(f"  ! {warning}", soft_wrap=True)
 
 
 def _range(rule: Rule) -> str:

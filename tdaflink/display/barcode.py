@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -16,6 +17,7 @@ COLOURS = ("cyan", "red", "green", "yellow", "magenta")
 _LABEL = 4  # "H0  "
 _NUMBERS = 17  # " [0.1234, 0.5678)", and what more some need
 _TICK_CELLS = 10
+_FINEST, _WIDEST = 1e-290, 1e290  # lengths of scales whose steps can be computed
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,12 @@ def barcode(
 
     The scale ends at `end`, where the filtration was cut, else a little after the last finite value.
     """
+    bars = [bar for bar in bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
     highest = max([bar.dimension for bar in bars] + [dimensions - 1], default=-1)
     groups = [by_length([bar for bar in bars if bar.dimension == d]) for d in range(highest + 1)]
     numbers = [len(_interval(bar, glyphs)) for own in groups for bar in own[:longest]]
     cells = max(10, width - _LABEL - 1 - max([_NUMBERS, *numbers]))
-    scale = _Scale(_end(bars, end), cells, glyphs)
+    scale = _Scale(_start(bars), _end(bars, end), cells, glyphs)
     lines = [line for d, own in enumerate(groups) for line in _group(d, own, longest, scale)]
     return [*lines, *_axis(scale)]
 
@@ -98,14 +101,23 @@ def number(value: float, glyphs: Glyphs = UNICODE) -> str:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Values 0 … end on `cells` character cells, each cut in two halves."""
+    """Values start … end on `cells` character cells, each cut in two halves."""
 
+    start: float
     end: float
     cells: int
     glyphs: Glyphs
 
+    def place(self, value: float) -> float:
+        """Where the value is, 0 at the start and 1 at the end."""
+        # Of values next to the greatest that there is, the difference would be infinite.
+        half, first, last = value / 2, self.start / 2, self.end / 2
+        if last == first:
+            half, first, last = value, self.start, self.end
+        return min(1.0, max(0.0, (half - first) / (last - first)))
+
     def half(self, value: float) -> int:
-        return min(2 * self.cells, max(0, round(2 * self.cells * value / self.end)))
+        return round(2 * self.cells * self.place(value))
 
     def draw(self, bar: Bar) -> str:
         """The bar; at least half a cell, however short it is."""
@@ -125,11 +137,18 @@ class _Scale:
         return self.glyphs.right_half if right else " "
 
 
+def _start(bars: Sequence[Bar]) -> float:
+    """0, or the lowest birth where a filtration begins below."""
+    return min([0.0, *(bar.birth for bar in bars)])
+
+
 def _end(bars: Sequence[Bar], end: float | None) -> float:
-    if end is not None and end > 0:
+    if end is not None and 0 < end < math.inf:
         return end
     last = max((v for bar in bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
-    return last * 1.05 if last > 0 else 1.0
+    if last <= 0:
+        return 1.0 if _start(bars) == 0 else 0.0
+    return min(last * 1.05, sys.float_info.max)
 
 
 def _group(dimension: int, bars: Sequence[Bar], longest: int, scale: _Scale) -> list[Line]:
@@ -154,16 +173,25 @@ def _interval(bar: Bar, glyphs: Glyphs) -> str:
 
 def _axis(scale: _Scale) -> list[Line]:
     glyphs = scale.glyphs
-    step = _step(scale.end, max(2, scale.cells // _TICK_CELLS))
     line, labels = [glyphs.line] * (scale.cells + 1), [" "] * (scale.cells + 12)
-    line[0] = glyphs.corner
-    for index in range(int(scale.end / step + 1e-9) + 1):
-        cell = min(scale.cells, round(scale.cells * index * step / scale.end))
-        line[cell] = glyphs.tick if index else glyphs.corner
-        text = f"{index * step:.6g}"
+    for value in _ticks(scale):
+        cell = min(scale.cells, round(scale.cells * scale.place(value)))
+        line[cell] = glyphs.tick
+        text = f"{value:.6g}"
         labels[cell : cell + len(text)] = text
+    line[0] = glyphs.corner
     margin = " " * _LABEL
     return [Line(margin + "".join(line), "", ""), Line(margin + "".join(labels).rstrip(), "", "")]
+
+
+def _ticks(scale: _Scale) -> list[float]:
+    """Round values on the scale; its ends alone where it is too fine or too wide for such."""
+    length = scale.end - scale.start
+    if not _FINEST < length < _WIDEST:
+        return [scale.start, scale.end]
+    step = _step(length, max(2, scale.cells // _TICK_CELLS))
+    first, last = math.ceil(scale.start / step - 1e-9), math.floor(scale.end / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
 
 
 def _step(end: float, ticks: int) -> float:

@@ -1,22 +1,36 @@
-"""The two streams and how they are styled: data on stdout, everything else on stderr."""
+"""The two streams and how they are styled: data on stdout, everything else on stderr.
+
+What is written comes from producers and clusters to a good part. So markup and emoji codes mean nothing here,
+styles are given by `rich.text.Text`, and the consoles escape what would drive the terminal.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 from tdaflink.domain.commands import named_environment
+from tdaflink.domain.printable import printable_lines, printable_value
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
+    from rich.segment import Segment
+    from rich.table import Table
+    from rich.text import Text
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PIPED_COLUMNS = (
     120  # without a terminal there is no width to obey: wrapping would break what is piped onwards
 )
+NARROWEST = 40  # a width below that is a mistake of whoever set COLUMNS
+WIDEST = 10_000
 
 
 @dataclass
@@ -70,9 +84,27 @@ def colourless() -> bool:
     return _style.no_color
 
 
+def printed(show: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that draws its arguments: each text in them becomes one printable line.
+
+    Data in JSON and YAML are exact, so there the arguments stay as they are.
+    """
+
+    @functools.wraps(show)
+    def show_printable(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _style.output != "table":
+            return show(*args, **kwargs)
+        shown: Any = [printable_value(value) for value in args]
+        named: Any = {name: printable_value(value) for name, value in kwargs.items()}
+        return show(*shown, **named)
+
+    return show_printable
+
+
 @cache
 def _console(stderr: bool) -> Console:
     from rich.console import Console
+    from rich.text import Text
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
@@ -80,9 +112,77 @@ def _console(stderr: bool) -> Console:
             self._buffer.clear()
             raise BrokenPipeError
 
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(_for(self.file, text), **options)
+
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            if isinstance(renderable, Text):
+                renderable = _printable_text(renderable, self.file)
+            return super().render(renderable, options)
+
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
-    return Plain(stderr=stderr, no_color=_style.no_color, highlight=False, width=width, soft_wrap=False)
+    environ = _environ()
+    width = None if stream.isatty() or "COLUMNS" in environ else PIPED_COLUMNS
+    return Plain(
+        stderr=stderr,
+        no_color=_style.no_color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=width,
+        soft_wrap=False,
+        _environ=environ,
+    )
+
+
+def _environ() -> dict[str, str]:
+    """The environment as Rich reads it: with a size of the terminal that can be drawn in, or none."""
+    environ = dict(os.environ)
+    for name, least in (("COLUMNS", NARROWEST), ("LINES", 1)):
+        value = environ.pop(name, "")
+        if _is_size(value):
+            environ[name] = str(min(WIDEST, max(least, int(value))))
+    return environ
+
+
+def _is_size(value: str) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0
+
+
+def fitting(text: str) -> str:
+    """The text as it is shown on stdout."""
+    return _for(sys.stdout, text)
+
+
+def _for(stream: Any, text: str) -> str:
+    """The text as the stream can show it; replaced before it is laid out, so that columns stay columns."""
+    text = printable_lines(text)
+    if text.isascii():
+        return text
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    errors = getattr(stream, "errors", None) or "backslashreplace"
+    try:
+        return text.encode(encoding, errors).decode(encoding)
+    except (UnicodeError, LookupError):
+        return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _printable_text(text: Text, stream: Any) -> Text:
+    """The same styles on printable signs."""
+    plain = text.plain
+    if plain.isprintable() and _for(stream, plain) == plain:
+        return text
+    odd = [at for at, sign in enumerate(plain) if sign not in "\n\t" and _for(stream, sign) != sign]
+    if not odd:
+        return text
+    made = text.blank_copy()
+    for piece in text.divide(sorted({place for at in odd for place in (at, at + 1)} - {0, len(plain)})):
+        if len(piece) == 1 and piece.plain not in "\n\t":
+            piece.plain = _for(stream, piece.plain)
+        made.append_text(piece)
+    return made
 
 
 def say(text: str) -> None:
@@ -91,17 +191,43 @@ def say(text: str) -> None:
     if text.isascii() and text.isprintable() and len(text) < columns_of(sys.stderr):
         sys.stderr.write(text + "\n")
     else:
-        err().print(text, markup=False)
+        err().print(text)
+
+
+def write(text: str) -> None:
+    """Write data as they are to stdout, a whole line, so that a reader has it at once."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
 
 
 def columns_of(stream: TextIO) -> int:
     """How many columns may be used: those of COLUMNS, of the terminal, or of a pipe."""
-    if (columns := os.environ.get("COLUMNS", "")).isdecimal():
-        return int(columns)
+    columns = os.environ.get("COLUMNS", "")
+    if _is_size(columns):
+        return min(WIDEST, max(NARROWEST, int(columns)))
     try:
         return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else PIPED_COLUMNS
     except (OSError, ValueError):
         return 80
+
+
+def table(*headings: str, **options: Any) -> Table:
+    """A table without lines. A cell that is too long for its column is broken, not cut off."""
+    from rich.table import Table
+    from rich.text import Text
+
+    class Folding(Table):
+        def add_column(self, *args: Any, overflow: OverflowMethod = "fold", **options: Any) -> None:
+            super().add_column(*args, overflow=overflow, **options)
+
+        def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+            # Before the columns are measured.
+            super().add_row(
+                *(_printable_text(cell, sys.stdout) if isinstance(cell, Text) else cell for cell in cells),
+                **options,
+            )
+
+    return Folding(*headings, box=None, pad_edge=False, **options)
 
 
 def out() -> Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.display import console
+from tdaflink.display.streams import can_show
+from tdaflink.domain.printable import is_printable
+
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 def plain(value: Any) -> Any:
@@ -30,9 +35,33 @@ def show_data(value: Any) -> bool:
     """Write `value` to stdout as JSON or YAML if that was asked for; False means: draw a table."""
     form = console.output_format()
     if form == "json":
-        sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+        console.write(as_json(plain(value), indent=2))
     elif form == "yaml":
-        import yaml
-
-        sys.stdout.write(yaml.safe_dump(plain(value), sort_keys=False, allow_unicode=True))
+        console.write(as_yaml(plain(value)))
     return form != "table"
+
+
+def as_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON for a terminal as for a program: what is not seen as such is escaped, as JSON escapes it."""
+    return escaped_json(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def escaped_json(text: str) -> str:
+    """The same JSON document, on lines of its own, without a sign that a terminal obeys or cannot show."""
+    return _NOT_ASCII.sub(lambda found: _escaped(found.group()), text)
+
+
+def as_yaml(value: Any, **options: Any) -> str:
+    """YAML in Unicode where all of it can be seen as such, else with escapes."""
+    import yaml
+
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **options)
+    if all(map(is_printable, text.split("\n"))) and can_show(text, sys.stdout):
+        return str(text)
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=False, **options))
+
+
+def _escaped(sign: str) -> str:
+    if is_printable(sign) and can_show(sign, sys.stdout):
+        return sign
+    return " " if sign in "\r\t" else json.dumps(sign)[1:-1]

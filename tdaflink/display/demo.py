@@ -13,6 +13,7 @@ _BARS = 3
 _UNITS = {"vietoris_rips": "edge length", "alpha": "radius"}
 
 
+@console.printed
 def show_answer(answer: DemoAnswer) -> None:
     """One barcode, with what it says in words."""
     if console.output_format() != "table":
@@ -33,6 +34,7 @@ def show_answer(answer: DemoAnswer) -> None:
     out.print(result_barcode(result, longest=_BARS))
 
 
+@console.printed
 def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
     """The table of all results, and where to go from here."""
     rows = [
@@ -55,9 +57,9 @@ def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
 
 
 def _show_table(answers: Sequence[DemoAnswer]) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table(header_style="bold")
     for name in ("SHAPE", "ALGORITHM", "POINTS", "T", "BETTI NUMBERS", "EXPECTED", "SECONDS"):
         table.add_column(name, justify="right" if name in ("POINTS", "T", "SECONDS") else "left")
     for answer in answers:
@@ -67,7 +69,7 @@ def _show_table(answers: Sequence[DemoAnswer]) -> None:
             cloud.algorithm,
             str(result.num_points),
             f"{cloud.cut:g}",
-            f"[green]{betti_text(result.betti)}[/green]",
+            Text(betti_text(result.betti), "green"),
             betti_text(cloud.shape.betti),
             f"{result.seconds:.2f}",
         )
@@ -93,7 +95,9 @@ def _show_next(kept: bool) -> None:
             ("tdaflink send my-points.csv", "a cloud of your own"),
             ("tdaflink results --barcode", "what it looks like"),
         ]
+    from rich.text import Text
+
     err.print("Try next:")
     for step, why in steps:
-        call = console.hint(step)
-        err.print(f"  [bold]{call}[/bold]" + (f"  [dim]{why}[/dim]" if why else ""), soft_wrap=True)
+        call = (console.hint(step), "bold")
+        err.print(Text.assemble("  ", call, (f"  {why}" if why else "", "dim")), soft_wrap=True)

@@ -9,6 +9,7 @@ from tdaflink.domain.doctor import CheckResult, Report
 _SIGNS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "unknown": ("?", "cyan"), "ok": ("✓", "green")}
 
 
+@console.printed
 def show_report(report: Report) -> None:
     """Every result; those that need somebody come last, where they are read."""
     if show_data(report):
@@ -25,11 +26,12 @@ def show_report(report: Report) -> None:
 
 
 def _show(result: CheckResult) -> None:
+    from rich.text import Text
+
     out = console.out()
     sign, style = _SIGNS[result.state]
-    out.print(f"[{style}]{sign}[/] {result.check:<11} ", end="")
-    out.print(result.text, markup=False, soft_wrap=True)
+    out.print(Text.assemble((sign, style), f" {result.check:<11} {result.text}"), soft_wrap=True)
     if result.why:
-        out.print(f"              why: {result.why}", markup=False, soft_wrap=True)
+        out.print(f"              why: {result.why}", soft_wrap=True)
     if result.fix:
-        out.print(f"              fix: {console.hint(result.fix)}", markup=False, soft_wrap=True)
+        out.print(f"              fix: {console.hint(result.fix)}", soft_wrap=True)

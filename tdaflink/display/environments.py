@@ -12,6 +12,7 @@ from tdaflink.domain.external import EnvironmentView
 from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
 
 
+@console.printed
 def show_setup(result: SetupResult) -> None:
     """Where the environment answers, what was done, and what to do next."""
     if not show_data(result):
@@ -44,6 +45,7 @@ def _services(result: SetupResult) -> dict[str, str]:
     return named
 
 
+@console.printed
 def show_plan(plan: SetupPlan) -> None:
     """What setup would do."""
     if show_data(plan):
@@ -65,6 +67,7 @@ def show_plan(plan: SetupPlan) -> None:
     )
 
 
+@console.printed
 def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
     """What was stopped, and where the data is."""
     if show_data(result):
@@ -77,13 +80,12 @@ def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
     )
 
 
+@console.printed
 def show_environments(rows: Sequence[EnvironmentRow]) -> None:
     """The saved environments as a table."""
     if show_data(rows):
         return
-    from rich.table import Table
-
-    table = Table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA", box=None, pad_edge=False)
+    table = console.table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA")
     for row in rows:
         mark = "*" if row.current else ""
         runtime = "damaged" if row.error else row.runtime
@@ -91,16 +93,14 @@ def show_environments(rows: Sequence[EnvironmentRow]) -> None:
     console.out().print(table)
     for row in rows:
         if row.error:
-            console.err().print(f"Warning: {row.error}", markup=False, soft_wrap=True)
+            console.err().print(f"Warning: {row.error}", soft_wrap=True)
     _show_disk_usage({row.name: row.disk for row in rows if row.disk})
 
 
 def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
     if not usages:
         return
-    from rich.table import Table
-
-    table = Table("", "ENVIRONMENT", box=None, pad_edge=False)
+    table = console.table("", "ENVIRONMENT")
     for heading in ("ON DISK", "STATE", "KAFKA", "LOGS", "TEMPORARY", "OTHER"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, disk in usages.items():
@@ -110,9 +110,10 @@ def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
     out.print()
     out.print(table)
     for disk in usages.values():
-        out.print(disk.folder, markup=False, highlight=False, soft_wrap=True)
+        out.print(disk.folder, soft_wrap=True)
 
 
+@console.printed
 def show_environment(view: EnvironmentView) -> None:
     """One environment in full, and what was found there."""
     if show_data(view):
@@ -120,9 +121,9 @@ def show_environment(view: EnvironmentView) -> None:
     pairs = {"runtime": view.runtime, **{name.replace("_", " "): text for name, text in view.options.items()}}
     _show_pairs(f"{view.name}{' (current)' if view.current else ''}", pairs)
     for check in view.checks:
-        console.out().print(f"  {check.state:<10}{check.what}: {check.says}", markup=False, soft_wrap=True)
+        console.out().print(f"  {check.state:<10}{check.what}: {check.says}", soft_wrap=True)
         if check.fix:
-            console.out().print(f"{'':12}{check.fix}", markup=False, soft_wrap=True)
+            console.out().print(f"{'':12}{check.fix}", soft_wrap=True)
 
 
 def _jobs_at_stake(names: Sequence[str]) -> str:
@@ -130,10 +131,9 @@ def _jobs_at_stake(names: Sequence[str]) -> str:
 
 
 def _show_pairs(title: str, pairs: dict[str, str]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = console.table(show_header=False)
     for name, value in pairs.items():
         if value:
             table.add_row(f"  {name}", Text(value, overflow="fold"))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tdaflink.display import console
-from tdaflink.display.results import write_message
+from tdaflink.display.results import unless_odd, write_message
 from tdaflink.domain.messages import EventArrival, EventRecord
+from tdaflink.domain.printable import printable_value, shortened
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
 _COLUMNS = (("WHEN", 19), ("KIND", 7), ("SUBJECT", 22), ("WINDOW", 20))
+_LONGEST_TEXT = 1000
 
 
+@console.printed
 def show_events(found: Iterable[EventArrival], *, follow: bool) -> None:
     """Show events as they come; a table that is not followed is drawn when all have come."""
     came = False
@@ -23,11 +27,11 @@ def show_events(found: Iterable[EventArrival], *, follow: bool) -> None:
     try:
         for arrival in found:
             if console.output_format() != "table":
-                write_message(arrival.raw)
+                unless_odd(arrival.says.subject, partial(write_message, arrival.raw))
             elif follow:
-                _print([arrival.says], header=not came, fixed=True)
+                _print([printable_value(arrival.says)], header=not came, fixed=True)
             else:
-                kept.append(arrival.says)
+                kept.append(printable_value(arrival.says))
             came = True
     finally:
         if kept:
@@ -44,9 +48,7 @@ def _print(events: Iterable[EventRecord], *, header: bool, fixed: bool) -> None:
 
 
 def _table(*, header: bool, fixed: bool) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
+    table = console.table(header_style="bold", show_header=header)
     for name, width in _COLUMNS:
         table.add_column(
             name,
@@ -67,7 +69,7 @@ def _row(event: EventRecord) -> list[Text]:
     return [
         Text(moment),
         Text(event.kind, style),
-        Text(event.subject),
+        Text(shortened(event.subject)),
         Text(event.window),
-        Text(event.text),
+        Text(shortened(event.text, _LONGEST_TEXT)),
     ]

@@ -10,13 +10,12 @@ from tdaflink.display.data import show_data
 from tdaflink.domain.jars import Fetched, JarStatus, LockChanges
 
 
+@console.printed
 def show_jars(rows: Sequence[JarStatus]) -> None:
     """Artifact, version, size, place, and whether the cache has it."""
     if show_data([_plain(row) for row in rows]):
         return
-    from rich.table import Table
-
-    table = Table("ARTIFACT", "VERSION", box=None, pad_edge=False)
+    table = console.table("ARTIFACT", "VERSION")
     table.add_column("SIZE", justify="right")
     table.add_column("WHERE")
     table.add_column("CACHED")
@@ -29,6 +28,7 @@ def show_jars(rows: Sequence[JarStatus]) -> None:
     console.out().print(f"{len(rows)} JARs, {_size(total)}; {cached} in the cache")
 
 
+@console.printed
 def show_fetched(result: Fetched, *, dry_run: bool = False) -> None:
     """How many JARs came, and how many were there."""
     if not show_data(result):
@@ -37,6 +37,7 @@ def show_fetched(result: Fetched, *, dry_run: bool = False) -> None:
         console.out().print(text)
 
 
+@console.printed
 def show_lock(changes: LockChanges, path: Path, *, dry_run: bool) -> None:
     """What the new lock has that the old one had not."""
     if show_data(changes):

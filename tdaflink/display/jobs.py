@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,9 +21,11 @@ STATE_STYLE = {
     "CANCELED": "dim",
 }
 HEADINGS = ("ID", "NAME", "STATE", "STARTED", "FOR", "PARALLELISM", "TASKS")
-_COUNTS = frozenset({5, 6})
+_COUNTS = frozenset({"PARALLELISM", "TASKS"})
+_DISPENSABLE = ("STARTED", "PARALLELISM", "TASKS")  # what a narrow terminal does without
 
 
+@console.printed
 def show_jobs(jobs: Sequence[Job], start: str) -> None:
     """The table of `list`; `start` is what starts a job."""
     if show_data(jobs):
@@ -33,16 +36,19 @@ def show_jobs(jobs: Sequence[Job], start: str) -> None:
     _print_jobs(jobs)
 
 
+@console.printed
 def show_cluster(status: ClusterStatus) -> None:
     """`status` without an ID."""
     if show_data(status):
         return
+    from rich.text import Text
+
     out = console.out()
     used = status.slots_total - status.slots_available
-    out.print(f"[bold]{status.env}[/bold]  {status.rest_url}  Flink {status.flink_version}")
+    out.print(Text.assemble((status.env, "bold"), f"  {status.rest_url}  Flink {status.flink_version}"))
     out.print(f"TaskManagers {status.taskmanagers}, slots {used} of {status.slots_total} in use")
     if status.supervision:
-        out.print(supervision_line(status.supervision), markup=False, highlight=False, soft_wrap=True)
+        out.print(supervision_line(status.supervision), soft_wrap=True)
     if status.jobs:
         _print_jobs(status.jobs)
     else:
@@ -65,45 +71,47 @@ def supervision_line(seen: Supervision) -> str:
     return f"Supervisor running, repairs {seen.repairs}; at {last.at} it {outcome}"
 
 
+@console.printed
 def show_submission(done: Submission) -> None:
     """What `submit` returns."""
     if show_data(done):
         return
-    from rich.markup import escape
+    from rich.text import Text
 
-    console.out().print(
-        f"[bold]{escape(done.name)}[/bold]  {done.id}  {done.state}  parallelism {done.parallelism}"
-    )
+    shown = f"  {done.id}  {done.state}  parallelism {done.parallelism}"
+    console.out().print(Text.assemble((done.name, "bold"), shown))
     console.err().print(
         console.hint(f"Next: tdaflink send circle; tdaflink results; tdaflink status {done.id[:12]}"),
-        highlight=False,
         soft_wrap=True,
     )
 
 
+@console.printed
 def show_plan(plan: SubmissionPlan) -> None:
     """What `submit --dry-run` prints: a summary; with -v all settings, files and calls."""
     if show_data(plan):
         return
+    from rich.text import Text
+
     out = console.out()
     head = f"{plan.job_name} with parallelism {plan.parallelism} to {plan.env} at {plan.rest_url}"
-    out.print(head, markup=False, style="bold", soft_wrap=True)
+    out.print(head, style="bold", soft_wrap=True)
     if not console.verbose():
         for line in _summary(plan):
-            out.print(f"  {line}", markup=False, soft_wrap=True)
+            out.print(f"  {line}", soft_wrap=True)
         console.say("Nothing was done. -v shows all settings, files and REST calls.")
         return
     if plan.settings is not None:
-        out.print("\n[bold]Resolved settings[/bold]")
-        out.print(json.dumps(plan.settings, indent=2), soft_wrap=True, markup=False)
-    out.print(f"\n[bold]Bundle[/bold] {plan.bundle_name}")
+        out.print("\nResolved settings", style="bold")
+        out.print(json.dumps(plan.settings, indent=2), soft_wrap=True)
+    out.print(Text.assemble(("\nBundle", "bold"), f" {plan.bundle_name}"))
     for name in plan.bundle_files:
-        out.print(f"  {name}", markup=False)
-    out.print("\n[bold]REST calls[/bold]")
+        out.print(f"  {name}")
+    out.print("\nREST calls", style="bold")
     for call in plan.calls:
-        out.print(f"{call.method} {call.path}", markup=False)
+        out.print(f"{call.method} {call.path}")
         if call.body is not None:
-            out.print(json.dumps(call.body, indent=2), soft_wrap=True, markup=False)
+            out.print(json.dumps(call.body, indent=2), soft_wrap=True)
 
 
 def _summary(plan: SubmissionPlan) -> Iterator[str]:
@@ -129,31 +137,55 @@ def _window_words(window: Mapping[str, Any]) -> str:
     return " ".join([str(shown["kind"]), *sizes])
 
 
+@console.printed
 def show_canceled(canceled: Sequence[Any]) -> None:
     """What `cancel` returns."""
     if show_data(canceled):
         return
     for job in canceled:
-        console.out().print(f"{job.id}  {job.name}  {job.state}", markup=False)
+        console.out().print(f"{job.id}  {job.name}  {job.state}")
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
-    rows = [_cells(job) for job in jobs]
-    if print_columns([HEADINGS, *rows], right=_COUNTS):
+    headings, rows = _that_fit([_cells(job) for job in jobs])
+    counts = frozenset(headings.index(heading) for heading in _COUNTS if heading in headings)
+    if print_columns([headings, *rows], right=counts):
         return
-    from rich.markup import escape
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(HEADINGS):
-        justify: Literal["left", "right"] = "right" if number in _COUNTS else "left"
-        no_wrap = number not in {HEADINGS.index("NAME"), *_COUNTS}
-        table.add_column(heading, no_wrap=no_wrap, overflow="fold", justify=justify)
+    table = console.table(header_style="bold")
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in _COUNTS else "left"
+        table.add_column(heading, no_wrap=heading != "NAME", overflow="fold", justify=justify)
     for row in rows:
-        job_id, name, state, *others = row
-        style = STATE_STYLE.get(state, "")
-        table.add_row(job_id, escape(name), f"[{style}]{state}[/]" if style else state, *others)
+        table.add_row(
+            *(
+                Text(cell, STATE_STYLE.get(cell, "") if heading == "STATE" else "")
+                for heading, cell in zip(headings, row, strict=True)
+            )
+        )
     console.out().print(table)
+
+
+def _that_fit(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """Headings and rows without the columns that would break a name in two, most dispensable first."""
+    room = console.columns_of(sys.stdout)
+    kept = list(range(len(HEADINGS)))
+    widths = [max(map(_cell_len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    for heading in _DISPENSABLE:
+        if sum(widths[number] for number in kept) + 2 * (len(kept) - 1) > room:
+            kept.remove(HEADINGS.index(heading))
+    headings, *others = ([row[number] for number in kept] for row in (HEADINGS, *rows))
+    return tuple(headings), [tuple(row) for row in others]
+
+
+def _cell_len(text: str) -> int:
+    text = console.fitting(text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _cells(job: Job) -> tuple[str, ...]:
@@ -167,7 +199,7 @@ def _cells(job: Job) -> tuple[str, ...]:
 def duration(ms: int) -> str:
     """Milliseconds in the two greatest units that they have."""
     if ms < 1000:
-        return f"{ms} ms"
+        return f"{max(0, ms)} ms"
     seconds = ms // 1000
     parts: Mapping[str, int] = {
         "d": seconds // 86400,

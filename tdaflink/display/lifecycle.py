@@ -32,22 +32,24 @@ _SHOWN = 30
 _FEW = 5  # of each kind, in the summary of one job
 
 
+@console.printed
 def show_saved(saved: Any) -> None:
     """What `savepoint` and `stop` return."""
     if show_data(saved):
         return
-    console.out().print(f"{saved.name}  {saved.id}  {saved.state}", markup=False)
-    console.out().print(saved.savepoint, markup=False, soft_wrap=True)
+    console.out().print(f"{saved.name}  {saved.id}  {saved.state}")
+    console.out().print(saved.savepoint, soft_wrap=True)
     if saved.next:
-        console.err().print(f"Next: {saved.next}", markup=False, soft_wrap=True)
+        console.err().print(f"Next: {saved.next}", soft_wrap=True)
 
 
+@console.printed
 def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
     """What an upgrade or rollback would do: as data for --dry-run, else on the way to doing it."""
     if dry_run and show_data(plan):
         return
     out = console.out() if dry_run else console.err()
-    out.print(f"{plan.action} {plan.name} ({plan.job_id[:12]}, version {plan.version})", markup=False)
+    out.print(f"{plan.action} {plan.name} ({plan.job_id[:12]}, version {plan.version})")
     if plan.changes_nothing:
         out.print("  nothing changes: it runs with this already; --force submits it again")
         return
@@ -55,40 +57,43 @@ def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
     _print_differences(out, plan)
     if dry_run:
         for number, step in enumerate(plan.steps, 1):
-            out.print(f"  {number}. {step}", markup=False)
+            out.print(f"  {number}. {step}")
 
 
 def _print_differences(out: Console, plan: Any) -> None:
     for one in plan.differences:
-        out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", markup=False, soft_wrap=True)
+        out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", soft_wrap=True)
     for hint in plan.hints:
-        out.print(f"  note: {hint}", markup=False, soft_wrap=True)
+        out.print(f"  note: {hint}", soft_wrap=True)
 
 
+@console.printed
 def show_restart_plan(plan: Any) -> None:
     """What differs from the version of which a job starts again, on the way to doing it."""
     err = console.err()
     title = f"{plan.name} goes on as version {plan.version} ({plan.job_id[:12]})"
     if plan.changes_nothing:
-        err.print(f"{title}, with its settings and its bundle", markup=False)
+        err.print(f"{title}, with its settings and its bundle")
         return
-    err.print(f"{title}, but for", markup=False)
+    err.print(f"{title}, but for")
     if not plan.same_bundle:
         err.print("  bundle: another")
     _print_differences(err, plan)
 
 
+@console.printed
 def show_changed(changed: Changed) -> None:
     """What `upgrade`, `rescale` and `rollback` return."""
     if show_data(changed):
         return
     down = "" if changed.downtime_seconds is None else f"  downtime {changed.downtime_seconds:g} s"
     line = f"{changed.name}  {changed.id}  parallelism {changed.parallelism}{down}"
-    console.out().print(line, markup=False)
+    console.out().print(line)
     if changed.snapshot:
-        console.err().print(f"from {changed.snapshot}", markup=False, soft_wrap=True)
+        console.err().print(f"from {changed.snapshot}", soft_wrap=True)
 
 
+@console.printed
 def show_snapshots(found: Sequence[Snapshot]) -> None:
     """The table of `savepoints list`."""
     if show_data(found):
@@ -102,6 +107,7 @@ def show_snapshots(found: Sequence[Snapshot]) -> None:
     console.out().print(table, soft_wrap=True)
 
 
+@console.printed
 def show_pruned(pruned: Pruned) -> None:
     """What `savepoints prune` removed, or would."""
     if show_data(pruned):
@@ -115,6 +121,7 @@ def show_pruned(pruned: Pruned) -> None:
         console.err().print("Nothing is due.")
 
 
+@console.printed
 def show_history(history: History) -> None:
     """`history`: what was done, and for one name its versions and the steps of its operations."""
     if show_data(history):
@@ -158,23 +165,22 @@ def _print_operations(operations: Sequence[Operation], steps: Sequence[Operation
         outcome = one.outcome or console.hint(f"not finished: tdaflink {by}")
         down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
         began = _moment(one.created_at)
-        console.out().print(
-            f"\n{began}  {one.action} {one.id}: {outcome}{down}", markup=False, soft_wrap=True
-        )
+        console.out().print(f"\n{began}  {one.action} {one.id}: {outcome}{down}", soft_wrap=True)
         if one.reason:
-            console.out().print(f"  {one.reason}", markup=False, soft_wrap=True)
+            console.out().print(f"  {one.reason}", soft_wrap=True)
         for step in steps:
             if step.operation_id == one.id:
-                console.out().print(f"  {_moment(step.at)}  {step.step}", markup=False)
+                console.out().print(f"  {_moment(step.at)}  {step.step}")
     if operations:
         console.out().print("")
 
 
 def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
+    from rich.text import Text
+
     table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")
     for one in actions[:most]:
-        style = "" if one.outcome in _GOOD else "yellow"
-        outcome = f"[{style}]{one.outcome}[/]" if style else one.outcome
+        outcome = Text(one.outcome, "" if one.outcome in _GOOD else "yellow")
         table.add_row(_moment(one.at), one.submitter, one.action, one.name, one.job_id[:12], outcome)
     console.out().print(table)
     if len(actions) > most:
@@ -182,9 +188,8 @@ def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
 
 
 def _table(*headings: str) -> Table:
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table(header_style="bold")
     for heading in headings:
         right = heading in ("SIZE", "P", "VERSION")
         table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=right)
@@ -198,7 +203,10 @@ def _value(value: Any) -> str:
 def _moment(epoch: float) -> str:
     if not epoch:
         return "-"
-    shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
+    try:
+        shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):  # no date of any calendar
+        return "?"
     return shown.strftime("%Y-%m-%d %H:%M:%S") if time.time() - epoch < 3.2e7 else shown.strftime("%Y-%m-%d")
 
 

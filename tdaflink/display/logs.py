@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from tdaflink.display import console
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.logs import Entry
+from tdaflink.domain.printable import printable, printable_lines
 
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 
 
+@console.printed
 def show_logs(entries: Iterable[Entry], names: Sequence[str]) -> None:
     """Write each line as it comes: as text, or with `-o json` as one JSON object a line.
 
@@ -28,30 +30,25 @@ def show_logs(entries: Iterable[Entry], names: Sequence[str]) -> None:
 
 
 def _write_bare(entry: Entry) -> None:
-    _write(entry.line.text)
+    console.write(printable_lines(entry.line.text))
 
 
 def _write_json(entry: Entry) -> None:
     time = entry.line.time.isoformat() if entry.line.time else None
-    _write(json.dumps({"component": entry.component, "time": time, "text": entry.line.text}))
+    console.write(json.dumps({"component": entry.component, "time": time, "text": entry.line.text}))
 
 
 class _Named:
     """Names in columns, each in a colour of its own."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._width = max(map(len, names))
+        self._width = max(len(printable(name)) for name in names)
         self._colours = dict(zip(names, itertools.cycle(_COLOURS), strict=False))
 
     def __call__(self, entry: Entry) -> None:
-        name = f"{entry.component:<{self._width}} | "
+        name = f"{printable(entry.component):<{self._width}} | "
         if sys.stdout.isatty() and not console.colourless():
             from rich.style import Style
 
             name = Style.parse(self._colours[entry.component]).render(name)
-        _write(name + entry.line.text)
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+        console.write(name + printable_lines(entry.line.text))

@@ -7,6 +7,7 @@ bars, and what all its bars say together, the Betti curve, at a fixed number of 
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
@@ -15,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tdaflink.domain.messages import Result, by_length
+from tdaflink.domain.printable import printable
+from tdaflink.domain.prominence import prominent
 
 MAX_WINDOWS = 5_000
 MAX_BARS = 300_000  # of the page, 4 MB of it
@@ -33,6 +36,7 @@ class Moment:
     """
 
     result: Result
+    standing_out: tuple[int, ...]
     bars: tuple[array[float], ...]
     totals: tuple[int, ...]
     curves: tuple[tuple[int, ...], ...]
@@ -63,7 +67,7 @@ class Gathered:
         longest = max(FEWEST_BARS, min(MOST_BARS, MAX_BARS // max(1, self._dimensions())))
         series = [
             {
-                "name": name,
+                "name": printable(name),
                 "kind": "stream" if windowed else "requests",
                 "windows": [_entry(moment, longest) for moment in moments],
             }
@@ -95,6 +99,7 @@ def reduced(result: Result) -> Moment:
     own = [[bar for bar in sound if bar.dimension == d] for d in range(min(_DIMENSIONS, highest + 1))]
     return Moment(
         result=replace(result, bars=()),
+        standing_out=prominent(sound, len(result.betti)),
         bars=tuple(
             array("d", (value for bar in by_length(bars)[:MOST_BARS] for value in (bar.birth, bar.death)))
             for bars in own
@@ -112,25 +117,26 @@ def _end(result: Result) -> float:
     if result.cut is not None and 0 < result.cut < math.inf:
         return result.cut
     last = max((v for bar in result.bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
-    return last * 1.05 if last > 0 else 1.0
+    return min(last * 1.05, sys.float_info.max) if last > 0 else 1.0
 
 
 def _curve(births: Sequence[float], deaths: Sequence[float], end: float) -> tuple[int, ...]:
     """How many bars have birth ≤ t < death; at the end, where a filtration is cut, the infinite ones."""
-    places = [end * step / (CURVE_VALUES - 1) for step in range(CURVE_VALUES)]
+    places = [end * (step / (CURVE_VALUES - 1)) for step in range(CURVE_VALUES)]
     return tuple(bisect_right(births, t) - bisect_right(deaths, t) for t in places)
 
 
 def _entry(moment: Moment, longest: int) -> dict[str, Any]:
     result = moment.result
     entry: dict[str, Any] = {
-        "job": result.job_id,
-        "window": result.window,
-        "time": result.moment or result.timestamp,
-        "algorithm": result.algorithm,
+        "job": printable(result.job_id),
+        "window": printable(result.window),
+        "time": printable(result.moment or result.timestamp),
+        "algorithm": printable(result.algorithm),
         "points": result.num_points,
         "seconds": _short(result.seconds),
         "betti": list(result.betti),
+        "standing_out": None if result.cut is not None else moment.standing_out,
         "cut": None if result.cut is None else _short(result.cut),
         "end": _short(moment.end),
         "bars": [[_short(value) for value in bars[: 2 * longest]] for bars in moment.bars],
@@ -140,7 +146,7 @@ def _entry(moment: Moment, longest: int) -> dict[str, Any]:
     }
     if (distance := result.distance) is not None:
         entry["distance"] = {
-            "metric": distance.metric,
+            "metric": printable(distance.metric),
             "value": _short(distance.value),
             "threshold": None if distance.threshold is None else _short(distance.threshold),
             "alert": distance.alert,

@@ -6,18 +6,17 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 from tdaflink.display import console
-from tdaflink.display.data import show_data
+from tdaflink.display.data import as_yaml, show_data
 from tdaflink.domain.plans import SavedPlan
 
 
+@console.printed
 def show_plan(plan: SavedPlan, file: Path) -> None:
     """What would be done, and how it is done."""
     if show_data(asdict(plan)):
         return
     out = console.out()
-    out.print(f"tdaflink {shlex.join(plan.words)}", style="bold", markup=False, soft_wrap=True)
-    out.print(yaml.safe_dump(plan.seen, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
-    out.print(f"{file}: nothing was done; tdaflink apply {file} does it", markup=False, soft_wrap=True)
+    out.print(f"tdaflink {shlex.join(plan.words)}", style="bold", soft_wrap=True)
+    out.print(as_yaml(plan.seen), soft_wrap=True)
+    out.print(f"{file}: nothing was done; tdaflink apply {file} does it", soft_wrap=True)

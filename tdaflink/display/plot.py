@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdaflink.adapters.user_files import output_file
+from tdaflink.display.results import betti_of
 from tdaflink.domain.errors import MissingExtra
 from tdaflink.domain.messages import Bar, Result, by_length
+from tdaflink.domain.printable import printable, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +27,8 @@ _COLOURS = ("#2a78b5", "#d1495b", "#3a9d5d", "#e08e2b", "#7d5ba6")
 _MARKERS = ("o", "^", "s", "D", "v")
 _INK, _FAINT = "#333333", "#9a9a9a"
 _BARS_PER_DIMENSION = 40
+_LONGEST_NAME = 60
+_DRAWABLE = (1e-100, 1e100)
 _VISIBLE = 0.004  # of the scale: a shorter bar would be a speck
 
 
@@ -43,7 +49,11 @@ class Newest:
         """Write the picture, if there is anything to draw."""
         if self._newest is None:
             return f"No result, so no picture: {self._path} was not written."
-        save_picture(self._newest, self._path)
+        try:
+            save_picture(self._newest, self._path)
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            why = shortened(printable(f"{type(error).__name__}: {error}"))
+            return f"{self._path} was not written: {self._newest.job_id} cannot be drawn ({why})."
         return f"{self._path} shows {self._newest.job_id}."
 
 
@@ -64,14 +74,16 @@ def save_picture(result: Result, path: Path) -> None:
         "ytick.color": _INK,
         "svg.hashsalt": "tdaflink",
     }
-    with rc_context(style):
+    with rc_context(style), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a letter that the font has not is drawn as a box
         figure = Figure(figsize=(11, 5.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
+        result, unit = _in_drawable_units(result, UNITS.get(result.algorithm, "filtration value"))
         end = _end(result)
-        unit = UNITS.get(result.algorithm, "filtration value")
         _draw_barcode(left, result, end, unit)
         _draw_diagram(right, result, end, unit)
-        figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
+        title.set_parse_math(False)  # between two dollar signs of an id there is no formula
         ending = path.suffix.lower().removeprefix(".")
         with output_file(path, "--plot").opened() as file:
             # Without the date the same result is the same file.
@@ -86,9 +98,34 @@ def _matplotlib() -> None:
 
 
 def _title(result: Result) -> str:
-    betti = ", ".join(map(str, result.betti))
-    algorithm = result.algorithm.replace("_", " ")
-    return f"{result.job_id}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti}"
+    algorithm = shortened(printable(result.algorithm.replace("_", " ")), _LONGEST_NAME)
+    name = shortened(printable(result.job_id), _LONGEST_NAME)
+    uncut = " (uncut)" if result.cut is None else ""
+    return f"{name}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti_of(result)}{uncut}"
+
+
+def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
+    """The result in units of a power of ten where its values are too large or too small to be drawn."""
+    bars = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
+    cut = result.cut if result.cut is not None and math.isfinite(result.cut) else None
+    values = [abs(v) for bar in bars for v in (bar.birth, bar.death) if math.isfinite(v)]
+    largest = max([*values, abs(cut or 0.0)])
+    if largest == 0.0 or _DRAWABLE[0] < largest < _DRAWABLE[1]:
+        return replace(result, bars=tuple(bars), cut=cut), unit
+    power = math.floor(math.log10(largest))
+
+    def scaled(value: float) -> float:
+        # In two steps, since ten to the power of more than 308 is no number.
+        return value / 10.0 ** (power // 2) / 10.0 ** (power - power // 2)
+
+    bars = [replace(bar, birth=scaled(bar.birth), death=scaled(bar.death)) for bar in bars]
+    cut = None if cut is None else scaled(cut)
+    return replace(result, bars=tuple(bars), cut=cut), f"{unit}, in 1e{power}"
+
+
+def _start(result: Result) -> float:
+    """0, or the lowest birth where a filtration begins below."""
+    return min([0.0, *(bar.birth for bar in result.bars)])
 
 
 def _end(result: Result) -> float:
@@ -113,7 +150,7 @@ def _draw_barcode(axes: Axes, result: Result, end: float, unit: str) -> None:
         _name_group(axes, dimension, len(own), len(kept), (start + row - 1) / 2 if kept else row)
         row += 2.5
     _draw_cut(axes.axvline, result)
-    axes.set_xlim(0.0, overshoot * 1.01)
+    axes.set_xlim(_start(result), overshoot * 1.01)
     axes.set_ylim(-1.5, max(row - 1.5, 1.0))
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -151,16 +188,18 @@ def _name_group(axes: Axes, dimension: int, total: int, shown: int, row: float) 
 def _draw_diagram(axes: Axes, result: Result, end: float, unit: str) -> None:
     """Death over birth; what never dies lies on the line at the top."""
     top = end * 1.08
-    axes.plot([0, end], [0, end], color=_FAINT, linewidth=1.0, zorder=1)
+    start = _start(result)
+    axes.plot([start, end], [start, end], color=_FAINT, linewidth=1.0, zorder=1)
     axes.axhline(top, color=_FAINT, linewidth=1.0, zorder=1)
     for dimension in range(len(result.betti)):
         own = [bar for bar in result.bars if bar.dimension == dimension]
         _draw_points(axes, dimension, own, top)
     _draw_cut(axes.axhline, result)
-    axes.set_xlim(-0.03 * end, end * 1.03)
-    axes.set_ylim(-0.03 * end, end * 1.13)
+    margin = 0.03 * (end - start)
+    axes.set_xlim(start - margin, end * 1.03)
+    axes.set_ylim(start - margin, end * 1.13)
     axes.set_aspect("equal", adjustable="box")
-    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= end * 1.001]
+    ticks = [tick for tick in axes.get_xticks() if start <= tick <= end * 1.001]
     labels = [f"{tick:.6g}" for tick in ticks]
     axes.set_xticks(ticks, labels)
     axes.set_yticks([*ticks, top], [*labels, "∞"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,10 +10,15 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from tdaflink.display import console
+from tdaflink.display.streams import can_show
+from tdaflink.domain.printable import printable, printable_lines
 from tdaflink.domain.progress import Step
 
 if TYPE_CHECKING:
     from rich.status import Status
+    from rich.text import Text
+
+_DOTS = "⠋"  # what the usual spinner is drawn with
 
 
 class _ConsoleStep:
@@ -26,7 +32,7 @@ class _ConsoleStep:
     def update(self, text: str) -> None:
         if self._status is not None:
             with self._lock:
-                self._status.update(f"{self.title} [dim]{_escaped(text)}[/dim]")
+                self._status.update(_text(self.title, text))
 
     def advance(self, done: float, total: float) -> None:
         share = done / total if total else 1.0
@@ -43,10 +49,10 @@ class ConsoleReporter:
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         err = console.err()
-        shown = _escaped(title)
+        spinner = "dots" if can_show(_DOTS, sys.stderr) else "line"
         started = time.monotonic()
-        with err.status(shown) if err.is_terminal else nullcontext() as status:
-            step = _ConsoleStep(shown, status)
+        with err.status(_text(title), spinner=spinner) if err.is_terminal else nullcontext() as status:
+            step = _ConsoleStep(title, status)
             try:
                 yield step
             except BaseException:
@@ -58,19 +64,24 @@ class ConsoleReporter:
                 _finish(step, time.monotonic() - started)
 
     def note(self, text: str) -> None:
-        console.err().print(_escaped(console.hint(text)), soft_wrap=True)
+        console.err().print(console.hint(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        console.err().print(f"[yellow]Warning:[/yellow] {_escaped(console.hint(text))}", soft_wrap=True)
+        from rich.text import Text
+
+        shown = printable_lines(console.hint(text))
+        console.err().print(Text.assemble(("Warning: ", "yellow"), shown), soft_wrap=True)
 
 
 def _finish(step: _ConsoleStep, seconds: float) -> None:
-    mark = "[red]✗[/red]" if step.failed else "[green]✓[/green]"
-    tail = _escaped(step.result) if step.result and not step.failed else f"({seconds:.1f} s)"
-    console.err().print(f"{mark} {step.title} [dim]{tail}[/dim]", soft_wrap=True)
+    from rich.text import Text
+
+    mark = ("✗", "red") if step.failed else ("✓", "green")
+    tail = step.result if step.result and not step.failed else f"({seconds:.1f} s)"
+    console.err().print(Text.assemble(mark, " ", _text(step.title, tail)), soft_wrap=True)
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
+def _text(title: str, tail: str = "") -> Text:
+    from rich.text import Text
 
-    return escape(text)
+    return Text.assemble(printable(title), (f" {printable(tail)}" if tail else "", "dim"))

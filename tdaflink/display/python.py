@@ -10,6 +10,7 @@ from tdaflink.domain.platforms import PARTS, PlatformSupport
 from tdaflink.domain.python_lock import PythonLockResult
 
 
+@console.printed
 def show_python_locks(result: PythonLockResult, *, check: bool) -> None:
     """List what each new lock has that the old one had not."""
     if show_data(result):
@@ -18,20 +19,19 @@ def show_python_locks(result: PythonLockResult, *, check: bool) -> None:
     for lock in result.locks:
         for sign, names in (("+", lock.added), ("-", lock.removed), ("~", lock.rehashed)):
             for name in names:
-                out.print(f"{lock.lock}: {sign} {name}", soft_wrap=True, markup=False)
+                out.print(f"{lock.lock}: {sign} {name}", soft_wrap=True)
         state = "as locked" if lock.fits else "differs" if check else "written"
         out.print(f"{lock.lock}: {lock.packages} packages, {state}", soft_wrap=True)
     changed = f"other on {', '.join(result.platforms)}" if result.platforms else "as locked"
     out.print(f"platforms: {changed}", soft_wrap=True)
 
 
+@console.printed
 def show_platforms(rows: Sequence[PlatformSupport]) -> None:
     """One row a platform, one column a part."""
     if show_data(list(rows)):
         return
-    from rich.table import Table
-
-    table = Table("PLATFORM", *(title.upper() for title in PARTS.values()), box=None, pad_edge=False)
+    table = console.table("PLATFORM", *(title.upper() for title in PARTS.values()))
     for row in rows:
         table.add_row(row.platform, *row.cells().values())
     console.out().print(table)

@@ -9,6 +9,7 @@ from tdaflink.display.data import show_data
 from tdaflink.domain.cluster_python import PruneResult, PythonRow
 
 
+@console.printed
 def show_pythons(rows: Sequence[PythonRow]) -> None:
     """Each environment with its size and what uses it."""
     if show_data(list(rows)):
@@ -16,23 +17,22 @@ def show_pythons(rows: Sequence[PythonRow]) -> None:
     if not rows:
         console.out().print("no virtual environment in the cache; tdaflink setup makes one where it needs it")
         return
-    from rich.table import Table
-
-    table = Table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER", box=None, pad_edge=False)
+    table = console.table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER")
     for row in rows:
         table.add_row(row.version or "?", _gigabytes(row.size_bytes), _users(row), _state(row), str(row.path))
     console.out().print(table)
 
 
+@console.printed
 def show_prune(result: PruneResult) -> None:
     """What was removed, or would be."""
     if show_data(result):
         return
     verb = "would remove" if result.dry_run else "removed"
     for row in result.removed:
-        console.out().print(f"{verb} {row.path} ({_gigabytes(row.size_bytes)})", soft_wrap=True, markup=False)
+        console.out().print(f"{verb} {row.path} ({_gigabytes(row.size_bytes)})", soft_wrap=True)
     for row in result.kept:
-        console.out().print(f"kept {row.path}, used by {_users(row)}", soft_wrap=True, markup=False)
+        console.out().print(f"kept {row.path}, used by {_users(row)}", soft_wrap=True)
     if not (result.removed or result.kept):
         console.out().print("no virtual environment in the cache")
 

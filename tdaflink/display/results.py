@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tdaflink.display import console
 from tdaflink.display.barcode import barcode, barcode_text, glyphs_for, number
+from tdaflink.display.data import as_yaml, escaped_json
 from tdaflink.domain.messages import Arrival, ErrorRecord, Result
+from tdaflink.domain.printable import printable, printable_value, shortened
+from tdaflink.domain.prominence import prominent
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+T = TypeVar("T")
 
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
@@ -23,6 +30,10 @@ _DISTANCE_COLUMNS = (*_WINDOW_COLUMNS, ("DISTANCE", 8), ("ALERT", 5))
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
 _RIGHT = frozenset({"POINTS", "T", "SECONDS", "DISTANCE"})
 _NARROWEST, _WIDEST = 40, 100
+_LONGEST_ID = 120
+_LINE_END = re.compile(r"[\r\n]\s*")
+# What a single odd record can bring about in what draws it.
+_ODD = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError)
 
 
 class Picture(Protocol):
@@ -35,6 +46,7 @@ class Picture(Protocol):
         """Write the file; returns one sentence about what it shows."""
 
 
+@console.printed
 def show_arrivals(
     arrivals: Iterable[Arrival],
     *,
@@ -50,7 +62,7 @@ def show_arrivals(
         _show(arrivals if picture is None else _drawn(arrivals, picture), follow, barcodes)
     finally:
         if picture is not None:
-            console.err().print(picture.save(), markup=False, highlight=False, soft_wrap=True)
+            console.err().print(picture.save(), soft_wrap=True)
 
 
 def _drawn(arrivals: Iterable[Arrival], picture: Picture) -> Iterator[Arrival]:
@@ -68,10 +80,13 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         for arrival in arrivals:
             came = came or isinstance(arrival.says, Result)
             if console.output_format() != "table":
-                write_message(arrival.raw)
+                unless_odd(arrival.says.job_id, partial(write_message, arrival.raw))
                 continue
+            arrival = Arrival(arrival.raw, printable_value(arrival.says))
             if one_by_one:
-                _show_one(arrival, header=not shown, barcodes=barcodes)
+                unless_odd(
+                    arrival.says.job_id, partial(_show_one, arrival, header=not shown, barcodes=barcodes)
+                )
                 shown.clear()  # an endless stream is not kept
             shown.append(arrival)
     finally:
@@ -83,9 +98,27 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
         )
 
 
+def unless_odd(whose: str | None, show: Callable[[], T]) -> T | None:
+    """Show a record; one that cannot be shown is named in one line, and the others follow."""
+    try:
+        return show()
+    except _ODD as error:
+        named = shortened(printable(whose or "a record"))
+        why = shortened(printable(f"{type(error).__name__}: {error}"))
+        console.err().print(f"{named} cannot be shown here ({why}); -o json has it", soft_wrap=True)
+        return None
+
+
 def betti_text(betti: Sequence[int]) -> str:
     """Betti numbers from H0 up, such as `1, 2, 1`."""
     return ", ".join(map(str, betti))
+
+
+def betti_of(result: Result) -> str:
+    """The Betti numbers; of an uncut filtration, `~` and how many bars stand out in each dimension."""
+    if result.cut is not None:
+        return betti_text(result.betti)
+    return f"~{betti_text(prominent(result.bars, len(result.betti)))}" if result.betti else "uncut"
 
 
 def result_barcode(result: Result, *, longest: int = 5, width: int | None = None) -> Text:
@@ -104,16 +137,12 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
 
 def write_message(raw: bytes) -> None:
     """Write one message, as it lies in the topic; on one line even if its writer used several."""
+    # In a document that was read as JSON, such a sign is between values; within texts it is escaped.
+    text = _LINE_END.sub("", raw.decode(json.detect_encoding(raw), "surrogatepass")).strip()
     if console.output_format() == "yaml":
-        import yaml
-
-        raw = yaml.safe_dump(
-            json.loads(raw), explicit_start=True, sort_keys=False, allow_unicode=True
-        ).encode()
-    elif b"\n" in raw or b"\r" in raw:
-        raw = json.dumps(json.loads(raw)).encode()
-    sys.stdout.buffer.write(raw if raw.endswith(b"\n") else raw + b"\n")
-    sys.stdout.buffer.flush()
+        console.write(as_yaml(json.loads(text), explicit_start=True).rstrip("\n"))
+    else:
+        console.write(escaped_json(text))
 
 
 def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
@@ -123,7 +152,9 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
         columns = _columns_for(results)
         table = _table(columns, "LONGEST BARS", fixed=False)
         for result in results:
-            table.add_row(*_row(result, columns))
+            row = unless_odd(result.job_id, partial(_row, result, columns))
+            if row is not None:
+                table.add_row(*row)
         console.out().print(table)
     if errors:
         table = _table(_ERROR_COLUMNS, "REASON", fixed=False)
@@ -137,7 +168,7 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
 
     out, says = console.out(), arrival.says
     if isinstance(says, ErrorRecord):
-        job = says.job_id or says.source
+        job = shortened(says.job_id or says.source, _LONGEST_ID)
         out.print(Text.assemble((f"{job}  {says.code}", "red"), f"  {says.reason}"), soft_wrap=True)
     elif barcodes:
         out.print(_heading(says), soft_wrap=True)
@@ -154,21 +185,20 @@ def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
 def _heading(result: Result) -> Text:
     from rich.text import Text
 
-    cut = "" if result.cut is None else f" at T = {result.cut:g}"
+    cut = " (uncut: bars that stand out)" if result.cut is None else f" at T = {result.cut:g}"
     return Text.assemble(
-        (result.job_id, "bold"),
+        (shortened(result.job_id, _LONGEST_ID), "bold"),
         f"  {result.window}" if result.window else "",
         f"  {result.algorithm}, {result.num_points} points, {result.seconds:.3f} s,  Betti numbers ",
-        (betti_text(result.betti), "bold"),
+        (betti_of(result), "bold"),
         cut,
     )
 
 
 def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header: bool = True) -> Table:
     """Columns fit their content, or are of fixed width where rows are drawn one by one."""
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
+    table = console.table(header_style="bold", show_header=header)
     for name, width in columns:
         justify = "right" if name in _RIGHT else "left"
         table.add_column(
@@ -198,9 +228,9 @@ def _row(result: Result, columns: Sequence[tuple[str, int]]) -> list[Text]:
         for bar in result.longest(_BARS_IN_A_ROW)
     )
     cut = "" if result.cut is None else f"{result.cut:g}"
-    betti = betti_text(result.betti)
+    betti = betti_of(result)
     cells = (
-        result.job_id,
+        shortened(result.job_id, _LONGEST_ID),
         *((result.window,) if columns is not _COLUMNS else ()),
         result.algorithm,
         str(result.num_points),
@@ -225,4 +255,9 @@ def _distance_cells(result: Result) -> tuple[Text, Text]:
 def _error_row(error: ErrorRecord) -> list[Text]:
     from rich.text import Text
 
-    return [Text(error.job_id or ""), Text(error.code, "red"), Text(error.source), Text(error.reason)]
+    return [
+        Text(shortened(error.job_id or "", _LONGEST_ID)),
+        Text(error.code, "red"),
+        Text(error.source),
+        Text(error.reason),
+    ]

@@ -9,13 +9,12 @@ from tdaflink.display import console
 from tdaflink.display.data import show_data
 
 
+@console.printed
 def show_bill(document: Mapping[str, Any]) -> None:
     """Package URL and number of hashes of each part; -o json prints the CycloneDX document."""
     if show_data(document):
         return
-    from rich.table import Table
-
-    table = Table("PART", "VERSION", "KIND", box=None, pad_edge=False)
+    table = console.table("PART", "VERSION", "KIND")
     for part in document["components"]:
         kind = part["purl"].partition("/")[0].removeprefix("pkg:")
         name = f"{part['group']}:{part['name']}" if "group" in part else part["name"]

@@ -16,13 +16,12 @@ _WORDS = {
 }
 
 
+@console.printed
 def show_schemas(rows: Sequence[SchemaStatus]) -> None:
     """Shipped and registered side by side."""
     if show_data([_plain(row) for row in rows]):
         return
-    from rich.table import Table
-
-    table = Table("SUBJECT", "SHIPPED", "REGISTERED", box=None, pad_edge=False)
+    table = console.table("SUBJECT", "SHIPPED", "REGISTERED")
     for title in ("AS VERSION", "ID"):
         table.add_column(title, justify="right")
     table.add_column("STATE")
@@ -33,13 +32,12 @@ def show_schemas(rows: Sequence[SchemaStatus]) -> None:
     console.out().print(table)
 
 
+@console.printed
 def show_checks(checks: Sequence[SchemaCheck]) -> None:
     """What the registry says to each schema."""
     if show_data([_checked(check) for check in checks]):
         return
-    from rich.table import Table
-
-    table = Table("SUBJECT", "SHIPPED", "LEVEL", "STATE", "COMPATIBLE", box=None, pad_edge=False)
+    table = console.table("SUBJECT", "SHIPPED", "LEVEL", "STATE", "COMPATIBLE")
     for check in checks:
         schema, state = check.status.schema, _WORDS[check.status.state]
         verdict = "yes" if check.compatible else "no"
@@ -47,6 +45,7 @@ def show_checks(checks: Sequence[SchemaCheck]) -> None:
     console.out().print(table)
 
 
+@console.printed
 def show_schema_changes(changes: SchemaChanges, *, dry_run: bool = False) -> None:
     """What was registered, and what was there."""
     plain = {

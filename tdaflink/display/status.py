@@ -13,24 +13,26 @@ from tdaflink.domain.status import JobStatus
 from tdaflink.domain.travelling import slide_of
 
 
+@console.printed
 def show_job(status: JobStatus) -> None:
     """The status of one job."""
     if show_data(status):
         return
+    from rich.text import Text
+
     from tdaflink.display.watch.jobpanel import finding_lines, vertex_lines
 
     out = console.out()
     _print_failure(status.exceptions, ended=status.state == "FAILED")
-    style = STATE_STYLE.get(status.state, "")
-    state = f"[{style}]{status.state}[/]" if style else status.state
-    out.print(f"[bold]{status.name}[/bold]  {status.id}  {state}")
+    state = (status.state, STATE_STYLE.get(status.state, ""))
+    out.print(Text.assemble((status.name, "bold"), f"  {status.id}  ", state))
     restarts = "" if status.restarts is None else f", {_restarts(status.restarts)}"
     out.print(
         f"started {status.start_time}, {duration(status.duration_ms)}, parallelism {status.parallelism}, "
         f"tasks {status.tasks_running} of {status.tasks_total} running{restarts}"
     )
     for line in (_checkpoints(status.checkpoints), *_computation(status), *_progress(status)):
-        out.print(line, markup=False)
+        out.print(line)
     for found in finding_lines(status.findings, out.width):
         out.print(found)
     out.print()

@@ -21,16 +21,16 @@ _WORDS = {
 }
 
 
+@console.printed
 def show_topics(rows: Sequence[TopicStatus]) -> None:
     """Catalogue and broker side by side; what to do stands below."""
     if show_data([_plain(row) for row in rows]):
         return
-    from rich.table import Table
-
-    table = Table("TOPIC", box=None, pad_edge=False)
+    table = console.table()
+    table.add_column("TOPIC", overflow="fold")
     for title in ("PARTITIONS", "WANTED", "REPLICAS", "WANTED"):
-        table.add_column(title, justify="right")
-    table.add_column("STATE")
+        table.add_column(title, justify="right", overflow="fold")
+    table.add_column("STATE", overflow="fold")
     for row in rows:
         found = (str(len(row.found.partitions)), str(row.found.replication)) if row.found else ("-", "-")
         wanted = (str(row.wanted.partitions), _replicas(row.wanted)) if row.wanted else ("-", "-")
@@ -45,6 +45,7 @@ def _replicas(wanted: TopicSpec) -> str:
     return f"up to {MOST_REPLICAS}" if wanted.replication is None else str(wanted.replication)
 
 
+@console.printed
 def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
     """What was created, and how every topic stands."""
     plain = {
@@ -61,18 +62,17 @@ def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
         console.out().print(f"{more} partitions to: {', '.join(changes.grown)}", soft_wrap=True)
 
 
+@console.printed
 def show_topic(row: TopicStatus) -> None:
     """One topic with each of its partitions and settings."""
     if show_data(_described(row)):
         return
-    from rich.table import Table
-
     out = console.out()
     about = f": {row.wanted.about}" if row.wanted else ""
     out.print(f"{row.name}{about}", style="bold")
     out.print(f"state: {_WORDS[row.state]}{'; ' + row.advice if row.advice else ''}", soft_wrap=True)
     if row.found:
-        table = Table("PARTITION", "LEADER", "REPLICAS", "IN SYNC", box=None, pad_edge=False)
+        table = console.table("PARTITION", "LEADER", "REPLICAS", "IN SYNC")
         for partition in row.found.partitions:
             replicas, in_sync = (" ".join(map(str, ids)) for ids in (partition.replicas, partition.in_sync))
             table.add_row(str(partition.number), str(partition.leader), replicas, in_sync)
@@ -82,6 +82,7 @@ def show_topic(row: TopicStatus) -> None:
         out.print(f"{key} = {value}", soft_wrap=True)
 
 
+@console.printed
 def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
     """Lag by job and topic; `lines` for a reader that goes on: JSON by the line, a time above each table."""
     if console.output_format() == "json" and lines:
@@ -90,17 +91,18 @@ def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
         return
     if show_data([_lag(row) for row in rows]):
         return
-    from rich.table import Table
-
     out = console.out()
     if lines:
         out.print(_now(), style="bold")
     if not rows:
         out.print("no running job reads a topic")
         return
-    table = Table("JOB", "TOPIC", box=None, pad_edge=False)
-    for title in ("LAG", "SINCE CHECKPOINT", "PARTITIONS BEHIND", "RECORDS/S", "CAUGHT UP IN"):
-        table.add_column(title, justify="right")
+    table = console.table()
+    table.add_column("JOB", overflow="fold")
+    # A name that is cut off, or broken, looks like another topic's.
+    table.add_column("TOPIC", no_wrap=True, overflow="fold", min_width=max(len(row.topic) for row in rows))
+    for title in ("LAG", "SINCE\nCHECKPOINT", "BEHIND", "RECORDS/S", "CAUGHT\nUP IN"):
+        table.add_column(title, justify="right", overflow="fold")
     for row in rows:
         rate = "-" if row.records_per_second is None else f"{row.records_per_second:.1f}"
         left = "-" if row.seconds is None or not row.lag else f"{row.seconds:.0f} s"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from tdaflink.domain.security import Security
 
@@ -101,6 +101,8 @@ class DiskUsage:
 @dataclass(frozen=True)
 class LogLine:
     """One line of a component's log, and when it was written where the log says so (always with a zone)."""
+
+    LINES: ClassVar[tuple[str, ...]] = ("text",)  # with blanks for its tabs
 
     text: str
     time: datetime | None = None

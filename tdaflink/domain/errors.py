@@ -167,3 +167,9 @@ class UnexpectedResult(TdaflinkError):
     """A computation whose outcome is known gave another one."""
 
     kind = "unexpected_result"
+
+
+class OutputFailed(TdaflinkError):
+    """Standard output is closed, or what it leads to is full."""
+
+    kind = "output"

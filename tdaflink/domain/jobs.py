@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.supervision import Supervision
@@ -82,6 +82,8 @@ class Failure:
     Two failures with one `signature` have the same cause, whichever record set it off. `record` is the
     message that did, or its beginning, where the exception quotes it.
     """
+
+    LINES: ClassVar[tuple[str, ...]] = ("traceback", "text")
 
     timestamp: str
     cause: str

@@ -15,6 +15,7 @@ RESULTS_TOPIC = "tda_results"
 ERRORS_TOPIC = "tda_errors"
 STREAMS_TOPIC = "tda_stream_input"
 WINDOWS_TOPIC = "tda_stream_output"
+MOST_DIMENSIONS = 64  # a damaged message may claim millions
 
 
 @dataclass(frozen=True)
@@ -151,22 +152,30 @@ def by_length(bars: Sequence[Bar]) -> list[Bar]:
     return sorted(bars, key=lambda bar: (-bar.length, bar.birth, bar.dimension))
 
 
+def message_from(raw: bytes) -> Mapping[str, Any]:
+    """Read a record's value; raises ValueError where it is no JSON object."""
+    try:
+        message = json.loads(raw)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(message, dict):
+        raise ValueError("not a JSON object")
+    return message
+
+
 def result_from(message: Mapping[str, Any]) -> Result:
     """Read a result message; raises ValueError where it is not one."""
     try:
         info, found = message["computation_info"], message["tda_results"]
         betti = {int(d): ranks for d, ranks in found["betti_numbers"].items()}
         return Result(
-            job_id=str(message.get("job_id") or message.get("stream_id") or "?"),
+            job_id=_id_in(message) or "?",
             timestamp=str(message["timestamp"]),
             algorithm=str(message.get("algorithm") or "?"),
             num_points=int(info["num_points"]),
             seconds=float(info["computation_time"]),
-            betti=tuple(int(sum(betti.get(d, ()))) for d in range(max(betti, default=-1) + 1)),
-            bars=tuple(
-                Bar(int(pair["dimension"]), float(pair["birth"]), float(pair["death"]))
-                for pair in found["persistence_pairs"]
-            ),
+            betti=tuple(int(sum(betti.get(d, ()))) for d in range(_dimension(max(betti, default=-1)) + 1)),
+            bars=tuple(_bar(pair) for pair in found["persistence_pairs"]),
             truncated=bool(found.get("pairs_truncated")),
             cut=None if info.get("max_persistence") is None else float(info["max_persistence"]),
             window=_window_text(message.get("window")),
@@ -174,8 +183,22 @@ def result_from(message: Mapping[str, Any]) -> Result:
             moment=_moment(message),
             distance=_distance(found.get("distance_to_previous")),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"not a result message: {error!r}") from error
+
+
+def _bar(pair: Mapping[str, Any]) -> Bar:
+    bar = Bar(_dimension(int(pair["dimension"])), float(pair["birth"]), float(pair["death"]))
+    if bar.dimension < 0 or not math.isfinite(bar.birth) or math.isnan(bar.death) or bar.death == -math.inf:
+        raise ValueError(f"not a result message: H{bar.dimension} [{bar.birth:g}, {bar.death:g}) is no bar")
+    return bar
+
+
+def _dimension(number: int) -> int:
+    """The number if that many rows can be shown."""
+    if number > MOST_DIMENSIONS:
+        raise ValueError(f"not a result message: homology of dimension {number}")
+    return number
 
 
 def _moment(message: Mapping[str, Any]) -> str:
@@ -222,14 +245,19 @@ def error_from(message: Mapping[str, Any]) -> ErrorRecord:
         source = message.get("source") or {}
         place = "/".join(str(source[part]) for part in ("topic", "partition", "offset") if part in source)
         return ErrorRecord(
-            job_id=message.get("job_id") or message.get("stream_id"),
+            job_id=_id_in(message),
             timestamp=str(message["timestamp"]),
             code=str(message["code"]),
             reason=str(message["reason"]),
             source=place,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an error record: {error!r}") from error
+
+
+def _id_in(message: Mapping[str, Any]) -> str | None:
+    said = message.get("job_id") or message.get("stream_id")
+    return None if said is None else str(said)
 
 
 @dataclass(frozen=True)
@@ -277,5 +305,5 @@ def event_from(message: Mapping[str, Any]) -> EventRecord:
         reason = (message.get("detail") or {}).get("reason")
         text += f": {reason}" if reason else ""
         return EventRecord(kind, timestamp, str(message["job"]["name"]), text)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"not an event: {error!r}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 
 from tdaflink.adapters.flink import FlinkRest
@@ -12,6 +11,7 @@ from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.domain.advice import Advice, Cost, Measured, advise, cost_of
 from tdaflink.domain.errors import TdaflinkError, UsageError
 from tdaflink.domain.jobs import Job, find_job
+from tdaflink.domain.messages import message_from
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.snapshot import JobLoad
 from tdaflink.domain.travelling import outputs_of
@@ -74,11 +74,11 @@ def _measured(kafka: TopicWatch, load: JobLoad) -> list[Measured]:
 def _computation(record: Record) -> Measured | None:
     """What a result says of its computation; None of any other record."""
     try:
-        info = json.loads(record.value or b"")["computation_info"]
+        info = message_from(record.value or b"")["computation_info"]
         return Measured(
             int(info["num_points"]), float(info["computation_time"]), int(info.get("memory_usage", 0))
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from tdaflink.adapters.kafka_common import TICK_SECONDS
 from tdaflink.adapters.kafka_tail import Record, Tail
 from tdaflink.domain.control import EVENTS_TOPIC
 from tdaflink.domain.errors import DeadlinePassed, UsageError
-from tdaflink.domain.messages import EventArrival, event_from
+from tdaflink.domain.messages import EventArrival, event_from, message_from
+from tdaflink.domain.printable import shortened
 from tdaflink.domain.progress import Reporter
 
 IDLE_SECONDS = 30.0
@@ -107,13 +107,11 @@ def _in_order(
 def _wanted(record: Record, sought: EventsSought, reporter: Reporter) -> list[EventArrival]:
     raw = record.value or b""
     try:
-        message = json.loads(raw)
-        if not isinstance(message, dict):
-            raise ValueError("not a JSON object")
+        message = message_from(raw)
         arrival = EventArrival(raw, event_from(message), record.timestamp_ms)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        reporter.warn(f"{place} was left out: {str(error) or type(error).__name__}")
+        reporter.warn(f"{place} was left out: {shortened(str(error))}")
         return []
     return [arrival] if sought.takes(arrival) else []
 
@@ -122,6 +120,6 @@ def _milliseconds(timestamp: str, written_ms: int) -> float:
     """When an event was, by its own time, else by Kafka's."""
     try:
         moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return written_ms
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000

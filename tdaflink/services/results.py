@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.kafka_common import TICK_SECONDS
@@ -26,8 +24,10 @@ from tdaflink.domain.messages import (
     Result,
     error_from,
     is_event,
+    message_from,
     result_from,
 )
+from tdaflink.domain.printable import shortened
 from tdaflink.domain.progress import Reporter
 
 WAIT_SECONDS = 60.0
@@ -173,7 +173,7 @@ def _arrival(record: Record, progress: _Progress, reporter: Reporter) -> Arrival
     sought = progress.sought
     raw = record.value or b""
     try:
-        message = _message(raw)
+        message = message_from(raw)
         if record.topic == sought.topic and is_event(message):
             raise events_there(record.topic)
         says = result_from(message) if record.topic == sought.topic else error_from(message)
@@ -181,16 +181,10 @@ def _arrival(record: Record, progress: _Progress, reporter: Reporter) -> Arrival
         if record.topic == sought.topic or sought.errors:
             progress.left_out += 1
             if progress.left_out <= _NAMED:
-                reporter.warn(f"{record.topic}/{record.partition}/{record.offset} was left out: {error}")
+                where = f"{record.topic}/{record.partition}/{record.offset}"
+                reporter.warn(f"{where} was left out: {shortened(str(error))}")
         return None
     return Arrival(raw, says)
-
-
-def _message(raw: bytes) -> Mapping[str, Any]:
-    message = json.loads(raw)
-    if not isinstance(message, dict):
-        raise ValueError("not a JSON object")
-    return message
 
 
 def _passed(progress: _Progress, timeout: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, TdaflinkError
 from tdaflink.domain.findings import findings
 from tdaflink.domain.jobs import Job, Vertex, find_job
+from tdaflink.domain.messages import message_from
 from tdaflink.domain.snapshot import JobLoad, TopicLag
 from tdaflink.domain.status import JobStatus
 from tdaflink.domain.travelling import outputs_of
@@ -96,14 +96,14 @@ def _ask_kafka(kafka: TopicWatch, load: JobLoad) -> _FromKafka:
 def _window_end(value: bytes | None) -> int | None:
     """The end of a result's window in epoch milliseconds; None of a result without one."""
     try:
-        window = json.loads(value or b"").get("window") or {}
+        window = message_from(value or b"").get("window") or {}
         text = window.get("end") or window.get("last_event")
         return (
             None
             if text is None
             else int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
         )
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError):
         return None  # other programs may write there, too
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from tdaflink.adapters.prometheus import Prometheus
 from tdaflink.domain.board import Board, updated
 from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job
-from tdaflink.domain.messages import RESULTS_TOPIC, WINDOWS_TOPIC, result_from
+from tdaflink.domain.messages import RESULTS_TOPIC, WINDOWS_TOPIC, message_from, result_from
 from tdaflink.domain.snapshot import (
     Alert,
     Focus,
@@ -274,7 +273,7 @@ class Watcher:
 
 def _newest_of(record: Record, key: str) -> Newest | None:
     try:
-        message = json.loads(record.value or b"")
+        message = message_from(record.value or b"")
         result = result_from(message)
         window = message.get("window") or {}
         ends = window.get("end") or window.get("last_event")

@@ -106,3 +106,37 @@ def test_signs_fit_the_encoding_of_the_stream(encoding: str, glyphs: Glyphs) -> 
     assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding=encoding)) is glyphs
     text = screen(BARS, glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding=encoding)))
     assert text.encode(encoding)
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        [Bar(0, 0.0, 5e-324), Bar(0, 0.0, math.inf)],
+        [Bar(0, 0.0, 1.7e308), Bar(1, 1.6e308, 1.79e308)],
+        [Bar(0, -1.7e308, 1.7e308)],
+        [Bar(0, -3.0, -1.0)],
+        [Bar(1, 0.5, 0.5)],
+        [Bar(1, 2.0, 1.0)],
+        [Bar(0, math.nan, 1.0), Bar(0, math.inf, math.inf), Bar(0, 0.0, math.nan)],
+        [Bar(0, 1e17, 1e17 + 20)],
+        [],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("end", [None, 0.0, 5e-324, 1.0, math.inf, math.nan])
+def test_odd_bars_are_drawn_within_the_width(bars: list[Bar], end: float | None) -> None:
+    for width in (40, 80):
+        lines = barcode(bars, dimensions=2, end=end, width=width)
+        assert len(lines) >= 4
+        assert max(len(line.before + line.drawn + line.after) for line in lines) <= width + 12
+
+
+def test_a_bar_of_the_smallest_number_has_its_length() -> None:
+    lines = barcode([Bar(0, 0.0, 5e-324)], width=50)
+    assert lines[0].drawn == "█" * len(lines[0].drawn)
+
+
+def test_values_below_zero_have_their_place() -> None:
+    (first, *_) = barcode([Bar(0, -1.0, 1.0), Bar(0, -1.0, math.inf)], width=60)
+    assert first.drawn[0] == "█"
+    assert any("-1" in line.before for line in barcode([Bar(0, -1.0, 1.0)], width=60))

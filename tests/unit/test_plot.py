@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -77,3 +79,38 @@ def test_a_name_that_no_picture_can_have_is_refused_at_once(tmp_path: Path) -> N
         picture_for(tmp_path / "torus.bmp")
     with pytest.raises(UsageError, match="there is no folder"):
         picture_for(tmp_path / "nowhere" / "torus.png")
+
+
+@pytest.mark.parametrize(
+    ("job_id", "shown"),
+    [
+        ("a$_$b", "a$_$b"),
+        (r"$\frac{1}{0}$ \undefined", r"$\frac{1}{0}$ \undefined"),
+        ("\x1b]0;x\x07你\n" + "y" * 5000, r"\x1b]0;x\x07你\ny"),
+    ],
+)
+def test_an_id_is_text_and_no_formula(tmp_path: Path, job_id: str, shown: str) -> None:
+    save_picture(replace(TORUS, job_id=job_id, algorithm=job_id), tmp_path / "odd.svg")
+    assert shown in html.unescape(words(tmp_path / "odd.svg"))
+
+
+@pytest.mark.parametrize(
+    ("bars", "unit"),
+    [
+        ((Bar(0, 0.0, 5e-324), Bar(0, 0.0, math.inf)), "radius, in 1e-324"),
+        ((Bar(0, 0.0, 1.7e308), Bar(1, 1.6e308, 1.79e308)), "radius, in 1e308"),
+        ((Bar(0, -3.0, 2.0), Bar(1, -1.0, 1.0)), "radius"),
+        ((Bar(0, math.nan, 1.0), Bar(0, math.inf, math.inf), Bar(1, 0.5, 0.5)), "radius"),
+        ((), "radius"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cut", [None, math.inf, 0.0])
+def test_odd_values_have_a_picture(
+    tmp_path: Path, bars: tuple[Bar, ...], unit: str, cut: float | None
+) -> None:
+    path = tmp_path / "odd.svg"
+    picture = picture_for(path)
+    picture.take(replace(TORUS, bars=bars, cut=cut))
+    assert picture.save() == f"{path} shows torus-1."
+    assert f"birth ({unit})" in words(path)

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from tdaflink.adapters.kafka_tail import Record, Tail
 from tdaflink.display import console
 from tdaflink.display.results import show_arrivals
 from tdaflink.domain.errors import DeadlinePassed
 from tdaflink.domain.messages import Arrival, Bar, Distance, error_from, result_from
+from tdaflink.domain.progress import Silent
+from tdaflink.services.results import Sought, arrivals
 
 
 def message(job_id: str | None, **changes: Any) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def test_json_is_the_message_as_it_lies_in_the_topic(screen: Callable[[], str]) 
     raw = b'{"job_id":"\xc3\xa4" , "pairs":[1.10, 2e0]}'
     pretty = json.dumps({"a": [1, 2]}, indent=2).encode()
     show_arrivals([Arrival(raw, result("a").says), Arrival(pretty, result("b").says)])
-    assert screen() == raw.decode() + '\n{"a": [1, 2]}\n'
+    assert screen() == raw.decode() + '\n{"a": [1,2]}\n'
 
 
 def test_a_result_message_is_read() -> None:
@@ -171,3 +174,130 @@ def test_a_windows_distance_and_its_end_are_read() -> None:
     read = result_from(found)
     assert read.distance == Distance("bottleneck", 0.25, None, False)
     assert (read.moment, read.window) == ("2024-01-01T12:01:00.000Z", "#1-9")
+
+
+def test_the_betti_column_of_uncut_windows_tells_a_loop_from_none(screen: Callable[[], str]) -> None:
+    info = {"num_points": 50, "computation_time": 0.25, "max_persistence": None}
+    parts = [{"dimension": 0, "birth": 0.0, "death": 0.05 + k / 1000} for k in range(20)]
+    parts.append({"dimension": 0, "birth": 0.0, "death": "inf"})
+    loop = {"dimension": 1, "birth": 0.2, "death": 1.7}
+    noise = {"dimension": 1, "birth": 0.2, "death": 0.3}
+    betti = {"0": [1], "1": [0]}
+    show_arrivals(
+        [
+            result(
+                name, computation_info=info, tda_results={"betti_numbers": betti, "persistence_pairs": bars}
+            )
+            for name, bars in (("with", [*parts, loop]), ("without", [*parts, noise]), ("cut", parts))
+        ]
+        + [result("torus")]
+    )
+    rows = {row.split()[0]: row for row in screen().splitlines()}
+    assert "~1, 1" in rows["with"]
+    assert "~1, 0" in rows["without"]
+    assert "0.75  1, 2, 1" in rows["torus"]
+
+
+ODD = [
+    b"[" * 200_000 + b"]" * 200_000,
+    b'{"job_id": {"a": [1]}, "timestamp": [], "computation_info": 5}',
+    b'{"timestamp": 1}',
+    b"\xff\xfe\x00",
+    b"null",
+    *(
+        json.dumps(message("odd", **changes)).encode()
+        for changes in (
+            {"computation_info": {"num_points": 1e400, "computation_time": 1}},
+            {"computation_info": {"num_points": 5, "computation_time": 10**400}},
+            {"tda_results": {"betti_numbers": {"1000000000": [1]}, "persistence_pairs": []}},
+            {"tda_results": {"betti_numbers": {"x": 1}, "persistence_pairs": None}},
+            {
+                "tda_results": {
+                    "betti_numbers": {},
+                    "persistence_pairs": [{"dimension": 10**9, "birth": 0, "death": 1}],
+                }
+            },
+            {
+                "tda_results": {
+                    "betti_numbers": {},
+                    "persistence_pairs": [{"dimension": 0, "birth": "nan", "death": 1}],
+                }
+            },
+            {"window": {"end": 5}},
+            {"window": [1, 2]},
+        )
+    ),
+]
+SHOWN_IN_SPITE = [
+    {"tda_results": {"betti_numbers": {}, "persistence_pairs": []}},
+    {"tda_results": {"betti_numbers": {"0": [10**30]}, "persistence_pairs": []}},
+    {
+        "tda_results": {
+            "betti_numbers": {"0": [1]},
+            "persistence_pairs": [{"dimension": 0, "birth": 0, "death": 5e-324}],
+        },
+        "computation_info": {"num_points": 2, "computation_time": 1e300, "max_persistence": None},
+    },
+    {
+        "tda_results": {
+            "betti_numbers": {"0": [1]},
+            "persistence_pairs": [{"dimension": 1, "birth": 1.7e308, "death": 1.7e308}],
+        }
+    },
+    {"job_id": 5, "algorithm": ["a"], "timestamp": {"a": 1}},
+    {"job_id": "x" * 100_000},
+]
+
+
+class Topic(Tail):
+    """The records of a topic, without a broker."""
+
+    def __init__(self, values: list[bytes]) -> None:
+        self._left = [Record("tda_results", 0, n, 0, None, value) for n, value in enumerate(values)]
+
+    @property
+    def caught_up(self) -> bool:
+        return not self._left
+
+    def read(self, seconds: float) -> Record | None:
+        assert seconds > 0
+        return self._left.pop(0)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Notes(Silent):
+    """Keeps what a person is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+@pytest.mark.parametrize("options", [{}, {"follow": True}, {"barcodes": True}], ids=str)
+def test_odd_records_leave_the_others_on_the_screen(
+    screen: Callable[[], str], options: dict[str, bool]
+) -> None:
+    topic = [*ODD, *(json.dumps(message("odd") | changes).encode() for changes in SHOWN_IN_SPITE)]
+    reporter = Notes()
+    show_arrivals(arrivals(Topic([*topic, result("last").raw]), Sought(), reporter), **options)
+    *named, rest = reporter.warnings
+    assert all(" was left out: " in note and len(note) < 300 for note in named)
+    assert rest == f"{len(ODD) - len(named)} more of tda_results were left out"
+    shown = screen()
+    assert "last" in shown
+    assert max(map(len, shown.splitlines())) < 400
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_odd_records_leave_the_others_in_the_data(screen: Callable[[], str], form: str) -> None:
+    console.configure(output=form, verbose=False, no_color=False)
+    nested = json.dumps(message("deep")).encode()[:-1] + b', "x": ' + b"[" * 500 + b"]" * 500 + b"}"
+    show_arrivals([Arrival(nested, result("deep").says), result("last")])
+    assert "last" in screen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from io import StringIO
 
@@ -24,7 +25,9 @@ from watch_cases import (
 )
 
 from tdaflink.display.barcode import ASCII
+from tdaflink.display.watch import words
 from tdaflink.display.watch.frame import Size, frame
+from tdaflink.display.watch.panels import log_lines
 from tdaflink.display.watch.view import View
 from tdaflink.domain.snapshot import History, JobSeen, Memory
 
@@ -242,3 +245,28 @@ def test_a_restart_counts_anew_and_gives_no_false_rate() -> None:
     board = replayed(*before, after, snapshot(8.0, (JobSeen(job(), with_cause, LAG),)))
     assert board.jobs[0].rates.records == pytest.approx(5.0)
     assert "Last failure 38s ago: ValueError: cannot digest 7" in screen(board, View())
+
+
+def test_a_log_line_that_is_too_long_goes_on_below() -> None:
+    message = "java.lang.IllegalStateException: " + " ".join(f"word{k}" for k in range(40))
+    line = f"2027-01-15 07:59:00,000+01:00 ERROR {'org.apache.flink.runtime.Task':<60} [] - {message}"
+    board = replayed(snapshot(log=replace(LOG, lines=[line, "\tat a.Frame(你)\x1b[2J"])))
+    shown = screen(board, View(screen="logs"))
+    assert "".join(shown[4:]).replace(" ", "").find(message.replace(" ", "")) > 0
+    assert any(r"    at a.Frame(你)\x1b[2J" in text for text in shown)
+    assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("zone", ["", "+09:00", "Z", "-0330"])
+def test_the_level_of_a_log_line_gives_its_colour_with_and_without_a_zone(zone: str) -> None:
+    lines = [f"2027-01-15 07:59:00,000{zone} {level:<5} a.B - x" for level in ("ERROR", "WARN", "INFO")]
+    styles = [str(line.style) for line in log_lines(replayed(snapshot(log=replace(LOG, lines=lines))), 80)]
+    assert styles == ["red", "yellow", ""]
+
+
+def test_numbers_that_are_none_are_shown_as_unknown() -> None:
+    for shown in (words.age, words.count, words.rate, words.seconds, words.size):
+        assert [shown(value) for value in (math.nan, math.inf, -math.inf)] == ["-", "-", "-"]
+    greatest = 2**63 / 1000  # the watermark at the end of a bounded stream
+    assert (words.clock(greatest), words.day_and_clock(greatest), words.moment_of("soon")) == ("-", "-", None)
+    assert words.sparkline([math.nan, 1.0, math.inf, -1.0, 2.0], 5) == "▁▅▁▁█"

@@ -137,7 +137,7 @@ def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
 
 def _log(board: Board, view: View, size: Size) -> list[Text]:
     """The end of the log; scrolling goes upwards from there."""
-    lines = panels.log_lines(board)
+    lines = panels.log_lines(board, size.width)
     others = "" if board.log is None else "  of " + ", ".join(board.log.components)
     title = f"Log of {board.log.component}{others}" if board.log is not None else "Log"
     room = size.height - 1

@@ -19,6 +19,7 @@ from tdaflink.display.watch.frame import Size, frame, list_rows
 from tdaflink.display.watch.view import View, focus_of, press, settled
 from tdaflink.domain.board import Board, updated
 from tdaflink.domain.errors import UsageError
+from tdaflink.domain.printable import printable_value
 from tdaflink.domain.snapshot import Focus, Snapshot
 
 TICK_SECONDS = 0.25  # how soon a new snapshot or another size of the terminal is noticed
@@ -44,6 +45,7 @@ def require_terminal() -> None:
         raise UsageError(f"-o {console.output_format()} needs --once", hint="tdaflink watch --once -o json")
 
 
+@console.printed
 def show_once(board: Board, snapshot: Snapshot, stream: str | None, every: float) -> None:
     """One frame, as high as it needs to be, or the snapshot as data."""
     if show_data(snapshot):
@@ -90,7 +92,7 @@ class _Screen:
         """Take in what is new; whether the last frame is out of date."""
         snapshot = self._source.latest()
         if snapshot is not None and snapshot is not self._taken and not self._view.paused:
-            self._board, self._taken = updated(self._board, snapshot), snapshot
+            self._board, self._taken = updated(self._board, printable_value(snapshot)), snapshot
         if self._board is not None:
             self._view = settled(self._view, self._board)
         self._source.look_at(focus_of(self._view, self._board, list_rows(size)))

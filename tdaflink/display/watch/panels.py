@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from tdaflink.display.barcode import Glyphs, barcode, barcode_text
 from tdaflink.display.jobs import STATE_STYLE
+from tdaflink.display.results import betti_of
 from tdaflink.display.watch import words
 from tdaflink.display.watch.words import Column, row
 from tdaflink.domain.board import Board, JobLine, Stale
 from tdaflink.domain.findings import memory_share
+from tdaflink.domain.printable import printable
 from tdaflink.domain.snapshot import ClusterState
+
+_BLANKS = re.compile(r"(?<=\S) {3,}")
+_LEVEL = re.compile(r"\[?\d{4}-\d\d-\d\d[ T][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? +(ERROR|FATAL|WARN)")
 
 WIDE = 120
 WIDEST = 160
@@ -149,19 +156,41 @@ def _checkpoint_age(line: JobLine) -> str:
     return words.age(done.latest_age_ms / 1000) if done and done.latest_age_ms is not None else words.UNKNOWN
 
 
-def log_lines(board: Board) -> list[Text]:
-    """The end of the log that was asked for."""
+def log_lines(board: Board, width: int) -> list[Text]:
+    """The end of the log that was asked for, each line on as many as it takes."""
     if board.log is None:
         silent = next((stale for stale in board.stale if stale.source == "logs"), None)
         return [Text(silent.reason if silent else "reading the log ...", style="dim")]
-    return [Text(text.expandtabs(4), no_wrap=True, style=_log_style(text)) for text in board.log.lines]
+    return [piece for text in board.log.lines for piece in _log_line(text, width)]
+
+
+def _log_line(text: str, width: int) -> list[Text]:
+    shown, style = printable(text.expandtabs(4)), _log_style(text)
+    # Nearly all blanks of a line stand between its columns, of which the class takes 60.
+    shown = _BLANKS.sub("  ", shown) if cell_len(shown) > width else shown
+    return [Text(piece, no_wrap=True, style=style) for piece in _chopped(shown, max(2, width))]
+
+
+def _chopped(text: str, width: int) -> list[str]:
+    """The text in pieces of `width` cells."""
+    if text.isascii():
+        return [text[start : start + width] for start in range(0, len(text), width)] or [""]
+    pieces, used = [""], 0
+    for sign in text:
+        cells = cell_len(sign)
+        if used + cells > width:
+            pieces, used = [*pieces, ""], 0
+        pieces[-1] += sign
+        used += cells
+    return pieces
 
 
 def _log_style(text: str) -> str:
-    level = text[24:30]
-    if "ERROR" in level:
-        return "red"
-    return "yellow" if "WARN" in level else ""
+    """Red for an error, yellow for a warning, by the level that follows the time."""
+    level = _LEVEL.match(text)
+    if level is None:
+        return ""
+    return "yellow" if level[1] == "WARN" else "red"
 
 
 def barcode_lines(board: Board, stream: str | None, width: int, height: int, glyphs: Glyphs) -> list[Text]:
@@ -171,7 +200,7 @@ def barcode_lines(board: Board, stream: str | None, width: int, height: int, gly
         whose = f"of stream {stream}" if stream is not None else "yet"
         return [Text(f"no result {whose}", style="dim")] if height > 0 else []
     result = newest.result
-    betti = ", ".join(map(str, result.betti))
+    betti = betti_of(result)
     title = Text.assemble(
         (newest.stream, "bold"),
         f"  {result.window + '  ' if result.window else ''}{result.algorithm}  {result.num_points} points"

@@ -359,7 +359,8 @@ function writeFacts() {
   facts.replaceChildren();
   fact(facts, isStream() ? "window" : "job", isStream() ? window.window : window.job);
   fact(facts, "time", moment(window));
-  fact(facts, "Betti numbers", window.betti.join(", "));
+  if (window.standing_out) fact(facts, "Betti numbers", `~${window.standing_out.join(", ")} (uncut: bars that stand out)`);
+  else fact(facts, "Betti numbers", window.betti.join(", "));
   fact(facts, "", `${window.algorithm.replaceAll("_", " ")}, ${window.points} points`);
   if (window.cut !== null) fact(facts, "T", number(window.cut));
   fact(facts, "computed in", `${number(window.seconds)} s`);
