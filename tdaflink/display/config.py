@@ -17,9 +17,9 @@ def show_config(resolved: Resolved) -> None:
     """The values alone; as YAML where a table was asked for, since that can be kept as a file."""
     values = resolved.config.model_dump(mode="json")
     if not show_data(values):
-        import yaml
+        from tdaflink.adapters.yamltext import dump_yaml
 
-        sys.stdout.write(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        sys.stdout.write(dump_yaml(values))
 
 
 def show_explained(resolved: Resolved) -> None:

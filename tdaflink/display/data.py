@@ -32,7 +32,7 @@ def show_data(value: Any) -> bool:
     if form == "json":
         sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
     elif form == "yaml":
-        import yaml
+        from tdaflink.adapters.yamltext import dump_yaml
 
-        sys.stdout.write(yaml.safe_dump(plain(value), sort_keys=False, allow_unicode=True))
+        sys.stdout.write(dump_yaml(plain(value)))
     return form != "table"

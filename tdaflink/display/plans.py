@@ -6,8 +6,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
+from tdaflink.adapters.yamltext import dump_yaml
 from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.domain.plans import SavedPlan
@@ -19,5 +18,5 @@ def show_plan(plan: SavedPlan, file: Path) -> None:
         return
     out = console.out()
     out.print(f"tdaflink {shlex.join(plan.words)}", style="bold", markup=False, soft_wrap=True)
-    out.print(yaml.safe_dump(plan.seen, sort_keys=False, allow_unicode=True), markup=False, soft_wrap=True)
+    out.print(dump_yaml(plan.seen), markup=False, soft_wrap=True)
     out.print(f"{file}: nothing was done; tdaflink apply {file} does it", markup=False, soft_wrap=True)

@@ -105,11 +105,9 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
 def write_message(raw: bytes) -> None:
     """Write one message, as it lies in the topic; on one line even if its writer used several."""
     if console.output_format() == "yaml":
-        import yaml
+        from tdaflink.adapters.yamltext import dump_yaml
 
-        raw = yaml.safe_dump(
-            json.loads(raw), explicit_start=True, sort_keys=False, allow_unicode=True
-        ).encode()
+        raw = dump_yaml(json.loads(raw), explicit_start=True).encode()
     elif b"\n" in raw or b"\r" in raw:
         raw = json.dumps(json.loads(raw)).encode()
     sys.stdout.buffer.write(raw if raw.endswith(b"\n") else raw + b"\n")
