@@ -76,6 +76,8 @@ def job_reads(route: str, raw: bytes) -> Any:
     check(request.question.query)
     limits = Limits(LIMITS.max_points, 1 << 40, 60.0, 5)
     (check_matrix if request.distances else check_points)(request.points, limits)
+    if request.distances and not registry.get(request.question.query.algorithm).takes_distances:
+        raise ComputationError("bad_field", "distances")
     return request.job_id, request.points.tolist(), request.distances
 
 
