@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.adapters.user_files import read_text
+from tdaflink.domain.errors import ConfigError, UsageError
 
 _MAX_BYTES = 4 * 2**20
 _MAX_DEPTH = 64
@@ -17,30 +18,14 @@ def read_config(path: Path) -> Mapping[str, Any]:
 
     Raises `NotFound` for a missing file and `ConfigError` with line and column for broken text.
     """
-    text = _text(path)
+    try:
+        text = read_text(path, "--config", limit=_MAX_BYTES, hint="tdaflink config init writes one")
+    except UsageError as error:
+        raise ConfigError(error.message, hint=error.hint) from None
     value = _parse_json(path, text) if path.suffix.lower() == ".json" else _parse_yaml(path, text)
     if not isinstance(value, Mapping):
         raise ConfigError(f"{path}: a config is a mapping of keys to values, not {_kind(value)}")
     return value
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise NotFound(f"--config: there is no file {path}", hint="tdaflink config init writes one") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--config: {path} cannot be read: {error}") from error
-    if len(content) > _MAX_BYTES:
-        raise ConfigError(f"--config: {path} has more than {_MAX_BYTES // 2**20} MiB: it is no job config")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"{path}, line {line}: byte {error.start} is not UTF-8", hint="save the file as UTF-8"
-        ) from None
 
 
 def parse_scalar(text: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdaflink.domain.errors import MissingExtra, NotFound, UsageError
+from tdaflink.adapters.user_files import decoded, read_bytes
+from tdaflink.domain.errors import MissingExtra, UsageError
 from tdaformats import messages, strictjson, tables
 from tdaformats.bounds import Bounds
 from tdaformats.errors import MessageError
@@ -82,7 +82,8 @@ def read(source: str, reading: Reading = Reading()) -> PointFile:
         raise UsageError(
             f"{reading.form!r} is not a format of point files", hint=f"one of {', '.join(FORMATS)}"
         )
-    name, content = _content(source)
+    name = "stdin" if source == "-" else source
+    content = read_bytes(source, "send", limit=LARGEST)
     form = (
         reading.form
         or _by_content(name, content)
@@ -91,27 +92,8 @@ def read(source: str, reading: Reading = Reading()) -> PointFile:
     )
     _check_options(name, form, reading)
     if form == "json":
-        return PointFile(list(_from_json(name, _text(name, content))))
+        return PointFile(list(_from_json(name, decoded(content, source, "send"))))
     return _from_table(name, content, form, reading)
-
-
-def _content(source: str) -> tuple[str, bytes]:
-    name = "stdin" if source == "-" else source
-    try:
-        if source == "-":
-            content = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with Path(source).open("rb") as file:
-                content = file.read(LARGEST + 1)
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {source}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{source} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(content) > LARGEST:
-        raise UsageError(
-            f"{name} has more than {LARGEST // 2**20} MiB, the most that is read", hint="send it in parts"
-        )
-    return name, content
 
 
 def _by_content(name: str, content: bytes) -> str | None:
@@ -126,16 +108,6 @@ def _by_content(name: str, content: bytes) -> str | None:
 
 def _guessed(content: bytes) -> str:
     return "json" if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else "csv"
-
-
-def _text(name: str, content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{name}, line {line}: byte {error.start} is not UTF-8", hint=f"--format {'|'.join(FORMATS)}"
-        ) from error
 
 
 def _check_options(name: str, form: str, reading: Reading) -> None:

@@ -34,7 +34,7 @@ def _time(value: Any, where: str, unit: str) -> int | str:
     except ValueError as error:
         hint = (
             "--time-unit s"
-            if "epoch seconds" in str(error)
+            if "looks like seconds" in str(error)
             else "2024-01-01T12:00:00Z, or epoch milliseconds"
         )
         raise UsageError(f"{where}: {text[:60]!r} {error}", hint=hint) from None

@@ -119,7 +119,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, name: str) -> 
 @pytest.mark.parametrize("name", ["c.json", "c.yaml"])
 def test_a_file_that_is_no_text_or_no_config_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b'{"a":\n "\xff"}')
-    with pytest.raises(ConfigError, match="line 2: byte 8 is not UTF-8"):
+    with pytest.raises(ConfigError, match="line 2: byte 0xff is not UTF-8"):
         read_config(tmp_path / name)
     (tmp_path / name).write_bytes(b" " * (5 * 2**20))
     with pytest.raises(ConfigError, match="more than 4 MiB"):
