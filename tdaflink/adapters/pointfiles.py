@@ -12,6 +12,7 @@ from tdaflink.domain.errors import MissingExtra, UsageError
 from tdaformats import messages, strictjson, tables
 from tdaformats.bounds import Bounds
 from tdaformats.errors import MessageError
+from tdaformats.limits import MAX_COORDINATE
 
 Points = list[Any]
 """Each a list of coordinates, or an object with coordinates and a time."""
@@ -143,7 +144,19 @@ def _from_table(name: str, content: bytes, form: str, reading: Reading) -> Point
         ) from error
     except MemoryError as error:
         raise UsageError(f"{name}: takes more memory to be read than there is", hint="send less") from error
-    return PointFile([found.rows()], found.columns, found.beside, found.notes)
+    rows = found.rows()
+    _check_coordinates(name, rows)
+    return PointFile([rows], found.columns, found.beside, found.notes)
+
+
+def _check_coordinates(name: str, rows: Sequence[Sequence[float]]) -> None:
+    for number, row in enumerate(rows, 1):
+        for place, value in enumerate(row, 1):
+            if abs(value) > MAX_COORDINATE:
+                raise UsageError(
+                    f"{name}: point {number}, coordinate {place} is {value:g}: send numbers up to"
+                    f" {MAX_COORDINATE:g} in size"
+                )
 
 
 def _hint(error: MessageError) -> str | None:

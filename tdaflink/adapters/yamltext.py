@@ -96,7 +96,7 @@ class _Document:
 
     @staticmethod
     def _events(text: str, loader: Any) -> Iterator[Any]:
-        yield from yaml.parse(text, Loader=loader)  # type: ignore[no-untyped-call]
+        yield from yaml.parse(text, Loader=loader)
 
     def _take(self, event: Any) -> None:
         if isinstance(event, events.DocumentStartEvent):

@@ -356,7 +356,7 @@ def _shape_as_stream(name: str, wanted: Wanted) -> Outgoing:
 
 def _table_as_streams(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
     """The rows of a table as messages of streams, each point with the time of its row."""
-    rows = file.payloads[0]
+    rows = _points_alone(file.payloads[0], title)
     times = (
         None if wanted.time is None else timed_points(file.beside[wanted.time], wanted.time, wanted.time_unit)
     )
