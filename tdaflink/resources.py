@@ -23,3 +23,8 @@ def beam_guard() -> Path:
 def profiles_folder() -> Path:
     """The folder of the shipped profiles, the topic catalogue, the versions and the JAR lock."""
     return _shipped("profiles")
+
+
+def formats_folder() -> Path:
+    """The package of the readers that the command shares with the job, which carries a copy of it."""
+    return _PACKAGE.parent / "tdaformats"

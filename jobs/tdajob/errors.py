@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import orjson
 
+from tdaformats.errors import MessageError as MessageError  # the whole job knows it from here
 from tdajob.times import LATEST_MS, format_timestamp
 
 VERSION = 1
@@ -18,17 +19,6 @@ KEPT_BYTES = 64 * 1024
 KEPT_REASON = 2000  # characters; a reason may quote the message
 STREAMS = "streams"
 NOTHING_MORE: Mapping[str, object] = MappingProxyType({})
-
-
-class MessageError(Exception):
-    """A message that cannot be used: a stable code, a reason in words, and `key`, the job or stream it
-    belongs to, if known."""
-
-    def __init__(self, code: str, reason: str, key: str | None = None) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
-        self.key = key
 
 
 @dataclass(frozen=True)

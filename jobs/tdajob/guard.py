@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 CODE = "internal_error"
-_OUR_PACKAGE = "tdajob"
+_OUR_PACKAGES = ("tdajob", "tdaformats")
 _MAX_TEXT = 500  # characters of the exception's own message
 
 
@@ -53,7 +53,7 @@ def _places_of(trace: TracebackType | None) -> tuple[str, str]:
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", "unknown"))
         innermost = f"{module}:{trace.tb_lineno}"
-        if module.partition(".")[0] == _OUR_PACKAGE:
+        if module.partition(".")[0] in _OUR_PACKAGES:
             ours = innermost
         trace = trace.tb_next
     return ours or innermost, innermost

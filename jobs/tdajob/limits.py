@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-MAX_POINT_DIMENSION = 0xFFFF
-"""Coordinates of a point: the dimension of stored points is packed in 16 bits."""
+from tdaformats.limits import MAX_POINT_DIMENSION as MAX_POINT_DIMENSION
+
 MAX_DURATION_MS = 10**15
 """Of any setting, about 31,700 years: event times and their sums stay within 64 bits."""
 MAX_COUNT = 0xFFFF_FFFF

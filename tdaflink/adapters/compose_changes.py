@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from tdaflink.adapters.compose_command import Compose
 from tdaflink.adapters.compose_files import ComposeSettings, compose_files
 from tdaflink.adapters.credentials import stack_secrets
 from tdaflink.adapters.docker_engine import DockerEngine
 from tdaflink.adapters.user_files import read_own
+from tdaflink.adapters.yamltext import load_yaml
 from tdaflink.domain import stack
 from tdaflink.domain.replacement import Replacement, fate_of
 
@@ -52,5 +51,5 @@ def _before(folder: Path) -> str:
 
 
 def _storage(config: str) -> list[object]:
-    values = yaml.safe_load(config) or {}
+    values = load_yaml(config, _CONFIG) or {}
     return [values.get(key) for key in _STORAGE]

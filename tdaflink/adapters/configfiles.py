@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tdaflink.domain.errors import ConfigError, NotFound
+from tdaflink.adapters.user_files import read_text
+from tdaflink.domain.errors import ConfigError, UsageError
+
+_MAX_BYTES = 4 * 2**20
+_MAX_DEPTH = 64
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
@@ -16,63 +19,50 @@ def read_config(path: Path) -> Mapping[str, Any]:
     Raises `NotFound` for a missing file and `ConfigError` with line and column for broken text.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFound(f"--config: there is no file {path}", hint="tdaflink config init writes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config: {path} cannot be read: {error}") from error
+        text = read_text(path, "--config", limit=_MAX_BYTES, hint="tdaflink config init writes one")
+    except UsageError as error:
+        raise ConfigError(error.message, hint=error.hint) from None
     value = _parse_json(path, text) if path.suffix.lower() == ".json" else _parse_yaml(path, text)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{path}: a config is a mapping of keys to values, not {type(value).__name__}")
+        raise ConfigError(f"{path}: a config is a mapping of keys to values, not {_kind(value)}")
     return value
 
 
 def parse_scalar(text: str) -> Any:
     """The value of `--set key=value`, read as YAML: 3, 0.5, true, text, [1, 2], {a: 1}."""
-    import yaml
+    from tdaflink.adapters.yamltext import load_yaml
 
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set: {text!r} is not a YAML value: {error}") from error
+    return load_yaml(text, f"--set: {text[:60]!r}")
 
 
 def _parse_json(path: Path, text: str) -> Any:
+    from tdaflink.adapters.yamltext import MAX_INTEGER
+    from tdaformats import strictjson
+
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates)
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"the key {twice[0]} is given twice: keep one")
-    return dict(pairs)
+        return strictjson.loads(text, max_integer=MAX_INTEGER, max_depth=_MAX_DEPTH)
+    except strictjson.JsonError as error:
+        where = f", {error.place}" if error.place else ""
+        reason = error.reason.removeprefix("is ") if error.code == "bad_json" else error.reason
+        raise ConfigError(f"{path}{where}: {reason}") from None
 
 
 def _parse_yaml(path: Path, text: str) -> Any:
-    import yaml
+    from tdaflink.adapters.yamltext import load_yaml
 
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"{path}{where}: not YAML: {problem}") from None
+    return load_yaml(text, str(path))
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "empty")
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:
     """A config as YAML text, keys in their order."""
-    import yaml
+    from tdaflink.adapters.yamltext import dump_yaml
 
-    return str(yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+    return dump_yaml(dict(values))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.adapters.web_probe import probe
+from tdaflink.adapters.yamltext import load_yaml
 from tdaflink.domain.application import Application
 from tdaflink.domain.errors import Unhealthy
 from tdaflink.domain.profile import Profile, filled_in
@@ -293,7 +294,8 @@ def written_config(folder: Path) -> dict[str, str]:
     """Flink's configuration that the environment in `folder` was last started with; empty before that."""
     path = folder / "flink" / "conf" / "config.yaml"
     try:
-        return {key: str(value) for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items()}
+        values = load_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
+        return {key: str(value) for key, value in values.items()}
     except FileNotFoundError:
         return {}
 

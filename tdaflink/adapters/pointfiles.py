@@ -1,156 +1,168 @@
-"""Point clouds and whole request messages from files: csv, npy, json and JSON lines."""
+"""Files of points and of whole messages: tables (csv, npy, npz, Parquet), JSON and JSON lines."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdaflink.domain.errors import MissingExtra, NotFound, UsageError
+from tdaflink.adapters.user_files import decoded, read_bytes
+from tdaflink.domain.errors import MissingExtra, UsageError
+from tdaformats import messages, strictjson, tables
+from tdaformats.bounds import Bounds
+from tdaformats.errors import MessageError
+from tdaformats.limits import MAX_COORDINATE
 
-Cloud = list[list[float]]
+Points = list[Any]
+"""Each a list of coordinates, or an object with coordinates and a time."""
 Message = dict[str, Any]
-Payload = Cloud | Message
+Payload = Points | Message
 
-_NUMPY_MAGIC = b"\x93NUMPY"
-_SUFFIXES = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".npy": "npy",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json",
+FORMATS = (*tables.FORMATS, "json")
+LARGEST = 512 * 2**20
+_BOUNDS = Bounds(LARGEST, 10_000_000, configured=False)
+_ENDINGS = {**tables.ENDINGS, ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+_MAGIC = {b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"PAR1": "parquet"}
+_STREAM_FIELDS = ("stream_id", "timestamp", "timestamps", "message_id")
+_OTHERS = {
+    b"\x1f\x8b": "compressed with gzip", b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16", b"\x89HDF": "HDF5", b"%PDF": "PDF",
+    b"ARROW1": "an Arrow file",
 }  # fmt: skip
-_DELIMITERS = (",", ";", "\t", "|", None)  # None: runs of blanks
-FORMATS = ("csv", "npy", "json")
+_HINTS = {
+    "header:": "--header or --no-header",
+    "or give the delimiter": "--delimiter ,",
+    "field key": "--key NAME",
+}
 
 
-def read(source: str, *, form: str | None = None, delimiter: str | None = None) -> list[Payload]:
-    """Every cloud (a list of points) and every whole message (a mapping) of a file; `-` is stdin.
+@dataclass(frozen=True)
+class Reading:
+    """How a user says that a file is to be read; None is: not said."""
 
-    Without `form` the name's ending decides, and where that says nothing, the content.
+    form: str | None = None
+    delimiter: str | None = None
+    columns: tuple[str, ...] | None = None
+    key: str | None = None
+    header: bool | None = None
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PointFile:
+    """What a file holds: clouds (lists of points), and whole messages.
+
+    Of a table `columns` are those of the coordinates and `beside` the values of further columns; `notes` are
+    what a person might have meant differently.
     """
-    name, content = _content(source)
-    if form is not None and form not in FORMATS:
-        raise UsageError(f"{form!r} is not a format of point files", hint=f"one of {', '.join(FORMATS)}")
-    form = form or _SUFFIXES.get(Path(name).suffix.lower()) or _sniffed(content)
-    if form == "npy":
-        return [_from_npy(name, content)]
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name}: byte {error.start} is not UTF-8") from error
-    if form == "csv":
-        return [_from_csv(name, text, delimiter)]
-    return list(_from_json(name, text))
+
+    payloads: Sequence[Payload]
+    columns: tuple[str, ...] | None = None
+    beside: Mapping[str, list[Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def _content(source: str) -> tuple[str, bytes]:
-    if source == "-":
-        return "stdin", sys.stdin.buffer.read()
-    try:
-        return source, Path(source).read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no file {source}") from error
-    except OSError as error:
-        raise UsageError(f"{source} cannot be read: {error.strerror}") from error
+def route_of(payload: Payload) -> str | None:
+    """The route that a message is for; None for a cloud, which any route takes."""
+    if isinstance(payload, list):
+        return None
+    if "uri" in payload:
+        return "uploads"
+    return "requests" if "point_cloud" in payload else "streams"
 
 
-def _sniffed(content: bytes) -> str:
-    if content.startswith(_NUMPY_MAGIC):
-        return "npy"
-    return "json" if content.lstrip()[:1] in (b"[", b"{") else "csv"
+def read(source: str, reading: Reading = Reading()) -> PointFile:
+    """Every cloud and every whole message of a file; `-` is stdin.
 
-
-# -- csv
-
-
-def _from_csv(name: str, text: str, delimiter: str | None) -> Cloud:
-    rows = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    split = _splitter(delimiter) if delimiter else _sniffed_splitter([line for _, line in rows[:20]])
-    cloud: Cloud = []
-    for index, (number, line) in enumerate(rows):
-        cells = split(line)
-        if index == 0 and not any(_is_number(cell) for cell in cells):
-            continue
-        point = [_number(name, number, column, cell) for column, cell in enumerate(cells, 1)]
-        if cloud and len(point) != len(cloud[0]):
-            raise UsageError(
-                f"{name}, line {number}: {len(point)} coordinates, where earlier lines have {len(cloud[0])}"
-            )
-        cloud.append(point)
-    return _not_empty(name, cloud)
-
-
-def _splitter(delimiter: str | None) -> Callable[[str], list[str]]:
-    if delimiter is None or delimiter == " ":
-        return str.split
-    delimiter = "\t" if delimiter == "\\t" else delimiter
-    if len(delimiter) != 1:
-        raise UsageError(f"delimiter {delimiter!r}: it is one character", hint="--delimiter ';'")
-    return lambda line: [
-        cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-    ]
-
-
-def _sniffed_splitter(lines: Sequence[str]) -> Callable[[str], list[str]]:
-    """The first delimiter that cuts the last lines into the most cells that are numbers."""
-
-    def numbers(delimiter: str | None) -> int:
-        split = _splitter(delimiter)
-        return sum(_is_number(cell) for line in lines for cell in split(line))
-
-    return _splitter(max(_DELIMITERS, key=numbers))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _number(name: str, line: int, column: int, cell: str) -> float:
-    where = f"{name}, line {line}, column {column}"
-    try:
-        value = float(cell)
-    except ValueError as error:
-        raise UsageError(f"{where}: {cell!r} is not a number") from error
-    if not math.isfinite(value):
-        raise UsageError(f"{where}: {cell!r} is not a finite number")
-    return value
-
-
-# -- npy
-
-
-def _from_npy(name: str, content: bytes) -> Cloud:
-    try:
-        import numpy as np
-    except ImportError as error:
-        raise MissingExtra(f"{name}: npy files need numpy", hint="pip install 'tdaflink[plot]'") from error
-    try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UsageError(f"{name} is not an npy file of numbers: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise UsageError(f"{name} is an archive of arrays (npz)", hint="save the one array as .npy")
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
+    Without a format the name's ending decides, and where that says nothing, the content. What the job would
+    refuse raises `UsageError`, which names the place.
+    """
+    if reading.form is not None and reading.form not in FORMATS:
         raise UsageError(
-            f"{name} holds {array.dtype} of shape {array.shape}: a cloud is a table of numbers",
-            hint="one row per point, one column per coordinate",
+            f"{reading.form!r} is not a format of point files", hint=f"one of {', '.join(FORMATS)}"
         )
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        row, column = (int(i) for i in bad[0])
-        raise UsageError(f"{name}, row {row}, column {column}: {array[row, column]} is not a finite number")
-    return _not_empty(name, array.astype(float).tolist())
+    name = "stdin" if source == "-" else source
+    content = read_bytes(source, "send", limit=LARGEST)
+    form = (
+        reading.form
+        or _by_content(name, content)
+        or _ENDINGS.get(Path(name).suffix.lower())
+        or _guessed(content)
+    )
+    _check_options(name, form, reading)
+    if form == "json":
+        return PointFile(list(_from_json(name, decoded(content, source, "send"))))
+    return _from_table(name, content, form, reading)
+
+
+def _by_content(name: str, content: bytes) -> str | None:
+    """The format that the first bytes tell for sure; a name may be wrong."""
+    for magic, what in _OTHERS.items():
+        if content.startswith(magic):
+            raise UsageError(
+                f"{name} is {what}, which is not read", hint=f"send it as one of {', '.join(FORMATS)}"
+            )
+    return next((form for magic, form in _MAGIC.items() if content.startswith(magic)), None)
+
+
+def _guessed(content: bytes) -> str:
+    return "json" if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else "csv"
+
+
+def _check_options(name: str, form: str, reading: Reading) -> None:
+    given = {
+        "columns": reading.columns, "key": reading.key,
+        "delimiter": reading.delimiter, "header": reading.header,
+    }  # fmt: skip
+    for option, value in given.items():
+        if value is not None and form not in tables.OPTIONS_OF[option]:
+            forms = " and ".join(tables.OPTIONS_OF[option])
+            raise UsageError(f"--{option}: belongs to {forms}, and {name} is {form}", hint="leave it out")
+    if reading.beside and form not in tables.OPTIONS_OF["columns"]:
+        raise UsageError(f"--time and --by name columns of csv and parquet, and {name} is {form}")
+
+
+# -- tables
+
+
+def _from_table(name: str, content: bytes, form: str, reading: Reading) -> PointFile:
+    delimiter = "\t" if reading.delimiter == "\\t" else reading.delimiter
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
+        raise UsageError(f"delimiter {delimiter!r}: it is one character", hint="--delimiter ';'")
+    options = tables.Options(reading.columns, reading.key, delimiter, reading.header, reading.beside)
+    try:
+        found = tables.read_table(content, form, options, _BOUNDS)
+    except MessageError as error:
+        raise UsageError(f"{name}: {error.reason}", hint=_hint(error)) from error
+    except ImportError as error:
+        package = "pyarrow" if form == "parquet" else "numpy"
+        raise MissingExtra(
+            f"{name}: {form} files need {package}, which is not installed here",
+            hint=f"pip install {package}, or send csv, or a file that the job reads by itself: file:///… or s3://…",
+        ) from error
+    except MemoryError as error:
+        raise UsageError(f"{name}: takes more memory to be read than there is", hint="send less") from error
+    rows = found.rows()
+    _check_coordinates(name, rows)
+    return PointFile([rows], found.columns, found.beside, found.notes)
+
+
+def _check_coordinates(name: str, rows: Sequence[Sequence[float]]) -> None:
+    for number, row in enumerate(rows, 1):
+        for place, value in enumerate(row, 1):
+            if abs(value) > MAX_COORDINATE:
+                raise UsageError(
+                    f"{name}: point {number}, coordinate {place} is {value:g}: send numbers up to"
+                    f" {MAX_COORDINATE:g} in size"
+                )
+
+
+def _hint(error: MessageError) -> str | None:
+    if error.columns:
+        return f"--columns {','.join(error.columns)[:200]}"
+    return next((hint for word, hint in _HINTS.items() if word in error.reason), None)
 
 
 # -- json
@@ -158,46 +170,28 @@ def _from_npy(name: str, content: bytes) -> Cloud:
 
 def _from_json(name: str, text: str) -> Iterator[Payload]:
     """One JSON value or many, one after the other (JSON lines are such)."""
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-    position = _skip_blanks(text, 0)
-    if position == len(text):
+    try:
+        for line, value in strictjson.documents(text):
+            yield from _payloads(f"{name}, line {line}", value)
+    except strictjson.JsonError as error:
+        place = f", {error.place}" if error.place else ""
+        raise UsageError(f"{name}{place}: {error.reason}") from error
+    if not text.strip():
         raise UsageError(f"{name} is empty")
-    while position < len(text):
-        where = f"{name}, line {text.count(chr(10), 0, position) + 1}"
-        try:
-            value, position = decoder.raw_decode(text, position)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{name}, line {error.lineno}, column {error.colno}: {error.msg}") from error
-        except (_NotFinite, RecursionError) as error:
-            raise UsageError(f"{where}: {error}") from error
-        yield from _payloads(where, value)
-        position = _skip_blanks(text, position)
-
-
-class _NotFinite(Exception):
-    pass
-
-
-def _refuse_constant(text: str) -> float:
-    raise _NotFinite(f"{text} is not a finite number")
-
-
-def _skip_blanks(text: str, position: int) -> int:
-    while position < len(text) and text[position] in " \t\r\n":
-        position += 1
-    return position
 
 
 def _payloads(where: str, value: Any) -> Iterator[Payload]:
-    if isinstance(value, list) and value and all(isinstance(v, dict) and "point_cloud" in v for v in value):
+    if isinstance(value, list) and value and all(isinstance(one, dict) and _is_message(one) for one in value):
         for index, message in enumerate(value, 1):
-            yield _message(f"{where}, message {index}", message)
+            yield _checked(f"{where}, message {index}", message)
     elif isinstance(value, list):
         yield _cloud(where, value)
-    elif isinstance(value, dict) and "point_cloud" in value:
-        yield _message(where, value)
-    elif isinstance(value, dict) and "points" in value:
+    elif isinstance(value, dict) and list(value) == ["points"]:
         yield _cloud(where, value["points"])
+    elif isinstance(value, dict) and _is_message(value):
+        yield _checked(where, value)
+    elif isinstance(value, dict) and ("points" in value or "distances" in value):
+        yield _checked(where, {"point_cloud": value})
     else:
         raise UsageError(
             f"{where}: neither a list of points nor a message with a point_cloud",
@@ -205,39 +199,24 @@ def _payloads(where: str, value: Any) -> Iterator[Payload]:
         )
 
 
-def _message(where: str, message: Message) -> Message:
-    inner = message["point_cloud"]
-    if not isinstance(inner, dict) or "points" not in inner:
-        raise UsageError(f"{where}: point_cloud has no points")
-    _cloud(where, inner["points"])
+def _is_message(value: Mapping[str, Any]) -> bool:
+    if "point_cloud" in value or "uri" in value:
+        return True
+    return "points" in value and any(name in value for name in _STREAM_FIELDS)
+
+
+def _checked(where: str, message: Message) -> Message:
+    """A message whose points are sound; its ids and parameters are checked when flags have completed it."""
+    try:
+        messages.check_points(str(route_of(message)), message)
+    except MessageError as error:
+        raise UsageError(f"{where}: {error.reason}") from error
     return message
 
 
-def _cloud(where: str, points: Any) -> Cloud:
-    if not isinstance(points, list):
-        raise UsageError(f"{where}: the points are not a list")
-    cloud = [_json_point(f"{where}, point {index}", point) for index, point in enumerate(points, 1)]
-    for index, point in enumerate(cloud, 1):
-        if len(point) != len(cloud[0]):
-            raise UsageError(
-                f"{where}, point {index}: {len(point)} coordinates, where point 1 has {len(cloud[0])}"
-            )
-    return _not_empty(where, cloud)
-
-
-def _json_point(where: str, point: Any) -> list[float]:
-    values = point.get("coordinates") if isinstance(point, dict) else point
-    if not isinstance(values, list):
-        raise UsageError(f"{where}: {json.dumps(point)[:40]} is not a list of coordinates")
-    for column, value in enumerate(values, 1):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        # Above 2^53 a whole number is not the float it would become, and the job refuses it.
-        if not number or not abs(value) <= (2**53 if isinstance(value, int) else sys.float_info.max):
-            raise UsageError(f"{where}, coordinate {column}: {json.dumps(value)[:40]} is not a finite number")
-    return [float(value) for value in values]
-
-
-def _not_empty(where: str, cloud: Cloud) -> Cloud:
-    if not cloud or not cloud[0]:
-        raise UsageError(f"{where}: no points")
-    return cloud
+def _cloud(where: str, points: Any) -> Points:
+    try:
+        messages.check_cloud(points, "points")
+    except MessageError as error:
+        raise UsageError(f"{where}: {error.reason}") from error
+    return [point if isinstance(point, dict) else [float(value) for value in point] for point in points]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.yamltext import load_yaml
 from tdaflink.domain.end_of_life import EndOfLife
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
@@ -152,11 +152,9 @@ def _schema(topic: str, name: str) -> ShippedSchema:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping that a shipped YAML file holds."""
-    # libyaml's parser where the wheel has it: setup must answer quickly.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe
-    except (OSError, yaml.YAMLError) as error:
+        values = load_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is not a mapping")

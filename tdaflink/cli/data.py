@@ -26,8 +26,8 @@ def send(
         str,
         typer.Argument(
             metavar="[FILE|URI|SHAPE]",
-            help="A csv, npy, json or JSON lines file, - for stdin, the s3://… or file:///… of a file that"
-            " the job reads by itself, or a shape: circle, sphere, torus,"
+            help="A csv, npy, npz, parquet, json or JSON lines file, - for stdin, the s3://… or file:///… of"
+            " a file that the job reads by itself, or a shape: circle, sphere, torus,"
             " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",
         ),
     ] = "circle",
@@ -57,7 +57,11 @@ def send(
     ] = None,
     algorithm: Annotated[
         str | None,
-        typer.Option("--algorithm", metavar="A", help="vietoris_rips, alpha, witness; default: the job's."),
+        typer.Option(
+            "--algorithm",
+            metavar="A",
+            help="vietoris_rips, alpha, cech, witness, dtm_rips, sparse_rips; default: the job's.",
+        ),
     ] = None,
     parameters: Annotated[
         list[str] | None,
@@ -67,16 +71,44 @@ def send(
         str | None,
         typer.Option(
             "--format",
-            metavar="csv|npy|json",
-            help="Of the file; default: by its name. Of a URI also npz and parquet.",
+            metavar="csv|npy|npz|parquet|json",
+            help="Format of the file; default: by its name, then by its content.",
         ),
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option("--delimiter", metavar="C", help="Of a csv file; default: found out.")
+        str | None, typer.Option("--delimiter", metavar="C", help="CSV delimiter; default: detected.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="X,Y",
+            help="Columns of csv or parquet that are coordinates: names, or numbers from 1 without a header.",
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="NAME", help="Array of an npz file.")] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header", help="Whether the first line of csv is a header; default: detected."
+        ),
     ] = None,
     stream: Annotated[
         str | None,
         typer.Option("--stream", metavar="ID", help="Send the points as a stream, a few in each message."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(
+            "--time", metavar="COLUMN", help="Column of csv or parquet with the time of each point."
+        ),
+    ] = None,
+    time_unit: Annotated[
+        str, typer.Option("--time-unit", metavar="ms|s", help="Unit of times that are numbers since 1970.")
+    ] = "ms",
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="COLUMN", help="Column that names the stream: one for each value."),
     ] = None,
     batch: Annotated[
         int, typer.Option("--batch", metavar="N", help="Of a stream: points in each message.")
@@ -84,6 +116,12 @@ def send(
     topic: Annotated[
         str | None, typer.Option("--topic", metavar="NAME", help="Where to; default: the route's.")
     ] = None,
+    own_algorithm: Annotated[
+        bool,
+        typer.Option(
+            "--own-algorithm", help="The algorithm is one of a plug-in: leave its check to the job."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages, send nothing.")] = False,
 ) -> None:
     """Send point clouds to be analysed: known shapes, or your own."""
@@ -92,10 +130,15 @@ def send(
     from tdaflink.services import sending
 
     values = sending.parse_parameters(parameters or ())
+    chosen = sending.parse_columns(columns)
     wanted = sending.Wanted(
-        points, noise, seed, count, job_id, algorithm, values, form, delimiter, stream, batch
-    )
+        points=points, noise=noise, seed=seed, count=count, job_id=job_id, algorithm=algorithm,
+        parameters=values, form=form, delimiter=delimiter, stream=stream, batch=batch, columns=chosen,
+        key=key, header=header, time=time, time_unit=time_unit, by=by, own_algorithm=own_algorithm,
+    )  # fmt: skip
     outgoing = sending.prepare(source, wanted)
+    for note in outgoing.notes:
+        session.reporter().warn(note)
     if dry_run:
         show_messages(outgoing.messages)
         return

@@ -53,12 +53,12 @@ def escaped_json(text: str) -> str:
 
 def as_yaml(value: Any, **options: Any) -> str:
     """YAML in Unicode where all of it can be seen as such, else with escapes."""
-    import yaml
+    from tdaflink.adapters.yamltext import dump_yaml
 
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **options)
+    text = dump_yaml(value, **options)
     if all(map(is_printable, text.split("\n"))) and can_show(text, sys.stdout):
-        return str(text)
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=False, **options))
+        return text
+    return dump_yaml(value, allow_unicode=False, **options)
 
 
 def _escaped(sign: str) -> str:

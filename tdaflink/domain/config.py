@@ -26,6 +26,8 @@ from tdaflink.domain.fields import (
 from tdaflink.domain.presets import Preset
 from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
 from tdaflink.domain.uploads import Uploads
+from tdaformats.algorithms import ALGORITHMS, check_parameters
+from tdaformats.errors import MessageError
 
 Z2 = 2
 COUNT_SIZE, COUNT_SLIDE = 100, 10  # the window of a stream that names none
@@ -225,6 +227,16 @@ class JobConfig(Model):
                 f"features take up to {needed} bytes, more than half of max_message_bytes"
                 f" {self.max_message_bytes}: lower resolution or layers, or raise max_message_bytes"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parameters_are_the_algorithms(self) -> JobConfig:
+        """Check those of an algorithm that the job ships; a plug-in's are known to the job alone."""
+        if self.algorithm in ALGORITHMS:
+            try:
+                check_parameters(self.algorithm, self.algorithm_params, "algorithm_params.", common=False)
+            except MessageError as error:
+                raise ValueError(error.reason) from None
         return self
 
     @model_validator(mode="after")

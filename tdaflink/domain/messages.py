@@ -23,7 +23,7 @@ class Request:
     """One point cloud to be analysed; what is None is left to the job's config."""
 
     job_id: str
-    points: Sequence[Sequence[float]]
+    points: Sequence[Any]
     algorithm: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,7 +32,9 @@ class Request:
         message: dict[str, Any] = {"job_id": self.job_id, "timestamp": stamp()}
         if self.algorithm is not None:
             message["algorithm"] = self.algorithm
-        message["point_cloud"] = {"points": self.points, "dimension": len(self.points[0])}
+        first = self.points[0]
+        coordinates = first["coordinates"] if isinstance(first, dict) else first
+        message["point_cloud"] = {"points": self.points, "dimension": len(coordinates)}
         if self.parameters:
             message["parameters"] = dict(self.parameters)
         return message
@@ -48,6 +50,9 @@ class Upload:
     delimiter: str | None = None
     algorithm: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[str] | None = None
+    key: str | None = None
+    header: bool | None = None
 
     def message(self) -> dict[str, Any]:
         """The message as it goes to the uploads topic."""
@@ -55,6 +60,9 @@ class Upload:
             "uri": self.uri,
             "format": self.format,
             "delimiter": self.delimiter,
+            "columns": self.columns,
+            "key": self.key,
+            "header": self.header,
             "algorithm": self.algorithm,
             "parameters": dict(self.parameters) or None,
         }

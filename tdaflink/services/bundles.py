@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tdaflink.adapters.user_files import read_bytes
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.resources import jobs_folder
+from tdaflink.resources import formats_folder, jobs_folder
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can name: builds must not differ by time
 _MANIFEST = b"Manifest-Version: 1.0\r\nCreated-By: tdaflink\r\n\r\n"
@@ -37,12 +37,13 @@ def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | N
     `carried` are further files, by name, that an earlier bundle had; those of `include` replace them.
     Raises `NotFound` for an empty glob, and `UsageError` for a file that the job has already.
     """
-    folder = jobs_folder()
+    folder, shared = jobs_folder(), formats_folder()
     own = [folder / "main.py", *_package_files(folder / "tdajob")]
     named: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in own}
+    named |= {path.relative_to(shared.parent).as_posix(): path for path in _package_files(shared)}
     further: dict[str, Path | bytes] = dict(carried or {})
     for path in included_files(include):
-        if path.name in named or path.stem == "tdajob":
+        if path.name in named or path.stem in ("tdajob", "tdaformats"):
             raise UsageError(f"--include: the bundle has a {path.name} already", hint="rename the file")
         further[path.name] = path
     return _build("main", folder, {**further, **named})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import csv
 import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count as counter
 from itertools import cycle, islice
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,8 @@ from typing import Any
 
 from tdaflink.adapters import pointfiles
 from tdaflink.adapters.kafka import KafkaClient, TopicWriter
-from tdaflink.adapters.kafka_common import TICK_SECONDS
+from tdaflink.adapters.kafka_common import MAX_MESSAGE_BYTES, TICK_SECONDS
+from tdaflink.adapters.pointfiles import PointFile, Reading
 from tdaflink.domain import shapes
 from tdaflink.domain.errors import Interrupted, NotFound, TdaflinkError, UsageError
 from tdaflink.domain.messages import (
@@ -30,9 +31,17 @@ from tdaflink.domain.messages import (
     stamp,
 )
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.services.tablestreams import streams_of, timed_points
+from tdaformats import messages as contract
+from tdaformats import strictjson, tables
+from tdaformats.errors import MessageError
 
 _SHOW_EVERY_SECONDS = 0.1
-_UPLOAD_FORMATS = ("csv", "npy", "npz", "parquet")
+_STEM = 200  # characters of a file's name that begin the ids of its requests
+_TOPICS = {"requests": REQUESTS_TOPIC, "uploads": UPLOADS_TOPIC, "streams": STREAMS_TOPIC}
+_LONGEST_NUMBER = 28  # bytes of a float64 in JSON, with what stands around it
+# What of a request is more than its points, and would be lost in a stream.
+_OF_REQUESTS = ("job_id", "timestamp", "algorithm", "parameters", "timestamps", "message_id")
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,18 @@ class Wanted:
     delimiter: str | None = None
     stream: str | None = None
     batch: int = 10
+    columns: tuple[str, ...] | None = None
+    key: str | None = None
+    header: bool | None = None
+    time: str | None = None
+    time_unit: str = "ms"
+    by: str | None = None
+    own_algorithm: bool = False
+
+    def reading(self) -> Reading:
+        """How a file is to be read."""
+        beside = tuple(dict.fromkeys(name for name in (self.time, self.by) if name is not None))
+        return Reading(self.form, self.delimiter, self.columns, self.key, self.header, beside)
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,8 @@ class Outgoing:
     messages: Iterator[Mapping[str, Any]]
     shape: shapes.Shape | None = None
     topic: str = REQUESTS_TOPIC
+    columns: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,30 +107,106 @@ def parse_parameters(assignments: Sequence[str]) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
-        if not (key.strip() and equals):
+        key = key.strip()
+        if not (key and equals):
             raise UsageError(
                 f"--set {assignment}: not of the form key=value", hint="--set max_persistence=0.6"
             )
+        if key in parameters:
+            raise UsageError(f"--set {key}: is given twice: keep one")
         try:
-            parameters[key.strip()] = json.loads(text)
-        except json.JSONDecodeError:
-            parameters[key.strip()] = text
+            parameters[key] = strictjson.loads(text)
+        except strictjson.JsonError as error:
+            if error.code != "bad_json":
+                raise UsageError(f"--set {assignment[:80]}: {error.reason}") from error
+            parameters[key] = text
     return parameters
 
 
+def parse_columns(text: str | None) -> tuple[str, ...] | None:
+    """The names in `--columns x,y`; a name that has a comma is put in double quotes."""
+    if text is None:
+        return None
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        contract.check_columns(names)
+    except MessageError as error:
+        raise UsageError(f"--{error.reason}", hint="--columns x,y") from error
+    return tuple(names)
+
+
 def prepare(source: str, wanted: Wanted) -> Outgoing:
-    """Turn a shape's name, a file's name, `-` (stdin) or the URI of a file for the job into messages."""
-    if wanted.count is not None and wanted.count < 1:
-        raise UsageError(f"--count {wanted.count}: at least one message", hint="--count 1")
+    """Turn a shape's name, a file's name, `-` (stdin) or the URI of a file for the job into messages.
+
+    Every message is held to the rules of the job's own readers before the first is made.
+    """
+    _check_flags(wanted)
     if "://" in source:
         return _from_uri(source, wanted)
+    if _is_shape(source):
+        return _from_shape(source, wanted) if wanted.stream is None else _shape_as_stream(source, wanted)
+    if wanted.points is not None or wanted.noise:
+        raise UsageError("--points and --noise are for shapes: a file is sent as it is")
+    file = pointfiles.read(source, wanted.reading())
+    title = "stdin" if source == "-" else source
+    outgoing = _from_file(file, title, wanted)
+    return replace(outgoing, columns=file.columns, notes=tuple(f"{title}: {note}" for note in file.notes))
+
+
+def _check_flags(wanted: Wanted) -> None:
+    if wanted.count is not None and wanted.count < 1:
+        raise UsageError(f"--count {wanted.count}: at least one message", hint="--count 1")
+    if wanted.batch < 1:
+        raise UsageError(f"--batch {wanted.batch}: at least one point a message", hint="--batch 10")
+    streamed = wanted.stream is not None or wanted.by is not None
+    if wanted.time is not None and not streamed:
+        raise UsageError("--time is for streams: a request has no times", hint="--stream ID or --by COLUMN")
+    if wanted.stream is not None and wanted.by is not None:
+        raise UsageError("--stream and --by both name the stream: keep one")
+    if wanted.time is not None and wanted.time == wanted.by:
+        raise UsageError(f"--time and --by both name {wanted.time}: they are two columns")
+    if streamed and (wanted.algorithm is not None or wanted.parameters or wanted.job_id is not None):
+        raise UsageError(
+            "--algorithm, --set and --job-id are for requests: a stream is computed as its job's config says",
+            hint="tdaflink submit --set algorithm=alpha",
+        )
     if wanted.stream is not None:
-        return _as_stream(source, wanted)
-    if source != "-" and not Path(source).exists():
-        return _from_shape(source, wanted)
-    if source in shapes.SHAPES:
-        return _from_shape(source, wanted)
-    return _from_file(source, wanted)
+        if not wanted.stream.strip():
+            raise UsageError("--stream: the stream's id is blank", hint="--stream sensor-1")
+        _refused(lambda: contract.check_id(wanted.stream, "stream_id"), "--stream")
+    elif wanted.by is None:
+        question = {
+            "job_id": _longest_id(wanted.job_id, wanted.count or 1),
+            "algorithm": wanted.algorithm,
+            "parameters": dict(wanted.parameters),
+        }
+        _check("requests", question, wanted, "")
+
+
+def _is_shape(source: str) -> bool:
+    if source == "-":
+        return False
+    try:
+        return source in shapes.SHAPES or not Path(source).exists()
+    except (OSError, ValueError):
+        return True  # no name that a file could have
+
+
+def _refused(check: Callable[[], None], where: str) -> None:
+    """Run a check of the contract; what it refuses is an error of the call's, with the place before it."""
+    try:
+        check()
+    except MessageError as error:
+        hint = None
+        if error.code == "unknown_algorithm":
+            hint = "--own-algorithm, for one that a plug-in of the job has"
+        elif error.code == "unknown_field":
+            hint = "docs/messages.md has every field"
+        raise UsageError(f"{where}: {error.reason}" if where else error.reason, hint=hint) from error
+
+
+def _check(route: str, message: Mapping[str, Any], wanted: Wanted, where: str) -> None:
+    _refused(lambda: contract.check_fields(route, message, own_algorithm=wanted.own_algorithm), where)
 
 
 def _shape(name: str) -> shapes.Shape:
@@ -132,100 +231,229 @@ def _from_shape(name: str, wanted: Wanted) -> Outgoing:
     return Outgoing(f"{shape.title}, {len(first)} points", total, requests(), shape)
 
 
-def _from_file(source: str, wanted: Wanted) -> Outgoing:
-    payloads = _payloads(source, wanted)
-    total = wanted.count or len(payloads)
-    stem = "stdin" if source == "-" else Path(source).stem
+def _from_file(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+    if wanted.by is not None or (wanted.time is not None and wanted.stream is not None):
+        return _table_as_streams(file, title, wanted)
+    routes = {pointfiles.route_of(payload) for payload in file.payloads}
+    if wanted.stream is not None:
+        return _as_stream(file, title, wanted)
+    known = routes - {None}
+    if len(known) > 1 or (None in routes and known - {"requests"}):
+        kinds = ", ".join(sorted(str(route or "points") for route in routes))
+        raise UsageError(
+            f"{title} has messages of several kinds ({kinds}): each has a topic of its own",
+            hint="send them as files of their own",
+        )
+    route = str(next(iter(known), "requests"))
+    return _whole(file, title, route, wanted)
 
-    def requests() -> Iterator[Mapping[str, Any]]:
+
+def _whole(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
+    """The messages of a file, completed: a cloud becomes a request."""
+    total = wanted.count or len(file.payloads)
+    stem = "stdin" if title == "stdin" else Path(title).stem
+    if route == "streams" and (
+        wanted.algorithm is not None or wanted.parameters or wanted.job_id is not None
+    ):
+        raise UsageError(
+            "--algorithm, --set and --job-id are for requests, and the file has messages of streams"
+        )
+    for index, payload in enumerate(islice(file.payloads, total), 1):
+        sample_id = _longest_id(wanted.job_id, total)
+        message = payload if isinstance(payload, dict) else {"point_cloud": {}}
+        if route == "streams" and "stream_id" not in message:
+            raise UsageError(
+                f"{title}, message {index}: has times of a stream, and no stream_id", hint="--stream ID"
+            )
+        where = f"{title}, message {index}"
+        _check(route, _completed(message, sample_id, wanted, route), wanted, where)
+        _check_size(payload, where)
+
+    def completed() -> Iterator[Mapping[str, Any]]:
         ids = _job_ids(wanted.job_id, total, stem)
-        for payload, job_id in zip(islice(cycle(payloads), total), ids, strict=False):
+        for payload, job_id in zip(islice(cycle(file.payloads), total), ids, strict=False):
             if isinstance(payload, list):
                 yield Request(job_id, payload, wanted.algorithm, wanted.parameters).message()
             else:
-                yield _completed(payload, job_id, wanted)
+                yield _completed(payload, job_id, wanted, route)
 
-    return Outgoing("stdin" if source == "-" else source, total, requests())
-
-
-def _payloads(source: str, wanted: Wanted) -> list[pointfiles.Payload]:
-    if wanted.points is not None or wanted.noise:
-        raise UsageError("--points and --noise are for shapes: a file is sent as it is")
-    return pointfiles.read(source, form=wanted.form, delimiter=wanted.delimiter)
+    return Outgoing(title, total, completed(), topic=_TOPICS[route])
 
 
-def _as_stream(source: str, wanted: Wanted) -> Outgoing:
-    """The points of a shape or of a file as messages of one stream, `batch` points each."""
-    if wanted.algorithm is not None or wanted.parameters or wanted.job_id is not None:
+def _check_size(payload: pointfiles.Payload, where: str) -> None:
+    """Refuse a message that Kafka and the job would not take; short ones are not measured."""
+    cloud = payload if isinstance(payload, list) else (payload.get("point_cloud") or payload)
+    rows = cloud if isinstance(cloud, list) else (cloud.get("points") or cloud.get("distances") or ())
+    width = len(rows[0]) if rows else 0
+    if len(rows) * max(width, 4) < MAX_MESSAGE_BYTES // _LONGEST_NUMBER:
+        return
+    size = len(encode({"cloud": payload}))
+    if size > MAX_MESSAGE_BYTES:
         raise UsageError(
-            "--algorithm, --set and --job-id are for requests: a stream is computed as its job's config says",
-            hint="tdaflink submit --set algorithm=alpha",
+            f"{where}: has {size} bytes as a message, more than {MAX_MESSAGE_BYTES}",
+            hint="send fewer points, or the file's URI, file:///… or s3://…, which the job reads by itself",
         )
-    if wanted.batch < 1:
-        raise UsageError(f"--batch {wanted.batch}: at least one point a message", hint="--batch 10")
-    stream = wanted.stream or ""
-    if not stream.strip():
-        raise UsageError("--stream: the stream's id is blank", hint="--stream sensor-1")
-    points, title = _stream_points(source, wanted)
-    total = wanted.count or -(-len(points) // wanted.batch)
-    parts = [points[start : start + wanted.batch] for start in range(0, len(points), wanted.batch)]
 
-    def messages() -> Iterator[Mapping[str, Any]]:
+
+def _as_stream(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+    """Clouds as messages of one stream, `batch` points each; messages of a stream as they are."""
+    parts: list[dict[str, Any]] = []
+    for index, payload in enumerate(file.payloads, 1):
+        where = f"{title}, message {index}"
+        if isinstance(payload, dict) and pointfiles.route_of(payload) == "streams":
+            message = {"stream_id": wanted.stream, **payload}
+            if message["stream_id"] != wanted.stream:
+                raise UsageError(
+                    f"{where}: its stream_id is {message['stream_id']!r:.60}, and --stream says"
+                    f" {wanted.stream!r:.60}",
+                    hint="leave --stream out, and each message keeps its own",
+                )
+            _check("streams", message, wanted, where)
+            parts.append(message)
+        else:
+            parts += _batches(_points_alone(payload, where), wanted)
+    return _streamed(title, parts, wanted)
+
+
+def _points_alone(payload: pointfiles.Payload, where: str) -> list[Any]:
+    if isinstance(payload, list):
+        return payload
+    lost = [name for name in (*_OF_REQUESTS, "uri") if name in payload]
+    cloud = payload.get("point_cloud") or {}
+    if lost or "points" not in cloud:
+        what = lost[0] if lost else "point_cloud.distances"
+        raise UsageError(
+            f"{where}: has {what}, which a stream cannot have",
+            hint="send it without --stream, or its points alone",
+        )
+    points: list[Any] = cloud["points"]
+    return points
+
+
+def _batches(points: list[Any], wanted: Wanted) -> list[dict[str, Any]]:
+    starts = range(0, len(points), wanted.batch)
+    return [{"stream_id": wanted.stream, "points": points[start : start + wanted.batch]} for start in starts]
+
+
+def _streamed(title: str, parts: Sequence[Mapping[str, Any]], wanted: Wanted) -> Outgoing:
+    total = wanted.count or len(parts)
+
+    def timed() -> Iterator[Mapping[str, Any]]:
         for part in islice(cycle(parts), total):
-            yield {"stream_id": stream, "timestamp": stamp(), "points": part}
+            own = "timestamp" in part or "timestamps" in part
+            yield part if own else {"stream_id": part["stream_id"], "timestamp": stamp(), **part}
 
-    return Outgoing(f"{title} as the stream {stream}", total, messages(), topic=STREAMS_TOPIC)
+    named = f"{title} as the stream {wanted.stream}" if wanted.stream is not None else title
+    return Outgoing(named, total, timed(), topic=STREAMS_TOPIC)
 
 
-def _stream_points(source: str, wanted: Wanted) -> tuple[list[list[float]], str]:
-    if source != "-" and (source in shapes.SHAPES or not Path(source).exists()):
-        shape = _shape(source)
-        needed = wanted.count * wanted.batch if wanted.count and wanted.points is None else wanted.points
-        return shapes.sample(shape, needed, noise=wanted.noise, seed=wanted.seed), shape.title
-    payloads = _payloads(source, wanted)
-    clouds = [
-        payload["point_cloud"]["points"] if isinstance(payload, dict) else payload for payload in payloads
-    ]
-    return [point for cloud in clouds for point in cloud], "stdin" if source == "-" else source
+def _shape_as_stream(name: str, wanted: Wanted) -> Outgoing:
+    shape = _shape(name)
+    needed = wanted.count * wanted.batch if wanted.count and wanted.points is None else wanted.points
+    points = shapes.sample(shape, needed, noise=wanted.noise, seed=wanted.seed)
+    return _streamed(shape.title, _batches(points, wanted), wanted)
+
+
+def _table_as_streams(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+    """The rows of a table as messages of streams, each point with the time of its row."""
+    rows = _points_alone(file.payloads[0], title)
+    times = (
+        None if wanted.time is None else timed_points(file.beside[wanted.time], wanted.time, wanted.time_unit)
+    )
+    keys = [wanted.stream] * len(rows) if wanted.by is None else streams_of(file.beside[wanted.by], wanted.by)
+    return _streamed(title, _grouped(rows, times, keys, wanted.batch), wanted)
+
+
+def _grouped(
+    rows: Sequence[Any], times: Sequence[Any] | None, keys: Sequence[str | None], batch: int
+) -> list[dict[str, Any]]:
+    """Messages of at most `batch` rows of one stream each; the rows of a stream stay in their order."""
+    done: list[dict[str, Any]] = []
+    begun: dict[str | None, dict[str, Any]] = {}
+    for index, (row, key) in enumerate(zip(rows, keys, strict=True)):
+        message = begun.setdefault(key, {"stream_id": key, "points": [], "timestamps": []})
+        message["points"].append(row)
+        if times is not None:
+            message["timestamps"].append(times[index])
+        if len(message["points"]) == batch:
+            done.append(begun.pop(key))
+    messages = [*done, *begun.values()]
+    return messages if times is not None else [_without(message, "timestamps") for message in messages]
+
+
+def _without(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if key != name}
 
 
 def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
     if wanted.points is not None or wanted.noise:
         raise UsageError("--points and --noise are for shapes: a file is analysed as it is")
+    if wanted.stream is not None or wanted.by is not None or wanted.time is not None:
+        raise UsageError(
+            "--stream, --by and --time are for files that this command reads", hint="send the file"
+        )
     if uri.partition("://")[0].lower() not in ("file", "s3"):
         raise UsageError(f"{uri}: the job reads file:///… and s3://bucket/…", hint="or send a file of yours")
-    if wanted.form is not None and wanted.form not in _UPLOAD_FORMATS:
+    if wanted.form is not None and wanted.form not in tables.FORMATS:
         raise UsageError(
-            f"--format {wanted.form}: the job does not read it", hint=f"one of {', '.join(_UPLOAD_FORMATS)}"
+            f"--format {wanted.form}: the job does not read it", hint=f"one of {', '.join(tables.FORMATS)}"
         )
     total = wanted.count or 1
     delimiter = "\t" if wanted.delimiter == "\\t" else wanted.delimiter
 
+    def upload(job_id: str) -> Mapping[str, Any]:
+        columns = None if wanted.columns is None else list(wanted.columns)
+        return Upload(
+            job_id,
+            uri,
+            wanted.form,
+            delimiter,
+            wanted.algorithm,
+            wanted.parameters,
+            columns,
+            wanted.key,
+            wanted.header,
+        ).message()
+
+    _check("uploads", upload(_longest_id(wanted.job_id, total)), wanted, "")
+
     def uploads() -> Iterator[Mapping[str, Any]]:
         ids = _job_ids(wanted.job_id, total, PurePosixPath(uri).stem)
         for job_id in islice(ids, total):
-            upload = Upload(job_id, uri, wanted.form, delimiter, wanted.algorithm, wanted.parameters)
-            yield upload.message()
+            yield upload(job_id)
 
     return Outgoing(uri, total, uploads(), topic=UPLOADS_TOPIC)
 
 
-def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted) -> Mapping[str, Any]:
+def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted, route: str) -> Mapping[str, Any]:
     """A whole message from a file: what it says stays, unless a flag says otherwise."""
-    whole = {"job_id": job_id, "timestamp": stamp(), **message}
+    if route == "streams":
+        return message
+    # The file's own file_id does as well as a job_id.
+    named = {} if route == "uploads" and "file_id" in message else {"job_id": job_id}
+    whole = {**named, "timestamp": stamp(), **message}
     if wanted.job_id is not None:
         whole["job_id"] = job_id
     if wanted.algorithm is not None:
         whole["algorithm"] = wanted.algorithm
     if wanted.parameters:
-        whole["parameters"] = {**(message.get("parameters") or {}), **wanted.parameters}
+        given = message.get("parameters")
+        whole["parameters"] = {**(given if isinstance(given, dict) else {}), **wanted.parameters}
     return whole
+
+
+def _longest_id(given: str | None, total: int) -> str:
+    if given is None:
+        return "x"
+    return given if total == 1 else f"{given}-{total}"
 
 
 def _job_ids(given: str | None, total: int, stem: str) -> Iterator[str]:
     """The given id, numbered where there are several messages, or fresh ids that begin with `stem`."""
     if given is None:
-        return (f"{stem}-{uuid.uuid4().hex[:12]}" for _ in counter())
+        # A name of a file may have bytes that are no UTF-8.
+        shown = stem.encode("utf-8", "replace").decode()[:_STEM]
+        return (f"{shown}-{uuid.uuid4().hex[:12]}" for _ in counter())
     return iter([given]) if total == 1 else (f"{given}-{number}" for number in counter(1))
 
 
@@ -240,13 +468,24 @@ def send(client: KafkaClient, topic: str, outgoing: Outgoing, rate: float | None
     writer = client.writer(topic)
     noun = "message" if outgoing.total == 1 else "messages"
     try:
-        with _ctrl_c() as pressed, reporter.step(f"Send {outgoing.total} {noun} to {topic}") as step:
+        with (
+            _ctrl_c() as pressed,
+            reporter.step(f"Send {outgoing.total} {noun} to {topic}{_columns(outgoing)}") as step,
+        ):
             job_ids = _write_all(writer, outgoing, rate, pressed, step)
             writer.flush()
     except TdaflinkError:
         reporter.warn(f"{writer.confirmed} of {outgoing.total} {noun} were sent and confirmed")
         raise
     return Sent(job_ids, outgoing.total, round(time.monotonic() - started, 3))
+
+
+def _columns(outgoing: Outgoing) -> str:
+    """Which columns of a table are the coordinates, for people."""
+    if outgoing.columns is None:
+        return ""
+    shown = ", ".join(name[:40] for name in outgoing.columns[:10])
+    return f" (columns {shown}{', …' if len(outgoing.columns) > 10 else ''})"
 
 
 def _write_all(
@@ -260,7 +499,7 @@ def _write_all(
             writer.serve(min(wait, TICK_SECONDS))
         if pressed.is_set():
             break
-        key = str(message.get("job_id") or message["stream_id"])
+        key = str(message.get("job_id") or message.get("file_id") or message["stream_id"])
         writer.write(key, encode(message))
         keys.append(key)
         if time.monotonic() - shown > _SHOW_EVERY_SECONDS:

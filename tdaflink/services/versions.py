@@ -195,7 +195,7 @@ def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
     if content is None or spec.settings is None:
         return {}
     with zipfile.ZipFile(BytesIO(content)) as archive:
-        own = ("main.py", "tdajob/", "META-INF/")
+        own = ("main.py", "tdajob/", "tdaformats/", "META-INF/")
         return {name: archive.read(name) for name in archive.namelist() if not name.startswith(own)}
 
 

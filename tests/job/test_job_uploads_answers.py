@@ -59,6 +59,7 @@ def test_a_file_is_answered_as_its_points_would_be(answerer: Answerer, folder: P
         "uri": uri,
         "format": "csv",
         "bytes": len(SQUARE),
+        "columns": ["x", "y"],
     }
     points = [[0, 0], [1, 0], [1, 1], [0, 1]]
     asked = request("square", points, parameters={"max_dimension": 1})

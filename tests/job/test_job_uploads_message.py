@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tdajob.errors import MessageError
 from tdajob.uploads.message import Options
-from tdajob.uploads.places import Place, check_root, parse_root, parse_uri
 from uploading import ORIGIN, parsed, upload
+
+from tdaformats.places import Place, check_root, parse_root, parse_uri
 
 CSV = "file:///a/b.csv"
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from tdajob.errors import MessageError
 from tdajob.uploads.access import UploadAccess, fetch_points
-from tdajob.uploads.bounds import Bounds
 from tdajob.uploads.localfiles import read_local
 from uploading import access_to, upload
+
+from tdaformats.bounds import Bounds
 
 LINES = "1,2\n3,4\n"
 

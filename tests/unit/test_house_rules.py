@@ -47,6 +47,7 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {
         "tdaflink/jobs/main.py",
+        "tdaformats/csvtables.py",
         "tdaflink/jobs/sample-config.json",
         "tdaflink/jobs/tdajob/topology/engine.py",
         "tdaflink/profiles/topics.yaml",

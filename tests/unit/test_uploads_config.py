@@ -14,7 +14,6 @@ from tdajob.errors import Origin
 from tdajob.messages import Rules
 from tdajob.uploads.access import UploadAccess
 from tdajob.uploads.message import parse_upload
-from tdajob.uploads.places import check_root, parse_root
 
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
@@ -23,6 +22,7 @@ from tdaflink.domain.layers import Layer, resolve
 from tdaflink.services.configuration import Asked, configure
 from tdaflink.services.jobsettings import job_settings
 from tdaflink.services.preparation import Wanted, shipped_job
+from tdaformats.places import check_root, parse_root
 
 LOCAL = Environment(
     "local",

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tdaformats.places import Place, check_root, parse_root, shown
 from tdajob.errors import MessageError, Origin
 from tdajob.messages import Request, Rules
 from tdajob.settings import SettingsError, UploadSettings
 from tdajob.topology.isolation import KeptProcess, ProcessEndedError
 from tdajob.topology.values import FloatArray
 from tdajob.uploads.message import Upload, parse_upload
-from tdajob.uploads.places import Place, check_root, parse_root, shown
 
 # A file, what it unpacks to, its points, and the copies that libraries make on the way.
 _MEMORY_FACTOR = 8
@@ -22,10 +22,11 @@ _MEMORY_FACTOR = 8
 
 @dataclass(frozen=True, eq=False)
 class Fetched:
-    """The points (n, d) of a file, and the bytes that the file has."""
+    """The points (n, d) of a file, the bytes that the file has, and the columns that are its coordinates."""
 
     points: FloatArray
     size: int
+    columns: tuple[str, ...] | None = None
 
 
 class UploadAccess:
@@ -77,7 +78,9 @@ def uploaded_request(message: bytes | None, origin: Origin, rules: Rules, access
     """The request that a message of the uploads route makes with the points of its file."""
     upload = parse_upload(message, origin, rules)
     fetched = fetch_points(upload, access)
-    told = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
+    told: dict[str, Any] = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
+    if fetched.columns is not None:
+        told["columns"] = list(fetched.columns)
     return Request(
         upload.job_id, fetched.points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, told
     )
@@ -100,7 +103,9 @@ def _fetched(upload: Upload, access: UploadAccess) -> Fetched:
         if reply["exhausted"]:
             access.close()  # what it still holds would count against the next file
         raise MessageError(reply["error"]["code"], reply["error"]["reason"])
-    return Fetched(np.frombuffer(numbers, dtype=np.float64).reshape(reply["shape"]), reply["bytes"])
+    points = np.frombuffer(numbers, dtype=np.float64).reshape(reply["shape"])
+    columns = reply["columns"]
+    return Fetched(points, reply["bytes"], None if columns is None else tuple(columns))
 
 
 def _roots(settings: UploadSettings) -> tuple[Place, ...]:

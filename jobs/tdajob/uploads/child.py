@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
+from tdaformats.bounds import Bounds
+from tdaformats.tables import Options, read_table
 from tdajob.errors import MessageError
 from tdajob.guard import internal_error
 from tdajob.topology import wire
 from tdajob.topology.serving import serve
-from tdajob.topology.values import FloatArray
-from tdajob.uploads.arrays import read_npy, read_npz
-from tdajob.uploads.bounds import Bounds
-from tdajob.uploads.csvtables import read_csv
 from tdajob.uploads.localfiles import read_local
-from tdajob.uploads.message import Options
-from tdajob.uploads.parquettables import read_parquet
 from tdajob.uploads.s3 import S3Access, read_s3
+
+_SHOWN_COLUMNS, _SHOWN_NAME = 100, 200
 
 
 def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None:
@@ -32,7 +31,7 @@ def _reply(header: wire.Header, _: bytearray) -> tuple[wire.Header, bytes]:
     bounds = Bounds(**header["bounds"])
     try:
         content = _content(header, bounds)
-        points = read_points(content, header["format"], Options(**header["options"]), bounds)
+        table = read_table(content, header["format"], Options(**header["options"]), bounds)
     except MessageError as error:
         return _refusal(error, exhausted=False), b""
     except MemoryError:
@@ -40,7 +39,9 @@ def _reply(header: wire.Header, _: bytearray) -> tuple[wire.Header, bytes]:
     except Exception as error:
         reason, _fields = internal_error(error)
         return _refusal(MessageError("reader_crashed", f"its reader failed: {reason}"), exhausted=False), b""
-    return {"shape": points.shape, "bytes": len(content)}, points.tobytes()
+    rows = len(table.numbers) // table.width
+    reply = {"shape": (rows, table.width), "bytes": len(content), "columns": _shown(table.columns)}
+    return reply, table.numbers.tobytes()
 
 
 def _refusal(error: MessageError, *, exhausted: bool) -> wire.Header:
@@ -54,12 +55,9 @@ def _content(header: wire.Header, bounds: Bounds) -> bytes:
     return read_s3(place["bucket"], place["path"], S3Access(**header["s3"]), bounds)
 
 
-def read_points(content: bytes, form: str, options: Options, bounds: Bounds) -> FloatArray:
-    """The points (n, d) of a file's bytes, finite and within the bounds; MessageError says what is wrong."""
-    if form == "csv":
-        return read_csv(content, options.delimiter, options.columns, bounds)
-    if form == "npy":
-        return read_npy(content, bounds)
-    if form == "npz":
-        return read_npz(content, options.key, bounds)
-    return read_parquet(content, options.columns, bounds)
+def _shown(columns: Sequence[str] | None) -> list[str] | None:
+    """The names for the result: not very many, and none very long, so that it stays small."""
+    if columns is None:
+        return None
+    shown = [name[:_SHOWN_NAME] for name in columns[:_SHOWN_COLUMNS]]
+    return [*shown, "…"] if len(columns) > _SHOWN_COLUMNS else shown

@@ -8,9 +8,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import PurePath
 
+from tdaformats.bounds import Bounds
+from tdaformats.places import forbidden
 from tdajob.errors import MessageError
-from tdajob.uploads.bounds import Bounds
-from tdajob.uploads.places import forbidden
 
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

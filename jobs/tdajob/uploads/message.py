@@ -7,27 +7,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from tdaformats.places import Place, parse_uri, shown
+from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF, Options
 from tdajob import strictjson
 from tdajob.errors import MessageError, Origin
 from tdajob.messages import Rules, document_of, identifier, kind_of, read_timestamp
 from tdajob.parameters import Question, question
-from tdajob.uploads.places import Place, parse_uri, shown
-
-FORMATS = ("csv", "npy", "npz", "parquet")
-_ENDINGS = {
-    ".csv": "csv", ".tsv": "csv", ".txt": "csv",
-    ".npy": "npy", ".npz": "npz", ".parquet": "parquet",
-}  # fmt: skip
-_OPTIONS_OF = {"columns": ("csv", "parquet"), "key": ("npz",), "delimiter": ("csv",)}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What of a file is meant: its columns by name, its array, the sign between its cells."""
-
-    columns: tuple[str, ...] | None = None
-    key: str | None = None
-    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,20 +63,20 @@ def _place(value: Any) -> tuple[str, Place]:
 def _format(value: Any, uri: str, place: Place) -> str:
     if value is None:
         ending = PurePosixPath(place.path).suffix
-        if ending.lower() not in _ENDINGS:
+        if ending.lower() not in ENDINGS:
             raise MessageError(
                 "unknown_format",
                 f"uri: {shown(uri)}: its ending {ending[:20]!r} names no format: add the field format,"
                 f" one of {', '.join(FORMATS)}",
             )
-        return _ENDINGS[ending.lower()]
+        return ENDINGS[ending.lower()]
     if not isinstance(value, str) or value not in FORMATS:
         raise MessageError("unknown_format", f"format: {value!r:.60} is none of {', '.join(FORMATS)}")
     return value
 
 
 def _options(document: Mapping[str, Any], form: str) -> Options:
-    for field, forms in _OPTIONS_OF.items():
+    for field, forms in OPTIONS_OF.items():
         if document.get(field) is not None and form not in forms:
             raise MessageError("bad_field", f"{field}: belongs to {' and '.join(forms)}, not to {form}")
     delimiter = _text(document, "delimiter")
@@ -99,7 +84,10 @@ def _options(document: Mapping[str, Any], form: str) -> Options:
         raise MessageError(
             "bad_field", f"delimiter: must be one ASCII character, no quote and no newline, not {delimiter!r}"
         )
-    return Options(_columns(document.get("columns")), _text(document, "key"), delimiter)
+    header = document.get("header")
+    if header is not None and not isinstance(header, bool):
+        raise MessageError("bad_field", f"header: must be true or false, not {header!r:.60}")
+    return Options(_columns(document.get("columns")), _text(document, "key"), delimiter, header)
 
 
 def _text(document: Mapping[str, Any], field: str) -> str | None:

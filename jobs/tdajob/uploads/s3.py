@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from tdaformats.bounds import Bounds
 from tdajob.errors import MessageError
-from tdajob.uploads.bounds import Bounds
 
 _CHUNK = 8 << 20
 _ATTEMPTS = 3

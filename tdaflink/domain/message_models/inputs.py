@@ -122,9 +122,14 @@ class UploadEvent(Open):
         None, description="How to read it; without one the ending of its name decides."
     )
     columns: Columns | None = Field(
-        None, description="csv and parquet: the columns that are coordinates, by name."
+        None,
+        description="csv and parquet: the columns that are coordinates, by name; of csv without a header by"
+        " number, from 1. Without it all, if each is of numbers and none an index.",
     )
     key: str | None = Field(None, min_length=1, description="npz: the array's name.")
+    header: bool | None = Field(
+        None, description="csv: whether the first line is a header; without it, if it holds no number."
+    )
     delimiter: str | None = Field(
         None,
         min_length=1,

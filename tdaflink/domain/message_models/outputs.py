@@ -38,6 +38,11 @@ class Input(Closed):
     uri: str = Field(LEFT_OUT, description="Uploads: the file that was read.")
     format: str = Field(LEFT_OUT, description="Uploads: as what it was read.")
     bytes: Count = Field(LEFT_OUT, description="Uploads: how large it is.")
+    columns: list[str] = Field(
+        LEFT_OUT,
+        description="Uploads of csv and parquet: the columns that are the coordinates, by name; of csv"
+        " without a header by number, from 1. Of more than 100 the first.",
+    )
 
 
 class Window(Closed):

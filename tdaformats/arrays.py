@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy_format
 
-from tdajob.errors import MessageError
-from tdajob.topology.values import FloatArray
-from tdajob.uploads.bounds import Bounds, float_table
+from tdaformats.bounds import Bounds
+from tdaformats.errors import MessageError
+from tdaformats.floats import FloatArray, float_table
 
 _MAX_HEADER = 64 * 1024  # bytes that an array of the allowed size may have beside its numbers
 _SIZES = {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8)}

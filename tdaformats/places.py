@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posixpath import normpath
 from urllib.parse import unquote
 
-from tdajob.errors import MessageError
+from tdaformats.errors import MessageError
 
 SCHEMES = ("file", "s3")
 MAX_URI = 2048  # characters
