@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.yamltext import load_yaml
+from tdaflink.domain.algorithms import AlgorithmInfo, algorithm_of
 from tdaflink.domain.end_of_life import EndOfLife
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, UsageError
@@ -121,6 +122,17 @@ def load_schemas() -> tuple[ShippedSchema, ...]:
     """The schemas of the catalogue's topics, in its order."""
     topics = load_catalogue().topics.items()
     return tuple(_schema(topic, entry.value_schema) for topic, entry in topics if entry.value_schema)
+
+
+def algorithms_path() -> Path:
+    """The table of the algorithms that the job ships."""
+    return profiles_folder() / "algorithms.json"
+
+
+def load_algorithms() -> tuple[AlgorithmInfo, ...]:
+    """The algorithms that the job ships, by name."""
+    documents = json.loads(algorithms_path().read_text(encoding="utf-8"))["algorithms"]
+    return tuple(algorithm_of(document) for document in documents)
 
 
 def lock_path() -> Path:

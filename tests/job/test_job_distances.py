@@ -102,7 +102,7 @@ def test_a_metric_of_the_config_does_not_disturb() -> None:
             {"distances": CYCLE},
             {"algorithm": "sparse_rips", "parameters": {"epsilon": 1}},
             "bad_parameter",
-            "epsilon is 1.0",
+            "epsilon is 1: use a number between 0 and 1",
         ),
     ],
 )

@@ -31,12 +31,17 @@ PARAMETERS = (
         None,
         "lengths of the periodic box, one for each coordinate; 0 where it does not end",
         minimum=0,
+        unit="as coordinates",
     ),
     Parameter(
         "sphere_radius",
         float,
         1.0,
-        "the sphere's radius for haversine, in the unit that distances shall have; 1 gives radians",
+        "the sphere's radius for haversine, in the unit that distances are to have; 1 gives radians",
+        minimum=0,
+        maximum=MAX_COORDINATE,
+        exclusive=True,
+        unit="of distances",
     ),
 )
 NAMES = tuple(parameter.name for parameter in PARAMETERS)
@@ -90,14 +95,12 @@ def check_metric(points: FloatArray, params: Parameters) -> None:
     if metric == "periodic" and (not isinstance(period, list) or len(period) != dim):
         raise _bad(f"period is {period!r}: give {dim} lengths, one for each coordinate of the points")
     if metric == "haversine":
-        _check_places_on_earth(points, float(str(params["sphere_radius"])))
+        _check_places_on_earth(points)
     if metric == "angular":
         _check_directions(points)
 
 
-def _check_places_on_earth(points: FloatArray, radius: float) -> None:
-    if not 0 < radius <= MAX_COORDINATE:
-        raise _bad(f"sphere_radius is {radius}: use a number above 0, up to {MAX_COORDINATE:g}")
+def _check_places_on_earth(points: FloatArray) -> None:
     if points.shape[1] != 2:
         raise _bad(
             f"metric is 'haversine' with points of {points.shape[1]} coordinates: "

@@ -15,7 +15,8 @@ class Parameter:
     """One accepted parameter: its type, default and allowed values.
 
     `default` None means that the algorithm decides from the data; None may then be given as well. The
-    kind `list` is that of lists of at least one number; `minimum` then holds for each of them.
+    kind `list` is that of lists of at least one number; `minimum` and `maximum` then hold for each of
+    them. With `exclusive` the two are no values themselves. `unit` is the unit of its numbers.
     """
 
     name: str
@@ -24,6 +25,18 @@ class Parameter:
     description: str
     minimum: float | None = None
     choices: tuple[str, ...] = ()
+    maximum: float | None = None
+    exclusive: bool = False
+    unit: str = ""
+
+    def describe_range(self) -> str:
+        """The bounds in words that follow "use"; empty without any."""
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None:
+            return f"a number between {low:g} and {high:g}" + ("" if self.exclusive else ", both included")
+        if low is not None:
+            return f"{'a number above' if self.exclusive else 'at least'} {low:g}"
+        return "" if high is None else f"{'a number below' if self.exclusive else 'at most'} {high:g}"
 
 
 def resolved_parameters(
@@ -69,15 +82,21 @@ def _checked(parameter: Parameter, value: object) -> object:
         raise _bad(parameter, value, f"give {wanted}")
     if parameter.choices and value not in parameter.choices:
         raise _bad(parameter, value, f"use one of {', '.join(parameter.choices)}")
-    if parameter.minimum is not None and _least(value) < parameter.minimum:
-        raise _bad(parameter, value, f"use at least {parameter.minimum:g}")
+    if not all(_within(parameter, number) for number in _numbers(value)):
+        raise _bad(parameter, value, f"use {parameter.describe_range()}")
     return value
 
 
-def _least(value: object) -> float:
+def _numbers(value: object) -> list[float]:
     if isinstance(value, list):
-        return float(min(value))
-    return float(value) if isinstance(value, (int, float)) else math.inf
+        return value
+    return [value] if isinstance(value, (int, float)) else []
+
+
+def _within(parameter: Parameter, number: float) -> bool:
+    low = -math.inf if parameter.minimum is None else parameter.minimum
+    high = math.inf if parameter.maximum is None else parameter.maximum
+    return low < number < high if parameter.exclusive else low <= number <= high
 
 
 def _has_kind(value: object, kind: type) -> bool:

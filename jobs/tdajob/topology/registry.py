@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import ClassVar, TypeVar
 
 from tdajob.topology import algorithms
+from tdajob.topology.about import About
 from tdajob.topology.parameters import Parameter, hint
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
@@ -27,6 +28,8 @@ class Algorithm(ABC):
     """
 
     name: ClassVar[str]
+    about: ClassVar[About | None] = None
+    """For the table of algorithms, and the cost that refusals name; optional."""
     bounds_ambient_dimension: ClassVar[bool] = False
     """Whether `Limits.max_ambient_dimension` applies."""
     hausdorff_factor: ClassVar[float | None] = None
@@ -119,6 +122,13 @@ def names() -> list[str]:
     load_built_in()
     _load_entry_points()
     return sorted(_registered)
+
+
+def built_in_names() -> list[str]:
+    """The names of the algorithms that the job ships."""
+    load_built_in()
+    package = f"{algorithms.__name__}."
+    return sorted(name for name, known in _registered.items() if type(known).__module__.startswith(package))
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gudhi
 
+from tdajob.topology.about import About, Library
+from tdajob.topology.costs import CECH
 from tdajob.topology.delaunay import DelaunayFiltration, diagram
 from tdajob.topology.registry import register
 from tdajob.topology.values import Diagram, FloatArray, Query
@@ -20,6 +22,16 @@ class Cech(DelaunayFiltration):
     """
 
     name = "cech"
+    about = About(
+        computes="Čech filtration, by the simplices of the Delaunay triangulation",
+        values="radii of smallest enclosing balls, in the unit of coordinates",
+        exactness="values to a relative 2^-50; bars no longer than the rounding of coordinates are left out,"
+        " and error_bound is half the longest of them",
+        memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",
+        reference="Bauer and Edelsbrunner, The Morse theory of Čech and Delaunay complexes, 2017",
+        libraries=(Library("gudhi (Delaunay-Čech complex)", "GPL-3.0"), Library("CGAL", "GPL-3.0")),
+        costs=CECH,
+    )
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The Čech diagram of the points (n, d), cut at the radius `query.max_persistence`."""

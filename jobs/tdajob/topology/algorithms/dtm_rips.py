@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tdajob.topology import metrics
+from tdajob.topology.about import About, Library
 from tdajob.topology.bars import finished_bars
+from tdajob.topology.costs import DTM_RIPS
 from tdajob.topology.flag import engines
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
@@ -28,6 +30,19 @@ class DtmRips(Algorithm):
     """
 
     name = "dtm_rips"
+    about = About(
+        computes="Rips filtration in which lonely points enter late, so that outliers do no harm",
+        values="lengths: an edge plus the distances to the measure of its ends, in the unit of the distances",
+        exactness="exact from the float64 distances",
+        memory="64 to 100 bytes for each pair of points",
+        reference="Anai et al., DTM-based filtrations, 2020",
+        libraries=(
+            Library("tdaflink", "MIT"),
+            Library("gudhi (Ripser)", "MIT"),
+            Library("redzed-tda", "MIT"),
+        ),
+        costs=DTM_RIPS,
+    )
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:

@@ -10,10 +10,12 @@ import numpy as np
 from gudhi.random import set_seed
 
 from tdajob.topology import metrics, simplex_tree
+from tdajob.topology.about import About, Library
 from tdajob.topology.bars import finished_bars
+from tdajob.topology.costs import SPARSE_RIPS
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
-from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
+from tdajob.topology.values import Diagram, FloatArray, Query
 
 BYTES_PER_PAIR = 24
 """The distances, and gudhi's copy of them."""
@@ -31,6 +33,15 @@ class SparseRips(Algorithm):
     """
 
     name = "sparse_rips"
+    about = About(
+        computes="sparse filtration near the Rips one, with few simplices",
+        values="lengths of edges (diameters), in the unit of the distances",
+        exactness="up to the factor 1 / (1 - epsilon); the bound is in error_bound",
+        memory="24 bytes for each pair of points, and the simplices that are left",
+        reference="Cavanna, Jahanseir and Sheehy, A geometric perspective on sparse filtrations, 2015",
+        libraries=(Library("gudhi (Rips complex, simplex tree)", "MIT"),),
+        costs=SPARSE_RIPS,
+    )
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:
@@ -43,15 +54,14 @@ class SparseRips(Algorithm):
                 0.5,
                 "between 0 and 1: values are exact up to the factor 1 / (1 - epsilon); more is sparser",
                 minimum=0,
+                maximum=1,
+                exclusive=True,
             ),
         )
 
     def check(self, points: FloatArray, query: Query) -> None:
-        """Whether the points suit the metric, and epsilon its meaning."""
+        """Whether the points suit the metric."""
         metrics.check_metric(points, query.params)
-        if not 0 < _epsilon(query) < 1:
-            reason = f"epsilon is {_epsilon(query)}: use a number between 0 and 1"
-            raise ComputationError("bad_parameter", reason)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
         """The matrix alone: how many simplices are left, the shape decides."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tdajob.topology import metrics
+from tdajob.topology.about import About, Library
 from tdajob.topology.bars import finished_bars
+from tdajob.topology.costs import VIETORIS_RIPS
 from tdajob.topology.flag import engines
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
@@ -37,6 +39,19 @@ class VietorisRips(Algorithm):
     """
 
     name = "vietoris_rips"
+    about = About(
+        computes="Vietoris-Rips filtration: a simplex enters at its longest edge",
+        values="lengths of edges (diameters), in the unit of the distances",
+        exactness="exact from the float64 distances; with precision float32 the bound is in error_bound",
+        memory="48 to 84 bytes for each pair of points",
+        reference="Bauer, Ripser, 2021; Koyama et al., reduced Vietoris-Rips filtration, 2023",
+        libraries=(
+            Library("tdaflink", "MIT"),
+            Library("gudhi (Ripser)", "MIT"),
+            Library("redzed-tda", "MIT"),
+        ),
+        costs=VIETORIS_RIPS,
+    )
     # Chazal, de Silva and Oudot, "Persistence stability for geometric complexes", 2014: both ends of an
     # edge may move.
     hausdorff_factor = 2.0

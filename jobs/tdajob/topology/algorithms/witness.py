@@ -9,7 +9,9 @@ import gudhi
 import numpy as np
 
 from tdajob.topology import simplex_tree
+from tdajob.topology.about import About, Library
 from tdajob.topology.bars import finished_bars
+from tdajob.topology.costs import WITNESS
 from tdajob.topology.geometry import farthest_points
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
@@ -32,6 +34,16 @@ class Witness(Algorithm):
     """
 
     name = "witness"
+    about = About(
+        computes="witness filtration: few landmarks span the simplices, all points bear witness to them",
+        values="the relaxation a in d(w,l)² <= d(w,nearest)² + a², in the unit of coordinates",
+        exactness="for its landmarks up to rounding, which error_bound states and which is greatest"
+        " for values near 0, about 1e-7 of the cut; no bound to the Rips or alpha diagram is known",
+        memory="32 bytes for each point and landmark",
+        reference="de Silva and Carlsson, Topological estimation using witness complexes, 2004",
+        libraries=(Library("gudhi (Euclidean witness complex)", "GPL-3.0"),),
+        costs=WITNESS,
+    )
 
     def parameters(self) -> Sequence[Parameter]:
         """How many landmarks, and which of the two complexes."""
