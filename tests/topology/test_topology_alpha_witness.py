@@ -74,7 +74,7 @@ def test_witness_follows_its_definition(seed: int, strong: bool) -> None:
 
 
 def test_witness_cuts_itself_at_twice_the_covering_radius() -> None:
-    points = circle(300, 4)
+    points = circle(400, 4)
     _, radius = farthest_points(sorted_points(points), 50)
     diagram = computed(points, query("witness"))
     assert diagram.cut == 2 * radius
@@ -90,4 +90,5 @@ def test_landmarks_are_farthest_points_from_the_first() -> None:
 def test_landmarks_are_never_more_than_the_places() -> None:
     chosen, radius = farthest_points(np.vstack((SQUARE, SQUARE)), 8)
     assert (len(chosen), radius) == (4, 0.0)
-    assert computed(np.vstack((SQUARE, SQUARE)), query("witness", landmarks=8)).cut == 0.0
+    # No covering radius, so the cut is the longest edge that joins the landmarks.
+    assert computed(np.vstack((SQUARE, SQUARE)), query("witness", landmarks=8)).cut == 1.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from tdajob.topology.scales import euclidean_distances, scale_exponent
 from tdajob.topology.values import FloatArray
 
 
@@ -31,8 +33,7 @@ def pairwise_distances(points: FloatArray) -> FloatArray:
 
     Each is computed from the differences of coordinates; the expanded square would break ties.
     """
-    distances: FloatArray = cdist(points, points)
-    return distances
+    return euclidean_distances(points, points)
 
 
 def farthest_points(points: FloatArray, count: int) -> tuple[NDArray[np.intp], float]:
@@ -42,13 +43,15 @@ def farthest_points(points: FloatArray, count: int) -> tuple[NDArray[np.intp], f
     tie): Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Returns fewer
     where there are fewer distinct points. Every point lies within the radius of a landmark.
     """
+    exponent = scale_exponent(points)
+    points = np.ldexp(points, exponent)
     chosen = [0]
     nearest = cdist(points[:1], points)[0]
     while len(chosen) < count and nearest.max() > 0:
         farthest = int(nearest.argmax())
         chosen.append(farthest)
         nearest = np.minimum(nearest, cdist(points[farthest : farthest + 1], points)[0])
-    return np.array(chosen, dtype=np.intp), float(nearest.max())
+    return np.array(chosen, dtype=np.intp), math.ldexp(float(nearest.max()), -exponent)
 
 
 @lru_cache(maxsize=64)

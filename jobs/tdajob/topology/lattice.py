@@ -22,10 +22,14 @@ def lattice_net(points: FloatArray, radius: float) -> tuple[FloatArray, float]:
     distinct and ordered. Every point lies within `radius`, above 0, of the net, and each of the net within
     it of a point. Coordinates too large for such cells stay as they are, at distance 0.
     """
-    side = _MARGIN * 2 * radius / math.sqrt(points.shape[1])
-    if not np.abs(points).max() < _MOST_CELLS * side:
+    # In a unit about the radius: there no square is lost, and what is longer than 2^30 of them stays anyway.
+    exponent = -math.frexp(radius)[1]
+    with np.errstate(over="ignore"):
+        scaled, reach = np.ldexp(points, exponent), math.ldexp(radius, exponent)
+    side = _MARGIN * 2 * reach / math.sqrt(points.shape[1])
+    if not np.abs(scaled).max() < _MOST_CELLS * side:
         return np.unique(points, axis=0), 0.0
-    centres = (np.floor(points / side) + 0.5) * side
-    offsets = points - centres
+    centres = (np.floor(scaled / side) + 0.5) * side
+    offsets = scaled - centres
     farthest = float(np.sqrt(np.einsum("ij,ij->i", offsets, offsets).max()))
-    return np.unique(centres, axis=0), farthest
+    return np.unique(np.ldexp(centres, -exponent), axis=0), math.ldexp(farthest, -exponent)

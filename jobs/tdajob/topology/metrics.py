@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from tdajob.topology import scales
 from tdajob.topology.geometry import scattered
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.validation import MAX_COORDINATE
@@ -57,6 +58,8 @@ def distances_between(points: FloatArray, params: Parameters) -> FloatArray:
     metric = str(params["metric"])
     if metric == PRECOMPUTED:
         return points
+    if metric == "euclidean":
+        return scales.euclidean_distances(points, points)
     if metric in _CDIST_NAMES:
         found: FloatArray = cdist(points, points, _CDIST_NAMES[metric])
         return found
@@ -69,6 +72,11 @@ def scattered_distances(points: FloatArray, params: Parameters) -> FloatArray:
     """The same with the points in another order, in which engines take less time than in a sorted one."""
     brought = params["metric"] == PRECOMPUTED
     return distances_between(points if brought else scattered(points), params)
+
+
+def lost_length(points: FloatArray, params: Parameters) -> float:
+    """By how much a distance may be too short, because coordinates of very different size are squared."""
+    return scales.lost_length(points) if params["metric"] in ("euclidean", "periodic") else 0.0
 
 
 def euclidean_factor(params: Parameters, dim: int) -> float | None:
@@ -132,7 +140,8 @@ def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG
     """Kahan's formula, which is as accurate for nearly equal and nearly opposite directions as for others."""
     scaled = points / np.abs(points).max(axis=1, keepdims=True)
     directions = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
-    angles: FloatArray = 2 * np.arctan2(cdist(directions, directions), cdist(directions, -directions))
+    apart = scales.euclidean_distances(directions, directions)
+    angles: FloatArray = 2 * np.arctan2(apart, scales.euclidean_distances(directions, -directions))
     return angles
 
 
@@ -145,19 +154,23 @@ def _haversine(points: FloatArray, params: Parameters) -> FloatArray:
     turn = np.radians(longitude[:, None] - longitude) / 2
     climb = np.radians(latitude[:, None] - latitude) / 2
     both_climbs = np.radians(latitude[:, None] + latitude) / 2
-    near = np.square(np.sin(climb)) + both * np.square(np.sin(turn))
-    far = np.square(np.sin(both_climbs)) + both * np.square(np.cos(turn))
-    angles: FloatArray = 2 * np.arctan2(np.sqrt(near), np.sqrt(far))
+    # Not a root of squares, which would lose what is shorter than 1e-154.
+    near = np.hypot(np.sin(climb), np.sqrt(both) * np.sin(turn))
+    far = np.hypot(np.sin(both_climbs), np.sqrt(both) * np.cos(turn))
+    angles: FloatArray = 2 * np.arctan2(near, far)
     return angles * float(str(params["sphere_radius"]))
 
 
 def _periodic(points: FloatArray, params: Parameters) -> FloatArray:
+    period = np.array(params["period"], dtype=np.float64)
+    wrapped = np.where(period > 0, np.mod(points, np.where(period > 0, period, 1.0)), points)
+    # Differences from one end to the other of the box must not be lost, either.
+    exponent = scales.scale_exponent(wrapped, period[None, :])
     squares = np.zeros((len(points), len(points)))
-    for coordinate, length in zip(points.T, np.array(params["period"], dtype=np.float64), strict=True):
-        wrapped = np.mod(coordinate, length) if length else coordinate
-        apart = np.abs(wrapped[:, None] - wrapped)
+    for coordinate, length in zip(np.ldexp(wrapped, exponent).T, np.ldexp(period, exponent), strict=True):
+        apart = np.abs(coordinate[:, None] - coordinate)
         squares += np.square(np.minimum(apart, length - apart) if length else apart)
-    return np.sqrt(squares)
+    return np.ldexp(np.sqrt(squares), -exponent)
 
 
 def _bad(reason: str) -> ComputationError:

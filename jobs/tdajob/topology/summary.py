@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -54,12 +55,15 @@ def persistence_pairs(diagram: Diagram, pairs: str) -> list[dict[str, int | floa
 def _homology_group(dimension: int, bars: FloatArray) -> dict[str, int | float]:
     finite = bars[np.isfinite(bars[:, 1])]
     lengths = finite[:, 1] - finite[:, 0]
-    shares = lengths / lengths.sum() if len(lengths) else lengths
+    # In a unit about the longest: there no sum of lengths overflows or loses bits.
+    exponent = math.frexp(float(lengths.max(initial=0.0)))[1]
+    scaled = np.ldexp(lengths, -exponent)
+    shares = scaled / scaled.sum() if len(lengths) else lengths
     return {
         "dimension": dimension,
         "num_features": len(bars),
         "num_essential": len(bars) - len(finite),
-        "mean_persistence": float(lengths.mean()) if len(lengths) else 0.0,
+        "mean_persistence": math.ldexp(float(scaled.mean()), exponent) if len(lengths) else 0.0,
         "max_persistence": float(lengths.max(initial=0.0)),
         "entropy": _entropy(shares),
     }

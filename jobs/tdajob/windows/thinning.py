@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from tdajob.topology.geometry import farthest_points
+from tdajob.topology.scales import euclidean_distances
 from tdajob.topology.values import FloatArray
 from tdajob.windows.rows import Rows
 
@@ -34,7 +34,7 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, float]:
 def beyond(points: FloatArray, landmarks: FloatArray, radius: float) -> NDArray[np.bool_]:
     """Which of the points (n, d) lie further than `radius` from all landmarks (m, d)."""
     blocks = [
-        cdist(points[at : at + _BLOCK], landmarks).min(axis=1) > radius
+        euclidean_distances(points[at : at + _BLOCK], landmarks).min(axis=1) > radius
         for at in range(0, len(points), _BLOCK)
     ]
     return np.concatenate(blocks)

@@ -6,7 +6,7 @@ import gudhi
 
 from tdajob.topology.about import About, Library
 from tdajob.topology.costs import ALPHA
-from tdajob.topology.delaunay import DelaunayFiltration, diagram
+from tdajob.topology.delaunay import DelaunayFiltration, filtration_diagram
 from tdajob.topology.registry import register
 from tdajob.topology.values import Diagram, FloatArray, Query
 
@@ -23,8 +23,8 @@ class Alpha(DelaunayFiltration):
     about = About(
         computes="alpha filtration of the Delaunay triangulation: the union of balls around the points",
         values="radii, in the unit of coordinates; half of what Rips calls the length of an edge",
-        exactness="values to a relative 2^-50; bars no longer than the rounding of coordinates are left out,"
-        " and error_bound is half the longest of them",
+        exactness="values to a share of 2^-40, with precision exact 2^-50; bars no longer"
+        " than the rounding of coordinates are left out; error_bound has both",
         memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",
         reference="Edelsbrunner and Mücke, Three-dimensional alpha shapes, 1994",
         libraries=(Library("gudhi (alpha complex)", "GPL-3.0"), Library("CGAL", "GPL-3.0")),
@@ -33,5 +33,4 @@ class Alpha(DelaunayFiltration):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The alpha diagram of the points (n, d), cut at the radius `query.max_persistence`."""
-        complex_ = gudhi.AlphaComplex(points=points, precision=query.params["precision"])
-        return diagram(complex_, query, "gudhi:alpha")
+        return filtration_diagram(gudhi.AlphaComplex, points, query, "gudhi:alpha")

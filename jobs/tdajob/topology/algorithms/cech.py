@@ -6,7 +6,7 @@ import gudhi
 
 from tdajob.topology.about import About, Library
 from tdajob.topology.costs import CECH
-from tdajob.topology.delaunay import DelaunayFiltration, diagram
+from tdajob.topology.delaunay import DelaunayFiltration, filtration_diagram
 from tdajob.topology.registry import register
 from tdajob.topology.values import Diagram, FloatArray, Query
 
@@ -25,8 +25,8 @@ class Cech(DelaunayFiltration):
     about = About(
         computes="Čech filtration, by the simplices of the Delaunay triangulation",
         values="radii of smallest enclosing balls, in the unit of coordinates",
-        exactness="values to a relative 2^-50; bars no longer than the rounding of coordinates are left out,"
-        " and error_bound is half the longest of them",
+        exactness="values to a share of 2^-40, with precision exact 2^-50; bars no longer"
+        " than the rounding of coordinates are left out; error_bound has both",
         memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",
         reference="Bauer and Edelsbrunner, The Morse theory of Čech and Delaunay complexes, 2017",
         libraries=(Library("gudhi (Delaunay-Čech complex)", "GPL-3.0"), Library("CGAL", "GPL-3.0")),
@@ -35,5 +35,4 @@ class Cech(DelaunayFiltration):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The Čech diagram of the points (n, d), cut at the radius `query.max_persistence`."""
-        complex_ = gudhi.DelaunayCechComplex(points=points, precision=query.params["precision"])
-        return diagram(complex_, query, "gudhi:delaunay_cech")
+        return filtration_diagram(gudhi.DelaunayCechComplex, points, query, "gudhi:delaunay_cech")

@@ -82,7 +82,9 @@ class DtmRips(Algorithm):
         engine, raw = engines.weighted_intervals(
             entries, births, cut, query.max_dimension, query.homology_coeff_field, query.engine
         )
-        return Diagram(finished_bars(raw, query, cut), engine, cut, 0.0)
+        # The distance of an edge and those in the measures of both its ends.
+        lost = 3 * metrics.lost_length(points, query.params)
+        return Diagram(finished_bars(raw, query, cut), engine, cut, lost)
 
 
 def distance_to_measure(distances: FloatArray, neighbors: int, order: float) -> FloatArray:

@@ -79,7 +79,8 @@ class SparseRips(Algorithm):
         ).create_simplex_tree(max_dimension=query.max_dimension + 1)
         raw = simplex_tree.intervals(tree, query.max_dimension, query.homology_coeff_field)
         bars = finished_bars(raw, query, cut)
-        return Diagram(bars, "gudhi:sparse_rips", cut, _error_bound(bars, distances, query))
+        bound = _error_bound(bars, distances, query) + metrics.lost_length(points, query.params)
+        return Diagram(bars, "gudhi:sparse_rips", cut, bound)
 
 
 def _epsilon(query: Query) -> float:

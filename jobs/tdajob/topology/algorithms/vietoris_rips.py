@@ -83,10 +83,10 @@ class VietorisRips(Algorithm):
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """The Rips diagram of the points (n, d), cut at `query.max_persistence`."""
         distances = metrics.scattered_distances(points, query.params)
-        error_bound = 0.0
+        error_bound = metrics.lost_length(points, query.params)
         if query.params["precision"] == "float32":
             exact, distances = distances, _rounded(distances)
-            error_bound = float(np.abs(exact - distances).max())
+            error_bound += float(np.abs(exact - distances).max())
         cut = query.max_persistence
         engine, raw = engines.intervals(
             distances, cut, query.max_dimension, query.homology_coeff_field, query.engine

@@ -15,6 +15,7 @@ from tdajob.topology.bars import finished_bars
 from tdajob.topology.execution import described, how_to_shrink
 from tdajob.topology.incremental.machine_code import Kernels, kernels
 from tdajob.topology.incremental.window import BYTES_PER_PAIR, MAX_CAPACITY, Slots, Window
+from tdajob.topology.scales import are_safe
 from tdajob.topology.validation import check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 
@@ -96,7 +97,8 @@ class IncrementalCaches:
         check_query(query)
         _check_sequences(sequences, points)
         n, dim = points.shape
-        loaded = kernels() if applicable(query, n, dim) and self._fits(n) else None
+        kept = applicable(query, n, dim) and self._fits(n) and are_safe(points)
+        loaded = kernels() if kept else None
         if loaded is None:
             return self._recomputed(points, query)
         try:
