@@ -89,8 +89,9 @@ def test_a_runaway_ends_at_its_deadline_and_the_next_works(make_engine: MakeEngi
     assert error.code == "timeout"
     assert error.reason.startswith(
         "vietoris_rips on 500 points of 3 coordinates with max_dimension 2 did not end within "
-        "compute_timeout 2 s: set or lower max_persistence"
+        "compute_timeout 2 s: use algorithm "
     )
+    assert "alpha (exact; values are radii, half of the lengths of Rips), less than 0.1 s" in error.reason
     assert time.monotonic() - begin > 1.9
     assert is_gone(first, within=5)
     assert_works(engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
+from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.values import ComputationError, FloatArray, Query
+from tdajob.topology.ways import ways_that_fit
 from topology_cases import LIMITS, SQUARE, MakeEngine, bits, computed, query, uniform
 
 
@@ -109,6 +112,48 @@ def test_predicted_memory_tells_both_numbers(make_engine: MakeEngine) -> None:
     error = refusal(make_engine(max_predicted_bytes=1_000_000), uniform(1000, 0), query(max_dimension=2))
     assert error.code == "predicted_memory"
     assert "would take about 84000000 bytes, more than max_predicted_bytes 1000000" in error.reason
+
+
+ALPHA_FITS = "use algorithm alpha (exact; values are radii, half of the lengths of Rips)"
+
+
+@pytest.mark.parametrize(
+    ("points", "asked", "limits", "words"),
+    [
+        (uniform(2000, 0), query(), {"max_points": 1000}, f"{ALPHA_FITS}, about 0.7 s"),
+        (uniform(2000, 0), query(), {"max_points": 1000}, "subsample to 1000 points, "),
+        (uniform(500, 0), query(max_dimension=2), {}, f"{ALPHA_FITS}, less than 0.1 s"),
+        (uniform(500, 0), query(max_dimension=2), {}, "lower max_dimension, which is 2 (1 takes "),
+        (uniform(500, 0), query(max_dimension=2), {}, "set max_persistence to 0.33, which leaves a tenth"),
+        (uniform(500, 0), query(max_dimension=2, cut=0.1), {}, "lower max_persistence, which is 0.1"),
+        (SQUARE, query(engine="gudhi"), {}, "set max_persistence to 1.4, the enclosing radius"),
+    ],
+)
+def test_refusals_name_what_fits_with_its_predicted_cost(
+    points: FloatArray, asked: Query, limits: dict[str, float], words: str
+) -> None:
+    engine = Engine(replace(LIMITS, **(limits or {"max_predicted_bytes": 1})))
+    reason = refusal(engine, points, asked).reason
+    bounds = replace(LIMITS, **limits)
+    algorithm = registry.get(asked.algorithm)
+    params = resolved_parameters(asked.algorithm, algorithm.parameters(), asked.params)
+    # Of too little memory for any algorithm the refusal names none; of a usual limit it does.
+    assert words in (reason if limits else ways_that_fit(points, replace(asked, params=params), bounds))
+
+
+@pytest.mark.parametrize(
+    ("points", "params"),
+    [
+        (np.random.default_rng(0).uniform(size=(40, 9)), {}),
+        (uniform(40, 0), {"metric": "manhattan"}),
+        (uniform(40, 0), {"metric": "chebyshev"}),
+        (uniform(40, 0) + 1, {"metric": "angular"}),
+    ],
+)
+def test_no_way_is_named_that_would_be_refused(points: FloatArray, params: dict[str, Any]) -> None:
+    """Alpha knows neither many coordinates nor another metric than the Euclidean."""
+    asked = query(max_dimension=2, **{"metric": "euclidean", "period": None, "sphere_radius": 1.0, **params})
+    assert "alpha" not in ways_that_fit(points, asked, LIMITS)
 
 
 @pytest.mark.parametrize(

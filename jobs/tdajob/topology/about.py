@@ -49,7 +49,8 @@ class About:
 
     `values` says what births and deaths are and their unit, `exactness` how far from the exact diagram a
     result may be, `memory` the rule of `Algorithm.predicted_bytes` in words. The first of `costs` that covers
-    a question holds.
+    a question holds. `instead` says how its results differ from those of an algorithm that was too dear; one
+    that is empty is never suggested.
     """
 
     computes: str
@@ -59,6 +60,7 @@ class About:
     reference: str
     libraries: tuple[Library, ...]
     costs: tuple[Cost, ...] = ()
+    instead: str = ""
 
 
 def cost_for(costs: Sequence[Cost], max_dimension: int, coordinates: int | None) -> Cost | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tdajob.topology import metrics, registry, wire
-from tdajob.topology.execution import described, execute, how_to_shrink
+from tdajob.topology.execution import described, execute
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.isolation import KeptProcess, ProcessEndedError
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
 from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
+from tdajob.topology.ways import refusal, ways_that_fit
 
 
 class Engine:
@@ -37,7 +38,10 @@ class Engine:
         predicted_memory, timeout, engine_crashed, out_of_memory. After any of them the engine is ready
         for the next.
         """
-        check_points(points, self._limits)
+        try:
+            check_points(points, self._limits)
+        except ComputationError as error:
+            raise self._with_ways(error, points, query) from None
         algorithm, query = self._resolved(query)
         algorithm.check(points, query)
         return self._diagram(algorithm, sorted_points(points), query)
@@ -73,6 +77,18 @@ class Engine:
             self._last = query, algorithm, replace(query, params=params)
         return self._last[1:]
 
+    def _with_ways(self, error: ComputationError, points: FloatArray, query: Query) -> ComputationError:
+        """The refusal of too many points with what would fit, where the question itself can be read."""
+        if error.code != "too_many_points":
+            return error
+        try:
+            _, query = self._resolved(query)
+        except ComputationError:
+            return error
+        return ComputationError(
+            error.code, f"{error.reason}; otherwise {ways_that_fit(points, query, self._limits)}"
+        )
+
     def _diagram(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
         self._check_cost(algorithm, points, query)
         n, dim = points.shape
@@ -90,11 +106,11 @@ class Engine:
             )
         predicted, allowed = algorithm.predicted_bytes(n, dim, query), self._limits.max_predicted_bytes
         if predicted > allowed:
-            raise ComputationError(
-                "predicted_memory",
+            what = (
                 f"{described(points, query)} would take about {predicted} bytes, more than "
-                f"max_predicted_bytes {allowed}: {how_to_shrink()}, or raise max_predicted_bytes",
+                f"max_predicted_bytes {allowed}"
             )
+            raise refusal("predicted_memory", what, points, query, self._limits, "max_predicted_bytes")
 
     def _isolated(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
         timeout = self._limits.compute_timeout
@@ -103,21 +119,22 @@ class Engine:
         try:
             reply, bars = self._process.exchange({**header, "timeout": timeout}, payload, timeout)
         except TimeoutError:
-            raise ComputationError(
-                "timeout",
-                f"{described(points, query)} did not end within compute_timeout {timeout:g} s: "
-                f"{how_to_shrink()}, or raise compute_timeout",
-            ) from None
+            what = f"{described(points, query)} did not end within compute_timeout {timeout:g} s"
+            raise refusal("timeout", what, points, query, self._limits, "compute_timeout") from None
         except ProcessEndedError as error:
             raise ComputationError(
-                "engine_crashed", f"{described(points, query)}: the child process {error}; {how_to_shrink()}"
+                "engine_crashed",
+                f"{described(points, query)}: the child process {error}; "
+                f"{ways_that_fit(points, query, self._limits)}",
             ) from None
         if "error" in reply:
-            raise self._failure(reply["error"])
+            raise self._failure(reply["error"], points, query)
         return wire.unpacked_diagram(reply, bars)
 
-    def _failure(self, error: dict[str, str]) -> ComputationError:
+    def _failure(self, error: dict[str, str], points: FloatArray, query: Query) -> ComputationError:
         if error["code"] == "out_of_memory":
             # What such a process still holds would count against the next computation.
             self._process.close()
+            what = f"{described(points, query)} ran out of memory"
+            return refusal("out_of_memory", what, points, query, self._limits, "max_predicted_bytes")
         return ComputationError(error["code"], error["reason"])

@@ -29,6 +29,7 @@ class Alpha(DelaunayFiltration):
         reference="Edelsbrunner and Mücke, Three-dimensional alpha shapes, 1994",
         libraries=(Library("gudhi (alpha complex)", "GPL-3.0"), Library("CGAL", "GPL-3.0")),
         costs=ALPHA,
+        instead="exact; values are radii, half of the lengths of Rips",
     )
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:

@@ -41,6 +41,7 @@ class SparseRips(Algorithm):
         reference="Cavanna, Jahanseir and Sheehy, A geometric perspective on sparse filtrations, 2015",
         libraries=(Library("gudhi (Rips complex, simplex tree)", "MIT"),),
         costs=SPARSE_RIPS,
+        instead="approximate, with error_bound",
     )
     takes_distances = True
 

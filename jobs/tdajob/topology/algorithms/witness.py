@@ -55,6 +55,7 @@ class Witness(Algorithm):
         reference="de Silva and Carlsson, Topological estimation using witness complexes, 2004",
         libraries=(Library("gudhi (Euclidean witness complex)", "GPL-3.0"),),
         costs=WITNESS,
+        instead="of landmarks only",
     )
 
     def parameters(self) -> Sequence[Parameter]:

@@ -6,18 +6,21 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tdajob.topology import registry
 from tdajob.topology.bars import finished_bars
-from tdajob.topology.execution import described, how_to_shrink
+from tdajob.topology.execution import described
 from tdajob.topology.incremental.machine_code import Kernels, kernels
 from tdajob.topology.incremental.window import BYTES_PER_PAIR, MAX_CAPACITY, Slots, Window
+from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.scales import are_safe
 from tdajob.topology.validation import check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
+from tdajob.topology.ways import refusal
 
 Sequences = NDArray[np.int64]
 
@@ -107,7 +110,7 @@ class IncrementalCaches:
                 query.max_dimension,
                 math.inf if query.max_persistence is None else query.max_persistence,
                 query.homology_coeff_field,
-                _deadline(points, query, self._limits.compute_timeout),
+                _deadline(points, query, self._limits),
             )
         except MemoryError:
             for kept in list(self._entries):
@@ -208,15 +211,15 @@ def _difference(entry: _Entry, sequences: Sequences, points: FloatArray) -> tupl
     return np.flatnonzero(left), np.flatnonzero(~stays)
 
 
-def _deadline(points: FloatArray, query: Query, seconds: float) -> Callable[[], None]:
+def _deadline(points: FloatArray, query: Query, limits: Limits) -> Callable[[], None]:
+    seconds = limits.compute_timeout
     end = time.monotonic() + seconds
 
     def keep_going() -> None:
         if time.monotonic() > end:
-            raise ComputationError(
-                "timeout",
-                f"{described(points, query)} did not end within compute_timeout {seconds:g} s: "
-                f"{how_to_shrink()}, or raise compute_timeout",
-            )
+            what = f"{described(points, query)} did not end within compute_timeout {seconds:g} s"
+            accepted = registry.get(query.algorithm).parameters()
+            params = resolved_parameters(query.algorithm, accepted, query.params)
+            raise refusal("timeout", what, points, replace(query, params=params), limits, "compute_timeout")
 
     return keep_going
