@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdajob.errors import MessageError
+from tdajob.limits import MAX_EMBEDDED_VALUES
 from tdajob.statebytes import StateError, check_version
 from tdajob.streamsettings import EmbedSettings
 from tdajob.topology.values import FloatArray
 
-MAX_NUMBERS = 1 << 24
-"""Of all vectors that one message may give: 128 MiB."""
 _HEADER = struct.Struct("<BIIIIqI")  # version, delay, dimension, stride, phase, last time, values in the tail
 _VERSION = 1
 
@@ -109,11 +108,11 @@ class Embedder:
         return found
 
     def _check_size(self, vectors: int) -> None:
-        if vectors * self._settings.dimension > MAX_NUMBERS:
+        if vectors * self._settings.dimension > MAX_EMBEDDED_VALUES:
             raise MessageError(
                 "embedding_too_large",
                 f"the message gives {vectors} delay vectors of {self._settings.dimension} numbers, more than"
-                f" {MAX_NUMBERS} numbers in all: send fewer values in one message, or raise"
+                f" {MAX_EMBEDDED_VALUES} numbers in all: send fewer values in one message, or raise"
                 " preprocess.embed.stride",
             )
 

@@ -17,6 +17,7 @@ from tdajob.times import LATEST_MS, format_timestamp
 VERSION = 1
 KEPT_BYTES = 64 * 1024
 KEPT_REASON = 2000  # characters; a reason may quote the message
+KEPT_PLACES = 10_000  # late points, or superseded results, that a record names: its size has a bound
 STREAMS = "streams"
 NOTHING_MORE: Mapping[str, object] = MappingProxyType({})
 

@@ -8,3 +8,5 @@ MAX_DURATION_MS = 10**15
 """Of any setting, about 31,700 years: event times and their sums stay within 64 bits."""
 MAX_COUNT = 0xFFFF_FFFF
 """Of what is counted in 32 bits: points of a message, and delay and stride of an embedding."""
+MAX_EMBEDDED_VALUES = 1 << 24
+"""That a delay vector spans, and of all vectors that one message gives: 128 MiB."""

@@ -158,18 +158,20 @@ def read_points(raw: bytes, document: Any, points: Any, path: str) -> NDArray[np
 def _fast_array(points: Any) -> NDArray[np.float64] | None:
     """The array if the points are plainly lists of numbers, equally many; None asks for the careful way.
 
-    The elements are looked at before numpy is: for one long text among many it would take its length for
-    each element, and it takes texts and booleans for numbers.
+    With a dtype: without one numpy would give each element the room of the longest text. It takes texts,
+    booleans and null for numbers, so the elements are looked at as well.
     """
-    if type(points) is not list or not points or set(map(type, points)) != {list}:
+    if type(points) is not list:
         return None
-    width = len(points[0])
-    if not width or set(map(len, points)) != {width}:
+    try:
+        array = np.array(points, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if array.ndim != 2 or array.shape[1] == 0:
         return None
     if not set(map(type, chain.from_iterable(points))) <= _NUMBERS:
         return None
-    flat = np.fromiter(chain.from_iterable(points), np.float64, len(points) * width)
-    return flat.reshape(len(points), width)
+    return array
 
 
 def _read_distances(raw: bytes, document: Any, rows: Any) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ config has its points windowed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,10 @@ def _parsed(
     points = messages.read_points(raw, document, listed, f"{path}points")
     messages.check_dimension(cloud.get("dimension"), points, f"{path}dimension")
     _check_size(points, limits, f"{path}points")
-    times, own = _times(document, listed, len(points), origin, limits.max_future_s, path)
+    # A point that is an object has this key, which only an escape can hide.
+    objects = b"coordinates" in raw or b"\\" in raw
+    timed = listed if objects else ()
+    times, own = _times(document, timed, len(points), origin, limits.max_future_s, path)
     return StreamMessage(key, points, times, own, _message_id(document))
 
 
@@ -95,23 +98,22 @@ def _check_size(points: FloatArray, limits: LimitSettings, path: str) -> None:
 
 def _times(
     document: Mapping[str, Any],
-    listed: Any,
+    listed: Sequence[Any],
     count: int,
     origin: Origin,
     max_future_s: float,
     path: str,
 ) -> tuple[NDArray[np.int64], bool]:
-    """Each point's own time, else the message's, else Kafka's."""
+    """Each point's own time, else the message's, else Kafka's; `listed` are points that may be objects."""
     whole, own = messages.read_timestamp(document.get("timestamp"), origin, max_future_s)
     times = np.full(count, whole, dtype=np.int64)
     named = _listed_times(document.get("timestamps"), count)
     if named is not None:
         times, own = named, True
-    if dict in set(map(type, listed)):
-        for index, point in enumerate(listed):
-            if isinstance(point, dict) and point.get("timestamp") is not None:
-                times[index] = messages.read_time(point["timestamp"], f"{path}points[{index}].timestamp")
-                own = True
+    for index, point in enumerate(listed):
+        if isinstance(point, dict) and point.get("timestamp") is not None:
+            times[index] = messages.read_time(point["timestamp"], f"{path}points[{index}].timestamp")
+            own = True
     latest = int(times.argmax())
     messages.check_future(int(times[latest]), origin, max_future_s, f"the time of point {latest}")
     return times, own

@@ -14,7 +14,7 @@ from typing import Protocol
 from tdajob.answers import Answer
 from tdajob.embedding import Embedder
 from tdajob.envelope import Envelope, Refusal, unpacked
-from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record, stream_error_record
+from tdajob.errors import KEPT_PLACES, NOTHING_MORE, MessageError, Origin, error_record, stream_error_record
 from tdajob.guard import CODE, StateAccessError, internal_error
 from tdajob.settings import Input, Settings
 from tdajob.topology.values import FloatArray
@@ -31,9 +31,6 @@ CACHED_BYTES = 64 << 20
 RETRY_MS = 60_000
 """After a timer that failed; twice as long each further time, up to `MAX_DOUBLINGS` times."""
 MAX_DOUBLINGS = 10
-
-KEPT_PLACES = 10_000
-"""Of late points that an error record names, so that its size has a bound."""
 
 COUNTED = (
     "windows",

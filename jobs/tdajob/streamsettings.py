@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from tdajob.limits import MAX_COUNT, MAX_DURATION_MS, MAX_POINT_DIMENSION
-from tdajob.reading import Reader
+from tdajob.limits import MAX_COUNT, MAX_DURATION_MS, MAX_EMBEDDED_VALUES, MAX_POINT_DIMENSION
+from tdajob.reading import Reader, SettingsError
 
 SCALES = ("none", "minmax", "zscore", "fixed")
 METRICS = ("bottleneck", "wasserstein")
@@ -151,6 +151,12 @@ def _embed(reader: Reader) -> EmbedSettings:
         max_gap_ms=reader.integer_or_none("max_gap_ms", least=1, most=MAX_DURATION_MS),
     )
     reader.finish()
+    span = (settings.dimension - 1) * settings.delay + 1
+    if span > MAX_EMBEDDED_VALUES:
+        raise SettingsError(
+            f"preprocess.embed: a vector spans {span} values, more than {MAX_EMBEDDED_VALUES}: lower delay or"
+            " dimension"
+        )
     return settings
 
 

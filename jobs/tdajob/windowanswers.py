@@ -11,7 +11,7 @@ from typing import Any
 
 from tdajob.answers import Answer, Done, checked_question, engine_limits, memory_meter
 from tdajob.comparison import Comparer, Comparison
-from tdajob.errors import NOTHING_MORE, MessageError, window_error_record
+from tdajob.errors import KEPT_PLACES, NOTHING_MORE, MessageError, window_error_record
 from tdajob.events import alert_record
 from tdajob.features import feature_documents
 from tdajob.guard import CODE, internal_error
@@ -92,6 +92,8 @@ class WindowAnswerer:
             _log.exception("cannot answer the window %s of %s", result_id, name)
             self.forget(key)  # what is kept of the last window may be half of this one
             code, (reason, fields) = CODE, internal_error(error)
+        if len(window.get("supersedes", ())) > KEPT_PLACES:
+            window["supersedes"] = window["supersedes"][:KEPT_PLACES]
         record = window_error_record(source.route, name, window, result_id, code, reason, fields)
         return [Answer(self._errors_topic, *record, None, code)], None
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tdajob.embedding import MAX_NUMBERS, Embedder
+from tdajob.embedding import Embedder
 from tdajob.errors import MessageError
+from tdajob.limits import MAX_EMBEDDED_VALUES
 from tdajob.statebytes import StateError
 from tdajob.streamsettings import EmbedSettings
 
@@ -132,7 +133,7 @@ def test_only_scalars_are_embedded_and_a_refusal_changes_nothing() -> None:
 def test_a_message_cannot_ask_for_more_memory_than_there_is() -> None:
     wide = EmbedSettings(delay=1, dimension=100_000, stride=1, max_gap_ms=None)
     embedder = Embedder(wide)
-    count = wide.dimension + MAX_NUMBERS // wide.dimension
+    count = wide.dimension + MAX_EMBEDDED_VALUES // wide.dimension
     with pytest.raises(MessageError, match=r"gives 168 delay vectors of 100000 numbers.*stride") as caught:
         embedder.embed(np.zeros((count, 1)), np.arange(count))
     assert caught.value.code == "embedding_too_large"
