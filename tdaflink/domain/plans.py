@@ -91,8 +91,8 @@ def changes(before: Any, after: Any, place: str = "") -> Iterator[str]:
         yield f"{place or 'the plan'}: {_short(before)} then, {_short(after)} now"
 
 
-def _texts(value: Any, *kinds: type) -> bool:
-    return isinstance(value, kinds) and all(isinstance(text, str) for text in value)
+def _texts(value: Any, kind: type) -> bool:
+    return type(value) is kind and all(isinstance(text, str) for text in value)
 
 
 # The members of a plan, and what each must be.

@@ -31,7 +31,8 @@ def from_values(kind: type[Kind], values: Any, place: str = "") -> Kind:
     ]
     if needed:
         raise ValueError(f"{_path(place, needed[0])} is missing")
-    hints = _hints(kind)
+    declaring: Any = kind
+    hints = _hints(declaring)
     return kind(**{name: checked(hints[name], value, _path(place, name)) for name, value in values.items()})
 
 
