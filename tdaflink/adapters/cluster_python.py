@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.adapters import interpreter_program
-from tdaflink.adapters.folders import cache_folder, make_folder, require_free_disk, write_atomically, writing
+from tdaflink.adapters.folders import (
+    cache_folder,
+    make_folder,
+    require_free_disk,
+    require_own,
+    write_atomically,
+    writing,
+)
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.adapters.python_lock import python_lock_path, read_python_lock
 from tdaflink.adapters.user_files import read_own
@@ -238,7 +245,14 @@ def _known(python: str) -> Interpreter | None:
 def _record_of(python: str) -> dict[str, Any] | None:
     """The record of the environment that `python` is in, if it is one of ours."""
     path = Path(python)
-    return environment_record(path.parents[1]) if len(path.parts) > 3 else None
+    if len(path.parts) <= 3:
+        return None
+    record = environment_record(path.parents[1])
+    if record is not None:
+        hint = "move it away: tdaflink setup installs the packages again"
+        for part in (path.parents[1], path.parent, path):
+            require_own(part, hint)
+    return record
 
 
 def _is_complete(folder: Path) -> bool:

@@ -121,7 +121,7 @@ def _grown(opened: IO[str], path: Path, identity: int) -> Iterator[str]:
 
 def _open(path: Path) -> IO[str] | None:
     try:
-        return path.open(encoding="utf-8", errors="replace", newline="\n")
+        return path.open(encoding="utf-8", errors="replace", newline="\n") if path.is_file() else None
     except FileNotFoundError:
         return None
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
-from tdaflink.adapters.folders import cache_folder, make_folder, write_atomically, writing
+from tdaflink.adapters.folders import cache_folder, make_folder, require_own, write_atomically, writing
 from tdaflink.adapters.maven_repository import Repository, login_of
 from tdaflink.adapters.web_client import CallBroken, Reply, WebError, words_of
 from tdaflink.domain.errors import BadArtifact, NotFound, Refused, Unreachable
@@ -85,6 +85,7 @@ class JarCache:
             stat = path.stat()
         except OSError:
             return False
+        require_own(path, "move it away: tdaflink jars fetch downloads it again")
         seal = f"{stat.st_size} {stat.st_mtime_ns}"
         if not thorough and stat.st_size == jar.size and self._seal(path) == seal:
             return True

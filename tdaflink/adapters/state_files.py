@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +60,14 @@ class LocalFiles:
                     status = path.stat()
                 except OSError:
                     continue  # Flink has removed it since
-                found.append(StoredFile(f"file://{path}", status.st_size, status.st_mtime))
+                if stat.S_ISREG(status.st_mode):
+                    found.append(StoredFile(f"file://{path}", status.st_size, status.st_mtime))
         return found
 
     def head(self, path: str, count: int) -> bytes:
         try:
+            if not _local(path).is_file():
+                return b""
             with _local(path).open("rb") as file:
                 return file.read(count)
         except OSError:

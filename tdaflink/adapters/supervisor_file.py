@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.user_files import read_own
 from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError
+from tdaflink.domain.saved_values import checked, from_values
 from tdaflink.domain.supervision import Repair, Supervision, is_supervised
 
 
@@ -39,9 +42,10 @@ class SupervisorFile:
     def read(self) -> Supervision:
         """Whether one runs, and what it has done; a damaged file counts as none."""
         try:
-            saved = json.loads(self._repairs.read_text(encoding="utf-8"))
-            return Supervision(self._is_held(), int(saved["repairs"]), Repair(**saved["last"]))
-        except (OSError, ValueError, TypeError, KeyError):
+            saved = json.loads(read_own(self._repairs, "repairs", "") or "")
+            repairs = checked(int, saved["repairs"], "repairs")
+            return Supervision(self._is_held(), repairs, from_values(Repair, saved["last"], "last"))
+        except (ConfigError, ValueError, TypeError, KeyError, RecursionError):
             return Supervision(self._is_held())
 
     def _is_held(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,8 +91,8 @@ def changes(before: Any, after: Any, place: str = "") -> Iterator[str]:
         yield f"{place or 'the plan'}: {_short(before)} then, {_short(after)} now"
 
 
-def _texts(value: Any, kind: type) -> bool:
-    return type(value) is kind and all(isinstance(text, str) for text in value)
+def _texts(value: Any, kind: type[Collection[Any]]) -> bool:
+    return isinstance(value, kind) and all(isinstance(text, str) for text in value)
 
 
 # The members of a plan, and what each must be.

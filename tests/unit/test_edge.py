@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import command_environ, command_line
+from harness import Runner, command_environ, command_line
 
 from tdaflink.cli.edge import guarded
 from tdaflink.domain.errors import NotFound
@@ -88,3 +88,29 @@ def test_a_full_standard_output_is_an_error(tmp_path: Path) -> None:
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("diagnose", "--out", "folder"), "--out folder/tdaflink-theirs-"),
+        (("plan", "fifo", "submit"), "plan fifo: that is a FIFO"),
+        (("plan", "missing/p", "submit"), "there is no folder"),
+        (("config", "init", "missing/c.json"), "there is no folder"),
+        (("results", "--plot", "link.png"), "that is a FIFO"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(
+    run_tdaflink: Runner, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link.png").symlink_to("fifo")
+    # Nothing listens there: work would end with exit code 3.
+    addresses = ("--rest-url", "http://127.0.0.1:1", "--kafka", "127.0.0.1:1", "--no-check")
+    assert run_tdaflink("env", "add", "theirs", *addresses).code == 0
+    ran = run_tdaflink(*words, environ={"TDA_ENVIRONMENT": "theirs"})
+    assert (ran.code, said in ran.stderr) == (2, True), ran.stderr
+    assert (tmp_path / "fifo").is_fifo()
+    assert not (tmp_path / "missing").exists()

@@ -150,3 +150,22 @@ def test_the_runtime_folder_is_used_only_if_it_is_this_users_alone(
     assert user_runtime_folder() == runtime / "tdaflink"
     runtime.chmod(0o777)
     assert user_runtime_folder() == folders / "temporary" / f"tdaflink-{os.geteuid()}"
+
+
+@as_root
+def test_a_program_that_another_user_has_put_there_is_not_run(folders: Path) -> None:
+    from tdaflink.adapters.ledger import Ledger
+    from tdaflink.adapters.maven import JarCache
+    from tdaflink.adapters.profiles import load_lock
+
+    jar = load_lock().jars[0]
+    path = JarCache().path(jar)
+    make_folder(path.parent)
+    path.write_bytes(b"x" * 10)
+    os.chown(path, 12345, 12345)
+    with pytest.raises(StorageFailed, match="belongs to another user"):
+        JarCache().has(jar)
+    ledger = Ledger(folders / "state" / "environments" / "local")
+    os.chown(ledger.keep_bundle("tdaflink-x.jar", b"x"), 12345, 12345)
+    with pytest.raises(StorageFailed, match="belongs to another user"):
+        ledger.bundle("tdaflink-x.jar")
