@@ -137,7 +137,9 @@ def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
         env, prepared = prepared_job(session, asked, wanted)
         show_plan(submission.plan(prepared, env))
         return
+    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.services.doctor import look_before
+    from tdaflink.services.readers import refuse_reader_elsewhere
     from tdaflink.services.restarting import finish, interrupted_change, name_meant
 
     with session_control_of(session) as control:
@@ -154,6 +156,8 @@ def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
             show_plan(submission.plan(ready, control.env))
             return
         announce(session, control.env)
+        if not how.allow_duplicate:
+            refuse_reader_elsewhere(ready, control.env, EnvironmentStore(), control.reporter)
         with patient_of(session, None, quick=True) as patient:
             look_before(patient, control.reporter.warn)
         terms = submission.Terms(allow_duplicate=how.allow_duplicate, action=how.action, origin=origin)

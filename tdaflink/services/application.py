@@ -29,6 +29,7 @@ from tdaflink.services.configuration import Asked, configure
 from tdaflink.services.control import Control, submitter
 from tdaflink.services.jobrun import ENTRY_CLASS, Job, kafka_properties, plain_secrets, run_body
 from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.readers import refuse_reader_elsewhere
 from tdaflink.services.snapshots import described, stored_snapshots
 from tdaflink.services.startup import wait_until_running
 from tdaflink.services.upgrades import base_layer
@@ -109,6 +110,7 @@ def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runt
         return before.job_id
     _require_slots(job, control.env)
     _require_no_secrets(job)
+    refuse_reader_elsewhere(job, control.env, EnvironmentStore(), control.reporter)
     newest = _newest(job.name, control, folder)
     if newest is not None:
         _require_mode(job, newest, before, control.env)

@@ -8,9 +8,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tdaflink.adapters.clients import flink_of
+from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.kafka_watch import Place
-from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
+from tdaflink.adapters.ledger import Ledger
+from tdaflink.adapters.runtimes import storage_of
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.errors import ConfigError, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job as RunningJob
+from tdaflink.domain.progress import Reporter
 from tdaflink.domain.travelling import SPEC
 from tdaflink.services.control import Control
 from tdaflink.services.jobrun import Job
@@ -74,6 +80,31 @@ def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
                 " each message would be answered twice",
                 hint=f"{control.commands.upgrade(other.name)} gives that job other topics,"
                 f" {control.commands.stop(other.name)} ends it with its state",
+            )
+
+
+def refuse_reader_elsewhere(job: Job, env: Environment, store: EnvironmentStore, reporter: Reporter) -> None:
+    """Raise `Refused` where a job of another environment with the same Kafka reads one of the topics."""
+    for name in store.names():
+        with suppress(Unreachable, ConfigError):
+            other = store.find(name)
+            if other is None or name == env.name or other.endpoints.kafka != env.endpoints.kafka:
+                continue
+            with closing(flink_of(other)) as cluster:
+                ledger, storage = Ledger(store.folder(name)), storage_of(other, store)
+                _refuse_shared(job, Control(other, cluster, ledger, reporter, storage))
+
+
+def _refuse_shared(job: Job, control: Control) -> None:
+    wanted = set(topics_read(job.settings))
+    for other in control.cluster.jobs(control.env.name, ended=False) if wanted else ():
+        shared = sorted(wanted & set(topics_read(_settings_of(other, job, control))))
+        if shared:
+            raise Refused(
+                f"{other.name} of the environment {control.env.name} reads {', '.join(shared)} already:"
+                " each message would be answered twice",
+                hint=f"{control.commands.stop(other.name)} ends that job with its state; other inputs"
+                " in the config give this one topics of its own",
             )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from harness import Ran, Runner
 
+from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.state_files import state_files
@@ -27,7 +28,11 @@ from tdaflink.domain.snapshots import MAGIC
 from tdaflink.services.bundles import shipped_bundle
 from tdaflink.services.control import Control
 from tdaflink.services.jobrun import Job
-from tdaflink.services.readers import refuse_further_topics, refuse_second_reader
+from tdaflink.services.readers import (
+    refuse_further_topics,
+    refuse_reader_elsewhere,
+    refuse_second_reader,
+)
 from tdaflink.services.versions import job_from, last_version
 
 NAME = "sensors"
@@ -358,6 +363,39 @@ def test_an_upgrade_takes_no_topic_of_another_job(
     refuse_further_topics(running, new_job(control), control)
     with pytest.raises(Refused, match=r"beside .* reads others already"):
         refuse_further_topics(running, new_job(control, inputs=OTHER_TOPIC), control)
+
+
+@pytest.mark.parametrize(
+    ("kafka", "inputs", "refused"),
+    [("127.0.0.1:9", None, True), ("127.0.0.1:10", None, False), ("127.0.0.1:9", OTHER_TOPIC, False)],
+)
+def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    jobmanager: JobManager,
+    ledger: Ledger,
+    control: Control,
+    kafka: str,
+    inputs: Any,
+    refused: bool,
+) -> None:
+    monkeypatch.setenv("TDAFLINK_STATE_DIR", str(tmp_path))
+    submitted(ledger, OLD)
+    jobmanager.jobs[OLD] = (NAME, "RUNNING", {})
+    job = new_job(control, **({"inputs": inputs} if inputs else {}))
+    beside = Environment(
+        "beside", "local", "process", Endpoints("http://127.0.0.1:1", kafka, kafka), "python"
+    )
+    store = EnvironmentStore()
+    if not refused:
+        refuse_reader_elsewhere(job, beside, store, control.reporter)
+        return
+    with pytest.raises(Refused, match=f"{NAME} of the environment far reads points already") as found:
+        refuse_reader_elsewhere(job, beside, store, control.reporter)
+    assert f"tdaflink stop {NAME} --env far" in str(found.value.hint)
+    jobmanager.shutdown()
+    jobmanager.server_close()
+    refuse_reader_elsewhere(job, beside, store, control.reporter)  # a cluster that is down reads nothing
 
 
 def test_a_name_is_not_offered_where_it_would_answer_twice(jobmanager: JobManager, control: Control) -> None:
