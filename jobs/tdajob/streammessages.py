@@ -75,7 +75,7 @@ def _parsed(
     _check_size(points, limits, f"{path}points")
     # A point that is an object has this key, which only an escape can hide.
     objects = b"coordinates" in raw or b"\\" in raw
-    timed = listed if objects else ()
+    timed = listed if listed and objects else ()
     times, own = _times(document, timed, len(points), origin, limits.max_future_s, path)
     return StreamMessage(key, points, times, own, _message_id(document))
 
