@@ -104,7 +104,7 @@ def test_all_faults_are_told_at_once() -> None:
 def test_precedence_and_sources() -> None:
     resolved = resolve(
         [
-            Layer("profile local", {"parallelism": 2, "checkpoint_interval": "10s"}),
+            Layer("profile local", {"algorithm": "witness", "parallelism": 2, "checkpoint_interval": "10s"}),
             Layer("file x", {"parallelism": 3, "algorithm_params": {"landmarks": 5, "strong": True}}),
             Layer("flag --set algorithm_params.landmarks", {"algorithm_params": {"landmarks": 9}}),
         ]
@@ -243,7 +243,8 @@ def test_set_keeps_the_dots_of_flink_s_and_kafka_s_own_keys() -> None:
 
 
 def test_set_reads_yaml_values_and_dotted_keys() -> None:
-    asked = Asked(settings=("algorithm_params.landmarks=20", "max_persistence=0.5", "pairs=top:3"))
+    own = ("algorithm=witness", "algorithm_params.landmarks=20")
+    asked = Asked(settings=(*own, "max_persistence=0.5", "pairs=top:3"))
     config = configure(asked, LOCAL, {}, pytest.fail).config
     assert (config.algorithm_params, config.max_persistence, config.pairs) == (
         {"landmarks": 20},
@@ -362,7 +363,7 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
             "algorithm_params.metric 'manhattan'",
         ),
         (
-            {"preprocess": {"subsample": {"landmarks": 9}}, "algorithm_params": {"metric": "cosine"}},
+            {"preprocess": {"subsample": {"landmarks": 9}}, "algorithm_params": {"metric": "angular"}},
             "preprocess.subsample with algorithm_params.metric",
         ),
         ({"overflow": "landmarks", "preprocess": {"scale": "zscore"}}, "preprocess.scale 'zscore'"),
