@@ -50,6 +50,7 @@ SHOWN_BY = {
     "adapters/web_security.py": ("env add",),
     "cli/common.py": ("teardown", "submit", "savepoints prune", "send"),
     "cli/diagnose.py": ("diagnose",),
+    "cli/edge.py": ("list", "submit"),
     "cli/lifecycle.py": ("savepoints prune",),
     "display/errors.py": ("list", "submit"),
     "display/logs.py": ("logs",),
