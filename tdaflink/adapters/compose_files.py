@@ -207,7 +207,6 @@ def _flink_config(settings: ComposeSettings) -> str:
     first = settings.of_kind(stack.JOBMANAGER)[0]
     values = {
         "jobmanager": first.name,
-        "rest_url": f"http://127.0.0.1:{first.port}",
         "python": settings.python,
         "storage": settings.checkpoints,
         "project": settings.project,
