@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from tdaformats.errors import MessageError
+from tdaformats.limits import MAX_COORDINATE
 from tdaformats.strictjson import MAX_INTEGER
 
 PAIRS = r"(all|none|top:[0-9]{1,9})"
@@ -53,7 +54,7 @@ METRIC = (
         choices=("euclidean", "manhattan", "cityblock", "chebyshev", "angular", "haversine", "periodic"),
     ),
     Parameter("period", list, nullable=True, minimum=0),
-    Parameter("sphere_radius", float),
+    Parameter("sphere_radius", float, above=0, below=MAX_COORDINATE),
 )
 _PRECISION = Parameter("precision", str, choices=("safe", "exact", "fast"))
 
@@ -145,9 +146,6 @@ def _check_together(given: Mapping[str, Any], path: str) -> None:
         )
     if metric == "periodic" and "period" in given and period is None:
         raise MessageError("bad_parameter", f"{path}period: metric periodic needs one length per coordinate")
-    radius = given.get("sphere_radius")
-    if metric == "haversine" and radius is not None and not 0 < radius <= 1e150:
-        raise MessageError("bad_parameter", f"{path}sphere_radius: is {radius}: use a number above 0")
 
 
 def _problem(parameter: Parameter, value: Any) -> str:

@@ -62,6 +62,8 @@ def read_csv(content: bytes, options: Options, bounds: Bounds) -> Table:
     rows = _rows(chain(head, lines), split)
     if not head:
         bounds.check_shape(0, 0)
+    elif options.columns is None:
+        bounds.check_shape(1, len(split(head[0])))  # before each cell is looked at
     layout = _layout(split, head, options)
     if layout.has_header:
         next(rows)

@@ -98,7 +98,7 @@ def test_csv_columns_are_chosen_by_the_header(read: Read) -> None:
         ("1,2\n3,9007199254740993\n", "integer_too_large", "'9007199254740993' lies beyond 2^53"),
         ("1,2\n3," + "9" * 300 + "\n", "integer_too_large", "line 2, column 2"),
         ("x,y\n1,2\n\n3\n", "ragged_points", "line 4: has 1 cells, where line 1 has 2"),
-        ("1;2\n3,4\n", "ragged_points", "line 2: has 1 cells, where line 1 has 2"),
+        ("1;2\n3,4\n", "ragged_points", "line 2: has 2 cells, where line 1 has 1"),
         ('1,2\n"3,4\n', "bad_file", "line 2"),
         (b"1,2\n3,\xff\n", "bad_file", "line 2: byte 3 is not UTF-8"),
         ("1,2\n".encode("utf-16"), "bad_file", "UTF-8"),

@@ -30,7 +30,10 @@ def test_its_parameters_are_those_of_the_registry(name: str) -> None:
         there = own[parameter.name]
         assert (parameter.kind, parameter.nullable) == (there.kind, there.default is None)
         assert set(parameter.choices) == set(there.choices)
-        assert parameter.minimum == there.minimum or parameter.above == there.minimum
+        bounds = (
+            (parameter.above, parameter.below) if there.exclusive else (parameter.minimum, parameter.maximum)
+        )
+        assert bounds == (there.minimum, there.maximum)
 
 
 @pytest.mark.parametrize(
