@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tdaflink.domain.credentials import hide_credentials
 from tdaflink.domain.errors import InternalError, Interrupted, StorageFailed, TdaflinkError, UsageError
 from tdaflink.domain.printable import printable, shortened
 
@@ -104,6 +105,7 @@ def as_reported(error: BaseException, *, verbose: bool = False) -> TdaflinkError
     import traceback
 
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-30))
+    trace = hide_credentials(trace)
     reported = _foreseen(error)
     if reported is None:
         reported = InternalError(
