@@ -102,7 +102,7 @@ _FORM: Mapping[str, Callable[[Any], bool]] = {
     "made_at": lambda value: isinstance(value, str),
     "folder": lambda value: isinstance(value, str) and "\x00" not in value,
     "words": lambda value: _texts(value, list) and not any("\x00" in word for word in value),
-    "seen": lambda value: isinstance(value, dict),
+    "seen": lambda value: isinstance(value, dict | list),
     "jobs": lambda value: value is None or (_texts(value, dict) and _texts(list(value.values()), list)),
 }
 

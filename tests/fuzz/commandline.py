@@ -152,6 +152,18 @@ def workplace(folder: Path) -> Iterator[Path]:
         os.environ.update(kept)
 
 
+@contextlib.contextmanager
+def variables(said: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for the block."""
+    kept = dict(os.environ)
+    os.environ.update(said)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
 def replace_folder(source: Path, target: Path) -> None:
     """Make `target` the same as `source` again."""
     with contextlib.suppress(FileNotFoundError):

@@ -26,7 +26,7 @@ import pytest
 if sys.platform != "linux":  # its deadline and its bound of memory are of POSIX and /proc
     pytest.skip("the fuzz needs Linux", allow_module_level=True)
 
-from fuzz.commandline import NOWHERE, CommandLine, Hang, described, replace_folder, workplace
+from fuzz.commandline import NOWHERE, CommandLine, Hang, described, replace_folder, variables, workplace
 from fuzz.garbage import SCALARS, WORDS, as_json, as_yaml, damaged, mutated, value
 
 from tdaflink.domain.plans import SCHEMA, SavedPlan
@@ -44,6 +44,7 @@ class Case:
     words: list[str]
     files: dict[str, bytes] = field(default_factory=dict)
     stdin: bytes = b""
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,13 +69,15 @@ class Fuzz:
                 (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (self.folder / path).write_bytes(content)
             try:
-                outcome = self.command.call(*case.words, stdin=case.stdin)
+                with variables(case.variables):
+                    outcome = self.command.call(*case.words, stdin=case.stdin)
             except Hang:
                 faults.append(f"input {number}: a hang: " + described(tuple(case.words), case.files, None))
                 continue
             codes[outcome.code] += 1
             if outcome.fault:
-                faults.append(f"input {number}: " + described(tuple(case.words), case.files, outcome))
+                said = {**case.files, **{name: os.fsencode(text) for name, text in case.variables.items()}}
+                faults.append(f"input {number}: " + described(tuple(case.words), said, outcome))
         print(f"{name}: exit codes {dict(sorted(codes.items()))}, {len(faults)} faults")
         assert not faults, f"{len(faults)} of {ROUNDS}, seed {SEED}\n\n" + "\n\n".join(faults[:20])
 
@@ -329,6 +332,44 @@ def test_options(fuzz: Fuzz) -> None:
     (fuzz.folder / "folder").mkdir()
     os.mkfifo(fuzz.folder / "fifo")
     fuzz.run(make, "options")
+
+
+_VARIABLES = (
+    "TDA_ENVIRONMENT",
+    "FLINK_REST_URL",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "SCHEMA_REGISTRY_URL",
+    "TDAFLINK_STATE_DIR",
+    "TDAFLINK_CACHE_DIR",
+    "XDG_RUNTIME_DIR",
+    "TMPDIR",
+    "HOME",
+    "COLUMNS",
+    "TERM",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SUDO_UID",
+    "NO_COLOR",
+)
+
+
+def test_variables(fuzz: Fuzz) -> None:
+    def make(rng: random.Random) -> Case:
+        words = rng.choice(
+            [*_READERS, "config show", "send circle --dry-run", "env list -o json", "python list"]
+        )
+        said = {rng.choice(_VARIABLES): _as_variable(rng.choice(WORDS)) for _ in range(rng.randrange(1, 3))}
+        if "/" in said.values():  # a folder that belongs to everything on the machine
+            said = {"COLUMNS": "0"}
+        return Case(words.split(), variables=said)
+
+    fuzz.run(make, "variables")
+
+
+def _as_variable(text: str) -> str:
+    """The text as far as a variable can have it."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape" if "\udcff" in text else "replace"))
 
 
 @pytest.mark.parametrize(
