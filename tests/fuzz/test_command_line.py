@@ -172,8 +172,10 @@ def _csv(rng: random.Random) -> tuple[str, bytes]:
 def _message(rng: random.Random) -> Any:
     message = {
         "job_id": "j",
-        "points": [[0.0, 1.0], [1.0, 0.0]],
+        "timestamp": "2026-01-01T00:00:00Z",
+        "point_cloud": {"points": [[0.0, 1.0], [1.0, 0.0]], "dimension": 2},
         "algorithm": "alpha",
+        "parameters": {"max_dimension": 1},
     }
     return rng.choice([message, mutated(rng, message), mutated(rng, message), value(rng)])
 
