@@ -21,6 +21,7 @@ from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
 from tdaflink.adapters.temporary import TemporaryFolders
+from tdaflink.adapters.user_files import read_own
 from tdaflink.adapters.web_probe import probe
 from tdaflink.adapters.yamltext import load_yaml
 from tdaflink.domain.application import Application
@@ -293,11 +294,9 @@ class TaskManager:
 def written_config(folder: Path) -> dict[str, str]:
     """Flink's configuration that the environment in `folder` was last started with; empty before that."""
     path = folder / "flink" / "conf" / "config.yaml"
-    try:
-        values = load_yaml(path.read_text(encoding="utf-8"), str(path)) or {}
-        return {key: str(value) for key, value in values.items()}
-    except FileNotFoundError:
-        return {}
+    text = read_own(path, "Flink's config", f"move {path} away: setup writes it again")
+    values = load_yaml(text or "", str(path))
+    return {str(key): str(value) for key, value in values.items()} if isinstance(values, dict) else {}
 
 
 def bash_available() -> bool:
