@@ -15,6 +15,7 @@ from tdaflink.domain.commands import IN_ENVIRONMENT, Commands, named_environment
 # Where `tdaflink` begins a sentence or is its object, not a call.
 PROSE = {
     *(
+        "algorithms",
         "failed",
         "for",
         "foresaw",
@@ -55,6 +56,7 @@ SHOWN_BY = {
     "display/errors.py": ("list", "submit"),
     "display/logs.py": ("logs",),
     "display/watch/live.py": ("watch",),
+    "domain/algorithms.py": ("submit", "upgrade"),
     "domain/security.py": ("env add",),
     "domain/shapes.py": ("send",),
     "domain/stack.py": ("setup",),
@@ -77,6 +79,7 @@ SHOWN_BY = {
     "services/snapshots.py": ("submit",),
     "services/stopping.py": ("stop",),
     "services/submission.py": ("submit",),
+    "services/tablestreams.py": ("send",),
     "services/versions.py": ("rollback", "resume"),
     "services/watching.py": ("watch",),
 }
@@ -132,7 +135,16 @@ def test_every_option_that_a_hint_names_is_one_of_the_commands_that_show_it() ->
 
 def test_each_command_says_whether_hints_name_its_environment() -> None:
     """A new command is either one of an environment, or known not to be."""
-    without = {"apply", "plan", "sbom", "compose export", "config init", "config schema", "config validate"}
+    without = {
+        "algorithms",
+        "apply",
+        "plan",
+        "sbom",
+        "compose export",
+        "config init",
+        "config schema",
+        "config validate",
+    }
     named = set()
     for name, command in tree().commands.items():
         inner = getattr(command, "commands", None)
