@@ -25,11 +25,27 @@ def advise(
         str | None,
         typer.Option("--job", metavar="ID", help="Whose cost counts.", autocompletion=complete_job),
     ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option("--algorithm", metavar="A", help="By the table of algorithms; no cluster is asked."),
+    ] = None,
+    max_dimension: Annotated[
+        int, typer.Option("--max-dimension", metavar="D", min=0, max=10, help="With --algorithm.")
+    ] = 1,
+    coordinates: Annotated[
+        int, typer.Option("--coordinates", metavar="K", min=1, help="Of a point, with --algorithm.")
+    ] = 3,
 ) -> None:
     """Parallelism, slots and memory for a load: by rule of thumb, and by what its results have cost."""
+    from tdaflink.adapters.profiles import load_algorithms
     from tdaflink.cli.wiring import cluster_of, topics_of
     from tdaflink.display.advice import show_advice
-    from tdaflink.services.advising import give_advice
+    from tdaflink.services.advising import AskedAlgorithm, advise_by_table, give_advice
 
+    known = load_algorithms()
+    if algorithm is not None:
+        asked = AskedAlgorithm(algorithm, max_dimension, coordinates)
+        show_advice(advise_by_table(asked, points, rate, known))
+        return
     with cluster_of(session) as (_, cluster), topics_of(session) as kafka:
-        show_advice(give_advice(cluster, kafka, job, points, rate, session.reporter()))
+        show_advice(give_advice(cluster, kafka, job, points, rate, session.reporter(), known))

@@ -39,6 +39,7 @@ HOMES = {
     "doctor": "doctor",
     "diagnose": "diagnose",
     "advise": "advise",
+    "algorithms": "algorithms",
     "send": "data",
     "results": "data",
     "events": "events",

@@ -22,9 +22,13 @@ def show_advice(advice: Advice) -> None:
         slots = (
             "" if advice.taskmanagers is None else f", {advice.taskmanagers} TaskManagers of this cluster's"
         )
-        out.print(f"  measured       parallelism {advice.parallelism}{slots}, {advice.memory_mb} MB a slot")
+        memory = "" if advice.memory_mb is None else f", {advice.memory_mb} MB a slot"
+        source = "measured " if advice.measured else "predicted"
+        out.print(f"  {source}      parallelism {advice.parallelism}{slots}{memory}")
     for figure in advice.figures:
         out.print(f"    from {figure}", soft_wrap=True)
+    if advice.alternatives:
+        out.print(f"  by algorithm   {', '.join(advice.alternatives)}", soft_wrap=True)
     for warning in advice.warnings:
         out.print(f"  ! {warning}", soft_wrap=True)
 

@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tdaflink.domain.algorithms import AlgorithmInfo
+
 USED = 0.7  # of each slot: above that a window waits for the one before it ever longer
 QUADRATIC = 2.0  # computations by distances look at every pair of points
 FAR = 3.0  # times the largest measured size; beyond it a prediction is a guess
@@ -62,7 +64,8 @@ class Cost:
 class Advice:
     """`parallelism` and `memory_mb` (of Python, by slot) come from the measured cost, where there is one.
 
-    `figures` says which numbers they come from, `warnings` what to beware of.
+    `figures` says which numbers they come from, `warnings` what to beware of. With `measured` false the
+    cost is that of the table of algorithms. `alternatives` are other algorithms with their predicted cost.
     """
 
     points: int
@@ -74,6 +77,8 @@ class Advice:
     taskmanagers: int | None
     figures: tuple[str, ...]
     warnings: tuple[str, ...]
+    measured: bool = True
+    alternatives: tuple[str, ...] = ()
 
 
 def rule_for(points: int) -> Rule:
@@ -98,6 +103,32 @@ def cost_of(measured: Sequence[Measured]) -> Cost | None:
     return Cost(scale, exponent, fitted, len(sound), min(sizes), max(sizes), memory)
 
 
+def cost_by_table(algorithm: AlgorithmInfo, max_dimension: int, coordinates: int | None) -> Cost | None:
+    """The cost that was measured when the algorithm was shipped; None for questions that were not."""
+    rule = algorithm.cost(max_dimension, coordinates)
+    if rule is None:
+        return None
+    return Cost(rule.scale, rule.exponent, True, 0, 0, rule.measured_to, 0)
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A predicted time, as coarse as the prediction is."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
+    if seconds >= 90:
+        return f"about {float(f'{seconds / 60:.1g}'):g} min"
+    return f"about {float(f'{seconds:.1g}'):g} s"
+
+
+def alternatives(
+    points: int, max_dimension: int, coordinates: int | None, known: Sequence[AlgorithmInfo]
+) -> tuple[str, ...]:
+    """What each algorithm would take, as refusals of the job name it, the cheapest first."""
+    costs = [(one.cost(max_dimension, coordinates), one.name) for one in known]
+    seconds = sorted((cost.seconds(points), name) for cost, name in costs if cost is not None)
+    return tuple(f"{name} {seconds_in_words(one)}" for one, name in seconds)
+
+
 def advise(
     points: int, windows_per_second: float, cost: Cost | None, slots: int | None, partitions: int | None
 ) -> Advice:
@@ -109,7 +140,7 @@ def advise(
     seconds = cost.seconds(points)
     parallelism = max(1, math.ceil(windows_per_second * seconds / USED))
     grown = max(0, points**2 - cost.largest**2) * _BYTES_OF_A_DISTANCE
-    memory = math.ceil((cost.memory + grown) / 2**20)
+    memory = math.ceil((cost.memory + grown) / 2**20) if cost.results else None
     return Advice(
         points,
         windows_per_second,
@@ -120,10 +151,17 @@ def advise(
         math.ceil(parallelism / slots) if slots else None,
         _figures(points, windows_per_second, cost, seconds, grown),
         tuple(_warnings(points, cost, parallelism, partitions)),
+        measured=cost.results > 0,
     )
 
 
 def _figures(points: int, rate: float, cost: Cost, seconds: float, grown: int) -> tuple[str, ...]:
+    if not cost.results:
+        return (
+            f"the table of algorithms: {cost.scale:.3g} s · points^{cost.exponent:.2f}, {seconds:.3g} s with"
+            f" {points} points on one core of a small server",
+            f"{rate:g} windows/s · {seconds:.3g} s, with a slot used to {USED:.0%}",
+        )
     how = "measured" if cost.fitted else "assumed, as the sizes that were seen differ too little"
     extra = f" and {grown / 2**20:.0f} MB of further distances" if grown else ""
     return (
@@ -137,6 +175,8 @@ def _figures(points: int, rate: float, cost: Cost, seconds: float, grown: int) -
 
 def _warnings(points: int, cost: Cost, parallelism: int, partitions: int | None) -> list[str]:
     found = []
+    if not cost.results:
+        found.append("nothing is measured here: send some of your own data to a job, and ask again")
     if points > FAR * cost.largest:
         found.append(
             f"{points} points are more than {FAR:g} times the largest measured size: measure that first"

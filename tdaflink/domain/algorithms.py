@@ -91,7 +91,9 @@ class AlgorithmInfo:
 
     name: str
     computes: str
+    unit: str
     values: str
+    exact: str
     exactness: str
     memory: str
     reference: str
@@ -128,7 +130,9 @@ def algorithm_of(document: Mapping[str, Any]) -> AlgorithmInfo:
     return AlgorithmInfo(
         name=document["name"],
         computes=document["computes"],
+        unit=document["unit"],
         values=document["values"],
+        exact=document["exact"],
         exactness=document["exactness"],
         memory=document["memory"],
         reference=document["reference"],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_tail import Record
 from tdaflink.adapters.kafka_watch import TopicWatch
-from tdaflink.domain.advice import Advice, Cost, Measured, advise, cost_of
+from tdaflink.domain.advice import Advice, Cost, Measured, advise, alternatives, cost_by_table, cost_of
+from tdaflink.domain.algorithms import AlgorithmInfo, find_algorithm
 from tdaflink.domain.errors import TdaflinkError, UsageError
 from tdaflink.domain.jobs import Job, find_job
 from tdaflink.domain.messages import message_from
@@ -21,6 +24,15 @@ _TYPICAL_POINTS = 200
 _ONE_PER_SECOND = 1.0
 
 
+@dataclass(frozen=True)
+class AskedAlgorithm:
+    """A question whose cost the table of algorithms knows."""
+
+    name: str = "vietoris_rips"
+    max_dimension: int = 1
+    coordinates: int = 3
+
+
 def give_advice(
     cluster: FlinkRest,
     kafka: TopicWatch,
@@ -28,8 +40,9 @@ def give_advice(
     points: int | None,
     rate: float | None,
     reporter: Reporter,
+    known: Sequence[AlgorithmInfo],
 ) -> Advice:
-    """What the load needs; where the cluster does not answer, by the rule of thumb alone."""
+    """What the load needs; without results by the rule of thumb and the table of `known` algorithms."""
     try:
         job, load = _chosen(cluster, reference)
         measured = _measured(kafka, load) if load is not None else []
@@ -47,7 +60,23 @@ def give_advice(
         rate = _rate(load, cost)
         reporter.note(f"{rate:g} windows a second" + (f", as {job.name} reads records now" if job else ""))
     partitions = max((len(numbers) for numbers in load.positions.values()), default=None) if load else None
+    if cost is None:
+        cost = _cost_by_table(AskedAlgorithm(), known)
     return advise(points, rate, cost, slots, partitions)
+
+
+def advise_by_table(
+    asked: AskedAlgorithm, points: int | None, rate: float | None, known: Sequence[AlgorithmInfo]
+) -> Advice:
+    """What the load needs by the table of algorithms, without any cluster; `NotFound` for an unknown one."""
+    points = _TYPICAL_POINTS if points is None else points
+    advice = advise(points, rate or _ONE_PER_SECOND, _cost_by_table(asked, known), None, None)
+    others = alternatives(points, asked.max_dimension, asked.coordinates, known)
+    return replace(advice, alternatives=others)
+
+
+def _cost_by_table(asked: AskedAlgorithm, known: Sequence[AlgorithmInfo]) -> Cost | None:
+    return cost_by_table(find_algorithm(asked.name, known), asked.max_dimension, asked.coordinates)
 
 
 def _chosen(cluster: FlinkRest, reference: str | None) -> tuple[Job | None, JobLoad | None]:

@@ -47,14 +47,16 @@ class Cost:
 class About:
     """What a reader of the table wants to know.
 
-    `values` says what births and deaths are and their unit, `exactness` how far from the exact diagram a
-    result may be, `memory` the rule of `Algorithm.predicted_bytes` in words. The first of `costs` that covers
-    a question holds. `instead` says how its results differ from those of an algorithm that was too dear; one
-    that is empty is never suggested.
+    `values` says what births and deaths are and in which unit, `exactness` how far from the exact diagram a
+    result may be; `unit` and `exact` say the same in a word or two. `memory` is the rule of
+    `Algorithm.predicted_bytes` in words. The first of `costs` that covers a question holds. `instead` says
+    how results differ from those of an algorithm that was too dear; one that is empty is never suggested.
     """
 
     computes: str
+    unit: str
     values: str
+    exact: str
     exactness: str
     memory: str
     reference: str

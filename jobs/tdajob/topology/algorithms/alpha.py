@@ -22,7 +22,9 @@ class Alpha(DelaunayFiltration):
     name = "alpha"
     about = About(
         computes="alpha filtration of the Delaunay triangulation: the union of balls around the points",
+        unit="radius",
         values="radii, in the unit of coordinates; half of what Rips calls the length of an edge",
+        exact="to 2^-40",
         exactness="values to a share of 2^-40, with precision exact 2^-50; bars no longer"
         " than the rounding of coordinates are left out; error_bound has both",
         memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",

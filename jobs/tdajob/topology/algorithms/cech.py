@@ -24,7 +24,9 @@ class Cech(DelaunayFiltration):
     name = "cech"
     about = About(
         computes="Čech filtration, by the simplices of the Delaunay triangulation",
+        unit="radius",
         values="radii of smallest enclosing balls, in the unit of coordinates",
+        exact="to 2^-40",
         exactness="values to a share of 2^-40, with precision exact 2^-50; bars no longer"
         " than the rounding of coordinates are left out; error_bound has both",
         memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",

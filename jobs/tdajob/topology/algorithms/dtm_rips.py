@@ -32,7 +32,9 @@ class DtmRips(Algorithm):
     name = "dtm_rips"
     about = About(
         computes="Rips filtration in which lonely points enter late, so that outliers do no harm",
+        unit="edge length",
         values="lengths: an edge plus the distances to the measure of its ends, in the unit of the distances",
+        exact="yes",
         exactness="exact from the float64 distances",
         memory="64 to 100 bytes for each pair of points",
         reference="Anai et al., DTM-based filtrations, 2020",

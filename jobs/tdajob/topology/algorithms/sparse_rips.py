@@ -35,7 +35,9 @@ class SparseRips(Algorithm):
     name = "sparse_rips"
     about = About(
         computes="sparse filtration near the Rips one, with few simplices",
+        unit="edge length",
         values="lengths of edges (diameters), in the unit of the distances",
+        exact="to a factor",
         exactness="up to the factor 1 / (1 - epsilon); the bound is in error_bound",
         memory="24 bytes for each pair of points, and the simplices that are left",
         reference="Cavanna, Jahanseir and Sheehy, A geometric perspective on sparse filtrations, 2015",

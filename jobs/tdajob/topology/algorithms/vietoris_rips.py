@@ -41,7 +41,9 @@ class VietorisRips(Algorithm):
     name = "vietoris_rips"
     about = About(
         computes="Vietoris-Rips filtration: a simplex enters at its longest edge",
+        unit="edge length",
         values="lengths of edges (diameters), in the unit of the distances",
+        exact="yes",
         exactness="exact from the float64 distances; with precision float32 the bound is in error_bound",
         memory="48 to 84 bytes for each pair of points",
         reference="Bauer, Ripser, 2021; Koyama et al., reduced Vietoris-Rips filtration, 2023",

@@ -48,7 +48,9 @@ class Witness(Algorithm):
     name = "witness"
     about = About(
         computes="witness filtration: few landmarks span the simplices, all points bear witness to them",
+        unit="relaxation",
         values="the relaxation a in d(w,l)² <= d(w,nearest)² + a², in the unit of coordinates",
+        exact="of landmarks",
         exactness="for its landmarks up to rounding, which error_bound states and which is greatest"
         " for values near 0, about 1e-7 of the cut; no bound to the Rips or alpha diagram is known",
         memory="32 bytes for each point and landmark",

@@ -1,0 +1,29 @@
+"""algorithms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdaflink.cli.app import app
+from tdaflink.cli.common import Session, command
+
+
+@command(app, "algorithms")
+def algorithms(
+    session: Session,  # noqa: ARG001 -- every command has one
+    name: Annotated[
+        str | None, typer.Argument(help="One algorithm in full; default: all.", show_default=False)
+    ] = None,
+) -> None:
+    """Table of the algorithms: input, parameters, unit, cost, exactness, library and licence."""
+    from tdaflink.adapters.profiles import load_algorithms
+    from tdaflink.display.algorithms import show_algorithm, show_algorithms
+    from tdaflink.domain.algorithms import find_algorithm
+
+    known = load_algorithms()
+    if name is None:
+        show_algorithms(known)
+    else:
+        show_algorithm(find_algorithm(name, known))
