@@ -43,8 +43,8 @@ class AlgorithmParameter:
             return f"is {value!r:.60}: give a {wanted}"
         if self.choices and value not in self.choices:
             return f"is {value!r:.60}: use one of {', '.join(self.choices)}"
-        numbers = value if isinstance(value, list) else [value] if _is_number(value) else []
-        if not all(self._within(number) for number in numbers):
+        numbers = value if isinstance(value, list) else [value]
+        if not all(self._within(number) for number in numbers if isinstance(number, (int, float))):
             return f"is {value!r:.60}: use {self.range}"
         return None
 

@@ -141,8 +141,8 @@ def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG
     scaled = points / np.abs(points).max(axis=1, keepdims=True)
     directions = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
     apart = scales.euclidean_distances(directions, directions)
-    angles: FloatArray = 2 * np.arctan2(apart, scales.euclidean_distances(directions, -directions))
-    return angles
+    halves: FloatArray = np.arctan2(apart, scales.euclidean_distances(directions, -directions))
+    return halves + halves
 
 
 def _haversine(points: FloatArray, params: Parameters) -> FloatArray:

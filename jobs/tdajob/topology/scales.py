@@ -47,7 +47,8 @@ def euclidean_distances(points: FloatArray, others: FloatArray) -> FloatArray:
         distances: FloatArray = cdist(points, others)
         return distances
     scaled = cdist(np.ldexp(points, exponent), np.ldexp(others, exponent))
-    return np.ldexp(scaled, -exponent)
+    restored: FloatArray = np.ldexp(scaled, -exponent)
+    return restored
 
 
 def lost_length(points: FloatArray) -> float:

@@ -15,6 +15,7 @@ from tdajob.topology import metrics, registry
 from tdajob.topology.about import Cost, cost_for
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
+from tdajob.topology.scales import euclidean_distances
 from tdajob.topology.values import ComputationError, FloatArray, Limits, Query
 
 KEPT_EDGES = 0.1
@@ -106,11 +107,13 @@ def _cuts(given: _Given) -> Iterator[str]:
     if "metric" not in given.query.params:
         yield "set or lower max_persistence"
         return
-    cut = given.query.max_persistence
+    cut, metric = given.query.max_persistence, given.query.params["metric"]
     distances = _sampled_distances(given)
     enclosing = float(distances.max(axis=1).min())
     short = float(np.quantile(distances[distances > 0], KEPT_EDGES)) if (distances > 0).any() else 0.0
-    if given.query.engine == "gudhi" and (cut is None or cut > enclosing):
+    # Of some of the points, and of all others, the nearest to its farthest one: no less than the radius.
+    seen = given.brought or len(given.points) <= (_COMPARED if metric == "euclidean" else _SAMPLED)
+    if given.query.engine == "gudhi" and seen and (cut is None or cut > enclosing):
         yield f"set max_persistence to {enclosing:.2g}, the enclosing radius, beyond which no bar goes"
     if short > 0 and (cut is None or cut > short):
         yield f"set max_persistence to {short:.2g}, which leaves a tenth of the edges"
@@ -123,10 +126,11 @@ def _sampled_distances(given: _Given) -> FloatArray:
     n = len(given.points)
     some = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(np.intp))
     if given.brought:
-        return given.points[some]
+        rows: FloatArray = given.points[some]
+        return rows
     others = np.unique(np.linspace(0, n - 1, min(n, _COMPARED)).astype(np.intp))
     if given.query.params["metric"] == "euclidean":
-        return metrics.scales.euclidean_distances(given.points[some], given.points[others])
+        return euclidean_distances(given.points[some], given.points[others])
     return metrics.distances_between(given.points[some], given.query.params)
 
 
@@ -170,7 +174,7 @@ def _rounded(value: float) -> float:
 
 def _two_digits(count: int) -> int:
     """Rounded down, so that what fits still does."""
-    unit = 10 ** max(0, math.floor(math.log10(max(1, count))) - 1)
+    unit: int = 10 ** max(0, math.floor(math.log10(max(1, count))) - 1)
     return max(1, count // unit * unit)
 
 

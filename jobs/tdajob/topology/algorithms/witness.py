@@ -110,7 +110,8 @@ def _distinct(points: FloatArray) -> FloatArray:
     """The points (n, d), which are in order, without those that are equal to the one before."""
     differs = np.ones(len(points), dtype=bool)
     differs[1:] = (points[1:] != points[:-1]).any(axis=1)
-    return points[differs]
+    distinct: FloatArray = points[differs]
+    return distinct
 
 
 def _own_cut(landmarks: FloatArray, covering_radius: float, n: int) -> float:
@@ -129,7 +130,7 @@ def _rounding(near: Normal, covering_radius: float, cut: float) -> float:
     # A vertex of a simplex that has entered is no further from its witness, nor than the cloud is wide.
     farthest = min(math.hypot(extent, covering_radius), 2 * math.hypot(covering_radius, cut))
     moved = math.sqrt(dim) * float(near.magnitudes.max())
-    return ROUNDING * farthest * (dim * farthest + moved)
+    return float(ROUNDING * farthest * (dim * farthest + moved))
 
 
 def _complex(

@@ -100,8 +100,8 @@ class IncrementalCaches:
         check_query(query)
         _check_sequences(sequences, points)
         n, dim = points.shape
-        kept = applicable(query, n, dim) and self._fits(n) and are_safe(points)
-        loaded = kernels() if kept else None
+        worth_it = applicable(query, n, dim) and self._fits(n) and are_safe(points)
+        loaded = kernels() if worth_it else None
         if loaded is None:
             return self._recomputed(points, query)
         try:
