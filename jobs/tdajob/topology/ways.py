@@ -144,15 +144,14 @@ def _fewer_points(given: _Given) -> Iterator[str]:
         count = max(1, int(0.9 * count))
         predicted = known.predicted_bytes(count, dim, given.query)
     cost = _cost(known, given.query.max_dimension, given.coordinates)
+    if count == n and (cost is None or cost.seconds(n) <= given.limits.compute_timeout):
+        # By the rules it fits, so this cloud is of the slow kind: the exponent alone tells what helps.
+        exponent = 2.0 if cost is None else cost.exponent
+        yield f"subsample to {_two_digits(int(n * 0.1 ** (1 / exponent)))} points, about a tenth of the time"
+        return
     if cost is not None:
         allowed = _COMFORT * given.limits.compute_timeout / cost.spread
         count = min(count, max(1, int((allowed / cost.scale) ** (1 / cost.exponent))))
-    if count >= n:
-        # By the rules it fits, so this cloud is of the slow kind: the exponent alone tells what helps.
-        exponent = 2.0 if cost is None else cost.exponent
-        count = max(1, int(n * 0.1 ** (1 / exponent)))
-        yield f"subsample to {_two_digits(count)} points, about a tenth of the time"
-        return
     count = _two_digits(count)
     taken = "" if cost is None else f", {seconds_in_words(cost.seconds(count))}"
     yield f"subsample to {count} points{taken}"
