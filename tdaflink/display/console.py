@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ PIPED_COLUMNS = (
 )
 NARROWEST = 40  # a width below that is a mistake of whoever set COLUMNS
 WIDEST = 10_000
+_PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
 
 
 @dataclass
@@ -172,7 +174,7 @@ def _for(stream: Any, text: str) -> str:
 def _printable_text(text: Text, stream: Any) -> Text:
     """The same styles on printable signs."""
     plain = text.plain
-    if plain.isprintable() and _for(stream, plain) == plain:
+    if _PLAIN.fullmatch(plain) or (plain.isprintable() and _for(stream, plain) == plain):
         return text
     odd = [at for at, sign in enumerate(plain) if sign not in "\n\t" and _for(stream, sign) != sign]
     if not odd:
