@@ -18,7 +18,9 @@ def float_table(table: NDArray[Any], names: tuple[str, ...] | None = None) -> Fl
 
     Integers above 2^53 are refused: they would not be the numbers that the file has.
     """
-    if table.dtype.kind in "iu":
+    # numpy 2.1 crashes where it compares integers of the other byte order with one beyond their range.
+    table = table.astype(table.dtype.newbyteorder("="), copy=False)
+    if table.dtype.kind in "iu" and table.dtype.itemsize == 8:
         # Not by abs(): that of the smallest integer is negative.
         inexact = (table > MAX_INTEGER) | (table < -MAX_INTEGER)
         _refuse_any(inexact, table, names, "integer_too_large", "lies beyond 2^53: save it as a float")

@@ -137,7 +137,9 @@ def test_columns_that_a_csv_file_does_not_have(read: Read, text: str, columns: l
 # -- npy and npz
 
 
-@pytest.mark.parametrize("kind", ["f2", "<f4", ">f8", "i1", "u2", "<i4", ">i8", "u8"])
+@pytest.mark.parametrize(
+    "kind", ["f2", "<f4", ">f8", "i1", "u2", "<i4", ">i2", ">i4", ">i8", ">u2", ">u8", "u8"]
+)
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_npy_of_any_kind_of_number(read: Read, kind: str, order: Any) -> None:
     array = np.array([[1, 2], [3, 4], [100, 6]], dtype=kind, order=order)
