@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from message_mutations import KAFKA_TIME, Mutations, point_file, points
 from settings_json import settings_document
 from stream_job import Pieces
 from tdajob import settings
-from tdajob.answers import Answer, Answerer
+from tdajob.answers import Answer, Answerer, memory_meter
 from tdajob.readers import StreamReader
 from tdajob.streams import StreamAnswerer
 
@@ -31,7 +30,7 @@ from tdaflink.adapters.profiles import load_schemas
 MESSAGES = int(os.environ.get("TDAFLINK_FUZZ_MESSAGES", "200"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "11"))
 VALIDATED = 5  # one of so many records is held to its schema
-GROWTH_BYTES = 300 << 20  # of this process over a long run: caches fill, and stop growing
+GROWTH_BYTES = 150 << 20  # of this process over a long run: caches fill, and stop growing
 ALGORITHMS = (*["vietoris_rips"] * 6, "alpha", "witness", "cech", "sparse_rips", "dtm_rips")
 SCHEMAS = {schema.name: Draft202012Validator(schema.document) for schema in load_schemas()}
 LIMITS = {
@@ -209,6 +208,7 @@ def test_each_message_is_answered_once_and_nothing_raises(name: str, folder: Pat
     job, number = JOBS[name](folder), 0
     mutations = Mutations(SEED, job.valid)
     codes: Counter[str | None] = Counter()
+    resident = memory_meter()
     begun = 0
     for number in range(MESSAGES):
         raw, kafka_time = mutations.message(), mutations.kafka_time()
@@ -220,7 +220,7 @@ def test_each_message_is_answered_once_and_nothing_raises(name: str, folder: Pat
             print(f"message {number} of seed {SEED} at Kafka's {kafka_time}: {raw!r:.2000}")
             raise
         if number == MESSAGES // 4:
-            begun = peak_bytes()
+            begun = resident()
     for answer in job.close():
         checked(answer, codes, strictly=True)
     print(
@@ -228,7 +228,7 @@ def test_each_message_is_answered_once_and_nothing_raises(name: str, folder: Pat
     )
     assert codes[None] > 0
     assert len(codes) > 10
-    assert peak_bytes() - begun < GROWTH_BYTES
+    assert resident() - begun < GROWTH_BYTES
 
 
 def checked(answer: Answer, codes: Counter[str | None], *, strictly: bool) -> None:
@@ -246,7 +246,3 @@ def checked(answer: Answer, codes: Counter[str | None], *, strictly: bool) -> No
         if schema == "tda_result_event_v1" and record["window"] is not None:
             return  # a windowed request's has the form of a request's, and a window
         assert [error.message for error in SCHEMAS[schema].iter_errors(record)] == []
-
-
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
