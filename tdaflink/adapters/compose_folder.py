@@ -34,7 +34,11 @@ def compose_settings(environment: Environment, profile: Profile, project: str) -
 
 
 def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
-    """Everything that `docker compose` needs beside the secrets. Containers of other users may read it."""
+    """Everything that `docker compose` needs beside the secrets.
+
+    Containers run as other users: these may read what is mounted, and what the image is built from, which
+    keeps its modes there.
+    """
     for path, text in compose_files(settings).items():
         file = folder / path
         if not file.is_file() or file.read_bytes() != text.encode():
@@ -45,9 +49,9 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
     with writing(folder):
         if not (folder / EXPORTER).exists():
             shutil.copyfile(JarCache().path(agent), folder / EXPORTER)
-        for part in ("flink", "kafka", "monitoring"):
+        for part in ("flink", "image", "kafka", "monitoring"):
             for place, _, files in os.walk(folder / part):
-                os.chmod(place, 0o755)  # noqa: S103 - mounted alone; the environment's folder above is closed
+                os.chmod(place, 0o755)  # noqa: S103 - the environment's folder above is closed
                 for name in files:
                     os.chmod(Path(place, name), 0o644)
 

@@ -197,6 +197,10 @@ def test_an_exported_folder_is_whole_and_holds_no_secret(
     assert (folder / "image" / "Dockerfile").exists()
     assert (folder / "kafka" / "jmx_prometheus_javaagent.jar").stat().st_size > 100_000
     assert len(list((folder / "image" / "plugins" / "s3-fs-hadoop").glob("*.jar"))) == 1
+    # The image, whose user is another one, keeps these modes; in the state folder, too, nothing is closed.
+    copied = [folder / "image", *(folder / "image").rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in copied if path.is_dir()} == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in copied if path.is_file()} == {0o644}
     again = run_tdaflink("compose", "export", "--profile", name, str(folder))
     assert again.code == 2
     assert "--force" in again.stderr
