@@ -4,6 +4,10 @@ import gc
 import os
 import sys
 
+# httpx brings a command line of its own along, and httpcore two libraries for asynchronous calls, with all
+# that they import, unless they cannot be had. No call here is asynchronous.
+NOT_IMPORTED = ("httpx._main", "anyio", "trio")
+
 
 def main() -> None:
     """Run the command."""
@@ -24,6 +28,8 @@ def _run() -> None:
             return
     # Imports make many objects and no garbage: looking for some took a tenth of the start.
     gc.set_threshold(100_000, 50, 50)
+    for name in NOT_IMPORTED:
+        sys.modules[name] = None  # type: ignore[assignment]
     from tdaflink.cli.app import app, load
 
     load(sys.argv[1:])

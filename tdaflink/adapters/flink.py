@@ -25,7 +25,7 @@ from tdaflink.adapters.json_answers import (
     json_objects,
     read_json,
 )
-from tdaflink.adapters.web_client import (
+from tdaflink.adapters.web_calls import (
     Answer,
     BadAnswer,
     CallBroken,
@@ -33,7 +33,6 @@ from tdaflink.adapters.web_client import (
     NoConnection,
     TooSlow,
     WebError,
-    form_file,
     words_of,
 )
 from tdaflink.domain.addresses import web_address
@@ -155,9 +154,8 @@ class FlinkRest(JobControl):
 
     def upload(self, name: str, content: bytes) -> str:
         """Upload a bundle; returns its path on the JobManager, whose last part is its id."""
-        body, form = form_file("jarfile", name, content, "application/x-java-archive")
-        limits = self._limits(_UPLOAD_SECONDS)
-        answer = self._send("POST", "/jars/upload", body=body, content_type=form, limits=limits)
+        file = ("jarfile", name, content, "application/x-java-archive")
+        answer = self._send("POST", "/jars/upload", file=file, limits=self._limits(_UPLOAD_SECONDS))
         return self._as_object(answer, "POST /jars/upload").text("filename")
 
     def delete_bundle(self, bundle_id: str) -> None:

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tdaflink.adapters.folders import cache_folder, make_folder, require_own, write_atomically, writing
 from tdaflink.adapters.maven_repository import Repository, login_of
-from tdaflink.adapters.web_client import CallBroken, Reply, WebError, words_of
+from tdaflink.adapters.web_calls import CallBroken, WebError, words_of
 from tdaflink.domain.errors import BadArtifact, NotFound, Refused, Unreachable
 from tdaflink.domain.jars import Coordinates, LockedJar
+
+if TYPE_CHECKING:
+    from tdaflink.adapters.web_client import Reply
 
 PARALLEL_DOWNLOADS = 8
 ATTEMPTS = 4

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
-from tdaflink.adapters.web_client import CHUNK, CallBroken, Limits, Reply, WebClient
+from tdaflink.adapters.web_calls import CHUNK, CallBroken, Limits
 from tdaflink.adapters.web_proxies import Proxies, trusted_authorities
 from tdaflink.adapters.web_security import basic_header
 from tdaflink.domain.addresses import web_address
 from tdaflink.domain.credentials import hide_credentials
+
+if TYPE_CHECKING:
+    from tdaflink.adapters.web_client import Reply
 
 _LIMITS = Limits(connect=10.0, silence=30.0, whole=60.0)
 _SLOWEST_BYTES_PER_SECOND = 32 << 10  # of a download that is still worth waiting for
@@ -23,6 +27,8 @@ class Repository:
     """The server of a Maven repository, which may send its files from elsewhere."""
 
     def __init__(self, address: str) -> None:
+        from tdaflink.adapters.web_client import WebClient
+
         self._headers, self.address = login_of(address, "the Maven repository")
         self._origin = urlsplit(self.address)[:2]
         secure = trusted_authorities() if self.address.startswith("https:") else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from tdaflink.adapters.json_answers import JsonObject, WrongForm, finite, json_object, read_json
-from tdaflink.adapters.web_client import BadAnswer, Limits, WebError, words_of
+from tdaflink.adapters.web_calls import BadAnswer, Limits, WebError, words_of
 from tdaflink.adapters.web_security import tls_problem, web_client
 from tdaflink.domain.addresses import web_address
 from tdaflink.domain.credentials import hide_credentials

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tdaflink.adapters.json_answers import WrongForm, json_object, read_json
-from tdaflink.adapters.web_client import Answer, BadAnswer, Limits, WebError, words_of
+from tdaflink.adapters.web_calls import Answer, BadAnswer, Limits, WebError, words_of
 from tdaflink.adapters.web_security import (
     authorization,
     basic_header,

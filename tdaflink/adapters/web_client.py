@@ -1,95 +1,33 @@
 """Bounded HTTP: a call has a deadline and a bound on bytes, and follows no redirect.
 
-Python's own `http.client` speaks the protocol; here each wait on the socket is given what is left of the
-call's time, which no timeout of a single read can do: an answer that drips ends like one that never comes.
+httpx has a timeout for each single read, which an answer that drips never reaches. httpcore, the connection
+pool below it, takes the network from a backend: the one here gives each operation what is left of its call.
 """
 
 from __future__ import annotations
 
-import io
-import selectors
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, cast
 
-from tdaflink.domain.addresses import ascii_host
+import httpcore
+import httpx
+
+from tdaflink.adapters.web_calls import Answer, BadAnswer, CallBroken, Limits, NoConnection, TooSlow, words_of
 
 if TYPE_CHECKING:
     import ssl
 
     from tdaflink.adapters.web_proxies import Proxies, Proxy
 
-CHUNK = 1 << 17
+_WRITTEN = 1 << 14  # at a time: within one, a peer that takes single bytes is not noticed
 _IDLE_SECONDS = 5.0
 _IDLE_CONNECTIONS = 10
-_HEADER_BYTES = 1 << 20  # more than http.client takes of status line and headers
-_SAFE = "/:?&=%,;~@+!$'()*"
-
-
-class WebError(Exception):
-    """A call without an answer that can be used; its text says why."""
-
-
-class NoConnection(WebError):
-    """Nothing was sent: no address, no listener, no TLS."""
-
-
-class CallBroken(WebError):
-    """No whole answer came."""
-
-
-class TooSlow(CallBroken):
-    """No whole answer came in time."""
-
-
-class BadAnswer(WebError):
-    """An answer that is no HTTP, is too large or cannot be decoded."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds until a connection, between two reads and for the whole call; bytes of a decoded answer."""
-
-    connect: float = 2.0
-    silence: float = 10.0
-    whole: float = 30.0
-    size: int = 64 << 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer. Names of headers are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def form(self) -> str:
-        """The type of its content as it says itself."""
-        return self.headers.get("content-type", "").partition(";")[0].strip()[:60] or "no content type"
-
-
-class Origin(NamedTuple):
-    """Where requests go."""
-
-    scheme: str
-    host: str
-    port: int
+_HEADER_BYTES = 1 << 20  # more than httpcore takes of status line and headers
+_NO_ANSWER = "disconnected without sending a response"
 
 
 @dataclass
@@ -104,12 +42,12 @@ class _Budget:
         self.deadline = time.monotonic() + self.limits.whole
         self.raw = self.limits.size + _HEADER_BYTES
 
-    def wait(self, seconds: float) -> float:
+    def wait(self, seconds: float | None) -> float:
         """How long the next operation may wait."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise self.passed()
-        return min(seconds, left)
+        return left if seconds is None else min(seconds, left)
 
     def passed(self) -> TooSlow:
         if time.monotonic() < self.deadline:
@@ -122,130 +60,142 @@ class _Budget:
             raise BadAnswer(_too_large(self.limits.size))
 
 
-class _TimedReader(io.RawIOBase):
-    """Reads a socket within the budget of the call that its connection works on."""
+# A pool serves several threads, and a connection several calls: an operation belongs to its thread's call.
+_CALL: ContextVar[_Budget] = ContextVar("call")
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, connection: _Connection) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._budget = connection.budget
 
-    def readable(self) -> bool:
-        return True
+class _Stream(httpcore.NetworkStream):
+    """A connection whose operations stay within the budget of their call."""
 
-    def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(self._budget.wait(self._budget.limits.silence))
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        budget = _CALL.get()
         try:
-            count = self._raw.readinto(buffer) or 0
-        except TimeoutError:
-            raise self._budget.passed() from None
-        self._budget.take(count)
-        return int(count)
+            content = self._stream.read(max_bytes, timeout=budget.wait(timeout))
+        except httpcore.ReadTimeout:
+            raise budget.passed() from None
+        budget.take(len(content))
+        return content
 
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedSocket:
-    """As much of a socket as `http.client` uses."""
-
-    def __init__(self, sock: socket.socket, connection: _Connection) -> None:
-        self.sock = sock
-        self._connection = connection
-
-    def sendall(self, data: bytes) -> None:
-        budget, left = self._connection.budget, memoryview(data)
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        budget, left = _CALL.get(), memoryview(buffer)
         while left:
-            self.sock.settimeout(budget.wait(budget.limits.silence))
             try:
-                sent = self.sock.send(left[:CHUNK])
-            except TimeoutError:
+                self._stream.write(bytes(left[:_WRITTEN]), timeout=budget.wait(timeout))
+            except httpcore.WriteTimeout:
                 raise budget.passed() from None
-            left = left[sent:]
-
-    def makefile(self, *_: object) -> io.BufferedReader:
-        raw = self.sock.makefile("rb", buffering=0)
-        return io.BufferedReader(_TimedReader(raw, self.sock, self._connection), CHUNK)
+            left = left[_WRITTEN:]
 
     def close(self) -> None:
-        self.sock.close()
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> _Stream:
+        waited = _CALL.get().wait(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, waited))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
-class _Connection(HTTPConnection):
-    """A connection, direct or through a proxy, that is given a budget before each call."""
+class _Network(httpcore.NetworkBackend):
+    """The sockets of the standard library, within the budget of the call that opens them."""
 
-    def __init__(self, origin: Origin, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
-        super().__init__(origin.host, origin.port)
-        self.default_port = 443 if context else 80
-        self.budget = _Budget(Limits())
-        self.idle_since = 0.0
-        self.proxy = proxy
-        self.open_socket: socket.socket | None = None
+    def __init__(self) -> None:
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> _Stream:
+        waited = _CALL.get().wait(timeout)
+        stream = self._sockets.connect_tcp(host, port, waited, local_address, socket_options)
+        return _Stream(stream)
+
+
+class _Transport(httpx.BaseTransport):
+    """Connection pools over such a network: a direct one, and one for each proxy in use."""
+
+    def __init__(self, context: ssl.SSLContext | None, proxies: Proxies | None) -> None:
         self._context = context
+        self._proxies = proxies
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
 
-    def connect(self) -> None:
-        host, port = (self.proxy.host, self.proxy.port) if self.proxy else (self.host, self.port)
-        sock = _connected(host, port, self.budget)
-        try:
-            if self.proxy and self._context:
-                self._open_tunnel(sock, self.proxy)
-            if self._context:
-                sock.settimeout(self.budget.wait(self.budget.limits.silence))
-                sock = self._context.wrap_socket(sock, server_hostname=self.host)
-        except BaseException:
-            sock.close()
-            raise
-        self.open_socket = sock
-        self.sock = _TimedSocket(sock, self)
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        default = 443 if url.scheme == "https" else 80
+        port = url.port or default
+        proxy = self._proxies.proxy_for(url.scheme, url.host, port) if self._proxies else None
+        asked = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _mapped(proxy):
+            answer = self._pool(proxy).handle_request(asked)
+        body = cast("Iterable[bytes]", answer.stream)  # the other kind is of asynchronous calls
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(body))
 
-    def stale(self) -> bool:
-        """Whether an idle connection cannot be used again: something was sent, or its other end is closed."""
-        if self.sock is None or self.open_socket is None:
-            return True
-        if self.idle_since + _IDLE_SECONDS < time.monotonic():
-            return True
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.open_socket, selectors.EVENT_READ)
-            return bool(selector.select(0))
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
 
-    def _open_tunnel(self, sock: socket.socket, proxy: Proxy) -> None:
-        place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-        lines = [
-            f"CONNECT {place} HTTP/1.1",
-            f"Host: {place}",
-            *(f"{k}: {v}" for k, v in proxy.headers.items()),
-        ]
-        timed = _TimedSocket(sock, self)
-        timed.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-        response = HTTPResponse(timed, method="CONNECT")  # type: ignore[arg-type]
-        try:
-            response.begin()
-        finally:
-            response.close()
-        if response.status != 200:
-            raise NoConnection(f"the proxy {proxy} answers {response.status} {response.reason}"[:200])
+    def _pool(self, proxy: Proxy | None) -> httpcore.ConnectionPool:
+        name = str(proxy or "")
+        if name not in self._pools:
+            settings: dict[str, Any] = {
+                "ssl_context": self._context,
+                "max_connections": None,
+                "max_keepalive_connections": _IDLE_CONNECTIONS,
+                "keepalive_expiry": _IDLE_SECONDS,
+                "network_backend": _Network(),
+            }
+            # Two threads may make one each: the later one stays, the other ends with its last answer.
+            self._pools[name] = (
+                httpcore.HTTPProxy(f"http://{name}", proxy_headers=proxy.headers, **settings)
+                if proxy
+                else httpcore.ConnectionPool(**settings)
+            )
+        return self._pools[name]
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer, with the errors of this module."""
+
+    def __init__(self, stream: Iterable[bytes]) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _mapped(None):
+            yield from self._stream
+
+    def close(self) -> None:
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
 
 
 class Reply:
     """An answer whose body is still to be read, once and within the call's budget."""
 
-    def __init__(self, response: HTTPResponse, limits: Limits) -> None:
-        self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
+    def __init__(self, response: httpx.Response, limits: Limits) -> None:
+        self.status = response.status_code
+        self.headers = dict(response.headers.items())
         self._response = response
         self._limits = limits
 
     def chunks(self) -> Iterator[bytes]:
         """The body piece by piece as it was sent. Raises `CallBroken` where its end is missing."""
-        while True:
-            with _mapped():
-                chunk = self._response.read1(CHUNK)
-            if not chunk:
-                break
-            yield chunk
-        if missing := self._response.length:
-            raise CallBroken(f"the connection broke off {missing} bytes before the end of the answer")
+        return self._response.iter_raw()
 
     def read(self) -> bytes:
         """The whole body, decoded."""
@@ -274,18 +224,15 @@ class WebClient:
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._headers = {"Accept-Encoding": "gzip", "User-Agent": "tdaflink", **(headers or {})}
-        self._context = context
-        self._proxies = proxies
-        self._idle: dict[Origin, list[_Connection]] = {}
-        self._lock = Lock()
+        # What httpx would take from the environment comes by `context` and `proxies`, whose errors name it.
+        self._client = httpx.Client(
+            headers={"Accept-Encoding": "gzip", "User-Agent": "tdaflink", **(headers or {})},
+            transport=_Transport(context, proxies),
+            trust_env=False,
+        )
 
     def close(self) -> None:
-        with self._lock:
-            connections = [one for several in self._idle.values() for one in several]
-            self._idle.clear()
-        for connection in connections:
-            connection.close()
+        self._client.close()
 
     def request(
         self,
@@ -294,14 +241,19 @@ class WebClient:
         *,
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        content_type: str = "application/json",
+        file: tuple[str, str, bytes, str] | None = None,
         limits: Limits | None = None,
     ) -> Answer:
-        """The whole answer, whatever its status."""
+        """The whole answer, whatever its status.
+
+        `body` is JSON; `file` is the one field of a form: its name, a file's name, content and content type.
+        """
         limits = limits or self.limits
-        full = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
-        headers = {"Content-Type": content_type} if body is not None else {}
-        with self.open(method, full, body=body, headers=headers, limits=limits) as reply:
+        content: dict[str, Any] = {} if body is None else {"content": body}
+        headers = {"Content-Type": "application/json"} if body is not None else None
+        if file is not None:
+            content = {"files": {file[0]: file[1:]}}
+        with self.open(method, url, params=params, headers=headers, limits=limits, **content) as reply:
             return Answer(reply.status, reply.headers, reply.read())
 
     @contextmanager
@@ -310,152 +262,59 @@ class WebClient:
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        **content: Any,
     ) -> Iterator[Reply]:
         """An answer whose body the block reads."""
         limits = limits or self.limits
-        origin, target = _split(url)
-        connection, response = self._response(
-            method, origin, target, body, {**self._headers, **(headers or {})}, limits
-        )
-        whole = False
+        timeout = httpx.Timeout(limits.silence, connect=limits.connect)
+        call = _CALL.set(_Budget(limits))
         try:
-            yield Reply(response, limits)
-            # A length of None: chunks that nobody has read to their end.
-            whole = not response.will_close and (response.isclosed() or response.length == 0)
-        finally:
-            response.close()
-            self._put_back(origin, connection, whole)
-
-    def _response(
-        self,
-        method: str,
-        origin: Origin,
-        target: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        limits: Limits,
-    ) -> tuple[_Connection, HTTPResponse]:
-        budget = _Budget(limits)
-        while True:
-            connection, used = self._connection(origin)
-            connection.budget = budget
             try:
-                with _mapped():
-                    if connection.sock is None:
-                        _connect(connection)
-                    if connection.proxy and origin.scheme == "http":
-                        headers = {**headers, **connection.proxy.headers}
-                        target = f"http://{origin.host}:{origin.port}{target}"
-                    connection.request(method, target, body, headers=dict(headers))
-                    return connection, connection.getresponse()
-            except BaseException as error:
-                connection.close()
-                # The server may have just ended an idle connection; what changes nothing is asked again.
-                again = used and method == "GET" and isinstance(error, CallBroken)
-                if not again or isinstance(error, TooSlow):
-                    raise
+                request = self._client.build_request(method, url, headers=headers, timeout=timeout, **content)
+            except (httpx.InvalidURL, ValueError) as error:
+                raise NoConnection(f"no address: {error}") from None
+            if request.url.scheme not in ("http", "https") or not request.url.host:
+                raise NoConnection("no address of an HTTP server")
+            response = self._sent(request)
+            try:
+                yield Reply(response, limits)
+            finally:
+                response.close()
+        finally:
+            _CALL.reset(call)
 
-    def _connection(self, origin: Origin) -> tuple[_Connection, bool]:
-        """One to the origin, and whether it has been used before."""
-        while True:
-            with self._lock:
-                idle = self._idle.get(origin)
-                connection = idle.pop() if idle else None
-            if connection is None:
-                break
-            if not connection.stale():
-                return connection, True
-            connection.close()
-        proxy = self._proxies.proxy_for(origin.scheme, origin.host, origin.port) if self._proxies else None
-        return _Connection(origin, self._context if origin.scheme == "https" else None, proxy), False
-
-    def _put_back(self, origin: Origin, connection: _Connection, whole: bool) -> None:
-        connection.idle_since = time.monotonic()
-        with self._lock:
-            idle = self._idle.setdefault(origin, [])
-            if whole and len(idle) < _IDLE_CONNECTIONS:
-                idle.append(connection)
-                return
-        connection.close()
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            # The server may just have ended an idle connection; what changes nothing is asked again.
+            with suppress(_NoAnswer):
+                return self._client.send(request, stream=True)
+        return self._client.send(request, stream=True)
 
 
-def form_file(name: str, filename: str, content: bytes, content_type: str) -> tuple[bytes, str]:
-    """A form with one file: its body, and the content type that tells where it ends."""
-    import secrets
-
-    boundary = secrets.token_hex(16)
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{quote(filename)}"\r\n'
-        f"Content-Type: {content_type}\r\n\r\n"
-    )
-    return (
-        head.encode("ascii") + content + f"\r\n--{boundary}--\r\n".encode("ascii"),
-        f"multipart/form-data; boundary={boundary}",
-    )
-
-
-def words_of(error: BaseException) -> str:
-    """The reason of a failed call."""
-    return str(error) or type(error).__name__
-
-
-def _split(url: str) -> tuple[Origin, str]:
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, ascii_host(parts.hostname or "")
-    except ValueError as error:
-        raise NoConnection(f"no address: {error}") from None
-    if parts.scheme not in ("http", "https") or host is None:
-        raise NoConnection("no address of an HTTP server")
-    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
-    return Origin(parts.scheme, host, port or (443 if parts.scheme == "https" else 80)), target
-
-
-def _connect(connection: _Connection) -> None:
-    try:
-        connection.connect()
-    except NoConnection:
-        raise
-    except (OSError, HTTPException, ValueError, WebError) as error:
-        raise NoConnection(words_of(error)) from error
-
-
-def _connected(host: str, port: int, budget: _Budget) -> socket.socket:
-    """A connection to the first of the host's addresses that takes one, within the time for connecting."""
-    addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-    end = time.monotonic() + budget.wait(budget.limits.connect)
-    failure: OSError = OSError(f"{host} has no address")
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(max(0.05, (end - time.monotonic()) / (len(addresses) - number)))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
-    raise failure
+class _NoAnswer(CallBroken):
+    """The connection ended before an answer began."""
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def _mapped(proxy: Proxy | None) -> Iterator[None]:
     try:
         yield
-    except WebError:
-        raise
-    except (
-        OSError
-    ) as error:  # also where the other end closes before it answers, which is an HTTPException, too
+    except (httpcore.ConnectError, httpcore.ConnectTimeout, OSError) as error:
+        raise NoConnection(words_of(error)) from error
+    except httpcore.ProxyError as error:
+        raise NoConnection(f"the proxy {proxy} answers {error}"[:200]) from error
+    except (httpcore.TimeoutException, httpcore.NetworkError) as error:
         raise CallBroken(words_of(error)) from error
-    except IncompleteRead as error:
-        raise CallBroken("the connection broke off before the end of the answer") from error
-    except (HTTPException, ValueError) as error:
-        raise BadAnswer(f"the answer is no HTTP ({type(error).__name__}: {str(error)[:80]})") from error
+    except httpcore.RemoteProtocolError as error:
+        if _NO_ANSWER in str(error):
+            raise _NoAnswer("the connection was closed before an answer") from error
+        if "peer closed connection" in str(error):
+            raise CallBroken("the connection broke off before the end of the answer") from error
+        raise BadAnswer(f"the answer is no HTTP ({str(error)[:80]})") from error
+    except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
+        raise BadAnswer(f"the call or its answer is no HTTP ({str(error)[:80]})") from error
 
 
 def _too_large(size: int) -> str:

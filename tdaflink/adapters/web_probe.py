@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tdaflink.adapters.json_answers import JsonObject, WrongForm, json_object, read_json
-from tdaflink.adapters.web_client import Limits, WebClient, WebError
+from tdaflink.adapters.web_calls import Limits, WebError
 
 
 def probe(url: str, seconds: float) -> JsonObject | None:
     """The object that is answered; None where there is none in time. Its fields raise `WrongForm`."""
+    from tdaflink.adapters.web_client import WebClient
+
     client = WebClient(limits=Limits(seconds, seconds, seconds))
     try:
         answer = client.request("GET", url)

@@ -6,12 +6,16 @@ import base64
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tdaflink.adapters.secrets import private_text, secret
 from tdaflink.adapters.user_files import require_file
-from tdaflink.adapters.web_client import Limits, WebClient
+from tdaflink.adapters.web_calls import Limits
 from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
 from tdaflink.domain.security import Reference, WebSecurity
+
+if TYPE_CHECKING:
+    from tdaflink.adapters.web_client import WebClient
 
 
 def authorization(basic: Reference | None, bearer: Reference | None, setting: str) -> dict[str, str]:
@@ -44,6 +48,8 @@ def web_client(
     limits: Limits | None = None,
 ) -> WebClient:
     """The client of one service; `name` is that of its options. Raises `ConfigError`."""
+    from tdaflink.adapters.web_client import WebClient
+
     context = tls_context(urls, security, name)
     proxies = None
     if context is not None:
