@@ -161,7 +161,7 @@ class _Transport(httpx.BaseTransport):
             }
             # Two threads may make one each: the later one stays, the other ends with its last answer.
             self._pools[name] = (
-                httpcore.HTTPProxy(f"http://{name}", proxy_headers=proxy.headers, **settings)
+                httpcore.HTTPProxy(f"http://{name}", proxy_headers=list(proxy.headers.items()), **settings)
                 if proxy
                 else httpcore.ConnectionPool(**settings)
             )
