@@ -328,11 +328,16 @@ class JobConfig(Model):
         """The keys that were given and that concern the stream route alone."""
         return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
 
+    @property
+    def names_inputs(self) -> bool:
+        """Whether anything was said about inputs; else the job serves every route."""
+        return self.inputs is not None or bool(self.model_fields_set & {"input_topic", "output_topic"})
+
     def all_inputs(self) -> list[Input]:
         """The inputs, whichever way they were given; without a word about them, one of each route."""
         if self.inputs is not None:
             return self.inputs
-        if not self.model_fields_set & {"input_topic", "output_topic"}:
+        if not self.names_inputs:
             return [_input_of(topic) for topic in DEFAULT_OUTPUTS]
         named = _input_of(self.input_topic)
         if "output_topic" not in self.model_fields_set:

@@ -56,7 +56,8 @@ def shipped_job(
             f"{', '.join(config.stream_keys())}: valid, and about the stream route alone;"
             " each request is answered by itself"
         )
-    if any(source.route == "uploads" for source in config.all_inputs()) and not config.uploads.roots:
+    uploads = config.names_inputs and any(source.route == "uploads" for source in config.all_inputs())
+    if uploads and not config.uploads.roots:
         warn(
             "uploads.roots is empty: every upload is refused; --set 'uploads.roots=[file:///data/]' opens one"
         )

@@ -119,11 +119,21 @@ def test_flags_reach_below_a_file_s_keys() -> None:
     assert found.s3.secret_key == {"$file": "/b"}, "a reference is one value"
 
 
-@pytest.mark.parametrize(("roots", "warned"), [([], True), (["file:///data"], False)])
-def test_submitting_uploads_without_a_root_warns(roots: list[str], warned: bool) -> None:
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ({"inputs": [INPUT]}, True),
+        ({"input_topic": "tda_uploads"}, True),
+        ({"inputs": [INPUT], "uploads": {"roots": ["file:///data"]}}, False),
+        ({}, False),  # whoever names no inputs need not have heard of uploads
+    ],
+)
+def test_submitting_uploads_without_a_root_warns(said: dict[str, object], warned: bool) -> None:
     warnings: list[str] = []
-    resolved = resolve([Layer("file", {"inputs": [INPUT], "uploads": {"roots": roots}})])
-    partitions = {"tda_uploads": 6, "tda_results": 6, "tda_errors": 1}
+    resolved = resolve([Layer("file", said)])
+    partitions = dict.fromkeys(
+        ["tda_jobs", "tda_uploads", "tda_stream_input", "tda_results", "tda_stream_output", "tda_errors"], 6
+    )
     shipped_job(resolved, LOCAL, Wanted(), lambda _: partitions, warnings.append)
     assert any("uploads.roots is empty" in warning for warning in warnings) == warned
 
