@@ -14,6 +14,7 @@ _COORDINATES = 3
 _LOOPS = 1  # homology up to H1
 
 
+@console.printed
 def show_algorithms(known: Sequence[AlgorithmInfo]) -> None:
     """All of them, a row for each."""
     if show_data([algorithm.document for algorithm in known]):
@@ -49,6 +50,7 @@ def show_algorithms(known: Sequence[AlgorithmInfo]) -> None:
     )
 
 
+@console.printed
 def show_algorithm(algorithm: AlgorithmInfo) -> None:
     """Everything that is known of one."""
     if show_data(algorithm.document):
