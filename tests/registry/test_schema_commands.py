@@ -156,5 +156,5 @@ def test_setup_would_register_too(run_tdaflink: Runner, schemas: Schemas, regist
 
 def test_the_address_needs_its_path(run_tdaflink: Runner, registry: Registry) -> None:
     ran = run_tdaflink("schemas", "list", "--registry", registry.url.removesuffix("/apis/ccompat/v7"))
-    assert ran.code == 4
+    assert ran.code == 3
     assert "/apis/ccompat/v7" in ran.stderr
