@@ -30,6 +30,12 @@ EXPORTER = "kafka/jmx_prometheus_javaagent.jar"
 _INTERNAL, _CLIENT, _CONTROLLER = 9092, 19092, 9093
 
 
+_UNSENT = (
+    "\n# Alerts are shown and sent nowhere: TDAFLINK_ALERT_WEBHOOK names a webhook when this is written,"
+    "\n# or name a receiver in monitoring/alertmanager/alertmanager.yml."
+)
+
+
 @dataclass(frozen=True)
 class ComposeSettings:
     """All that the files of one environment depend on.
@@ -116,6 +122,8 @@ def _common(settings: ComposeSettings) -> dict[str, object]:
         "zookeeper_servers": " ".join(
             f"server.{node.number}={node.name}:2888:3888;2181" for node in settings.of_kind(stack.ZOOKEEPER)
         ),
+        "memory_gb": f"{sum(service.memory_mb for service in settings.services) / 1000:.1f}",
+        "alerts_note": _UNSENT if parts_of(settings.profile).alerting and not settings.webhook else "",
         "bucket": BUCKET,
         "slots": settings.profile.slots,
         "cluster_id": _cluster_id(settings.project),

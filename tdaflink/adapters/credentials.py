@@ -52,6 +52,13 @@ class Credentials:
 # -- what the containers of an environment are given by variables
 
 
+VARIABLES = {
+    GRAFANA: "The password of Grafana's user admin.",
+    KEY: "The key of the S3 service that keeps checkpoints; roles of an instance are not used.",
+    SECRET: "The secret of that key.",
+}
+
+
 def secret_names(profile: Profile) -> tuple[str, ...]:
     """The variables that the profile's compose file asks for."""
     parts = parts_of(profile)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.compose_folder import compose_settings, require_storage, write_compose_folder
-from tdaflink.adapters.credentials import secret_names
+from tdaflink.adapters.credentials import VARIABLES, secret_names
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.folders import write_atomically
 from tdaflink.adapters.maven import JarCache
@@ -50,7 +50,7 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
     write_compose_folder(folder, settings)
     variables = secret_names(profile)
     if variables:
-        example = "".join(f"# {name}=\n" for name in variables)
+        example = "".join(f"# {VARIABLES[name]}\n# {name}=\n" for name in variables)
         write_atomically(folder / ".env.example", "# Copy to .env (mode 0600) and fill in.\n" + example)
     names = tuple(service.name for service in settings.services)
     return Exported(str(folder / "compose.yaml"), settings.project, names, variables)
