@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
-from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error
+from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error, log_failure
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import Question, question
 from tdajob.results import Effort, Subject, result_record
@@ -86,7 +86,7 @@ class Answerer:
         except ComputationError as error:
             return self._error(message, origin, error.code, error.reason, job_id)
         except Exception as error:
-            _log.exception("cannot answer %s", origin.place)
+            log_failure(_log, error, "cannot answer %s", origin.place)
             reason, fields = internal_error(error)
             return self._error(message, origin, CODE, reason, job_id, fields)
 

@@ -7,7 +7,10 @@ entry of an operator (a request, an upload, a message of a stream, a timer, a wi
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 
 CODE = "internal_error"
@@ -31,6 +34,17 @@ def internal_error(error: BaseException) -> tuple[str, Mapping[str, object]]:
     text = _text_of(error)
     reason = f"{kind} at {ours}{within}{': ' if text else ''}{text}"
     return reason, {"exception": {"type": kind, "place": ours}}
+
+
+def log_failure(log: logging.Logger, error: BaseException, what: str, *about: object) -> None:
+    """Log an exception with its traceback, whatever its text is.
+
+    Beam's handler of a worker's log fails at a lone surrogate, and its exception would end the operator.
+    """
+    with suppress(Exception):
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        text = f"{what % about}\n{trace}"
+        log.error("%s", text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _type_of(error: BaseException) -> str:

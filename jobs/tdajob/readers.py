@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tdajob.envelope import Envelope, packed, packed_refusal
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
-from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error
+from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error, log_failure
 from tdajob.settings import Settings
 from tdajob.streammessages import parse_stream_message
 
@@ -37,7 +37,7 @@ class StreamReader:
         except MessageError as error:
             return _refused(value, origin, error.code, error.reason, error.key)
         except Exception as error:
-            _log.exception("cannot read %s", origin.place)
+            log_failure(_log, error, "cannot read %s", origin.place)
             reason, fields = internal_error(error)
             return _refused(value, origin, CODE, reason, None, fields)
         return stream_state_key(origin.route, message.key), content

@@ -15,7 +15,7 @@ from tdajob.answers import Answer
 from tdajob.embedding import Embedder
 from tdajob.envelope import Envelope, Refusal, unpacked
 from tdajob.errors import KEPT_PLACES, NOTHING_MORE, MessageError, Origin, error_record, stream_error_record
-from tdajob.guard import CODE, StateAccessError, internal_error
+from tdajob.guard import CODE, StateAccessError, internal_error, log_failure
 from tdajob.settings import Input, Settings
 from tdajob.topology.values import FloatArray
 from tdajob.windowanswers import WindowAnswerer
@@ -177,7 +177,7 @@ class StreamAnswerer:
         except StateAccessError:
             raise
         except Exception as error:
-            _log.exception("cannot use %s", found.origin.place)
+            log_failure(_log, error, "cannot use %s", found.origin.place)
             self._reset(key)
             yield self._refused(found, CODE, *internal_error(error))
             return
@@ -200,7 +200,7 @@ class StreamAnswerer:
         except StateAccessError:
             raise
         except Exception as error:
-            _log.exception("a timer of the stream %s fails", name)
+            log_failure(_log, error, "a timer of the stream %s fails", name)
             self._reset(key)
             yield self._timer_failed(key, route, name, now_ms, error)
             return

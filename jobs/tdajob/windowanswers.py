@@ -14,7 +14,7 @@ from tdajob.comparison import Comparer, Comparison
 from tdajob.errors import KEPT_PLACES, NOTHING_MORE, MessageError, window_error_record
 from tdajob.events import alert_record
 from tdajob.features import feature_documents
-from tdajob.guard import CODE, internal_error
+from tdajob.guard import CODE, internal_error, log_failure
 from tdajob.preprocess import Preprocessor, landmark_bound
 from tdajob.results import Effort, Subject, result_record
 from tdajob.settings import Input, Settings
@@ -89,7 +89,7 @@ class WindowAnswerer:
         except (MessageError, ComputationError) as error:
             code, reason = error.code, error.reason
         except Exception as error:
-            _log.exception("cannot answer the window %s of %s", result_id, name)
+            log_failure(_log, error, "cannot answer the window %s of %s", result_id, name)
             self.forget(key)  # what is kept of the last window may be half of this one
             code, (reason, fields) = CODE, internal_error(error)
         if len(window.get("supersedes", ())) > KEPT_PLACES:
@@ -163,7 +163,7 @@ class WindowAnswerer:
         try:
             return self._comparer.compare(diagram, result_id, previous)
         except StateError as error:
-            _log.warning("the previous diagram cannot be read, so nothing is compared: %s", error)
+            log_failure(_log, error, "the previous diagram cannot be read, so nothing is compared")
             return self._comparer.compare(diagram, result_id, None)
 
     def _more(self, diagram: Diagram, comparison: Comparison | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -88,7 +89,29 @@ def message(points: Any, **fields: Any) -> bytes:
     return json.dumps({"stream_id": "s", "timestamp": KAFKA_TIME, "points": points, **fields}).encode()
 
 
-def test_a_request_at_which_the_job_fails_is_one_record_with_type_and_place() -> None:
+class WorkersLog(logging.Handler):
+    """Takes what can be sent in a protobuf message, as Beam's handler does, and fails then as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[bytes] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.taken.append(self.format(record).encode("utf-8"))
+        raise BrokenPipeError("the log's connection is gone")
+
+
+@pytest.fixture(autouse=True)
+def workers_log() -> Iterator[WorkersLog]:
+    handler = WorkersLog()
+    logging.getLogger("tdajob").addHandler(handler)
+    yield handler
+    logging.getLogger("tdajob").removeHandler(handler)
+
+
+def test_a_request_at_which_the_job_fails_is_one_record_with_type_and_place(
+    workers_log: WorkersLog,
+) -> None:
     answerer = Answerer(settings.load(settings_text()))
     raw = json.dumps({"job_id": "j", "algorithm": "fails", "point_cloud": {"points": [[0]] * 3}}).encode()
     try:
@@ -105,6 +128,8 @@ def test_a_request_at_which_the_job_fails_is_one_record_with_type_and_place() ->
     assert record["reason"].endswith("three points \\udcff")
     assert base64.b64decode(record["original"]["bytes_base64"]) == raw
     assert after.topic == "tda_results"
+    (logged,) = workers_log.taken
+    assert logged.rstrip().endswith(rb"ZeroDivisionError: three points \udcff")
 
 
 def test_a_window_at_which_the_job_fails_is_one_record_and_the_next_is_answered(jobs: Any) -> None:
