@@ -9,6 +9,7 @@ from incremental_cases import (
     Draw,
     assert_equals_gudhi,
     breathing,
+    extreme,
     grid,
     high_dimensional,
     make_caches,
@@ -49,8 +50,9 @@ def test_windows_that_slide(engine: Engine, draw: Draw, field: int) -> None:
     for step in sliding(draw, size=80, slide=3, steps=15, seed=field):
         diagram = kept.diagram("s", step.sequences, step.points, asked)
         assert_equals_gudhi(diagram, step.points, asked)
-        assert diagram.engine == ENGINE
-    assert (kept.stats.rebuilds, kept.stats.hits) == (1, 14)
+        # Where squares of differences vanish, the window is scaled and computed anew.
+        assert draw is extreme or diagram.engine == ENGINE
+    assert draw is extreme or (kept.stats.rebuilds, kept.stats.hits) == (1, 14)
 
 
 @pytest.mark.usefixtures("_every_size")
@@ -62,8 +64,8 @@ def test_windows_that_grow_and_shrink_with_diagrams_left_out(engine: Engine, dra
             if len(step.points) and rng.random() < 0.8:
                 diagram = kept.diagram("s", step.sequences, step.points, asked)
                 assert_equals_gudhi(diagram, step.points, asked)
-                assert diagram.engine == ENGINE
-        assert kept.stats.hits > 5
+                assert draw is extreme or diagram.engine == ENGINE
+        assert draw is extreme or kept.stats.hits > 5
 
 
 @pytest.mark.usefixtures("_every_size")

@@ -150,7 +150,7 @@ def _fewer_points(given: _Given) -> Iterator[str]:
         yield f"subsample to {_two_digits(int(n * 0.1 ** (1 / exponent)))} points, about a tenth of the time"
         return
     if cost is not None:
-        allowed = _COMFORT * given.limits.compute_timeout / cost.spread
+        allowed = max(0.0, _COMFORT * given.limits.compute_timeout / cost.spread)
         count = min(count, max(1, int((allowed / cost.scale) ** (1 / cost.exponent))))
     count = _two_digits(count)
     taken = "" if cost is None else f", {seconds_in_words(cost.seconds(count))}"
