@@ -60,7 +60,7 @@ SOON_DIES = WORKS.replace(
     "import os, signal",
     """\
 import os, signal, threading
-end = threading.Timer(4.0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+end = threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGKILL))
 end.daemon = True""",
 ).replace(
     """\
