@@ -11,13 +11,15 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 from confluent_kafka.admin import AdminClient, NewTopic
-from harness import Cluster, command_environ, command_line
+from harness import Cluster, Ran, command_environ, command_line
 from streaming import CHECKPOINT_SECONDS, PARTITIONS, Streams, make_streams
 
 from tdaflink.adapters.ledger import Ledger
@@ -55,19 +57,25 @@ class Brittle(Algorithm):
         return Diagram(finished_bars(raw, query, cut), "brittle", cut, 0.0)
 """
 MENDED = WORKS.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
-# It answers for a while, and then its process is gone, again and again.
-SOON_DIES = WORKS.replace(
+# It answers until its process is told to go, which then happens again and again.
+_SOON_DIES = WORKS.replace(
     "import os, signal",
     """\
-import os, signal, threading
-end = threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGKILL))
-end.daemon = True""",
+import os, pathlib, signal, threading, time
+
+def die():
+    while not pathlib.Path("FOLDER/go").exists():
+        time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+end = threading.Thread(target=die, daemon=True)""",
 ).replace(
     """\
         if [-77.0, -77.0] in points.tolist():
             os.kill(os.getpid(), signal.SIGKILL)""",
     """\
         if not end.is_alive():
+            pathlib.Path("FOLDER/answered").touch()
             end.start()""",
 )
 RAISES = 'raise RuntimeError("no such sensor: 42")\n'
@@ -187,6 +195,31 @@ class Steady:
         assert spans == dict.fromkeys(sent.spans(), 1)
         assert Counter(one["job_id"] for one in mine if one["job_id"]) == dict.fromkeys(sent.requests, 1)
         return mine
+
+    def upgrade_to_what_soon_dies(self) -> Ran:
+        """A version that answers, completes a checkpoint, and then dies whenever it is started again."""
+        (old,) = self.running()
+        mark = self.folder / uuid.uuid4().hex
+        mark.mkdir()
+        words = ("upgrade", self.name, "--include", self.version(_SOON_DIES.replace("FOLDER", str(mark))))
+        with ThreadPoolExecutor(1) as pool:
+            upgrade = pool.submit(self.cluster.run, *words, timeout=240)
+            for _ in poll(180, every=0.1):
+                if upgrade.done() or ((mark / "answered").exists() and self._has_checkpoint(old["id"])):
+                    break
+            (mark / "go").touch()
+            return upgrade.result()
+
+    def _has_checkpoint(self, old: str) -> bool:
+        """Whether the version after `old` has completed one."""
+        url = self.cluster.rest_url
+        jobs = httpx.get(f"{url}/jobs/overview").json()["jobs"]
+        new = [one["jid"] for one in jobs if one["name"] == self.name and one["state"] == "RUNNING"]
+        return any(
+            httpx.get(f"{url}/jobs/{one}/checkpoints").json()["counts"]["completed"] >= 1
+            for one in new
+            if one != old
+        )
 
     def upgrade_to_what_raises(self, tag: str) -> None:
         """A version that raises at its start, while messages come: the one before is back, all is counted."""

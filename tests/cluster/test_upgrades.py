@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from harness import Cluster, runner
 from jsonschema import Draft202012Validator
-from upgrading import FATAL, MENDED, SOON_DIES, Steady, interrupt, steady_job
+from upgrading import FATAL, MENDED, Steady, interrupt, steady_job
 
 from tdaflink.adapters.profiles import load_schemas
 from tdaflink.domain.waiting import poll
@@ -92,8 +92,7 @@ def test_a_version_that_raises_at_start_is_rolled_back(steady: Steady) -> None:
 def test_a_version_that_fails_after_it_has_answered_leaves_nothing_doubled(steady: Steady) -> None:
     """What it has committed is in its checkpoint, from which the version before goes on."""
     with steady.feed("later") as sent:
-        words = ("upgrade", steady.name, "--include", steady.version(SOON_DIES))
-        done = steady.cluster.run(*words, timeout=240)
+        done = steady.upgrade_to_what_soon_dies()
     assert (done.code, "was rolled back" in done.stderr) == (5, True), done.stderr
     steady.check("later", sent)
     history = steady.cluster.run("history", steady.name, "-o", "json").json()
