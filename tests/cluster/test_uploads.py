@@ -111,11 +111,14 @@ def test_uploads_and_requests_are_answered_once_each(
         f"s3://{BUCKET}/secret.csv": "forbidden_uri",
         f"s3://{BUCKET}/open/none.csv": "not_found",
         "s3://key:secret@bucket/open/a.csv": "bad_uri",
+        good[-1]: "bad_file",  # a column of names is no coordinate, and is not passed over in silence
     }
     wanted: Counter[tuple[str, str | None]] = Counter()
     producer = Producer({"bootstrap.servers": cluster.kafka})
     for number, (uri, code) in enumerate([*((uri, None) for uri in good * 5), *bad.items()]):
-        message = {"file_id" if number % 2 else "job_id": f"u-{number}", "uri": uri}
+        message: dict[str, Any] = {"file_id" if number % 2 else "job_id": f"u-{number}", "uri": uri}
+        if uri == good[-1] and code is None:
+            message["columns"] = ["x", "y"]
         producer.produce(topics["uploads"], json.dumps({**message, "parameters": {"betti_at": 1.2}}))
         wanted[f"u-{number}", code] += 1
     request = {"job_id": "r", "point_cloud": {"points": SQUARE}, "parameters": {"betti_at": 1.2}}
