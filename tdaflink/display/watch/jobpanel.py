@@ -181,7 +181,7 @@ def failure_place(failure: Failure) -> str:
     parts = [
         f"in {failure.task}" if failure.task else "",
         f"on {failure.taskmanager}" if failure.taskmanager else "",
-        f"by the message {failure.record!r}" if failure.record else "",
+        f"by the message '{failure.record}'" if failure.record else "",
     ]
     return " ".join(part for part in parts if part)
 
