@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
@@ -127,6 +128,7 @@ class _Transport(httpx.BaseTransport):
         self._context = context
         self._proxies = proxies
         self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._lock = Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -151,21 +153,23 @@ class _Transport(httpx.BaseTransport):
 
     def _pool(self, proxy: Proxy | None) -> httpcore.ConnectionPool:
         name = str(proxy or "")
-        if name not in self._pools:
-            settings: dict[str, Any] = {
-                "ssl_context": self._context,
-                "max_connections": None,
-                "max_keepalive_connections": _IDLE_CONNECTIONS,
-                "keepalive_expiry": _IDLE_SECONDS,
-                "network_backend": _Network(),
-            }
-            # Two threads may make one each: the later one stays, the other ends with its last answer.
-            self._pools[name] = (
-                httpcore.HTTPProxy(f"http://{name}", proxy_headers=list(proxy.headers.items()), **settings)
-                if proxy
-                else httpcore.ConnectionPool(**settings)
-            )
-        return self._pools[name]
+        with self._lock:
+            if name not in self._pools:
+                self._pools[name] = self._new_pool(proxy)
+            return self._pools[name]
+
+    def _new_pool(self, proxy: Proxy | None) -> httpcore.ConnectionPool:
+        settings: dict[str, Any] = {
+            "ssl_context": self._context,
+            "max_connections": None,
+            "max_keepalive_connections": _IDLE_CONNECTIONS,
+            "keepalive_expiry": _IDLE_SECONDS,
+            "network_backend": _Network(),
+        }
+        if proxy is None:
+            return httpcore.ConnectionPool(**settings)
+        headers = list(proxy.headers.items())
+        return httpcore.HTTPProxy(f"http://{proxy}", proxy_headers=headers, **settings)
 
 
 class _Body(httpx.SyncByteStream):
