@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
     }
     assert shipped <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_no_two_test_modules_share_a_name() -> None:
+    """Two of one name, in whatever folders, cannot be collected in one run."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_no_registry_host_is_named() -> None:
