@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
+from tdajob.heavyrequests import HeavyRequest, packed
 from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error, log_failure
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import Question, question
@@ -18,10 +19,10 @@ from tdajob.results import Effort, Subject, result_record
 from tdajob.settings import LimitSettings, Settings
 from tdajob.times import format_timestamp
 from tdajob.topology import registry
-from tdajob.topology.engine import Engine
+from tdajob.topology.engine import Engine, OverrunError
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.validation import check_query
-from tdajob.topology.values import ComputationError, Limits
+from tdajob.topology.values import ComputationError, Diagram, Limits
 from tdajob.uploads.access import UploadAccess, uploaded_request
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,54 @@ class Answer:
     code: str | None
 
 
+class Replies:
+    """Makes the answers to requests: results of diagrams, and error records of whatever went wrong."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._errors_topic = settings.errors_topic
+        self._max_bytes = settings.limits.max_message_bytes
+        self._memory = memory_meter()
+
+    def result(
+        self, request: Request, origin: Origin, topic: str, diagram: Diagram, seconds: float
+    ) -> Answer:
+        """The result of a computation that took so many seconds."""
+        effort = Effort(seconds, self._memory())
+        subject = _subject(request, origin)
+        key, value = result_record(subject, request.question, diagram, effort, self._max_bytes)
+        pairs = sum(len(bars) for bars in diagram.bars)
+        return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
+
+    def failure(
+        self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None
+    ) -> Answer:
+        """The error record of whatever was raised between a message and its result."""
+        if isinstance(error, MessageError):
+            return self.error(message, origin, error.code, error.reason, error.key or job_id)
+        if isinstance(error, ComputationError):
+            return self.error(message, origin, error.code, error.reason, job_id)
+        log_failure(_log, error, "cannot answer %s", origin.place)
+        reason, fields = internal_error(error)
+        return self.error(message, origin, CODE, reason, job_id, fields)
+
+    def skipped(self, message: bytes | None, origin: Origin) -> Answer:
+        """The record of a message that the settings say to pass over."""
+        return self.error(message, origin, SKIPPED, SKIPPED_REASON, None)
+
+    def error(
+        self,
+        message: bytes | None,
+        origin: Origin,
+        code: str,
+        reason: str,
+        job_id: str | None,
+        more: Mapping[str, object] = NOTHING_MORE,
+    ) -> Answer:
+        """An error record."""
+        key, value = error_record(message, origin, code, reason, job_id, more)
+        return Answer(self._errors_topic, key, value, None, code)
+
+
 class Answerer:
     """Answers requests by results and errors; holds processes, so it must be closed."""
 
@@ -54,11 +103,12 @@ class Answerer:
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
-        self._errors_topic = settings.errors_topic
         self._inputs = {one.topic: one for one in settings.inputs}
         self._engine = Engine(engine_limits(settings.limits))
         self._uploads = UploadAccess(settings.uploads, settings.limits.max_points)
-        self._memory = memory_meter()
+        self._replies = Replies(settings)
+        self._after_s = settings.heavy.after_s
+        self._counts = {"heavy_requests": 0, "heavy_overruns": 0}
 
     def start(self) -> None:
         """Get ready, so that the first message need not wait."""
@@ -68,54 +118,69 @@ class Answerer:
         self._engine.close()
         self._uploads.close()
 
+    def stats(self) -> dict[str, int]:
+        """How many requests were left to the lane, and how many of these only after they had begun here."""
+        return self._counts
+
     def answer(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
     ) -> Answer:
         """The answer to one message; whatever is wrong with the message, this does not raise."""
+        done = self._handled(message, topic, partition, offset, timestamp_ms, None)
+        assert isinstance(done, Answer), "only without a bound may it last"
+        return done
+
+    def answer_light(
+        self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
+    ) -> Answer | bytes:
+        """As `answer`, but a heavy request comes back as the bytes of a HeavyRequest."""
+        return self._handled(message, topic, partition, offset, timestamp_ms, self._after_s)
+
+    def _handled(
+        self,
+        message: bytes | None,
+        topic: str,
+        partition: int,
+        offset: int,
+        timestamp_ms: int | None,
+        after_s: float | None,
+    ) -> Answer | bytes:
         source = self._inputs[topic]
         origin = Origin(source.route, topic, partition, offset, timestamp_ms)
         job_id: str | None = None
         if self._skip and (topic, partition, offset) in self._skip:
-            return self._error(message, origin, SKIPPED, SKIPPED_REASON, None)
+            return self._replies.skipped(message, origin)
         try:
             request = self._request(message, origin)
             job_id = request.job_id
-            return self._result(request, origin, source.output_topic)
-        except MessageError as error:
-            return self._error(message, origin, error.code, error.reason, error.key or job_id)
-        except ComputationError as error:
-            return self._error(message, origin, error.code, error.reason, job_id)
+            if after_s is not None and self._is_heavy(request, after_s):
+                return self._passed_on(message, origin, request)
+            begin = time.perf_counter()
+            compute = self._engine.compute_distances if request.distances else self._engine.compute
+            try:
+                diagram = compute(request.points, request.question.query, after_s)
+            except OverrunError:
+                self._counts["heavy_overruns"] += 1
+                return self._passed_on(message, origin, request)
+            seconds = time.perf_counter() - begin
+            return self._replies.result(request, origin, source.output_topic, diagram, seconds)
         except Exception as error:
-            log_failure(_log, error, "cannot answer %s", origin.place)
-            reason, fields = internal_error(error)
-            return self._error(message, origin, CODE, reason, job_id, fields)
+            return self._replies.failure(message, origin, error, job_id)
 
     def _request(self, message: bytes | None, origin: Origin) -> Request:
         if origin.route == "uploads":
             return uploaded_request(message, origin, self._rules, self._uploads)
         return parse_request(message, origin, self._rules)
 
-    def _result(self, request: Request, origin: Origin, topic: str) -> Answer:
-        begin = time.perf_counter()
-        compute = self._engine.compute_distances if request.distances else self._engine.compute
-        diagram = compute(request.points, request.question.query)
-        effort = Effort(time.perf_counter() - begin, self._memory())
-        limit = self._rules.limits.max_message_bytes
-        key, value = result_record(_subject(request, origin), request.question, diagram, effort, limit)
-        pairs = sum(len(bars) for bars in diagram.bars)
-        return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
+    def _is_heavy(self, request: Request, after_s: float) -> bool:
+        query, distances = request.question.query, request.distances
+        predicted = self._engine.slowest_seconds(request.points, query, distances=distances)
+        return predicted is not None and predicted > after_s
 
-    def _error(
-        self,
-        message: bytes | None,
-        origin: Origin,
-        code: str,
-        reason: str,
-        job_id: str | None,
-        more: Mapping[str, object] = NOTHING_MORE,
-    ) -> Answer:
-        key, value = error_record(message, origin, code, reason, job_id, more)
-        return Answer(self._errors_topic, key, value, None, code)
+    def _passed_on(self, message: bytes | None, origin: Origin, request: Request) -> bytes:
+        self._counts["heavy_requests"] += 1
+        file = (request.points, request.told) if origin.route == "uploads" else None
+        return packed(HeavyRequest(origin, request.job_id, message or b"", file))
 
 
 def _subject(request: Request, origin: Origin) -> Subject:

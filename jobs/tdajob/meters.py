@@ -24,7 +24,8 @@ class Meters:
     read 0, so the quantiles of the last computations are made here; over subtasks take their maximum.
     """
 
-    def __init__(self, group: Any) -> None:
+    def __init__(self, group: Any, *, always_open: bool = True) -> None:
+        """`always_open` is false for an operator that opens at its first record: it is ready without that."""
         self._group = group
         self._last: Done | None = None
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -34,7 +35,8 @@ class Meters:
         self._points = group.counter("tda_points_processed")
         self._pairs = group.counter("tda_persistence_pairs")
         self._computing = group.counter("tda_computing_us")
-        group.gauge("tda_ready", lambda: 1)
+        if always_open:
+            group.gauge("tda_ready", lambda: 1)
         if container_memory() is not None:
             group.gauge("tda_container_memory_bytes", _container_memory)
             group.gauge("tda_container_memory_limit_bytes", _container_limit)

@@ -8,11 +8,18 @@ is (key, content).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Row, Types
-from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
+from pyflink.datastream import (
+    FlatMapFunction,
+    KeyedProcessFunction,
+    OutputTag,
+    ProcessFunction,
+    RuntimeContext,
+    TimeDomain,
+)
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from tdajob.guard import StateAccessError
@@ -21,19 +28,28 @@ from tdajob.sampling import stop_sampling
 from tdajob.settings import Settings
 
 if TYPE_CHECKING:
-    from tdajob.answers import Answerer
+    from tdajob.answers import Answer, Answerer
+    from tdajob.lane import HeavyAnswerer
     from tdajob.streams import StreamAnswerer
 
+AT_THE_END = 2**63 - 2
+"""Event time that no watermark reaches before the one that ends the input."""
 
-class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
-    """Answers each message by one row (topic, key, value), and a heartbeat by none."""
+# What goes from the requests to the lane of heavy ones: (lane, packed request).
+HEAVY = OutputTag("heavy", Types.ROW([Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())]))
+
+
+class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no types
+    """Answers each message by one row (topic, key, value), a heartbeat by none, and passes heavy ones on."""
 
     _answerer: Answerer
 
-    def __init__(self, settings: Settings, promised: Mapping[str, int]) -> None:
-        """`promised` are numbers to show beside what is measured: see `expectations`."""
+    def __init__(self, settings: Settings, promised: Mapping[str, int], lanes: Sequence[str]) -> None:
+        """`promised` are numbers to show beside what is measured: see `expectations`; heavy requests take the
+        `lanes` in turn."""
         self._settings = settings
         self._promised = promised
+        self._lanes = lanes
 
     def open(self, runtime_context: RuntimeContext) -> None:
         # Here, so that main() on the JobManager loads neither numpy nor an engine.
@@ -43,19 +59,76 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         self._answerer = Answerer(self._settings)
         self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
+        self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._promised)
+        # Each subtask begins elsewhere, so that all lanes get their share of few requests, too.
+        self._lane = runtime_context.get_index_of_this_subtask()
 
-    def flat_map(self, value: Row) -> Iterable[Row]:
+    def process_element(self, value: Row, ctx: ProcessFunction.Context) -> Iterable[Any]:  # noqa: ARG002 -- as Flink calls it
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return
-        answer = self._answerer.answer(message, topic, partition, offset, timestamp)
+        answer = self._answerer.answer_light(message, topic, partition, offset, timestamp)
+        if isinstance(answer, bytes):
+            self._lane = (self._lane + 1) % len(self._lanes)
+            yield HEAVY, Row(self._lanes[self._lane], answer)
+            return
         self._meters.count(answer)
         yield Row(answer.topic, answer.key, answer.value)
 
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+
+
+class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
+    """Answers the heavy requests of its lanes, which are its keys."""
+
+    _answerer: HeavyAnswerer
+
+    def __init__(self, settings: Settings, *, threads: bool) -> None:
+        """`threads`: this runs in a thread of the JVM."""
+        self._settings = settings
+        self._pieces = _pieces(threads=threads)
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.lane import HeavyAnswerer
+
+        stop_sampling()
+        self._answerer = HeavyAnswerer(self._settings)
+        self._meters = Meters(runtime_context.get_metrics_group(), always_open=False)
+        self._meters.show(self._answerer.stats)
+        descriptor = MapStateDescriptor("heavy", Types.LONG(), self._pieces)
+        self._store = KeyedStore(runtime_context.get_map_state(descriptor))
+
+    def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
+        lane = ctx.get_current_key()
+        # Set once for each lane, as it stays: it goes off when no record will come any more.
+        ctx.timer_service().register_event_time_timer(AT_THE_END)
+        yield from self._rows(self._answerer.add(lane, content, self._store, now_ms()))
+        self._arm(lane, ctx)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
+        lane = ctx.get_current_key()
+        if ctx.time_domain() == TimeDomain.EVENT_TIME:
+            yield from self._rows(self._answerer.drain(lane, self._store, now_ms()))
+            return
+        yield from self._rows(self._answerer.tick(lane, self._store, max(timestamp, now_ms())))
+        self._arm(lane, ctx)
+
+    def close(self) -> None:
+        if hasattr(self, "_answerer"):
+            self._answerer.close()
+
+    def _rows(self, answers: Iterator[Answer]) -> Iterator[Row]:
+        for answer in answers:
+            self._meters.count(answer)
+            yield Row(answer.topic, answer.key, answer.value)
+
+    def _arm(self, lane: str, ctx: KeyedProcessFunction.Context) -> None:
+        moment = self._answerer.timer_to_set(lane, now_ms())
+        if moment is not None:
+            ctx.timer_service().register_processing_time_timer(moment)
 
 
 class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
@@ -89,8 +162,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         """`promised` as for AnswerMessages; `threads`: this runs in a thread of the JVM."""
         self._settings = settings
         self._promised = promised
-        # From a thread PyFlink hands bytes of the other type to Java as an array of objects, which fails.
-        self._pieces = Types.PICKLED_BYTE_ARRAY() if threads else Types.PRIMITIVE_ARRAY(Types.BYTE())
+        self._pieces = _pieces(threads=threads)
 
     def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.streams import StreamAnswerer
@@ -129,8 +201,14 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
             ctx.timer_service().register_processing_time_timer(moment)
 
 
+def _pieces(*, threads: bool) -> Any:
+    """The type of bytes in keyed state."""
+    # From a thread PyFlink hands bytes of the other type to Java as an array of objects, which fails.
+    return Types.PICKLED_BYTE_ARRAY() if threads else Types.PRIMITIVE_ARRAY(Types.BYTE())
+
+
 class KeyedStore:
-    """The pieces of the current stream, in Flink's keyed state; what fails there is a StateAccessError."""
+    """The pieces of the current stream or lane, in Flink's keyed state; what fails there is a StateAccessError."""
 
     def __init__(self, state: MapState) -> None:
         self._state = state

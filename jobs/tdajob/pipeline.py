@@ -18,11 +18,12 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, Tabl
 from tdajob import uids
 from tdajob.expectations import expectations
 from tdajob.kafkaoptions import sink_options, source_options
-from tdajob.operators import AnswerMessages, AnswerStreams, ReadStreamMessages
+from tdajob.operators import HEAVY, AnswerHeavy, AnswerMessages, AnswerStreams, ReadStreamMessages
 from tdajob.settings import Input, Kafka, Settings
 
 ANSWERS_TABLE = "answers"
 _MOVED = "org/apache/flink/kafka/shaded/"
+_LEAST_LANES = 8
 MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
 
 # A row that carries no message: it makes every compute subtask start its Python worker, and report its
@@ -54,7 +55,8 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     whole = [stream for one, stream in zip(settings.inputs, messages, strict=True) if one.window is None]
     answers = []
     if whole:
-        answers.append(_answered(beats.union(*(stream.rebalance() for stream in whole)), settings, promised))
+        incoming = beats.union(*(stream.rebalance() for stream in whole))
+        answers += _answered(incoming, settings, promised, threads=threads)
     if len(whole) < len(messages):
         function = AnswerStreams(settings, promised, threads=threads)
         answers.append(_windowed(beats, messages, settings, function))
@@ -64,16 +66,29 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
 
 
-def _answered(incoming: DataStream, settings: Settings, promised: Mapping[str, int]) -> DataStream:
-    """Each message by itself, spread evenly over the subtasks."""
-    return incoming.flat_map(AnswerMessages(settings, promised), _row()).name(uids.COMPUTE).uid(uids.COMPUTE)
+def _answered(
+    incoming: DataStream, settings: Settings, promised: Mapping[str, int], *, threads: bool
+) -> list[DataStream]:
+    """Each message by itself, spread evenly over the subtasks; heavy ones by lanes, beside the others."""
+    lanes = _spread(_keys_of_subtasks("lane", _lanes(settings.parallelism)))
+    light = incoming.process(AnswerMessages(settings, promised, lanes), _row())
+    light = light.name(uids.COMPUTE).uid(uids.COMPUTE)
+    # PyFlink's own `get_side_output` adds a Python operator without a uid.
+    passed_on = DataStream(light._j_data_stream.getSideOutput(HEAVY.get_java_output_tag()))
+    heavy = _by_key(passed_on).process(AnswerHeavy(settings, threads=threads), _row())
+    return [light, heavy.name(uids.HEAVY).uid(uids.HEAVY)]
+
+
+def _lanes(parallelism: int) -> int:
+    """A power of 2: each subtask has as many lanes as the others, nearly so after a rescaling, too."""
+    return max(_LEAST_LANES, 1 << (parallelism - 1).bit_length())
 
 
 def _windowed(
     beats: DataStream, messages: Sequence[DataStream], settings: Settings, function: AnswerStreams
 ) -> DataStream:
     """Messages by stream. Nothing comes between a source and its reader: a stream's order must stay."""
-    keys = _beat_keys(settings.parallelism)
+    keys = _keys_of_subtasks("heartbeat", settings.parallelism)
     keyed_row = Types.ROW([Types.STRING(), _bytes()])
     read = []
     for number, (one, stream) in enumerate(zip(settings.inputs, messages, strict=True)):
@@ -82,30 +97,36 @@ def _windowed(
             uid = uids.READERS[one.route]
             keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
             read.append(keyed.set_parallelism(one.source_parallelism))
-    streams = _by_stream(read[0].union(*read[1:])).process(function, _row())
+    streams = _by_key(read[0].union(*read[1:])).process(function, _row())
     return streams.name(uids.STREAMS).uid(uids.STREAMS)
 
 
-def _by_stream(read: DataStream) -> KeyedStream:
+def _by_key(read: DataStream) -> KeyedStream:
     """Rows (key, content) by their key. PyFlink's own `key_by` adds a Python operator without a uid."""
     selector = get_gateway().jvm.KeyByKeySelector()
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
     return KeyedStream(read._j_data_stream.keyBy(selector, key_type), _bytes().get_java_type_info(), read)
 
 
-def _beat_keys(parallelism: int) -> list[str]:
-    """Keys of which Flink gives each subtask one, so that a heartbeat reaches them all."""
+def _keys_of_subtasks(stem: str, parallelism: int) -> list[str]:
+    """Keys of which Flink gives each of so many subtasks one, the first's first."""
     jvm = get_gateway().jvm
     assignment = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment
     selector, found = jvm.KeyByKeySelector(), dict[int, str]()
     for number in count():
         row = jvm.org.apache.flink.types.Row(2)
-        row.setField(0, f"heartbeat/{number}")
+        row.setField(0, f"{stem}/{number}")
         subtask = assignment.assignKeyToParallelOperator(selector.getKey(row), MAX_PARALLELISM, parallelism)
-        found.setdefault(subtask, f"heartbeat/{number}")
+        found.setdefault(subtask, f"{stem}/{number}")
         if len(found) == parallelism:
-            return list(found.values())
+            return [found[subtask] for subtask in range(parallelism)]
     raise AssertionError("count() does not end")
+
+
+def _spread(lanes: Sequence[str]) -> list[str]:
+    """Neighbours far apart, by the reversed bits of their place: any few that follow are in many subtasks."""
+    bits = (len(lanes) - 1).bit_length()
+    return [lanes[int(f"{place:0{bits}b}"[::-1], 2)] for place in range(len(lanes))]
 
 
 def _messages(

@@ -87,6 +87,20 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class HeavySettings:
+    """Requests that are predicted to take longer than `after_s`, or do, are computed beside the others.
+
+    None: none is. A subtask keeps up to `queue` of them.
+    """
+
+    after_s: float | None
+    queue: int
+
+
+NO_LANE = HeavySettings(None, 1)
+
+
+@dataclass(frozen=True)
 class S3Settings:
     """Where objects are read, and with which keys: texts, references to secrets, or None for what the
     worker finds by itself."""
@@ -135,8 +149,9 @@ class Settings:
     """Modules of the bundle that register algorithms."""
     uploads: UploadSettings
     skip: frozenset[Place] = frozenset()
-    """Records that are passed over: topic, partition and offset of each. The one key that may be missing, as
-    it is in the settings of releases before it."""
+    """Records that are passed over: topic, partition and offset of each. It and the next key may be missing, as
+    they are in the settings of releases before them."""
+    heavy: HeavySettings = NO_LANE
 
 
 def load(text: str) -> Settings:
@@ -164,6 +179,7 @@ def load(text: str) -> Settings:
         plugins=root.texts("plugins"),
         uploads=_uploads(root.inner("uploads")),
         skip=_skip(root),
+        heavy=_heavy(root.inner("heavy")) if root.has("heavy") else NO_LANE,
     )
     root.finish()
     return settings
@@ -253,6 +269,12 @@ def _limits(reader: Reader) -> LimitSettings:
     )
     reader.finish()
     return limits
+
+
+def _heavy(reader: Reader) -> HeavySettings:
+    heavy = HeavySettings(reader.number_or_none("after_s"), reader.integer("queue", least=1))
+    reader.finish()
+    return heavy
 
 
 def _uploads(reader: Reader) -> UploadSettings:

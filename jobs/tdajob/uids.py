@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 COMPUTE = "compute"
+HEAVY = "heavy-requests"
 STREAMS = "stream-windows"
 
 REQUESTS: Mapping[str, str] = MappingProxyType(

@@ -66,6 +66,7 @@ def settings_document(**changes: Any) -> dict[str, Any]:
             "dedup_ids": 0,
             "overflow": "error",
         },
+        "heavy": {"after_s": 1.0, "queue": 1000},
         "plugins": [],
         "incremental_bytes": 256 * 2**20,
         "preprocess": {

@@ -15,6 +15,7 @@ RELEASED = {
     "heartbeat-columns",
     "heartbeat-rows",
     "compute",
+    "heavy-requests",
     "answers-rows",
     "answers-columns",
     "answers-sink",
@@ -31,6 +32,7 @@ def test_every_released_uid_is_still_there() -> None:
     tables = [uids.HEARTBEAT, uids.ANSWERS, *uids.ROUTES.values()]
     now = [
         uids.COMPUTE,
+        uids.HEAVY,
         uids.STREAMS,
         *uids.READERS.values(),
         *(uid for table in tables for uid in table.values()),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from tdajob.topology import metrics, registry, wire
+from tdajob.topology.about import cost_for
 from tdajob.topology.execution import described, execute
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.isolation import KeptProcess, ProcessEndedError
@@ -13,6 +17,13 @@ from tdajob.topology.registry import Algorithm
 from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal, ways_that_fit
+
+
+_READ_SECONDS = 10.0
+
+
+class OverrunError(Exception):
+    """A computation was given up before its timeout, since it took longer than its caller would wait."""
 
 
 class Engine:
@@ -30,27 +41,54 @@ class Engine:
         """Start the child process, so that no computation waits for it, nor for a compiler."""
         self._process.start()
 
-    def compute(self, points: FloatArray, query: Query) -> Diagram:
+    def compute(self, points: FloatArray, query: Query, patience: float | None = None) -> Diagram:
         """The diagram of the finite float64 points (n, d), in any order.
+
+        OverrunError where its child process needs more than `patience` seconds, if these are fewer than the
+        timeout.
 
         Raises ComputationError with one of the codes bad_shape, empty_cloud, non_finite,
         too_many_points, bad_parameter, bad_coordinate, unknown_algorithm, ambient_dimension,
         predicted_memory, timeout, engine_crashed, out_of_memory. After any of them the engine is ready
         for the next.
         """
+        return self._finished(self._begun(*self._checked_points(points, query)), patience)
+
+    def compute_distances(
+        self, distances: FloatArray, query: Query, patience: float | None = None
+    ) -> Diagram:
+        """The diagram of points that only their distances (n, n) tell of; the metric asked for is not used.
+
+        Raises ComputationError as `compute` does, and with the code bad_matrix.
+        """
+        return self._finished(self._begun(*self._checked_distances(distances, query)), patience)
+
+    def begin(self, points: FloatArray, query: Query, *, distances: bool) -> Diagram | Computation:
+        """Begin what `compute`, or `compute_distances`, would do; what takes long goes on in the child process.
+
+        Nothing else may be computed before the computation has its outcome. Raises as they do.
+        """
+        checked = self._checked_distances if distances else self._checked_points
+        return self._begun(*checked(points, query))
+
+    def slowest_seconds(self, points: FloatArray, query: Query, *, distances: bool) -> float | None:
+        """The predicted seconds of the slowest kind of cloud; None where no rule covers the question."""
+        about = registry.get(query.algorithm).about
+        if about is None:
+            return None
+        cost = cost_for(about.costs, query.max_dimension, None if distances else points.shape[1])
+        return None if cost is None else cost.spread * cost.seconds(len(points))
+
+    def _checked_points(self, points: FloatArray, query: Query) -> tuple[Algorithm, FloatArray, Query]:
         try:
             check_points(points, self._limits)
         except ComputationError as error:
             raise self._with_ways(error, points, query) from None
         algorithm, query = self._resolved(query)
         algorithm.check(points, query)
-        return self._diagram(algorithm, sorted_points(points), query)
+        return algorithm, sorted_points(points), query
 
-    def compute_distances(self, distances: FloatArray, query: Query) -> Diagram:
-        """The diagram of points that only their distances (n, n) tell of; the metric asked for is not used.
-
-        Raises ComputationError as `compute` does, and with the code bad_matrix.
-        """
+    def _checked_distances(self, distances: FloatArray, query: Query) -> tuple[Algorithm, FloatArray, Query]:
         check_matrix(distances, self._limits)
         algorithm, query = self._resolved(query)
         if not algorithm.takes_distances:
@@ -61,7 +99,7 @@ class Engine:
             )
         query = replace(query, params={**query.params, "metric": metrics.PRECOMPUTED})
         algorithm.check(distances, query)
-        return self._diagram(algorithm, distances, query)
+        return algorithm, distances, query
 
     def close(self) -> None:
         """End the child process, if there is one."""
@@ -89,12 +127,27 @@ class Engine:
             error.code, f"{error.reason}; otherwise {ways_that_fit(points, query, self._limits)}"
         )
 
-    def _diagram(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
+    def _begun(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram | Computation:
         self._check_cost(algorithm, points, query)
         n, dim = points.shape
-        if algorithm.needs_isolation(n, dim, query):
-            return self._isolated(algorithm, points, query)
-        return execute(algorithm, points, query)
+        if not algorithm.needs_isolation(n, dim, query):
+            return execute(algorithm, points, query)
+        timeout = self._limits.compute_timeout
+        modules = (*registry.loaded_modules(), type(algorithm).__module__)
+        header, payload = wire.packed_request(modules, points, query)
+        with _translated(points, query, self._limits):
+            deadline = self._process.send({**header, "timeout": timeout}, payload, timeout)
+        return Computation(self._process, points, query, self._limits, deadline)
+
+    def _finished(self, begun: Diagram | Computation, patience: float | None) -> Diagram:
+        if isinstance(begun, Diagram):
+            return begun
+        if patience is not None and patience < self._limits.compute_timeout and not begun.is_ready(patience):
+            self._process.close()
+            # The next computation finds it ready, or nearly so.
+            self._process.start_soon()
+            raise OverrunError
+        return begun.wait()
 
     def _check_cost(self, algorithm: Algorithm, points: FloatArray, query: Query) -> None:
         n, dim = points.shape
@@ -112,29 +165,54 @@ class Engine:
             )
             raise refusal("predicted_memory", what, points, query, self._limits, "max_predicted_bytes")
 
-    def _isolated(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
-        timeout = self._limits.compute_timeout
-        modules = (*registry.loaded_modules(), type(algorithm).__module__)
-        header, payload = wire.packed_request(modules, points, query)
-        try:
-            reply, bars = self._process.exchange({**header, "timeout": timeout}, payload, timeout)
-        except TimeoutError:
-            what = f"{described(points, query)} did not end within compute_timeout {timeout:g} s"
-            raise refusal("timeout", what, points, query, self._limits, "compute_timeout") from None
-        except ProcessEndedError as error:
-            raise ComputationError(
-                "engine_crashed",
-                f"{described(points, query)}: the child process {error}; "
-                f"{ways_that_fit(points, query, self._limits)}",
-            ) from None
+
+@dataclass(frozen=True, eq=False)
+class Computation:
+    """One that goes on in an engine's child process."""
+
+    _process: KeptProcess
+    _points: FloatArray
+    _query: Query
+    _limits: Limits
+    _deadline: float
+
+    def is_ready(self, seconds: float = 0.0) -> bool:
+        """Whether it has its outcome, or is past its timeout, within `seconds`."""
+        left = self._deadline - time.monotonic()
+        return self._process.has_reply(max(0.0, min(seconds, left))) or left <= seconds
+
+    def wait(self) -> Diagram:
+        """Its diagram, for which this waits. Raises as `Engine.compute` does."""
+        deadline = self._deadline
+        if self._process.has_reply():
+            # It may have come in time and be looked at late; a long one takes a moment to be read.
+            deadline = max(deadline, time.monotonic() + _READ_SECONDS)
+        with _translated(self._points, self._query, self._limits):
+            reply, bars = self._process.receive(deadline)
         if "error" in reply:
-            raise self._failure(reply["error"], points, query)
+            raise self._failure(reply["error"])
         return wire.unpacked_diagram(reply, bars)
 
-    def _failure(self, error: dict[str, str], points: FloatArray, query: Query) -> ComputationError:
+    def _failure(self, error: dict[str, str]) -> ComputationError:
         if error["code"] == "out_of_memory":
             # What such a process still holds would count against the next computation.
             self._process.close()
-            what = f"{described(points, query)} ran out of memory"
-            return refusal("out_of_memory", what, points, query, self._limits, "max_predicted_bytes")
+            what = f"{described(self._points, self._query)} ran out of memory"
+            limit = "max_predicted_bytes"
+            return refusal("out_of_memory", what, self._points, self._query, self._limits, limit)
         return ComputationError(error["code"], error["reason"])
+
+
+@contextmanager
+def _translated(points: FloatArray, query: Query, limits: Limits) -> Iterator[None]:
+    """Raise what befalls the child process as a ComputationError that names what fits instead."""
+    try:
+        yield
+    except TimeoutError:
+        what = f"{described(points, query)} did not end within compute_timeout {limits.compute_timeout:g} s"
+        raise refusal("timeout", what, points, query, limits, "compute_timeout") from None
+    except ProcessEndedError as error:
+        raise ComputationError(
+            "engine_crashed",
+            f"{described(points, query)}: the child process {error}; {ways_that_fit(points, query, limits)}",
+        ) from None

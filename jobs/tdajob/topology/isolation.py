@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tdajob.topology import wire
@@ -59,6 +60,7 @@ class KeptProcess:
         self._module = module
         self._memory_bytes = memory_bytes
         self._child: _Child | None = None
+        self._ready = False
 
     @property
     def pid(self) -> int | None:
@@ -73,16 +75,47 @@ class KeptProcess:
         with suppress(ProcessEndedError):
             self._running()
 
+    def start_soon(self) -> None:
+        """Start the process, unless it runs, without waiting until it is ready."""
+        if self._child is None:
+            with suppress(ProcessEndedError):
+                self._child, self._ready = self._spawned(), False
+
     def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytearray]:
         """Send a request and return the reply.
 
         Raises TimeoutError after `timeout` seconds (starting the process not counted) and
         ProcessEndedError where the process dies. After either the next exchange starts a new one.
         """
+        deadline = self.send(header, payload, timeout)
+        return self.receive(deadline)
+
+    def send(self, header: wire.Header, payload: bytes, timeout: float) -> float:
+        """Send a request without waiting for its reply; the moment (time.monotonic) `timeout` seconds from now.
+
+        Raises as `exchange` does.
+        """
         child, deadline = self._running(), time.monotonic() + timeout
-        try:
+        with self._closed_on_failure(child):
             wire.send(child.requests, header, payload, deadline)
+        return deadline
+
+    def receive(self, deadline: float) -> tuple[wire.Header, bytearray]:
+        """Wait for the reply to what was sent; raises as `exchange` does."""
+        child = self._child
+        if child is None:
+            raise ProcessEndedError("was closed")
+        with self._closed_on_failure(child):
             return wire.receive(child.replies, deadline)
+
+    def has_reply(self, seconds: float = 0.0) -> bool:
+        """Whether the reply, or the end of the process, is there to be received within `seconds`."""
+        return self._child is None or wire.readable(self._child.replies, seconds)
+
+    @contextmanager
+    def _closed_on_failure(self, child: _Child) -> Iterator[None]:
+        try:
+            yield
         except TimeoutError:
             self.close()
             raise
@@ -104,21 +137,22 @@ class KeptProcess:
     def _running(self) -> _Child:
         if self._child is None or self._child.process.poll() is not None:
             self.close()
-            self._child = self._started()
+            self._child, self._ready = self._spawned(), False
+        if not self._ready:
+            self._wait_until_ready(self._child)
+            self._ready = True
         return self._child
 
-    def _started(self) -> _Child:
-        child = self._spawned()
+    def _wait_until_ready(self, child: _Child) -> None:
         try:
             wire.receive(child.replies, time.monotonic() + _START_SECONDS)
         except TimeoutError:
-            child.end()
+            self.close()
             raise ProcessEndedError(f"was not ready after {_START_SECONDS:g} s") from None
         except EOFError:
             how = child.how_it_ended()
-            child.end()
+            self.close()
             raise ProcessEndedError(f"{how} while it started") from None
-        return child
 
     def _spawned(self) -> _Child:
         theirs_in, requests = os.pipe()

@@ -85,10 +85,19 @@ def _read(fd: int, length: int, deadline: float | None) -> bytearray:
     return received
 
 
+def readable(fd: int, seconds: float) -> bool:
+    """Whether bytes, or the end of them, are there to be read within `seconds`."""
+    return _ready(fd, select.POLLIN, seconds * 1000)
+
+
 def _wait(fd: int, event: int, deadline: float | None) -> None:
+    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not _ready(fd, event, left):
+        raise TimeoutError
+
+
+def _ready(fd: int, event: int, milliseconds: float | None) -> bool:
     # Not select(): it fails on descriptors above 1023, which a busy worker has.
     poll = select.poll()
     poll.register(fd, event)
-    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poll.poll(left):
-        raise TimeoutError
+    return bool(poll.poll(milliseconds))

@@ -81,8 +81,13 @@ def uploaded_request(message: bytes | None, origin: Origin, rules: Rules, access
     told: dict[str, Any] = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
     if fetched.columns is not None:
         told["columns"] = list(fetched.columns)
+    return request_of(upload, fetched.points, told)
+
+
+def request_of(upload: Upload, points: FloatArray, told: Mapping[str, Any]) -> Request:
+    """The request that an upload makes with the points of its file; `told` is what its result says of that."""
     return Request(
-        upload.job_id, fetched.points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, told
+        upload.job_id, points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, told
     )
 
 

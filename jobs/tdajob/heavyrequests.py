@@ -1,0 +1,68 @@
+"""A heavy request on its way to the lane and in the lane's state: one run of bytes.
+
+A request keeps its message alone, which is read again when its turn comes: by the settings of then, as after
+any restart. An upload keeps the points of its file as well, which may have changed or gone since.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from tdajob.errors import Origin
+from tdajob.statebytes import StateError, check_version
+from tdajob.topology.values import FloatArray
+
+_VERSION = 1
+_LENGTHS = struct.Struct("<BII")  # version, bytes of the head, bytes of the message
+_VALUE = np.dtype("<f8")
+
+
+@dataclass(frozen=True, eq=False)
+class HeavyRequest:
+    """A message, where it came from and its request id; `file` has an upload's points and what it tells."""
+
+    origin: Origin
+    job_id: str
+    message: bytes
+    file: tuple[FloatArray, Mapping[str, Any]] | None
+
+
+def packed(heavy: HeavyRequest) -> bytes:
+    """The request as bytes."""
+    origin = heavy.origin
+    head: dict[str, Any] = {
+        "origin": [origin.route, origin.topic, origin.partition, origin.offset, origin.timestamp_ms],
+        "job_id": heavy.job_id,
+    }
+    numbers = b""
+    if heavy.file is not None:
+        points, told = heavy.file
+        head |= {"shape": points.shape, "told": dict(told)}
+        numbers = np.ascontiguousarray(points, _VALUE).tobytes()
+    encoded = orjson.dumps(head)
+    return b"".join(
+        (_LENGTHS.pack(_VERSION, len(encoded), len(heavy.message)), encoded, heavy.message, numbers)
+    )
+
+
+def unpacked(content: bytes) -> HeavyRequest:
+    """The request in the bytes; StateError where there is none that this release can read."""
+    check_version(content, "a heavy request", {_VERSION})
+    try:
+        _, head_length, message_length = _LENGTHS.unpack_from(content)
+        begin = _LENGTHS.size + head_length
+        head = orjson.loads(content[_LENGTHS.size : begin])
+        message = content[begin : begin + message_length]
+        file = None
+        if "shape" in head:
+            numbers = np.frombuffer(content, _VALUE, offset=begin + message_length)
+            file = numbers.reshape(head["shape"]).astype(np.float64), head["told"]
+        return HeavyRequest(Origin(*head["origin"]), head["job_id"], message, file)
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise StateError(f"the state of a heavy request is damaged: {error}") from error
