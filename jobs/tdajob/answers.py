@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
-from tdajob.heavyrequests import HeavyRequest, packed
 from tdajob.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error, log_failure
+from tdajob.heavyrequests import HeavyRequest, packed
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.parameters import Question, question
 from tdajob.results import Effort, Subject, result_record
@@ -66,9 +66,7 @@ class Replies:
         pairs = sum(len(bars) for bars in diagram.bars)
         return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
 
-    def failure(
-        self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None
-    ) -> Answer:
+    def failure(self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None) -> Answer:
         """The error record of whatever was raised between a message and its result."""
         if isinstance(error, MessageError):
             return self.error(message, origin, error.code, error.reason, error.key or job_id)
@@ -127,7 +125,7 @@ class Answerer:
     ) -> Answer:
         """The answer to one message; whatever is wrong with the message, this does not raise."""
         done = self._handled(message, topic, partition, offset, timestamp_ms, None)
-        assert isinstance(done, Answer), "only without a bound may it last"
+        assert isinstance(done, Answer)  # noqa: S101 - without a bound nothing is passed on
         return done
 
     def answer_light(

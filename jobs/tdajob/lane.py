@@ -1,4 +1,4 @@
-"""The lane of heavy requests: each subtask computes one at a time, beside its light ones, fairly by request id.
+"""The lane of heavy requests: each subtask computes one at a time beside its light ones, in turn by id.
 
 What waits is in Flink's keyed state, and leaves it when its answer goes out: a checkpoint has every request
 that has no answer yet, the one that is being computed included, and that one is begun again after a restore.
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from tdajob.answers import Answer, Replies, checked_question, engine_limits, known_algorithms
 from tdajob.errors import stream_error_record
-from tdajob.guard import CODE, StateAccessError, internal_error, log_failure
+from tdajob.guard import CODE, internal_error, log_failure
 from tdajob.heavyrequests import HeavyRequest, unpacked
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.settings import Settings
@@ -107,7 +107,7 @@ class HeavyAnswerer:
         return {"heavy_waiting": self._waiting, "heavy_running": running, "heavy_waiting_bytes": self._bytes}
 
     def add(self, lane: str, content: bytes, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Put a request into the lane. Where the subtask has as many as it may, this waits for one to begin."""
+        """Put a request into the lane. Where the subtask has all that it may, this waits for one to begin."""
         here = yield from self._lane(lane, store, now_ms)
         while self._waiting and (self._waiting >= self._queue or self._bytes + len(content) > MAX_BYTES):
             self._advance(_WAIT_SECONDS)
@@ -228,9 +228,7 @@ class HeavyAnswerer:
         began = time.monotonic()
         try:
             request = self._request(heavy)
-            begun = self._engine.begin(
-                request.points, request.question.query, distances=request.distances
-            )
+            begun = self._engine.begin(request.points, request.question.query, distances=request.distances)
             if isinstance(begun, Computation):
                 self._running = _Running(chosen, request, begun, time.monotonic())
             else:

@@ -208,7 +208,7 @@ def _pieces(*, threads: bool) -> Any:
 
 
 class KeyedStore:
-    """The pieces of the current stream or lane, in Flink's keyed state; what fails there is a StateAccessError."""
+    """The pieces of the current stream or lane, in Flink's keyed state; what fails is a StateAccessError."""
 
     def __init__(self, state: MapState) -> None:
         self._state = state

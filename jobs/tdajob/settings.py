@@ -97,9 +97,6 @@ class HeavySettings:
     queue: int
 
 
-NO_LANE = HeavySettings(None, 1)
-
-
 @dataclass(frozen=True)
 class S3Settings:
     """Where objects are read, and with which keys: texts, references to secrets, or None for what the
@@ -148,10 +145,10 @@ class Settings:
     plugins: tuple[str, ...]
     """Modules of the bundle that register algorithms."""
     uploads: UploadSettings
+    heavy: HeavySettings
     skip: frozenset[Place] = frozenset()
-    """Records that are passed over: topic, partition and offset of each. It and the next key may be missing, as
-    they are in the settings of releases before them."""
-    heavy: HeavySettings = NO_LANE
+    """Records that are passed over: topic, partition and offset of each. The one key that may be missing, as
+    it is in the settings of releases before it."""
 
 
 def load(text: str) -> Settings:
@@ -178,8 +175,8 @@ def load(text: str) -> Settings:
         incremental_bytes=root.integer("incremental_bytes"),
         plugins=root.texts("plugins"),
         uploads=_uploads(root.inner("uploads")),
+        heavy=_heavy(root.inner("heavy")),
         skip=_skip(root),
-        heavy=_heavy(root.inner("heavy")) if root.has("heavy") else NO_LANE,
     )
     root.finish()
     return settings

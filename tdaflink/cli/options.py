@@ -27,7 +27,12 @@ ConfigFile = Annotated[
     typer.Option("--config", metavar="FILE", help="Job config, JSON or YAML.", show_default=False),
 ]
 JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Name on the cluster.")]
-Parallelism = Annotated[int | None, typer.Option("--parallelism", metavar="N", help="Parallel subtasks.")]
+Parallelism = Annotated[
+    int | None,
+    typer.Option(
+        "--parallelism", metavar="N", help="Parallel subtasks; submit alone chooses by the free slots."
+    ),
+]
 CountOfPoints = typer.Option(metavar="N", help="Count window: points.")
 Window = Annotated[
     str | None,

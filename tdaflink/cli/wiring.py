@@ -311,4 +311,19 @@ def prepared_job(session: Session, asked: Asked, wanted: Wanted) -> tuple[Enviro
     if wanted.script is not None:
         return env, script_job(resolved, wanted)
     partitions = kafka_of(env).partition_counts
-    return env, shipped_job(resolved, env, wanted, partitions, session.reporter().warn)
+    free = None if "parallelism" in resolved.config.model_fields_set else _free_slots(env)
+    return env, shipped_job(resolved, env, wanted, partitions, session.reporter().warn, free)
+
+
+def _free_slots(env: Environment) -> int:
+    """Those of the cluster, 0 while it does not answer: a plan is made without it."""
+    from tdaflink.adapters.clients import flink_of
+    from tdaflink.domain.errors import TdaflinkError
+
+    cluster = flink_of(env)
+    try:
+        return cluster.slots()[0]
+    except TdaflinkError:
+        return 0
+    finally:
+        cluster.close()

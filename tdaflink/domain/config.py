@@ -88,7 +88,13 @@ class JobConfig(Model):
     """Everything that can be said about a TDA job. The defaults here are the built-in ones."""
 
     job_name: JobName = Field(default="tda-streaming", description="Name of the job on the cluster.")
-    parallelism: int = Field(default=1, ge=1, le=720, description="Parallel subtasks of the computation.")
+    parallelism: int = Field(
+        default=1,
+        ge=1,
+        le=720,
+        description="Parallel subtasks. Not given, submit takes a quarter of the free slots, at most the"
+        " partitions of the largest input, at least 1.",
+    )
     checkpoint_interval: Annotated[int, BeforeValidator(milliseconds)] = Field(
         default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
     )
@@ -150,6 +156,14 @@ class JobConfig(Model):
     max_points: int = Field(default=5000, ge=1, description="A larger cloud is refused.")
     max_predicted_bytes: Bytes = Field(default=2**30, ge=2**20, description="A hungrier one too.")
     compute_timeout: Seconds = Field(default=60.0, gt=0, description="One computation, at the longest.")
+    heavy_after: Seconds | None = Field(
+        default=1.0,
+        gt=0,
+        description="Requests that are predicted to take longer, or do, do not hold up others; null: they do.",
+    )
+    heavy_queue: int = Field(
+        default=1000, ge=1, le=100_000, description="Heavy requests that may wait in one subtask."
+    )
     max_ambient_dimension: int = Field(default=5, ge=1, description="Of clouds for the alpha complex.")
     max_future: Seconds = Field(default=300.0, ge=0, description="How far ahead a timestamp may be.")
 

@@ -23,6 +23,7 @@ class Job:
     """What is to be submitted. `settings` is None for a user's own script, which gets `args` alone.
 
     `config` is what the user has said, as a layer of the config; `git` is about the script's folder.
+    `chosen` says why the parallelism is what it is, where nobody has said one: it may still become less.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Job:
     allow_non_restored: bool = False
     config: Mapping[str, Any] | None = None
     git: Git | None = None
+    chosen: str | None = None
 
     @property
     def spec(self) -> JobSpec:

@@ -48,6 +48,7 @@ def job_settings(
             "max_message_bytes": config.max_message_bytes,
             "max_future_s": config.max_future,
         },
+        "heavy": {"after_s": config.heavy_after, "queue": config.heavy_queue},
         "uploads": _uploads(config.uploads),
         "windows": window_bounds(config),
         "plugins": list(plugins),

@@ -18,6 +18,9 @@ from tdaflink.services.bundles import included_files, script_bundle, shipped_bun
 from tdaflink.services.jobrun import Job
 from tdaflink.services.jobsettings import job_settings
 
+# A job that names no parallelism leaves room for three more like it.
+SHARE_OF_SLOTS = 4
+
 PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
 
 
@@ -40,8 +43,12 @@ def shipped_job(
     wanted: Wanted,
     partitions: PartitionCounts,
     warn: Callable[[str], None],
+    free_slots: int | None = None,
 ) -> Job:
-    """The shipped job with its settings. Raises `ConfigError`, and `NotFound` for a topic that is missing."""
+    """The shipped job with its settings; it takes a share of `free_slots` unless the config says how many.
+
+    Raises `ConfigError`, and `NotFound` for a topic that is missing.
+    """
     if wanted.arguments:
         raise UsageError("the shipped job takes no arguments", hint="--job FILE takes them")
     config = resolved.config
@@ -66,6 +73,13 @@ def shipped_job(
     )
     counts = partitions([*topics, config.errors_topic])
     plugins = _modules([*(path.name for path in included_files(wanted.include)), *wanted.carried])
+    chosen = None
+    if free_slots is not None and "parallelism" not in config.model_fields_set:
+        most = max(counts[source.topic] for source in config.all_inputs())
+        share = max(1, min(free_slots // SHARE_OF_SLOTS, most))
+        chosen = f"a quarter of {free_slots} free slots, at most {most} as the largest input has partitions"
+        config = config.model_copy(update={"parallelism": share})
+        resolved = replace(resolved, config=config)
     settings = job_settings(config, env, counts, plugins)
     return Job(
         name=config.job_name,
@@ -74,6 +88,23 @@ def shipped_job(
         settings=settings,
         flink_config=shipped_job_config(config),
         config=_said(resolved),
+        chosen=chosen,
+    )
+
+
+def narrowed(job: Job, parallelism: int) -> Job:
+    """The job with a smaller parallelism."""
+    assert job.settings is not None  # noqa: S101 - only the shipped job's parallelism is chosen
+    inputs = [
+        {**one, "source_parallelism": min(one["source_parallelism"], parallelism)}
+        for one in job.settings["inputs"]
+    ]
+    settings = {**job.settings, "parallelism": parallelism, "inputs": inputs}
+    return replace(
+        job,
+        parallelism=parallelism,
+        settings=settings,
+        config={**(job.config or {}), "parallelism": parallelism},
     )
 
 

@@ -29,6 +29,7 @@ from tdaflink.services.mainfailures import (
     ran_elsewhere,
 )
 from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
+from tdaflink.services.preparation import SHARE_OF_SLOTS, narrowed
 from tdaflink.services.readers import refuse_second_reader, report_reading
 from tdaflink.services.startup import wait_until_running
 
@@ -76,7 +77,7 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
     then), `DeadlinePassed` where it is not RUNNING in time.
     """
     terms = replace(terms or Terms(), guard_topics=True)
-    job_id = launch(job, control, terms)
+    job_id, job = launch(job, control, terms)
     state, outcome = "SUBMITTED", "submitted"
     try:
         if wait is not None:
@@ -152,8 +153,11 @@ def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> J
     )
 
 
-def launch(job: Job, control: Control, terms: Terms) -> str:
-    """Submit without following the job; returns its id. Raises `Refused` and `JobFailed` as `submit` does."""
+def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
+    """Submit without following the job; returns its id, and the job as it was submitted.
+
+    Raises `Refused` and `JobFailed` as `submit` does.
+    """
     _check_slots(job, control.cluster)
     with control.reporter.step(f"submit {job.name}") as step:
         step.update("waiting for the right to submit")
@@ -162,7 +166,12 @@ def launch(job: Job, control: Control, terms: Terms) -> str:
                 refuse_second_reader(job, control, by_topics=terms.guard_topics)
             report_reading(job, control, may_skip=terms.action == "submit")
             wait_for_other_mains(control.cluster, step)
-            return _run(job, control, terms, step)
+            job = fitted(job, control.cluster)
+            if job.chosen is not None:
+                control.reporter.note(
+                    f"parallelism {job.parallelism}: {job.chosen}; --parallelism N says another"
+                )
+            return _run(job, control, terms, step), job
 
 
 def _told(job: Job) -> dict[str, Any]:
@@ -181,6 +190,17 @@ def _check_slots(job: Job, cluster: FlinkRest) -> None:
             f" and {free} of the cluster's {total} are free",
             hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
         )
+
+
+def fitted(job: Job, cluster: FlinkRest) -> Job:
+    """The job with its share of the slots that are left now, where nobody has said its parallelism."""
+    if job.chosen is None:
+        return job
+    free, total = cluster.slots()
+    # A job that was submitted a moment ago may not have its slots yet.
+    promised = sum(other.parallelism for other in cluster.jobs("", ended=False))
+    left = max(1, min(free, total - promised) // SHARE_OF_SLOTS)
+    return narrowed(job, left) if left < job.parallelism else job
 
 
 def wait_for_other_mains(cluster: FlinkRest, step: Step) -> None:

@@ -66,7 +66,7 @@ def test_after_a_cancel_what_options_change_is_shown_and_holds(steady: Steady) -
         gone = run("savepoint", name)
         assert (gone.code, f"tdaflink resume {name}" in gone.stderr) == (4, True), gone.stderr
         fresh = run("resume", name, "--fresh-config", "--dry-run", "-o", "json", timeout=120)
-        assert fresh.json()["settings"]["parallelism"] == 1
+        assert fresh.json()["settings"]["query"]["algorithm"] == "vietoris_rips"
         assert "betti_at: 0.5 → -" in fresh.stderr
         again = run("resume", name, "--set", "max_dimension=0", "-o", "json", timeout=240)
     assert again.json()["state"] == "RUNNING"

@@ -40,5 +40,8 @@ class Gated(Algorithm):
         gate = str(query.params["gate"])
         while gate and not os.path.exists(gate):
             time.sleep(0.005)
-        bars = (np.array([[0.0, float(len(points))]]), *(np.empty((0, 2)) for _ in range(query.max_dimension)))
+        bars = (
+            np.array([[0.0, float(len(points))]]),
+            *(np.empty((0, 2)) for _ in range(query.max_dimension)),
+        )
         return Diagram(bars, "none", query.max_persistence, 0.0)

@@ -18,7 +18,6 @@ from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal, ways_that_fit
 
-
 _READ_SECONDS = 10.0
 
 
@@ -64,7 +63,7 @@ class Engine:
         return self._finished(self._begun(*self._checked_distances(distances, query)), patience)
 
     def begin(self, points: FloatArray, query: Query, *, distances: bool) -> Diagram | Computation:
-        """Begin what `compute`, or `compute_distances`, would do; what takes long goes on in the child process.
+        """Begin what `compute` or `compute_distances` would do; what takes long continues in the child.
 
         Nothing else may be computed before the computation has its outcome. Raises as they do.
         """
@@ -168,7 +167,7 @@ class Engine:
 
 @dataclass(frozen=True, eq=False)
 class Computation:
-    """One that goes on in an engine's child process."""
+    """One that an engine's child process is at."""
 
     _process: KeptProcess
     _points: FloatArray

@@ -91,7 +91,7 @@ class KeptProcess:
         return self.receive(deadline)
 
     def send(self, header: wire.Header, payload: bytes, timeout: float) -> float:
-        """Send a request without waiting for its reply; the moment (time.monotonic) `timeout` seconds from now.
+        """Send a request without waiting for the reply; its deadline (time.monotonic) in `timeout` seconds.
 
         Raises as `exchange` does.
         """

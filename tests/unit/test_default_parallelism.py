@@ -1,0 +1,124 @@
+"""The parallelism of a submission that names none: a share of what is free, and room for others."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tdaflink.adapters.flink import FlinkRest
+from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.layers import Layer, resolve
+from tdaflink.services.jobrun import Job
+from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.submission import fitted
+
+LOCAL = Environment(
+    "local",
+    "local",
+    "process",
+    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
+    "python",
+)
+PARTITIONS = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
+
+
+def job(free: int | None, **said: Any) -> Job:
+    def partitions(topics: Any) -> dict[str, int]:
+        return {topic: PARTITIONS.get(topic, 1) for topic in topics}
+
+    return shipped_job(resolve([Layer("file", said)]), LOCAL, Wanted(), partitions, lambda _: None, free)
+
+
+@pytest.mark.parametrize(
+    ("free", "said", "expected"),
+    [
+        (0, {}, 1),
+        (1, {}, 1),
+        (7, {}, 1),
+        (8, {}, 2),
+        (24, {}, 6),
+        (400, {}, 6),  # no more than partitions
+        (24, {"input_topic": "tda_uploads"}, 3),
+        (24, {"parallelism": 1}, 1),
+        (0, {"parallelism": 4}, 4),
+        (None, {}, 1),  # an upgrade, which keeps what the version before had
+    ],
+)
+def test_a_quarter_of_the_free_slots_is_taken(free: int | None, said: dict[str, Any], expected: int) -> None:
+    made = job(free, **said)
+    assert made.parallelism == expected
+    assert made.settings is not None
+    assert made.settings["parallelism"] == expected
+    for one in made.settings["inputs"]:
+        assert one["source_parallelism"] == min(PARTITIONS[one["topic"]], expected)
+    assert (made.chosen is None) == (free is None or "parallelism" in said)
+
+
+def test_what_was_chosen_is_kept_by_later_versions() -> None:
+    assert job(24).config == {"parallelism": 6}
+    assert job(None, **(job(24).config or {})).parallelism == 6
+
+
+@pytest.fixture
+def cluster() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
+    """A JobManager with so many free slots of eight, and jobs of so many."""
+    replies: dict[str, Any] = {}
+
+    class JobManager(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(replies[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    def serve(free: int, held: list[int]) -> FlinkRest:
+        listed = []
+        for number, parallelism in enumerate(held):
+            job_id = f"{number:032x}"
+            tasks = {"total": 1, "running": 1}
+            one = {"jid": job_id, "name": "j", "state": "RUNNING", "start-time": 1, "duration": 1}
+            listed.append({**one, "tasks": tasks})
+            vertex = {"id": "v", "name": "v", "parallelism": parallelism, "tasks": {}}
+            replies[f"/jobs/{job_id}"] = {"vertices": [vertex]}
+        slots = {"taskmanagers": 1, "slots-total": 8, "slots-available": free, "flink-version": "2.2.1"}
+        replies.update({"/jobs/overview": {"jobs": listed}, "/overview": slots})
+        return FlinkRest(f"http://127.0.0.1:{server.server_port}")
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), JobManager)
+    threading.Thread(target=server.serve_forever).start()
+    yield serve
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("free", "held", "expected"),
+    [
+        (8, [], 2),
+        (8, [2], 1),  # submitted a moment ago, without its slots yet
+        (6, [2], 1),
+        (0, [8], 1),
+    ],
+)
+def test_submissions_at_once_leave_each_other_room(
+    cluster: Callable[[int, list[int]], FlinkRest], free: int, held: list[int], expected: int
+) -> None:
+    flink = cluster(free, held)
+    try:
+        found = fitted(job(8), flink)
+        assert fitted(job(8, parallelism=4), flink).parallelism == 4
+    finally:
+        flink.close()
+    assert found.parallelism == expected
+    assert found.settings is not None
+    assert {one["source_parallelism"] for one in found.settings["inputs"]} == {expected}
+    assert found.config == {"parallelism": expected}
