@@ -159,7 +159,7 @@ class JobConfig(Model):
     heavy_after: Seconds | None = Field(
         default=1.0,
         gt=0,
-        description="Requests that are predicted to take longer, or do, do not hold up others; null: they do.",
+        description="Requests that are predicted to take longer, or do, hold up no others; null: they may.",
     )
     heavy_queue: int = Field(
         default=1000, ge=1, le=100_000, description="Heavy requests that may wait in one subtask."

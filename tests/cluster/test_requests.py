@@ -63,7 +63,12 @@ def job(cluster: Cluster, topics: dict[str, str], request: pytest.FixtureRequest
 def answers(cluster: Cluster, topics: dict[str, str], count: int) -> list[Answer]:
     """Everything in the two topics, once `count` are there and three seconds bring no more."""
     consumer = Consumer(
-        {"bootstrap.servers": cluster.kafka, "group.id": "mixed", "enable.auto.commit": False}
+        {
+            "bootstrap.servers": cluster.kafka,
+            "group.id": "mixed",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
     )
     found: list[Answer] = []
     try:
@@ -135,3 +140,54 @@ def test_a_computation_that_runs_away_is_one_error_and_holds_nobody_up(
     # Messages go to the two workers in turn.
     assert sum(one.written < given_up.written for one in found.values()) >= OTHERS // 2
     assert cluster.run("status", job, "-o", "json").json()["restarts"] == 0
+
+
+def heavy_requests(count: int) -> list[dict[str, Any]]:
+    """Requests that take seconds each, and are predicted to."""
+    numbers = np.random.default_rng(0)
+    return [
+        asked(f"heavy-{number}", numbers.normal(size=(200, 5)).tolist(), algorithm="alpha")
+        for number in range(count)
+    ]
+
+
+def send(cluster: Cluster, topics: dict[str, str], requests: list[dict[str, Any]]) -> None:
+    """Send requests to one partition, in their order."""
+    producer = Producer({"bootstrap.servers": cluster.kafka})
+    for one in requests:
+        producer.produce(topics["input"], json.dumps(one).encode(), partition=0)
+    assert producer.flush(60) == 0
+
+
+@pytest.mark.parametrize("job", [["--parallelism=1"]], indirect=True)
+def test_light_requests_pass_heavy_ones(cluster: Cluster, topics: dict[str, str], job: str) -> None:
+    heavy = heavy_requests(3)
+    light = [asked(f"light-{number}", circle(20, random.Random(number))) for number in range(OTHERS)]
+    send(cluster, topics, [*heavy, *light])
+
+    found = answers(cluster, topics, len(heavy) + len(light))
+    assert Counter(one.key for one in found) == Counter(one["job_id"] for one in (*heavy, *light))
+    assert {one.topic for one in found} == {topics["output"]}
+    first = min(one.written for one in found if one.key.startswith("heavy"))
+    assert all(one.written < first for one in found if one.key.startswith("light"))
+    assert cluster.run("status", job, "-o", "json").json()["restarts"] == 0
+
+
+@pytest.mark.parametrize(
+    "job", [["--set=delivery=exactly_once", "--set=checkpoint_interval=1s"]], indirect=True
+)
+def test_heavy_requests_of_a_stopped_job_are_answered_once_when_it_continues(
+    cluster: Cluster, topics: dict[str, str], job: str
+) -> None:
+    heavy = heavy_requests(6)
+    send(cluster, topics, heavy)
+    # One that comes after them in its partition is answered, so the job has read them.
+    send(cluster, topics, [asked("light", circle(20, random.Random(0)))])
+    before = answers(cluster, topics, 1)
+    assert len({one.key for one in before}) < len(heavy)
+    cluster.run("stop", job, timeout=120)
+    cluster.run("resume", job, "-o", "json", timeout=240).json()
+
+    found = answers(cluster, topics, len(heavy) + 1)
+    assert Counter(one.key for one in found) == Counter(["light", *(one["job_id"] for one in heavy)])
+    assert {one.topic for one in found} == {topics["output"]}
