@@ -12,6 +12,7 @@ from tdaflink.domain.algorithms import AlgorithmInfo
 USED = 0.7  # of each slot: above that a window waits for the one before it ever longer
 QUADRATIC = 2.0  # computations by distances look at every pair of points
 FAR = 3.0  # times the largest measured size; beyond it a prediction is a guess
+HEAVY_SECONDS = 1.0  # the default of the config's heavy_after
 _SPREAD = 1.5  # largest over smallest size, below which no exponent can be told
 _LEAST = 5
 _BYTES_OF_A_DISTANCE = 8
@@ -150,7 +151,7 @@ def advise(
         memory,
         math.ceil(parallelism / slots) if slots else None,
         _figures(points, windows_per_second, cost, seconds, grown),
-        tuple(_warnings(points, cost, parallelism, partitions)),
+        tuple(_warnings(points, cost, seconds, parallelism, partitions)),
         measured=cost.results > 0,
     )
 
@@ -173,8 +174,15 @@ def _figures(points: int, rate: float, cost: Cost, seconds: float, grown: int) -
     )
 
 
-def _warnings(points: int, cost: Cost, parallelism: int, partitions: int | None) -> list[str]:
+def _warnings(
+    points: int, cost: Cost, seconds: float, parallelism: int, partitions: int | None
+) -> list[str]:
     found = []
+    if seconds > HEAVY_SECONDS:
+        found.append(
+            "a request that takes so long is computed beside the light ones, in a second process of its slot:"
+            " count the memory of both"
+        )
     if not cost.results:
         found.append("nothing is measured here: send some of your own data to a job, and ask again")
     if points > FAR * cost.largest:

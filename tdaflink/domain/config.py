@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from tdaflink.domain.advice import HEAVY_SECONDS
 from tdaflink.domain.features import Feature, bytes_of
 from tdaflink.domain.fields import (
     Bytes,
@@ -157,7 +158,7 @@ class JobConfig(Model):
     max_predicted_bytes: Bytes = Field(default=2**30, ge=2**20, description="A hungrier one too.")
     compute_timeout: Seconds = Field(default=60.0, gt=0, description="One computation, at the longest.")
     heavy_after: Seconds | None = Field(
-        default=1.0,
+        default=HEAVY_SECONDS,
         gt=0,
         description="Requests that are predicted to take longer, or do, hold up no others; null: they may.",
     )
