@@ -63,10 +63,14 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
         self._meters.show(lambda: self._promised)
         # Each subtask begins elsewhere, so that all lanes get their share of few requests, too.
         self._lane = runtime_context.get_index_of_this_subtask()
+        self._to_wake = self._lanes if self._lane == 0 else ()
 
     def process_element(self, value: Row, ctx: ProcessFunction.Context) -> Iterable[Any]:  # noqa: ARG002 -- as Flink calls it
         message, topic, partition, offset, timestamp = value
         if topic is None:
+            lanes, self._to_wake = self._to_wake, ()
+            for lane in lanes:
+                yield HEAVY, Row(lane, b"")
             return
         answer = self._answerer.answer_light(message, topic, partition, offset, timestamp)
         if isinstance(answer, bytes):
@@ -82,7 +86,12 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
 
 
 class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
-    """Answers the heavy requests of its lanes, which are its keys."""
+    """Answers the heavy requests of its lanes, which are its keys.
+
+    Once after each start every lane gets a record without content, which makes it look at its state: a timer
+    that the last bundle before a checkpoint has set reaches Flink after that checkpoint, so that a restore may
+    lack it.
+    """
 
     _answerer: HeavyAnswerer
 
@@ -103,9 +112,12 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         lane = ctx.get_current_key()
-        # Set once for each lane, as it stays: it goes off when no record will come any more.
+        # One for each lane, as it stays: it goes off when no record will come any more.
         ctx.timer_service().register_event_time_timer(AT_THE_END)
-        yield from self._rows(self._answerer.add(lane, content, self._store, now_ms()))
+        if content:
+            yield from self._rows(self._answerer.add(lane, content, self._store, now_ms()))
+        else:
+            yield from self._rows(self._answerer.tick(lane, self._store, now_ms()))
         self._arm(lane, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
