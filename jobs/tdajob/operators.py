@@ -89,8 +89,8 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
     """Answers the heavy requests of its lanes, which are its keys.
 
     Once after each start every lane gets a record without content, which makes it look at its state: a timer
-    that the last bundle before a checkpoint has set reaches Flink after that checkpoint, so that a restore may
-    lack it.
+    that the last bundle before a checkpoint has set reaches Flink after the checkpoint, so a restore may lack
+    it.
     """
 
     _answerer: HeavyAnswerer

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tdajob.topology import metrics, registry, wire
-from tdajob.topology.about import cost_for
+from tdajob.topology.about import Cost, cost_for
 from tdajob.topology.execution import described, execute
 from tdajob.topology.geometry import sorted_points
 from tdajob.topology.isolation import KeptProcess, ProcessEndedError
@@ -19,6 +19,7 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits
 from tdajob.topology.ways import refusal, ways_that_fit
 
 _READ_SECONDS = 10.0
+_KEPT_COSTS = 1000  # questions; a producer may vary the number of coordinates
 
 
 class OverrunError(Exception):
@@ -35,6 +36,7 @@ class Engine:
         self._limits = limits
         self._process = KeptProcess(f"{__package__}.child", limits.max_predicted_bytes)
         self._last: tuple[Query, Algorithm, Query] | None = None
+        self._costs: dict[tuple[str, int, int | None], Cost | None] = {}
 
     def start(self) -> None:
         """Start the child process, so that no computation waits for it, nor for a compiler."""
@@ -72,10 +74,14 @@ class Engine:
 
     def slowest_seconds(self, points: FloatArray, query: Query, *, distances: bool) -> float | None:
         """The predicted seconds of the slowest kind of cloud; None where no rule covers the question."""
-        about = registry.get(query.algorithm).about
-        if about is None:
-            return None
-        cost = cost_for(about.costs, query.max_dimension, None if distances else points.shape[1])
+        coordinates = None if distances else points.shape[1]
+        asked = query.algorithm, query.max_dimension, coordinates
+        if asked not in self._costs:
+            if len(self._costs) > _KEPT_COSTS:
+                self._costs.clear()
+            about = registry.get(query.algorithm).about
+            self._costs[asked] = None if about is None else cost_for(about.costs, *asked[1:])
+        cost = self._costs[asked]
         return None if cost is None else cost.spread * cost.seconds(len(points))
 
     def _checked_points(self, points: FloatArray, query: Query) -> tuple[Algorithm, FloatArray, Query]:
