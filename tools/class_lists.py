@@ -30,8 +30,8 @@ def record(folder: Path) -> None:
     def options(archive: ClassArchive) -> tuple[str, ...]:
         return (f"-XX:DumpLoadedClassList={folder / f'{archive.program}-{uuid.uuid4().hex}.lst'}",)
 
-    ClassArchive.options = property(options)  # type: ignore[assignment, misc]
-    ClassArchive.make_later = lambda _: None  # type: ignore[method-assign]
+    ClassArchive.options = property(options)  # type: ignore[assignment]
+    ClassArchive.make_later = lambda self: None  # type: ignore[method-assign]  # noqa: ARG005
 
 
 def named(line: str) -> str | None:
