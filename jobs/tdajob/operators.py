@@ -15,6 +15,7 @@ from pyflink.common import Row, Types
 from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
+from tdajob import uids
 from tdajob.guard import StateAccessError
 from tdajob.meters import Meters
 from tdajob.sampling import stop_sampling
@@ -22,6 +23,7 @@ from tdajob.settings import Settings
 
 if TYPE_CHECKING:
     from tdajob.answers import Answerer
+    from tdajob.inflight import InFlight
     from tdajob.streams import StreamAnswerer
 
 
@@ -44,18 +46,23 @@ class AnswerMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no
         self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(lambda: self._promised)
+        self._in_flight = in_flight(self._settings, uids.COMPUTE, runtime_context)
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return
+        self._in_flight.begin(topic, partition, offset)
         answer = self._answerer.answer(message, topic, partition, offset, timestamp)
         self._meters.count(answer)
+        self._in_flight.end()
         yield Row(answer.topic, answer.key, answer.value)
 
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
 
 class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
@@ -67,17 +74,27 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
         self._number = number
         self._beats = beats
 
-    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - as Flink calls it
+    def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.readers import StreamReader
 
         stop_sampling()
         self._reader = StreamReader(self._settings, self._number)
+        self._in_flight = in_flight(
+            self._settings, uids.READERS[self._settings.inputs[self._number].route], runtime_context
+        )
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return [Row(key, b"") for key in self._beats]
-        return [Row(*self._reader.read(message, partition, offset, timestamp))]
+        self._in_flight.begin(topic, partition, offset)
+        row = Row(*self._reader.read(message, partition, offset, timestamp))
+        self._in_flight.end()
+        return [row]
+
+    def close(self) -> None:
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
 
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
@@ -93,6 +110,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._pieces = Types.PICKLED_BYTE_ARRAY() if threads else Types.PRIMITIVE_ARRAY(Types.BYTE())
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.envelope import record_of
         from tdajob.streams import StreamAnswerer
 
         stop_sampling()
@@ -102,15 +120,22 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._meters.show(lambda: self._promised)
         descriptor = MapStateDescriptor("stream", Types.LONG(), self._pieces)
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
+        self._record_of, self._topics = record_of, [one.topic for one in self._settings.inputs]
+        self._in_flight = in_flight(self._settings, uids.STREAMS, runtime_context)
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         if not content:
             return
         key = ctx.get_current_key()
+        record = self._record_of(content, self._topics)
+        if record is not None:
+            self._in_flight.begin(*record)
         for answer in self._answerer.message(key, content, self._store, now_ms()):
             self._meters.count(answer)
             yield Row(answer.topic, answer.key, answer.value)
         self._arm(key, ctx)
+        if record is not None:
+            self._in_flight.end()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         key = ctx.get_current_key()
@@ -122,6 +147,8 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
     def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(key)
@@ -158,6 +185,15 @@ class KeyedStore:
             self._state.clear()
         except Exception as error:
             raise StateAccessError("cannot write the state of a stream") from error
+
+
+def in_flight(settings: Settings, operator: str, runtime_context: RuntimeContext) -> InFlight:
+    """The note of the record in progress, of the subtask that is opened."""
+    from tdajob.inflight import InFlight
+
+    topics = [one.topic for one in settings.inputs]
+    owner = f"{settings.kafka.bootstrap_servers} {settings.kafka.group_id} {operator}"
+    return InFlight(owner, topics, restarted=runtime_context.get_attempt_number() > 0)
 
 
 def now_ms() -> int:
