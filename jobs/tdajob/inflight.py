@@ -41,7 +41,7 @@ _NOTE, _ENDS, _LOCK = "*.note", "ends.json", "lock"
 Place = tuple[str, int, int]
 
 
-class RecordEndsWorker(Exception):  # noqa: N818 - the name is what the command looks for
+class RecordEndsWorker(Exception):
     """A record was in progress each time that workers of this job ended."""
 
 
@@ -126,10 +126,8 @@ class InFlight:
             return
         suspect.named = True
         self._change(place, suspect)
-        topic, partition, offset = place
-        raise RecordEndsWorker(
-            f"{topic}/{partition}/{offset} was in progress {suspect.ends} times when a worker of this job ended"
-        )
+        named = "/".join(map(str, place))
+        raise RecordEndsWorker(f"{named} was in progress {suspect.ends} times when a worker of the job ended")
 
     def _forget(self, place: Place) -> None:
         if self._suspects.pop(place, None) is not None:

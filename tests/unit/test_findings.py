@@ -9,10 +9,12 @@ import pytest
 from watch_cases import CLUSTER, LAG, failing, failure, job, load
 
 from tdaflink.cli.app import HOMES
+from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.findings import Finding, findings
 from tdaflink.domain.jobs import Checkpoints, Job
 from tdaflink.domain.snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
 
+AT_FAULT = RecordAtFault("tda_jobs", 3, 17, 2)
 FULL = VertexLoad("b", "stream-windows", "compute", 2, 1000, 200, 970, 0, 30, 990, 1.2)
 HELD = VertexLoad("a", "Source: streams-source -> streams-rows", "source", 2, 0, 1000, 10, 900, 90, 11, 1.1)
 SKEWED = VertexLoad("b", "stream-windows", "compute", 4, 1000, 200, 300, 0, 700, 800, 3.5)
@@ -48,6 +50,21 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(),))},
         "failed for good",
         "tdaflink status 10000000 -v --env local",
+    ),
+    (
+        "record",
+        {
+            "seen_job": failing().job,
+            "seen": load(restarts=3, failures=(failure(), failure(at_fault=AT_FAULT), failure())),
+        },
+        "restarted 3 times; 2 times at tda_jobs/3/17",
+        f"tdaflink upgrade {failing().job.name} --state last-state --skip tda_jobs/3/17 --env local",
+    ),
+    (
+        "failed",
+        {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(at_fault=AT_FAULT),))},
+        "failed for good, 2 times at tda_jobs/3/17",
+        f"""tdaflink resume {job().name} --set 'skip=["tda_jobs/3/17"]' --env local""",
     ),
     (
         "no_slots",
