@@ -6,11 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
 from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
 from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.monitoring import alert_webhook
 from tdaflink.adapters.profiles import load_lock
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
@@ -18,8 +18,10 @@ from tdaflink.domain.profile import Profile
 from tdaflink.domain.stack import parts_of
 
 
-def compose_settings(environment: Environment, profile: Profile, project: str) -> ComposeSettings:
-    """What the files of an environment, running or only written down, depend on."""
+def compose_settings(
+    environment: Environment, profile: Profile, project: str, folder: Path | None = None
+) -> ComposeSettings:
+    """What the files of an environment depend on: one that runs in its folder, or is only written down."""
     return ComposeSettings(
         project=project,
         environment=environment.name,
@@ -29,7 +31,7 @@ def compose_settings(environment: Environment, profile: Profile, project: str) -
         python=IMAGE_PYTHON,
         storage=environment.details.get("storage"),
         s3_endpoint=environment.details.get("s3_endpoint"),
-        webhook=alert_webhook(),
+        webhook=alert_webhook(environment.details, folder),
     )
 
 

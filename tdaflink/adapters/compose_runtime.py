@@ -55,7 +55,7 @@ class ComposeRuntime:
 
     def settings(self) -> ComposeSettings:
         """All that the environment's files depend on."""
-        return compose_settings(self._environment, self._profile, self.project)
+        return compose_settings(self._environment, self._profile, self.project, self._folder.parent)
 
     # -- the protocol
 

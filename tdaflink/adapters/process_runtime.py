@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.application_files import load_application
 from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.cluster_python import installed_packages, kept_python, plan_python, prepare_python
@@ -264,6 +265,7 @@ class ProcessRuntime:
             kafka=Addresses() if self._one_job else at(self._ports["kafka_metrics"]),
             prometheus=Addresses(),
             prometheus_url=f"http://127.0.0.1:{PROMETHEUS_PORT}",
+            webhook=alert_webhook(self._environment.details, self._folder),
         )
 
     def _names(self) -> list[str]:

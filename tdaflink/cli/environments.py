@@ -92,6 +92,13 @@ def setup(
             help="Local: start processes that end again, with the jobs they held (default). Remembered.",
         ),
     ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|none",
+            help="Where alerts are sent, as Alertmanager's JSON; none: nowhere. Remembered.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -121,6 +128,7 @@ def setup(
         python=python,
         find_links=find_links,
         supervise=supervise,
+        webhook=webhook,
     )
     if dry_run:
         show_plan(plan_setup(request, store))

@@ -19,7 +19,8 @@ class SetupRequest:
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
     `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
     of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels. `supervise` switches
-    the supervisor of a local environment on or off, None means: as before. `unattended` is the supervisor's
+    the supervisor of a local environment on or off, None means: as before. `webhook` is where alerts
+    go from now on, or `none`. `unattended` is the supervisor's
     own request, which leaves alone what commands without --env mean.
     """
 
@@ -41,6 +42,7 @@ class SetupRequest:
     python: str | None = None
     find_links: Path | None = None
     supervise: bool | None = None
+    webhook: str | None = None
     unattended: bool = False
 
 
@@ -51,6 +53,7 @@ class SetupResult:
     `services` is what answers besides Flink and Kafka: name -> address. `grafana_login` says how Grafana is
     entered. `current` tells whether commands without --env mean this environment. `job_id` is the job of an
     application cluster, `jobs_gone` are those that died with their JobManager and could be brought back.
+    `alerts` is where alerts are sent, without what may be a secret in it.
     """
 
     environment: str
@@ -71,6 +74,7 @@ class SetupResult:
     job_id: str | None = None
     jobs_resumed: tuple[str, ...] = ()
     jobs_gone: tuple[str, ...] = ()
+    alerts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class SetupPlan:
     topics: tuple[str, ...]
     schemas: tuple[str, ...]
     python: str = ""
+    alerts: str | None = None
 
 
 @dataclass(frozen=True)

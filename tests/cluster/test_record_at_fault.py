@@ -24,7 +24,16 @@ def test_a_record_that_kills_workers_is_named_and_the_hint_brings_the_job_past_i
     topics = make_streams(cluster)
     places = {"input": topics.input, "output": topics.output, "errors": topics.errors}
     words = [f"--set={kind}_topic={topic}" for kind, topic in places.items()]
-    ship = ("--include", str(DEADLY), "--set", "algorithm=deadly", "--set", "checkpoint_interval=1s")
+    ship = (
+        "--include",
+        str(DEADLY),
+        "--set",
+        "algorithm=deadly",
+        "--set",
+        "checkpoint_interval=1s",
+        "--set",
+        "delivery=exactly_once",
+    )
     cluster.run("submit", "--job-name", "at-fault", *ship, *words, "-o", "json", timeout=240).json()
     try:
         place = sent(cluster, topics)
