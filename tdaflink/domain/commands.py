@@ -44,7 +44,7 @@ class Commands:
         return (
             self.change(job, f"parallelism={count}")
             if self.one_job
-            else self._typed(f"rescale {job} {count}")
+            else self._typed(f"rescale {job} --parallelism {count}")
         )
 
     def finish(self, name: str) -> str:

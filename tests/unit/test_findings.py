@@ -85,7 +85,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "bottleneck",
         {"seen": load(vertices=(HELD, FULL))},
         "stream-windows is busy 99 % of the time; it holds up streams-source",
-        "tdaflink rescale 10000000 4 --env local",
+        "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
         "bottleneck",
@@ -139,7 +139,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "lag",
         {"lag": {"tda_jobs": TopicLag(60_000, 60_000, 6, 6)}},
         "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the present rate",
-        "tdaflink rescale 10000000 4 --env local",
+        "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
         "refused",
