@@ -322,6 +322,11 @@ class JobConfig(Model):
             return REQUESTS_TTL
         return self.state_ttl
 
+    def count_window(self) -> CountWindow | None:
+        """The window of streams that have none of their own, where it is one by count."""
+        window = self.window or self._flat_window()
+        return window if isinstance(window, CountWindow) else None
+
     def _flat_window(self) -> CountWindow:
         """The window of the flat keys; without any of them the seed's numbers."""
         given = self.model_fields_set

@@ -47,7 +47,10 @@ def configure(
     An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
     its addresses are not used. Raises `ConfigError`.
     """
-    return resolve(_layers(asked, env, profile, warn, below))
+    layers = _layers(asked, env, profile, warn, below)
+    if asked.window is None and (asked.window_size or asked.slide_interval):
+        layers.append(_rest_of_window(asked, layers, below))
+    return resolve(layers)
 
 
 def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
@@ -73,6 +76,24 @@ def _layers(
             _drop_addresses(values, asked.file, env, warn)
         layers.append(Layer(f"file {asked.file}", values))
     return [*layers, *_flag_layers(asked)]
+
+
+def _rest_of_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) -> Layer:
+    """What the flags leave of the count window below them: --window-size alone does not change the slide.
+
+    A new job without a word about its window has none to keep: --window-size gives it windows side by side.
+    """
+    flags = len(_flag_layers(asked))
+    config = resolve(layers[: len(layers) - flags]).config
+    window = config.count_window()
+    fresh = below is None and not {"window", "window_size", "slide_interval"} & config.model_fields_set
+    if window is None or fresh:
+        return Layer("window", {})
+    kept = {"window_size": window.size, "slide_interval": window.slide, "window_timeout": window.timeout}
+    said = {key for layer in layers[len(layers) - flags :] for key in layer.values}
+    if window.slide is None:
+        said.add("slide_interval")
+    return Layer("the window before", {key: value for key, value in kept.items() if key not in said})
 
 
 def _drop_addresses(

@@ -434,3 +434,42 @@ def test_a_checkpoint_preset_goes_over_what_lies_below_it_and_under_what_is_said
 def test_an_unknown_checkpoint_preset_is_named() -> None:
     with pytest.raises(ConfigError, match=r"checkpoint_preset.*fast"):
         resolve([Layer("file x.json", {"checkpoint_preset": "fast"})])
+
+
+@pytest.mark.parametrize(
+    ("before", "flags", "size", "slide"),
+    [
+        ({"window_size": 100, "slide_interval": 10}, {"window_size": 300}, 300, 10),
+        ({"window": {"kind": "count", "size": 50, "slide": 5, "timeout": 7}}, {"window_size": 300}, 300, 5),
+        ({"window": {"kind": "count", "size": 50, "slide": 5}}, {"slide_interval": 25}, 50, 25),
+        ({"window_size": 50}, {"window_size": 300}, 300, None),
+        ({}, {"window_size": 300}, 300, 10),
+        ({}, {"slide_interval": 20}, 100, 20),
+        ({}, {"window_size": 300, "slide_interval": 30}, 300, 30),
+        ({"window": {"kind": "tumbling", "size": "60s"}}, {"window_size": 300}, 300, None),
+    ],
+)
+def test_an_upgrade_of_one_side_of_a_window_keeps_the_other(
+    before: dict[str, Any], flags: dict[str, Any], size: int, slide: int | None
+) -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    config = configure(Asked(**flags), env, {}, lambda _: None, Layer("version 1", before)).config
+    window = config.count_window()
+    assert window is not None
+    assert (window.size, window.slide) == (size, slide)
+    if "timeout" in before.get("window", {}):
+        assert window.timeout == 7.0
+
+
+def test_a_new_job_with_a_size_alone_has_windows_side_by_side() -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    window = configure(Asked(window_size=300), env, {}, lambda _: None).config.count_window()
+    assert window is not None
+    assert (window.size, window.slide) == (300, None)
+
+
+def test_a_slide_that_no_longer_fits_is_refused() -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    below = Layer("version 1", {"window_size": 100, "slide_interval": 50})
+    with pytest.raises(ConfigError, match="slide_interval 50 is larger than window_size 20"):
+        configure(Asked(window_size=20), env, {}, lambda _: None, below)
