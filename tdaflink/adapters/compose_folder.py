@@ -14,7 +14,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.profile import Profile
+from tdaflink.domain.profile import S3_ROLE, Profile
 from tdaflink.domain.stack import parts_of
 
 
@@ -31,6 +31,7 @@ def compose_settings(
         python=IMAGE_PYTHON,
         storage=environment.details.get("storage"),
         s3_endpoint=environment.details.get("s3_endpoint"),
+        s3_role=has_s3_role(environment),
         webhook=alert_webhook(environment.details, folder),
     )
 
@@ -56,6 +57,11 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
                 os.chmod(place, 0o755)  # noqa: S103 - the environment's folder above is closed
                 for name in files:
                     os.chmod(Path(place, name), 0o644)
+
+
+def has_s3_role(environment: Environment) -> bool:
+    """Whether the role of the machine gives access to the environment's place on S3."""
+    return environment.details.get(S3_ROLE) == "on"
 
 
 def require_storage(environment: Environment, profile: Profile) -> None:

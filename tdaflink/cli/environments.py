@@ -49,6 +49,13 @@ def setup(
     s3_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
     ] = None,
+    s3_role: Annotated[
+        bool | None,
+        typer.Option(
+            "--s3-role/--no-s3-role",
+            help="prod: this machine's role on AWS gives access to the place; no keys. Remembered.",
+        ),
+    ] = None,
     resume_jobs: Annotated[
         bool,
         typer.Option(
@@ -120,6 +127,7 @@ def setup(
         scale=scale,
         storage=storage,
         s3_endpoint=s3_endpoint,
+        s3_role=s3_role,
         resume_jobs=resume_jobs,
         application=application,
         beside=beside,

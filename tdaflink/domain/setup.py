@@ -14,7 +14,8 @@ from tdaflink.domain.environment import Component, DiskUsage
 class SetupRequest:
     """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
 
-    `scale` None means: as before, else full size. `storage` and `s3_endpoint` are remembered, too.
+    `scale` None means: as before, else full size. `storage`, `s3_endpoint` and `s3_role` are remembered,
+    too.
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
     `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
@@ -34,6 +35,7 @@ class SetupRequest:
     scale: bool | None = None
     storage: str | None = None
     s3_endpoint: str | None = None
+    s3_role: bool | None = None
     resume_jobs: bool = False
     application: Path | None = None
     beside: str | None = None

@@ -17,7 +17,7 @@ from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
 from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.monitoring import shows_metrics, with_metrics
-from tdaflink.domain.profile import SCALE, Profile
+from tdaflink.domain.profile import S3_ROLE, SCALE, Profile
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.stack import parts_of
 from tdaflink.domain.supervision import is_supervised, with_supervision
@@ -113,8 +113,11 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
             raise UsageError(f"--supervise goes with local environments, and {draft.name} is none")
         details = with_supervision(details, request.supervise)
     details = _with_webhook(request, draft, details)
+    if request.s3_role is not None:
+        details = {key: value for key, value in details.items() if key != S3_ROLE}
+        details |= {S3_ROLE: "on"} if request.s3_role else {}
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
-    if any(said.values()) and draft.runtime != "compose":
+    if (any(said.values()) or request.s3_role) and draft.runtime != "compose":
         raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
     return {**_with_python(request, draft, details), **{key: value for key, value in said.items() if value}}
 
