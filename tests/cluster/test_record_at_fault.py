@@ -62,7 +62,7 @@ def sent(cluster: Cluster, topics: Streams) -> tuple[str, int, int]:
     where: list[tuple[str, int, int]] = []
     producer = Producer({"bootstrap.servers": cluster.kafka})
     for name, count in (("a", 2), ("b", 3), ("c", 4)):
-        value = json.dumps({"job_id": name, "points": [[float(number), 0.0] for number in range(count)]})
+        value = json.dumps({"job_id": name, "point_cloud": [[float(number), 0.0] for number in range(count)]})
         producer.produce(
             topics.input,
             value,
