@@ -68,6 +68,14 @@ def packed(envelope: Envelope) -> bytes:
     return b"".join((_MESSAGE, head, times.tobytes(), points.tobytes(), name or b"", envelope.raw))
 
 
+def record_of(content: bytes, topics: Sequence[str]) -> tuple[str, int, int] | None:
+    """Topic, partition and offset of a message; None of a refusal. `topics` has that of each input."""
+    if content[:1] != _MESSAGE:
+        return None
+    number, partition, offset, *_ = _HEAD.unpack_from(content, 1)
+    return topics[number], partition, offset
+
+
 def unpacked(content: bytes, key: str, places: Sequence[tuple[str, str]]) -> Envelope | Refusal:
     """What `content` holds; `key` is the stream's, and `places` has route and topic of each input."""
     if content[:1] == _REFUSAL:

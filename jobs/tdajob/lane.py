@@ -13,13 +13,15 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tdajob.answers import Answer, Replies, checked_question, engine_limits, known_algorithms
-from tdajob.errors import stream_error_record
+from tdajob.errors import Origin, stream_error_record
 from tdajob.guard import CODE, internal_error, log_failure
 from tdajob.heavyrequests import HeavyRequest, unpacked
+from tdajob.inflight import InFlight
 from tdajob.messages import Request, Rules, parse_request
 from tdajob.settings import Settings
 from tdajob.statebytes import StateError
@@ -81,8 +83,10 @@ class HeavyAnswerer:
     Whatever is wrong with a request, only StateAccessError is raised.
     """
 
-    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
-        """`engine`: one that nobody else computes with, where there is one already."""
+    def __init__(
+        self, settings: Settings, engine: Engine | None = None, in_flight: InFlight | None = None
+    ) -> None:
+        """`engine`: one that nobody else computes with, if there is one; `in_flight` notes what is worked on."""
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
@@ -92,6 +96,7 @@ class HeavyAnswerer:
         self._other_output = settings.inputs[0].output_topic
         self._replies = Replies(settings)
         self._engine = engine or Engine(engine_limits(settings.limits))
+        self._in_flight = in_flight
         self._lanes: dict[str, _Lane] = {}
         self._by_id: OrderedDict[str, deque[_Waiting]] = OrderedDict()
         self._waiting = self._bytes = 0
@@ -205,7 +210,8 @@ class HeavyAnswerer:
             if not running.computation.is_ready(seconds):
                 return
             self._running = None
-            self._finish(running)
+            with self._noted(running.waiting.heavy.origin):
+                self._finish(running)
         while self._running is None and self._by_id:
             self._begin(self._next())
 
@@ -226,6 +232,11 @@ class HeavyAnswerer:
             self._answer(chosen, self._replies.skipped(heavy.message, origin))
             return
         began = time.monotonic()
+        with self._noted(origin):
+            self._computed(chosen, began)
+
+    def _computed(self, chosen: _Waiting, began: float) -> None:
+        heavy = chosen.heavy
         try:
             request = self._request(heavy)
             begun = self._engine.begin(request.points, request.question.query, distances=request.distances)
@@ -234,7 +245,17 @@ class HeavyAnswerer:
             else:
                 self._answer(chosen, self._result(chosen, request, begun, began))
         except Exception as error:
-            self._answer(chosen, self._replies.failure(heavy.message, origin, error, heavy.job_id))
+            self._answer(chosen, self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id))
+
+    @contextmanager
+    def _noted(self, origin: Origin) -> Iterator[None]:
+        """Note the record while this process works on it, not while its child does."""
+        note = self._in_flight if origin.topic in self._outputs else None
+        if note is not None:
+            note.begin(origin.topic, origin.partition, origin.offset)
+        yield
+        if note is not None:
+            note.end()
 
     def _request(self, heavy: HeavyRequest) -> Request:
         if heavy.file is None:

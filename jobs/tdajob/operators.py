@@ -22,6 +22,7 @@ from pyflink.datastream import (
 )
 from pyflink.datastream.state import MapState, MapStateDescriptor
 
+from tdajob import uids
 from tdajob.guard import StateAccessError
 from tdajob.meters import Meters
 from tdajob.sampling import stop_sampling
@@ -29,6 +30,7 @@ from tdajob.settings import Settings
 
 if TYPE_CHECKING:
     from tdajob.answers import Answer, Answerer
+    from tdajob.inflight import InFlight
     from tdajob.lane import HeavyAnswerer
     from tdajob.streams import StreamAnswerer
 
@@ -61,6 +63,7 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._promised)
+        self._in_flight = in_flight(self._settings, uids.COMPUTE, runtime_context)
         # Each subtask begins elsewhere, so that all lanes get their share of few requests, too.
         self._lane = runtime_context.get_index_of_this_subtask()
         self._to_wake = self._lanes if self._lane == 0 else ()
@@ -72,17 +75,22 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
             for lane in lanes:
                 yield HEAVY, Row(lane, b"")
             return
+        self._in_flight.begin(topic, partition, offset)
         answer = self._answerer.answer_light(message, topic, partition, offset, timestamp)
         if isinstance(answer, bytes):
+            self._in_flight.end()
             self._lane = (self._lane + 1) % len(self._lanes)
             yield HEAVY, Row(self._lanes[self._lane], answer)
             return
         self._meters.count(answer)
+        self._in_flight.end()
         yield Row(answer.topic, answer.key, answer.value)
 
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
 
 class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
@@ -104,7 +112,8 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
         from tdajob.lane import HeavyAnswerer
 
         stop_sampling()
-        self._answerer = HeavyAnswerer(self._settings)
+        self._in_flight = in_flight(self._settings, uids.HEAVY, runtime_context)
+        self._answerer = HeavyAnswerer(self._settings, in_flight=self._in_flight)
         self._meters = Meters(runtime_context.get_metrics_group(), always_open=False)
         self._meters.show(self._answerer.stats)
         descriptor = MapStateDescriptor("heavy", Types.LONG(), self._pieces)
@@ -131,6 +140,8 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
     def _rows(self, answers: Iterator[Answer]) -> Iterator[Row]:
         for answer in answers:
@@ -152,17 +163,27 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
         self._number = number
         self._beats = beats
 
-    def open(self, runtime_context: RuntimeContext) -> None:  # noqa: ARG002 - as Flink calls it
+    def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.readers import StreamReader
 
         stop_sampling()
         self._reader = StreamReader(self._settings, self._number)
+        self._in_flight = in_flight(
+            self._settings, uids.READERS[self._settings.inputs[self._number].route], runtime_context
+        )
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message, topic, partition, offset, timestamp = value
         if topic is None:
             return [Row(key, b"") for key in self._beats]
-        return [Row(*self._reader.read(message, partition, offset, timestamp))]
+        self._in_flight.begin(topic, partition, offset)
+        row = Row(*self._reader.read(message, partition, offset, timestamp))
+        self._in_flight.end()
+        return [row]
+
+    def close(self) -> None:
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
 
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
@@ -177,6 +198,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._pieces = _pieces(threads=threads)
 
     def open(self, runtime_context: RuntimeContext) -> None:
+        from tdajob.envelope import record_of
         from tdajob.streams import StreamAnswerer
 
         stop_sampling()
@@ -186,15 +208,22 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._meters.show(lambda: self._promised)
         descriptor = MapStateDescriptor("stream", Types.LONG(), self._pieces)
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
+        self._record_of, self._topics = record_of, [one.topic for one in self._settings.inputs]
+        self._in_flight = in_flight(self._settings, uids.STREAMS, runtime_context)
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         if not content:
             return
         key = ctx.get_current_key()
+        record = self._record_of(content, self._topics)
+        if record is not None:
+            self._in_flight.begin(*record)
         for answer in self._answerer.message(key, content, self._store, now_ms()):
             self._meters.count(answer)
             yield Row(answer.topic, answer.key, answer.value)
         self._arm(key, ctx)
+        if record is not None:
+            self._in_flight.end()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         key = ctx.get_current_key()
@@ -206,6 +235,8 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         if hasattr(self, "_answerer"):
             self._answerer.close()
+        if hasattr(self, "_in_flight"):
+            self._in_flight.close()
 
     def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(key)
@@ -248,6 +279,15 @@ class KeyedStore:
             self._state.clear()
         except Exception as error:
             raise StateAccessError("cannot write the state of a stream") from error
+
+
+def in_flight(settings: Settings, operator: str, runtime_context: RuntimeContext) -> InFlight:
+    """The note of the record in progress, of the subtask that is opened."""
+    from tdajob.inflight import InFlight
+
+    topics = [one.topic for one in settings.inputs]
+    owner = f"{settings.kafka.bootstrap_servers} {settings.kafka.group_id} {operator}"
+    return InFlight(owner, topics, restarted=runtime_context.get_attempt_number() > 0)
 
 
 def now_ms() -> int:

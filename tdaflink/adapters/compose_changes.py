@@ -23,7 +23,7 @@ def replacement(engine: DockerEngine, folder: Path, settings: ComposeSettings) -
     if not running:
         return Replacement()
     files = compose_files(settings)
-    secrets = stack_secrets(settings.profile, folder / ".env")
+    secrets = stack_secrets(settings.profile, folder / ".env", role=settings.s3_role)
     wanted = Compose(settings.project, folder, secrets).hashes(files["compose.yaml"])
     image = engine.image_id(settings.image)
     kinds = {service.name: service.kind for service in settings.services}

@@ -52,6 +52,8 @@ class ComposeSettings:
     storage: str | None = None
     s3_endpoint: str | None = None
     webhook: str | None = None
+    s3_role: bool = False
+    """Whether the role of the machine gives access to that place, without keys."""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -244,6 +246,9 @@ def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
             KEY: f"${{{KEY}:?names the key of the S3 service}}",
             SECRET: f"${{{SECRET}:?is the secret of that key}}",
         }
+    if parts_of(settings.profile).storage == "given_s3" and not settings.s3_endpoint:
+        # Without them S3's client asks for the role of the machine.
+        environment |= {KEY: f"${{{KEY}:-}}", SECRET: f"${{{SECRET}:-}}"}
     return environment
 
 

@@ -6,20 +6,22 @@ import os
 import shutil
 from pathlib import Path
 
+from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
 from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
 from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.monitoring import alert_webhook
 from tdaflink.adapters.profiles import load_lock
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.profile import Profile
+from tdaflink.domain.profile import S3_ROLE, Profile
 from tdaflink.domain.stack import parts_of
 
 
-def compose_settings(environment: Environment, profile: Profile, project: str) -> ComposeSettings:
-    """What the files of an environment, running or only written down, depend on."""
+def compose_settings(
+    environment: Environment, profile: Profile, project: str, folder: Path | None = None
+) -> ComposeSettings:
+    """What the files of an environment depend on: one that runs in its folder, or is only written down."""
     return ComposeSettings(
         project=project,
         environment=environment.name,
@@ -29,7 +31,8 @@ def compose_settings(environment: Environment, profile: Profile, project: str) -
         python=IMAGE_PYTHON,
         storage=environment.details.get("storage"),
         s3_endpoint=environment.details.get("s3_endpoint"),
-        webhook=alert_webhook(),
+        s3_role=has_s3_role(environment),
+        webhook=alert_webhook(environment.details, folder),
     )
 
 
@@ -54,6 +57,11 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
                 os.chmod(place, 0o755)  # noqa: S103 - the environment's folder above is closed
                 for name in files:
                     os.chmod(Path(place, name), 0o644)
+
+
+def has_s3_role(environment: Environment) -> bool:
+    """Whether the role of the machine gives access to the environment's place on S3."""
+    return environment.details.get(S3_ROLE) == "on"
 
 
 def require_storage(environment: Environment, profile: Profile) -> None:

@@ -14,7 +14,12 @@ from typing import Any
 from tdaflink.adapters.compose_changes import replacement
 from tdaflink.adapters.compose_command import Compose, stop_process
 from tdaflink.adapters.compose_files import ComposeSettings
-from tdaflink.adapters.compose_folder import compose_settings, require_storage, write_compose_folder
+from tdaflink.adapters.compose_folder import (
+    compose_settings,
+    has_s3_role,
+    require_storage,
+    write_compose_folder,
+)
 from tdaflink.adapters.container_files import ContainerFiles
 from tdaflink.adapters.credentials import KEY, SECRET, keep_variables, stack_secrets
 from tdaflink.adapters.docker_engine import Container, DockerEngine
@@ -55,7 +60,7 @@ class ComposeRuntime:
 
     def settings(self) -> ComposeSettings:
         """All that the environment's files depend on."""
-        return compose_settings(self._environment, self._profile, self.project)
+        return compose_settings(self._environment, self._profile, self.project, self._folder.parent)
 
     # -- the protocol
 
@@ -87,8 +92,8 @@ class ComposeRuntime:
         access = s3_access(flink)
         if storage == "bundled_s3":
             access = S3Access(f"http://127.0.0.1:{self._ports['s3']}")
-        keys = stack_secrets(self._profile, self._folder / ".env")
-        return S3Files(replace(access, key=keys[KEY], secret=keys[SECRET]))
+        keys = self._secrets()
+        return S3Files(replace(access, key=keys.get(KEY), secret=keys.get(SECRET)))
 
     def python_plan(self) -> PythonPlan:
         """The image's interpreter, which comes with it."""
@@ -112,7 +117,7 @@ class ComposeRuntime:
         require_room(self._profile, *self._engine.room())
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
         require_storage(self._environment, self._profile)
-        stack_secrets(self._profile, self._folder / ".env")
+        self._secrets()
         running = {name for name, one in self._engine.containers(self.project).items() if _runs(one)}
         for service in self.settings().services:
             if service.port and service.name not in running and not port_is_free(service.port):
@@ -190,8 +195,11 @@ class ComposeRuntime:
 
     # -- steps of `up`
 
+    def _secrets(self) -> dict[str, str]:
+        return stack_secrets(self._profile, self._folder / ".env", role=has_s3_role(self._environment))
+
     def _written(self) -> Compose:
-        secrets = stack_secrets(self._profile, self._folder / ".env")
+        secrets = self._secrets()
         write_compose_folder(self._folder, self.settings())
         keep_variables(secrets, self._folder / ".env")
         return Compose(self.project, self._folder, secrets)

@@ -54,7 +54,8 @@ class Credentials:
 
 VARIABLES = {
     GRAFANA: "The password of Grafana's user admin.",
-    KEY: "The key of the S3 service that keeps checkpoints; roles of an instance are not used.",
+    KEY: "The key of the S3 service that keeps checkpoints. On AWS both may stay empty where the role of the"
+    " machine gives access (with a hop limit of 2 for its metadata, since containers ask).",
     SECRET: "The secret of that key.",
 }
 
@@ -66,14 +67,17 @@ def secret_names(profile: Profile) -> tuple[str, ...]:
     return grafana if parts.storage == "volume" else (*grafana, KEY, SECRET)
 
 
-def stack_secrets(profile: Profile, file: Path) -> dict[str, str]:
+def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[str, str]:
     """Variable -> secret: from the environment, else the one that `file` keeps, else made where that will do.
 
+    With `role` an S3 service of the user's is entered by the role of the machine: without keys.
     Raises `ConfigError`, without the value, for one that only its user knows, for one that everybody knows,
     and for a file that others may read.
     """
     bundled = parts_of(profile).storage == "bundled_s3"
     names = secret_names(profile)
+    if role and not bundled:
+        names = tuple(name for name in names if name not in (KEY, SECRET))
     kept = kept_variables(file) if names else {}
     if kept.get(KEY, "").startswith(_OWN_KEY) != bundled:
         # Of the other size of the profile, which has another S3 service.
@@ -141,5 +145,6 @@ def _missing(name: str, profile: Profile) -> ConfigError:
     more = "; --scale brings an S3 service along for a trial" if profile.scalable else ""
     return ConfigError(
         f"{name} is not set: {profile.name} keeps its checkpoints on an S3 service of yours",
-        hint=f"set {KEY} and {SECRET}, and name the place with --storage s3://bucket/path{more}",
+        hint=f"set {KEY} and {SECRET}, and name the place with --storage s3://bucket/path; --s3-role for"
+        f" the role of the machine on AWS{more}",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from tdaflink.adapters.json_answers import JsonObject
-from tdaflink.domain.failures import python_traceback, quoted_message, root_cause, signature
+from tdaflink.domain.failures import python_traceback, quoted_message, record_at_fault, root_cause, signature
 from tdaflink.domain.jobs import Checkpoints, Failure, Job, Vertex
 
 
@@ -89,6 +89,7 @@ def failure_of(raw: JsonObject) -> Failure:
         task=raw.text("taskName", None),
         taskmanager=raw.text("taskManagerId", None),
         record=quoted_message(text),
+        at_fault=record_at_fault(text),
     )
 
 

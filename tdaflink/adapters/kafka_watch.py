@@ -87,6 +87,23 @@ class TopicWatch:
             consumer.unassign()
         return records
 
+    def value_at(self, topic: str, partition: int, offset: int) -> bytes | None:
+        """The bytes of one record; None where it has none, is gone, or does not come within 1.5 s."""
+        from confluent_kafka import TopicPartition
+
+        consumer = self._reader()
+        consumer.assign([TopicPartition(topic, partition, offset)])
+        records: list[Record] = []
+        left = {(topic, partition): offset + 1}
+        deadline = time.monotonic() + _READ_SECONDS
+        try:
+            while left and (rest := deadline - time.monotonic()) > 0:
+                for message in consumer.consume(1, timeout=min(rest, 0.1)):
+                    self._take(message, left, records)
+        finally:
+            consumer.unassign()
+        return next((one.value for one in records if one.offset == offset), None)
+
     def _take(self, message: Any, left: dict[Place, int], records: list[Record]) -> None:
         from confluent_kafka import KafkaError
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.json_answers import JsonObject, WrongForm
 from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
@@ -103,6 +104,11 @@ class FlinkFiles:
         for name, target in wanted.items():
             link(target, library / name)
 
+    @property
+    def archive(self) -> ClassArchive:
+        """That of all of Flink's processes, once the files are written."""
+        return ClassArchive("flink", self.java, self._jars())
+
     def launch(
         self,
         kind: str,
@@ -119,14 +125,15 @@ class FlinkFiles:
         temporary.make(component)
         options, dynamic = self._resource_parameters(kind)
         command = (
-            *(str(self.java.java), *options, *self._java_options(kind)),
+            *(str(self.java.java), *options, *self._java_options(kind), *self.archive.options),
             *processes.markers(component),
             f"-Djava.io.tmpdir={temporary.of_java(component)}",
             # Not Flink's own log.file: RocksDB would put its logs beside that one, under names as long as the
             # paths of its folders, which after a rescaling no file system takes.
             f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
-            *("-classpath", self._classpath(), main[0], "--configDir", str(self._home / "conf"), *dynamic),
+            *("-classpath", _class_path(self._jars()), main[0]),
+            *("--configDir", str(self._home / "conf"), *dynamic),
             *("-D", f"io.tmp.dirs={temporary.of_java(component)}"),
             *("-D", f"{'web.log.path' if kind == 'JM' else 'taskmanager.log.path'}={log}"),
             *(("-D", f"taskmanager.resource-id={tag}") if tag else ()),
@@ -153,10 +160,10 @@ class FlinkFiles:
         home = self.java.flink_home
         return [beam_guard(), *sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python-*.jar"))]
 
-    def _classpath(self) -> str:
-        # As Flink's scripts have it: sorted, with flink-dist last.
+    def _jars(self) -> list[Path]:
+        """Those in lib, as Flink's scripts have them: sorted, with flink-dist last."""
         jars = sorted(self._home.glob("lib/*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar))
-        return ":".join(str(jar) for jar in jars)
+        return [jar.resolve() for jar in jars]
 
     def _java_options(self, kind: str) -> list[str]:
         names = ("all", "jobmanager" if kind == "JM" else "taskmanager")
@@ -177,10 +184,11 @@ class FlinkFiles:
 
     def _resource_parameters(self, kind: str) -> tuple[list[str], list[str]]:
         """JVM options and dynamic settings that Flink itself derives from the memory sizes of the config."""
-        dist = next(self.java.flink_home.glob("lib/flink-dist-*.jar"))
+        # Its own JAR last, for the archive fits class paths that begin with its own.
+        jars = [*self._jars(), self.java.flink_home / "bin" / "bash-java-utils.jar"]
         command = [
-            *(str(self.java.java), "-XX:TieredStopAtLevel=1", "-classpath"),
-            f"{self.java.flink_home / 'bin' / 'bash-java-utils.jar'}:{dist}",
+            *(str(self.java.java), "-XX:TieredStopAtLevel=1", *self.archive.options),
+            *("-classpath", _class_path(jars)),
             "org.apache.flink.runtime.util.bash.BashJavaUtils",
             *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(self._home / "conf")),
         ]
@@ -208,6 +216,10 @@ class JobManager:
         self.needs = ("rest", "jobmanager_rpc", *(("jobmanager_metrics",) if files.settings.metrics else ()))
         self.log = files.log(self.name)
         self.settings = files.settings.digest
+
+    def prepare(self) -> ClassArchive:
+        self._files.write()
+        return self._files.archive
 
     def launch(self, processes: ProcessTable) -> Launch:
         main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -256,6 +268,10 @@ class TaskManager:
         self.log = files.log(self.name)
         self.settings = files.settings.digest
 
+    def prepare(self) -> ClassArchive:
+        self._files.write()
+        return self._files.archive
+
     def launch(self, processes: ProcessTable) -> Launch:
         # A name of its own for every start: only then can a registration be told from an older one's.
         tag = f"{self.name}-{uuid.uuid4().hex[:8]}"
@@ -289,6 +305,10 @@ class TaskManager:
         # Before the first heartbeat this is the epoch, not a time since.
         silent = min(age, time.time() - worker.millis("timeSinceLastHeartbeat") / 1000)
         return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
+
+
+def _class_path(jars: Sequence[Path]) -> str:
+    return os.pathsep.join(str(jar) for jar in jars)
 
 
 def written_config(folder: Path) -> dict[str, str]:

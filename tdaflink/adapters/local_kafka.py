@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import subprocess
 import uuid
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
 from tdaflink.adapters.monitoring import kafka_exporter_config
@@ -74,8 +76,11 @@ class KafkaBroker:
         self._logs = self.log.parent
         self.settings = settings.digest
 
-    def launch(self, processes: ProcessTable) -> Launch:
+    def prepare(self) -> ClassArchive:
         self._write_files()
+        return self._archive
+
+    def launch(self, processes: ProcessTable) -> Launch:
         self._temporary.make(self.name)
         self._format_once()
         make_folder(self._logs)
@@ -128,12 +133,19 @@ class KafkaBroker:
                 detail=(ran.stdout + ran.stderr).strip(),
             )
 
+    @property
+    def _archive(self) -> ClassArchive:
+        return ClassArchive(
+            "kafka", self._java, [jar.resolve() for jar in sorted((self._home / "libs").glob("*.jar"))]
+        )
+
     def _java_command(self, *options: str) -> tuple[str, ...]:
+        archive = self._archive
         return (
-            *(str(self._java.java), *options, f"-Dtdaflink.log.file={self.log}"),
+            *(str(self._java.java), *options, *archive.options, f"-Dtdaflink.log.file={self.log}"),
             f"-Djava.io.tmpdir={self._temporary.of_java(self.name)}",
             f"-Dlog4j2.configurationFile={(self._home / 'log4j2.properties').as_uri()}",
-            *("-classpath", f"{self._home / 'libs'}/*"),
+            *("-classpath", os.pathsep.join(str(jar) for jar in archive.class_path)),
         )
 
     def _environ(self) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +11,9 @@ import yaml
 
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.profiles import read_yaml
-from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.monitoring import Addresses, Monitored
 from tdaflink.domain.profile import Scalar
 from tdaflink.resources import profiles_folder
-
-_WEBHOOK = "TDAFLINK_ALERT_WEBHOOK"
 
 
 def monitoring_files(monitored: Monitored) -> dict[str, str]:
@@ -47,17 +43,6 @@ def monitoring_files(monitored: Monitored) -> dict[str, str]:
     source = string.Template(files["grafana/datasources/prometheus.yaml"])
     files["grafana/datasources/prometheus.yaml"] = source.substitute(prometheus=monitored.prometheus_url)
     return files
-
-
-def alert_webhook() -> str | None:
-    """Where TDAFLINK_ALERT_WEBHOOK sends alerts. Its path may be a secret, so no error shows it."""
-    address = os.environ.get(_WEBHOOK, "").strip()
-    if not address:
-        return None
-    scheme, separator, rest = address.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest.strip("/"):
-        raise ConfigError(f"{_WEBHOOK} is no address: it must begin with http:// or https:// and name a host")
-    return address
 
 
 def reporter_settings() -> dict[str, Scalar]:

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.application_files import load_application
+from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.cluster_python import installed_packages, kept_python, plan_python, prepare_python
 from tdaflink.adapters.folders import require_free_disk, writing
 from tdaflink.adapters.local_flink import (
@@ -69,8 +71,11 @@ class LocalComponent(Protocol):
     @property
     def settings(self) -> str: ...
 
+    def prepare(self) -> ClassArchive:
+        """Write what the process reads, and return the archive of its classes, which need not exist."""
+
     def launch(self, processes: ProcessTable) -> Launch:
-        """Write what the process reads, and return the command that starts it."""
+        """Return the command that starts the process, once it is prepared."""
 
     def problem(self, running: Running) -> str | None:
         """What keeps the running process from being ready; None when it is."""
@@ -237,7 +242,6 @@ class ProcessRuntime:
             ),
             java,
         )
-        self._flink_files = flink
         workers = [TaskManager(flink, number) for number in range(1, self._profile.taskmanagers + 1)]
         if self._one_job:
             return [ApplicationManager(flink), *workers]
@@ -261,6 +265,7 @@ class ProcessRuntime:
             kafka=Addresses() if self._one_job else at(self._ports["kafka_metrics"]),
             prometheus=Addresses(),
             prometheus_url=f"http://127.0.0.1:{PROMETHEUS_PORT}",
+            webhook=alert_webhook(self._environment.details, self._folder),
         )
 
     def _names(self) -> list[str]:
@@ -298,10 +303,11 @@ class ProcessRuntime:
             self._clear_temporary()
             for component in components:
                 self._require_ports(component.needs)
-            if any(name != "kafka" for name in names):
-                self._flink_files.write()
+            archives = {archive.path: archive for archive in (one.prepare() for one in components)}
             with ThreadPoolExecutor(len(components)) as pool:
                 started = list(pool.map(self._start_one, components))
+            for archive in archives.values():
+                archive.make_later()
         return {running.component: running for running in started}
 
     def _start_one(self, component: LocalComponent) -> Running:

@@ -65,9 +65,20 @@ def init(
     session: Session,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it: .json or .yaml.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    production: Annotated[
+        bool,
+        typer.Option("--production", help="A sample for a cluster of your own, with its brokers and size."),
+    ] = False,
 ) -> None:
-    """Write the sample config to a file of your own."""
-    from tdaflink.services.configuration import write_sample
+    """Write a config that runs on the environment as it is; in YAML every key with a comment."""
+    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.profiles import load_profile, profile_names
+    from tdaflink.services.configuration import write_config
 
-    write_sample(file, force=force)
+    store = EnvironmentStore()
+    saved = store.find(store.chosen_name(session.env))
+    profile = saved.profile if saved is not None else store.chosen_name(session.env)
+    own = profile in profile_names() and not (saved is not None and saved.runtime == "external")
+    job = load_profile(profile).job if own else {}
+    write_config(file, job, force=force, production=production)
     session.reporter().note(f"Wrote {file}. Next: tdaflink config validate {file}")

@@ -52,7 +52,9 @@ def send(
     job_id: Annotated[
         str | None,
         typer.Option(
-            "--job-id", metavar="ID", help="Of several messages: ID-1, ID-2, … Default: fresh ones."
+            "--job-id",
+            metavar="ID",
+            help="Request id, the job_id of the message. Of several: ID-1, ID-2, … Default: fresh ones.",
         ),
     ] = None,
     algorithm: Annotated[
@@ -157,7 +159,9 @@ def results(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what comes, until Ctrl-C.")] = False,
     job_id: Annotated[
         list[str] | None,
-        typer.Option("--job-id", metavar="ID", help="Wait for the results of this job; repeat for more."),
+        typer.Option(
+            "--job-id", metavar="ID", help="Wait for the results of this request id; repeat for more."
+        ),
     ] = None,
     stream: Annotated[
         list[str] | None,

@@ -49,6 +49,13 @@ def setup(
     s3_endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
     ] = None,
+    s3_role: Annotated[
+        bool | None,
+        typer.Option(
+            "--s3-role/--no-s3-role",
+            help="prod: this machine's role on AWS gives access to the place; no keys. Remembered.",
+        ),
+    ] = None,
     resume_jobs: Annotated[
         bool,
         typer.Option(
@@ -92,6 +99,13 @@ def setup(
             help="Local: start processes that end again, with the jobs they held (default). Remembered.",
         ),
     ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|none",
+            help="Where alerts are sent, as Alertmanager's JSON; none: nowhere. Remembered.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
     """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
@@ -113,6 +127,7 @@ def setup(
         scale=scale,
         storage=storage,
         s3_endpoint=s3_endpoint,
+        s3_role=s3_role,
         resume_jobs=resume_jobs,
         application=application,
         beside=beside,
@@ -121,6 +136,7 @@ def setup(
         python=python,
         find_links=find_links,
         supervise=supervise,
+        webhook=webhook,
     )
     if dry_run:
         show_plan(plan_setup(request, store))

@@ -28,6 +28,15 @@ class PlainCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return read_plainly(super().get_params(ctx))
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples after the options."""
+        from tdaflink.cli.examples import EXAMPLES
+
+        with formatter.section("Examples"):
+            for line in EXAMPLES.get(ctx.command_path.partition(" ")[2], ()):
+                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+        super().format_epilog(ctx, formatter)
+
 
 def read_plainly(parameters: Sequence[Any]) -> list[Any]:
     """Let each parameter read its plain values by itself; returns the parameters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -17,16 +18,30 @@ _TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 @command(app, "plan", context_settings=_TO_THE_END)
 def plan(
-    session: Session,  # noqa: ARG001 - every command takes the shared options
-    file: PlanFile,
+    session: Session,
     words: Annotated[
         list[str], typer.Argument(metavar="COMMAND...", help="setup, submit, upgrade or rollback, as usual.")
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Save the plan there; without it it is shown alone."),
+    ] = None,
 ) -> None:
-    """Save what a command would do, to be read by a person and then done exactly so by apply."""
-    from tdaflink.display.plans import show_plan
-    from tdaflink.services.plans import make_plan, read_plan
+    """Show what a command would do, and save it with --out: apply then does exactly that.
 
+    The options of plan itself come before the command. FILE may also be its first word.
+    """
+    from tdaflink.adapters.own_command import run_in
+    from tdaflink.display.plans import show_plan
+    from tdaflink.services.plans import file_and_words, make_plan, read_plan
+
+    file, words = file_and_words(out, words)
+    if file is None:
+        if code := run_in([*words, "--dry-run", "-o", session.output.value], Path.cwd()):
+            raise typer.Exit(code)
+        saved = shlex.join(["tdaflink", "plan", "--out", "FILE", *words])
+        session.reporter().note(f"Not saved. {saved} saves it for apply.")
+        return
     code = make_plan(words, Path.cwd(), file)
     if code:
         raise typer.Exit(code)

@@ -30,14 +30,19 @@ Names = Annotated[
 
 @command(schemas_app, "list")
 def schemas_list(session: Session, registry: Registry = None, config: ConfigFile = None) -> None:
-    """Shipped schemas and the registry's versions, side by side."""
+    """Shipped schemas and the registry's versions, side by side; without a registry those shipped alone."""
     from tdaflink.adapters.profiles import load_schemas
     from tdaflink.cli.wiring import registry_of
     from tdaflink.display.schemas import show_schemas
-    from tdaflink.services.schemas import list_schemas
+    from tdaflink.services.schemas import NoRegistry, list_schemas, list_shipped
 
-    with registry_of(session, registry, config) as opened:
-        show_schemas(list_schemas(opened, load_schemas()))
+    try:
+        with registry_of(session, registry, config) as opened:
+            rows = list_schemas(opened, load_schemas())
+    except NoRegistry as error:
+        session.reporter().note(f"{error.message}: {error.hint}")
+        rows = list_shipped(load_schemas())
+    show_schemas(rows)
 
 
 @command(schemas_app, "check")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -139,10 +140,17 @@ def rollback(
 def rescale(
     session: Session,
     job: JobArgument,
-    count: Annotated[int, typer.Argument(metavar="N", help="Parallel subtasks.")],
+    count: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", help="The same.", hidden=True, show_default=False),
+    ] = None,
+    parallelism: Annotated[int | None, typer.Option(metavar="N", help="Parallel subtasks.")] = None,
     timeout: Timeout = 180.0,
 ) -> None:
     """Change the parallelism of a running job: live where the scheduler can, else through a savepoint."""
+    if (count is None) == (parallelism is None):
+        raise UsageError("to how many subtasks?", hint=f"tdaflink rescale {quote(job)} --parallelism N")
+    wanted = parallelism if count is None else count
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
@@ -153,7 +161,7 @@ def rescale(
         running, version = _running(control, job)
         topics = topics_read(version.spec.settings) if version.spec else []
         counts = control.kafka.partition_counts(topics) if control.kafka and topics else {}
-        show_changed(rescaling.rescale(control, running, version, count, counts, timeout))
+        show_changed(rescaling.rescale(control, running, version, wanted or 0, counts, timeout))
 
 
 def _running(control: Control, job: str) -> tuple[RunningJob, Version]:

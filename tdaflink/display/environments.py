@@ -22,6 +22,7 @@ def show_setup(result: SetupResult) -> None:
                 "Flink": f"{result.rest_url} (open it in a browser)",
                 "Kafka": result.kafka,
                 **_services(result),
+                "Alerts go to": result.alerts or "",
                 "Started": ", ".join(result.started),
                 "Job": result.job_id or "",
                 "Jobs resumed": ", ".join(result.jobs_resumed),
@@ -60,6 +61,7 @@ def show_plan(plan: SetupPlan) -> None:
             "make anew": ", ".join(plan.replace),
             "stop or lose": _jobs_at_stake(plan.jobs),
             "leave as is": ", ".join(plan.unchanged),
+            "send alerts to": plan.alerts or "",
             "fetch": _some(plan.jars, "JARs"),
             "create": ", ".join(plan.topics),
             "register": ", ".join(plan.schemas),
@@ -119,6 +121,7 @@ def show_environment(view: EnvironmentView) -> None:
     if show_data(view):
         return
     pairs = {"runtime": view.runtime, **{name.replace("_", " "): text for name, text in view.options.items()}}
+    pairs["alerts go to"] = view.alerts or ""
     _show_pairs(f"{view.name}{' (current)' if view.current else ''}", pairs)
     for check in view.checks:
         console.out().print(f"  {check.state:<10}{check.what}: {check.says}", soft_wrap=True)

@@ -13,6 +13,7 @@ _WORDS = {
     "missing": "not registered",
     "behind": "other versions only",
     "ahead": "ok (there is a later version)",
+    "unknown": "no registry",
 }
 
 

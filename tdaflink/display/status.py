@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.display.jobs import STATE_STYLE, duration
-from tdaflink.domain.failures import own_frames
+from tdaflink.domain.failures import RecordAtFault, own_frames
 from tdaflink.domain.jobs import Checkpoints, Failure
 from tdaflink.domain.status import JobStatus
 from tdaflink.domain.travelling import slide_of
@@ -24,6 +24,7 @@ def show_job(status: JobStatus) -> None:
 
     out = console.out()
     _print_failure(status.exceptions, ended=status.state == "FAILED")
+    _print_record(status.record)
     state = (status.state, STATE_STYLE.get(status.state, ""))
     out.print(Text.assemble((status.name, "bold"), f"  {status.id}  ", state))
     restarts = "" if status.restarts is None else f", {_restarts(status.restarts)}"
@@ -104,4 +105,18 @@ def _print_failure(failures: Sequence[Failure], *, ended: bool) -> None:
         out.print(Text(newest.text, style="dim"), soft_wrap=True)
     after = "" if ended else ", the job restarted"
     out.print(Text(f"at {newest.timestamp} {failure_place(newest)}{after}", style="dim"), soft_wrap=True)
+    out.print()
+
+
+def _print_record(record: RecordAtFault | None) -> None:
+    """The record at which the job keeps failing; what brings the job past it is among the findings."""
+    if record is None:
+        return
+    from rich.text import Text
+
+    place = f"topic {record.topic}, partition {record.partition}, offset {record.offset}"
+    out = console.out()
+    out.print(Text.assemble(("Record: ", "bold red"), place), soft_wrap=True)
+    if record.beginning is not None:
+        out.print(Text(record.beginning, style="dim"), soft_wrap=True)
     out.print()

@@ -20,10 +20,10 @@ def web_address(text: str, source: str, example: str, *, credentials: str = "lea
     text = text.strip()
     if "@" in text:
         raise ConfigError(f"{source} is no address that may be used: it holds credentials", hint=credentials)
-    problem = _problem(text)
+    problem = web_problem(text)
     if problem is None:
         return text.rstrip("/")
-    bare = "://" not in text and _problem(f"http://{text}") is None
+    bare = "://" not in text and web_problem(f"http://{text}") is None
     raise ConfigError(
         f"{source} {text!r} is no address: {problem}", hint=f"http://{text}" if bare else example
     )
@@ -41,7 +41,8 @@ def ascii_host(host: str) -> str | None:
     return host if _NAME.fullmatch(host) and len(host) <= 253 else None
 
 
-def _problem(text: str) -> str | None:
+def web_problem(text: str, *, query: bool = False) -> str | None:
+    """Why a text is no address of an HTTP endpoint; one with a query only where it may have it."""
     if not text:
         return "it is empty"
     if any(character.isspace() or not character.isprintable() for character in text):
@@ -61,6 +62,6 @@ def _problem(text: str) -> str | None:
         return f"{parts.hostname!r} is no host name"
     if port == 0:
         return "port 0 is none"
-    if parts.query or parts.fragment:
+    if (parts.query or parts.fragment) and not query:
         return "it may have a path, but no ? and no #"
     return None

@@ -174,9 +174,7 @@ def _figures(points: int, rate: float, cost: Cost, seconds: float, grown: int) -
     )
 
 
-def _warnings(
-    points: int, cost: Cost, seconds: float, parallelism: int, partitions: int | None
-) -> list[str]:
+def _warnings(points: int, cost: Cost, seconds: float, parallelism: int, partitions: int | None) -> list[str]:
     found = []
     if seconds > HEAVY_SECONDS:
         found.append(

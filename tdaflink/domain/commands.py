@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from shlex import quote
@@ -28,12 +29,22 @@ class Commands:
             return f"{self._typed(f'stop {job}')} && {self._typed(f'setup --set {setting}')}"
         return self._typed(f"upgrade {job} --set {setting}")
 
+    def skip(self, job: str, place: str) -> str:
+        """Brings a job past a record at which it fails, with its state."""
+        if self.one_job:
+            return self.change(job, _skipping(place))
+        return self._typed(f"upgrade {quote(job)} --state last-state --skip {place}")
+
+    def go_on_without(self, name: str, place: str) -> str:
+        """Starts a job again that has ended, past the record at which it failed."""
+        return self._typed(f"{'setup' if self.one_job else f'resume {quote(name)}'} --set {_skipping(place)}")
+
     def rescale(self, job: str, count: int) -> str:
         """Gives a running job another parallelism."""
         return (
             self.change(job, f"parallelism={count}")
             if self.one_job
-            else self._typed(f"rescale {job} {count}")
+            else self._typed(f"rescale {job} --parallelism {count}")
         )
 
     def finish(self, name: str) -> str:
@@ -62,6 +73,10 @@ class Commands:
 
     def _typed(self, words: str) -> str:
         return f"tdaflink {words} --env {self.env}"
+
+
+def _skipping(place: str) -> str:
+    return quote(f"skip={json.dumps([place])}")
 
 
 # Commands that act on an environment, as hints name them; those of a group by its name and theirs.

@@ -111,8 +111,10 @@ class JobConfig(Model):
         default_factory=dict, description="Further Flink settings of the job, key by key."
     )
 
-    input_topic: Topic = Field(default="tda_jobs", description="The topic of requests.")
-    output_topic: Topic = Field(default="tda_results", description="The topic of results.")
+    input_topic: Topic = Field(
+        default="tda_jobs", description="Read this topic alone, as requests; without it all that are shipped."
+    )
+    output_topic: Topic = Field(default="tda_results", description="Where results of that topic go.")
     inputs: list[Input] | None = Field(default=None, min_length=1, description="Several inputs at once.")
     errors_topic: Topic = Field(default="tda_errors", description="Where unusable messages are kept.")
     kafka_bootstrap_servers: str | None = Field(
@@ -136,8 +138,12 @@ class JobConfig(Model):
     delivery: Literal["at_least_once", "exactly_once"] = Field(
         default="at_least_once", description="exactly_once: results show once per checkpoint."
     )
-    transactional_id_prefix: str | None = Field(default=None, min_length=1)
-    transaction_timeout: Seconds = Field(default=3600.0, gt=0)
+    transactional_id_prefix: str | None = Field(
+        default=None, min_length=1, description="Of exactly_once; one is made of environment and job."
+    )
+    transaction_timeout: Seconds = Field(
+        default=3600.0, gt=0, description="Of exactly_once: how long Kafka keeps what is not committed."
+    )
     max_message_bytes: Bytes = Field(
         default=16 * 2**20, ge=1024, le=2**30, description="Messages in and out."
     )
@@ -151,7 +157,9 @@ class JobConfig(Model):
     min_persistence: Finite = Field(default=0.0, ge=0, description="Shorter bars are left out.")
     betti_at: Finite | None = Field(default=None, ge=0, description="Also report the ranks at this value.")
     homology_coeff_field: int = Field(default=Z2, ge=2, le=LARGEST_FIELD, description="A prime.")
-    engine: Literal["auto", "gudhi"] = "auto"
+    engine: Literal["auto", "gudhi"] = Field(
+        default="auto", description="gudhi alone, or whichever is fastest for a cloud."
+    )
     pairs: str = Field(default="all", pattern=r"^(all|none|top:[1-9]\d*)$", description="all, none or top:K.")
 
     max_points: int = Field(default=5000, ge=1, description="A larger cloud is refused.")
@@ -328,6 +336,11 @@ class JobConfig(Model):
         if source.route == "requests" and "state_ttl" not in self.model_fields_set:
             return REQUESTS_TTL
         return self.state_ttl
+
+    def count_window(self) -> CountWindow | None:
+        """The window of streams that have none of their own, where it is one by count."""
+        window = self.window or self._flat_window()
+        return window if isinstance(window, CountWindow) else None
 
     def _flat_window(self) -> CountWindow:
         """The window of the flat keys; without any of them the seed's numbers."""

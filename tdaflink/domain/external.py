@@ -54,7 +54,10 @@ class Check:
 
 @dataclass(frozen=True)
 class EnvironmentView:
-    """A saved environment in full. `options` are those that `env add` makes it again from."""
+    """A saved environment in full. `options` are those that `env add` makes it again from.
+
+    `alerts` is where its alerts are sent, without what may be a secret in it.
+    """
 
     name: str
     current: bool
@@ -63,6 +66,7 @@ class EnvironmentView:
     port_offset: int
     options: Options
     checks: tuple[Check, ...] = ()
+    alerts: str | None = None
 
 
 def read_options(values: Mapping[str, Any], source: str) -> dict[str, str]:

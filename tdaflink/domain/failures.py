@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _TRACEBACK = re.compile(
     r"Traceback \(most recent call last\):\n"
@@ -16,9 +17,30 @@ _FRAME = "  File "
 # Flink's formats quote the message that they cannot read, and name no place of it.
 _UNREADABLE = re.compile(r"Failed to deserialize [\w ]+ '(.*?)'\.?$", re.MULTILINE | re.DOTALL)
 _QUOTED_CHARACTERS = 200
+# The job's own words, of process mode and of threads: the record at which its workers end.
+_AT_FAULT = re.compile(
+    r"(?:[\w.]+Exception: <class ')?tdajob\.inflight\.RecordEndsWorker(?:'>)?: "
+    r"([\w.-]{1,249})/(\d{1,10})/(\d{1,19}) was in progress (\d{1,9}) times when a worker ",
+    re.ASCII,
+)
 _MACHINERY = re.compile(r'^  File "(?:<frozen |(?:[^"]*/)?(?:(?:pyflink|apache_beam)/|runpy\.py))')
 # Where the bundle was unpacked (2.3 drops the ending) or mounted: the reader knows the file by its name.
 _BUNDLE_PATH = re.compile(r"/[^\s\"]*tdaflink-[0-9a-f]+(?:\.(?:jar|zip))?/")
+
+
+@dataclass(frozen=True)
+class RecordAtFault:
+    """A record that was in progress `ends` times when a worker of the job ended, and its beginning."""
+
+    topic: str
+    partition: int
+    offset: int
+    ends: int
+    beginning: str | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 def python_traceback(text: str) -> str | None:
@@ -69,6 +91,15 @@ def quoted_message(text: str) -> str | None:
         return None
     message = found[1]
     return message if len(message) <= _QUOTED_CHARACTERS else f"{message[:_QUOTED_CHARACTERS]}…"
+
+
+def record_at_fault(text: str) -> RecordAtFault | None:
+    """The record at which workers of the shipped job end, where an exception names it."""
+    found = _AT_FAULT.match(root_cause(text))
+    if found is None:
+        return None
+    topic, partition, offset, ends = found.groups()
+    return RecordAtFault(topic, int(partition), int(offset), int(ends))
 
 
 def signature(text: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from tdaflink.domain.commands import Commands
+from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.jobs import Failure, Job
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
 from tdaflink.domain.travelling import BUNDLE_SIZE, bundle_of, slide_of
@@ -24,6 +25,7 @@ MISSED_CHECKPOINTS = 3
 LONG_CHECKPOINT = 0.5  # of the interval between two
 LONG_BUNDLE = 0.25  # of that interval: a checkpoint waits for the bundle in which it comes
 NEARLY_FULL = 0.9
+_PAST_IT = "workers end while they process this record: pass over it, and tda_errors keeps it as skipped"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def findings(
     commands = Commands(job.env, one_job)
     if job.state in ("FINISHED", "CANCELED"):
         return []
-    found = [*_failing(job, load)]
+    found = [*_failing(job, load, commands)]
     if job.ended:
         return found
     return [
@@ -77,11 +79,22 @@ def _env(job: Job) -> str:
     return f" --env {job.env}"
 
 
-def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
+def record_at_fault(load: JobLoad) -> RecordAtFault | None:
+    """The record at which the job keeps failing: the newest that a recent exception names."""
+    named = (one.at_fault for one in load.failures or () if _seconds_ago(one, load) < RECENT_SECONDS)
+    return next((one for one in named if one is not None), None)
+
+
+def _failing(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
     failures = load.failures or ()
     if not failures:
         return
     look = f"tdaflink status {_ref(job)} -v{_env(job)}"
+    record = record_at_fault(load)
+    if job.state == "FAILED" and record is not None:
+        text = f"the job has failed for good, {record.ends} times at {record.place}"
+        yield Finding("failed", "error", text, _PAST_IT, commands.go_on_without(job.name, record.place))
+        return
     if job.state == "FAILED":
         text = "the job has failed for good, by the root cause that its last exception names"
         yield Finding("failed", "error", text, "the traceback says where; mend it and submit again", look)
@@ -92,7 +105,10 @@ def _failing(job: Job, load: JobLoad) -> Iterator[Finding]:
     same = sum(1 for failure in failures if failure.signature == failures[0].signature)
     times = f"; {same} of the last {len(failures)} exceptions have one cause" if len(failures) > 1 else ""
     text = f"restarted {load.restarts or len(failures)} times{times}"
-    if recent[0].traceback is not None:
+    if record is not None:
+        text = f"restarted {load.restarts or len(failures)} times; {record.ends} times at {record.place}"
+        yield Finding("record", "error", text, _PAST_IT, commands.skip(job.name, record.place))
+    elif recent[0].traceback is not None:
         advice = "the same record would fail again; the traceback says where"
         yield Finding("restarting", "error", text, advice, look)
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tdaflink.domain.errors import NotFound, UsageError
+from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.supervision import Supervision
 
 TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED"})
@@ -80,7 +81,8 @@ class Failure:
     """An exception that a job met: the Python traceback where there is one, the whole text always.
 
     Two failures with one `signature` have the same cause, whichever record set it off. `record` is the
-    message that did, or its beginning, where the exception quotes it.
+    message that did, or its beginning, where the exception quotes it; `at_fault` is its place, where the job
+    names it.
     """
 
     LINES: ClassVar[tuple[str, ...]] = ("traceback", "text")
@@ -93,6 +95,7 @@ class Failure:
     task: str | None = None
     taskmanager: str | None = None
     record: str | None = None
+    at_fault: RecordAtFault | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class SavedPlan:
     @classmethod
     def from_json(cls, text: str, *, source: str) -> SavedPlan:
         """Raises `ConfigError`."""
-        hint = "tdaflink plan FILE setup|submit|upgrade … makes one"
+        hint = "tdaflink plan --out FILE setup|submit|upgrade … makes one"
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -66,7 +66,7 @@ class SavedPlan:
         if made != digest:
             raise ConfigError(
                 f"{source} was changed after it was made: its content does not match its digest",
-                hint=f"tdaflink plan {source} COMMAND… makes it again",
+                hint=f"tdaflink plan --out {source} COMMAND… makes it again",
             )
         check_words(plan.words)
         return plan
@@ -76,7 +76,7 @@ def check_words(words: Sequence[str]) -> None:
     """Raise `UsageError` unless the words are a command that can be planned."""
     if not words or words[0] not in PLANNED:
         said = f"{words[0]!r} cannot be planned" if words else "which command?"
-        raise UsageError(said, hint=f"tdaflink plan FILE {'|'.join(PLANNED)} [OPTIONS]")
+        raise UsageError(said, hint=f"tdaflink plan --out FILE {'|'.join(PLANNED)} [OPTIONS]")
     for word in words:
         if word == "--dry-run" or word == "-o" or word.startswith("--output"):
             raise UsageError(f"{word} has no place in a plan", hint="leave it out")

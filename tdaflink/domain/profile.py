@@ -13,6 +13,7 @@ from tdaflink.domain.topics import TopicSizing
 
 Scalar = bool | int | float | str
 SCALE = "scale"  # the detail of an environment whose profile is made small
+S3_ROLE = "s3_role"
 
 
 class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):

@@ -62,5 +62,6 @@ def require_care(
     if needed > slots:
         raise Refused(
             f"{anew}, which would have {slots} slots, and the jobs that run need {needed}: {named}",
-            hint=f"end some first, or rescale them: tdaflink rescale {jobs[0].name} N --env {environment}",
+            hint="end some first, or rescale them:"
+            f" tdaflink rescale {jobs[0].name} --parallelism N --env {environment}",
         )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 # one. The shipped schemas use no keyword that the two drafts read differently; a test holds that.
 COMPARABLE_DRAFT = "http://json-schema.org/draft-07/schema#"
 
-State = Literal["current", "missing", "behind", "ahead"]
+State = Literal["current", "missing", "behind", "ahead", "unknown"]
 _ANNOTATIONS = frozenset({"$schema", "$id", "$comment", "title", "description", "examples", "default"})
 _MAPS_OF_NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 
@@ -49,7 +49,8 @@ class SchemaStatus:
     """A shipped schema and its subject side by side.
 
     "current": the latest version is the shipped one; "behind": no version is; "ahead": an earlier one is;
-    "missing": there is none. `registered` is the shipped one as the registry has it.
+    "missing": there is none; "unknown": no registry was asked. `registered` is the shipped one
+    as the registry has it.
     """
 
     schema: ShippedSchema

@@ -14,12 +14,14 @@ from tdaflink.domain.environment import Component, DiskUsage
 class SetupRequest:
     """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
 
-    `scale` None means: as before, else full size. `storage` and `s3_endpoint` are remembered, too.
+    `scale` None means: as before, else full size. `storage`, `s3_endpoint` and `s3_role` are remembered,
+    too.
     `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
     `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
     `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
     of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels. `supervise` switches
-    the supervisor of a local environment on or off, None means: as before. `unattended` is the supervisor's
+    the supervisor of a local environment on or off, None means: as before. `webhook` is where alerts
+    go from now on, or `none`. `unattended` is the supervisor's
     own request, which leaves alone what commands without --env mean.
     """
 
@@ -33,6 +35,7 @@ class SetupRequest:
     scale: bool | None = None
     storage: str | None = None
     s3_endpoint: str | None = None
+    s3_role: bool | None = None
     resume_jobs: bool = False
     application: Path | None = None
     beside: str | None = None
@@ -41,6 +44,7 @@ class SetupRequest:
     python: str | None = None
     find_links: Path | None = None
     supervise: bool | None = None
+    webhook: str | None = None
     unattended: bool = False
 
 
@@ -51,6 +55,7 @@ class SetupResult:
     `services` is what answers besides Flink and Kafka: name -> address. `grafana_login` says how Grafana is
     entered. `current` tells whether commands without --env mean this environment. `job_id` is the job of an
     application cluster, `jobs_gone` are those that died with their JobManager and could be brought back.
+    `alerts` is where alerts are sent, without what may be a secret in it.
     """
 
     environment: str
@@ -71,6 +76,7 @@ class SetupResult:
     job_id: str | None = None
     jobs_resumed: tuple[str, ...] = ()
     jobs_gone: tuple[str, ...] = ()
+    alerts: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class SetupPlan:
     topics: tuple[str, ...]
     schemas: tuple[str, ...]
     python: str = ""
+    alerts: str | None = None
 
 
 @dataclass(frozen=True)

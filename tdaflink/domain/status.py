@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.findings import Finding
 from tdaflink.domain.jobs import Checkpoints, Failure, Job, Vertex
 from tdaflink.domain.snapshot import Computation
@@ -17,7 +18,7 @@ class JobStatus(Job):
     `watermark` (epoch milliseconds) is Flink's own for jobs that use it, else the end of the newest window
     that the job has answered; `lag` and `committed_lag` are records by topic that it has not read, and that
     its last checkpoint does not cover. Each is null where it cannot be known. `records_per_second` is what
-    its sources read, an average over the last minute.
+    its sources read, an average over the last minute. `record` is the one at which the job keeps failing.
     """
 
     restarts: int | None
@@ -31,3 +32,4 @@ class JobStatus(Job):
     records_per_second: float | None = None
     computation: Computation | None = None
     findings: Sequence[Finding] = ()
+    record: RecordAtFault | None = None

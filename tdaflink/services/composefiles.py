@@ -20,6 +20,11 @@ from tdaflink.domain.progress import Reporter
 from tdaflink.domain.stack import Exported, parts_of
 from tdaflink.services.jars import fetch_jars
 
+_RECEIVER = """\
+# TDAFLINK_ALERT_WEBHOOK has no place here: compose export reads it, and writes the receiver of alerts into
+# monitoring/alertmanager/alertmanager.yml, where it can be named or changed by hand.
+"""
+
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -51,7 +56,10 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
     variables = secret_names(profile)
     if variables:
         example = "".join(f"# {VARIABLES[name]}\n# {name}=\n" for name in variables)
-        write_atomically(folder / ".env.example", "# Copy to .env (mode 0600) and fill in.\n" + example)
+        text = "# Copy to .env (mode 0600) and fill in.\n" + example
+        if parts_of(profile).alerting:
+            text += _RECEIVER
+        write_atomically(folder / ".env.example", text)
     names = tuple(service.name for service in settings.services)
     return Exported(str(folder / "compose.yaml"), settings.project, names, variables)
 

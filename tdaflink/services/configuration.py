@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 from tdaflink.adapters.configfiles import as_yaml, parse_scalar, read_config
 from tdaflink.adapters.user_files import output_file, require_regular
-from tdaflink.domain.config import JobConfig
+from tdaflink.domain.config import COUNT_SIZE, COUNT_SLIDE, JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.layers import Layer, Resolved, resolve
-from tdaflink.domain.streams import parse_window
+from tdaflink.domain.streams import TIMEOUT, parse_window
 from tdaflink.resources import jobs_folder
 
 _ADDRESSES = {"kafka_bootstrap_servers": "kafka_cluster", "schema_registry_url": "schema_registry"}
@@ -46,7 +47,10 @@ def configure(
     An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
     its addresses are not used. Raises `ConfigError`.
     """
-    return resolve(_layers(asked, env, profile, warn, below))
+    layers = _layers(asked, env, profile, warn, below)
+    if asked.window is None and (asked.window_size or asked.slide_interval):
+        layers.append(_rest_of_window(asked, layers, below))
+    return resolve(layers)
 
 
 def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
@@ -72,6 +76,24 @@ def _layers(
             _drop_addresses(values, asked.file, env, warn)
         layers.append(Layer(f"file {asked.file}", values))
     return [*layers, *_flag_layers(asked)]
+
+
+def _rest_of_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) -> Layer:
+    """What the flags leave of the count window below them: --window-size alone does not change the slide.
+
+    A new job without a word about its window has none to keep: --window-size gives it windows side by side.
+    """
+    flags = len(_flag_layers(asked))
+    config = resolve(layers[: len(layers) - flags]).config
+    window = config.count_window()
+    fresh = below is None and not {"window", "window_size", "slide_interval"} & config.model_fields_set
+    if window is None or fresh:
+        return Layer("window", {})
+    kept = {"window_size": window.size, "slide_interval": window.slide, "window_timeout": window.timeout}
+    said = {key for layer in layers[len(layers) - flags :] for key in layer.values}
+    if window.slide is None:
+        said.add("slide_interval")
+    return Layer("the window before", {key: value for key, value in kept.items() if key not in said})
 
 
 def _drop_addresses(
@@ -134,13 +156,42 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **JobConfig.model_json_schema()}
 
 
-def write_sample(file: Path, *, force: bool) -> None:
-    """Write the shipped sample config as JSON or YAML, by the file's ending."""
-    if file.suffix.lower() not in {".json", ".yaml", ".yml"}:
+# Which values a written config says itself, beside those of the profile: what is decided first.
+_BEGINNING = ("job_name", "checkpoint_interval", "delivery", "algorithm", "max_dimension", "window")
+_WINDOW = {"kind": "count", "size": COUNT_SIZE, "slide": COUNT_SLIDE, "timeout": TIMEOUT}
+_HEAD = """\
+# A job config. Keys behind a # have the value that is shown: take the sign away to change one.
+# tdaflink config validate FILE checks it, tdaflink config explain --config FILE says what decides each value.
+"""
+
+
+def write_config(file: Path, profile: Mapping[str, Any], *, force: bool, production: bool = False) -> None:
+    """Write a config that runs as the job runs without one, as JSON or YAML, by the file's ending.
+
+    `profile` holds the job settings of the environment's profile. YAML has every key with a comment; JSON
+    has no comments, so it has the keys to begin with alone. `production` writes the shipped sample.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in {".json", ".yaml", ".yml"}:
         raise ConfigError(f"{file}: a config file ends in .json, .yaml or .yml")
     output = output_file(file, "FILE")
     if file.exists() and not force:
         raise ConfigError(f"{file} exists already", hint="--force replaces it, or name another file")
     sample = jobs_folder() / "sample-config.json"
-    text = sample.read_text(encoding="utf-8")
-    output.write(text if file.suffix.lower() == ".json" else as_yaml(read_config(sample)))
+    if production:
+        text = sample.read_text(encoding="utf-8")
+        output.write(text if suffix == ".json" else as_yaml(read_config(sample)))
+        return
+    values = {**JobConfig().model_dump(mode="json"), "window": _WINDOW, **profile}
+    said = {key: value for key, value in values.items() if key in _BEGINNING or key in profile}
+    output.write(json.dumps(said, indent=4) + "\n" if suffix == ".json" else _commented(values, said))
+
+
+def _commented(values: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+    """Every key of a config as YAML, with what it is; those that are not `said` behind a #."""
+    parts = [_HEAD]
+    for key, known in JobConfig.model_fields.items():
+        sign = "" if key in said else "# "
+        # JSON on one line is YAML.
+        parts.append(f"\n# {known.description}\n{sign}{key}: {json.dumps(values[key])}\n")
+    return "".join(parts)

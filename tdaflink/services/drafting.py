@@ -11,14 +11,16 @@ from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.processes import port_is_free
 from tdaflink.adapters.profiles import load_profile, profile_names, profile_of
 from tdaflink.adapters.runtimes import run_by_others, runtime_for
+from tdaflink.domain.alerts import NO_WEBHOOK, WEBHOOK, checked_webhook, shown_webhook
 from tdaflink.domain.cluster_python import AUTOMATIC, PYTHON
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
 from tdaflink.domain.external import EXTERNAL
-from tdaflink.domain.monitoring import with_metrics
-from tdaflink.domain.profile import SCALE, Profile
+from tdaflink.domain.monitoring import shows_metrics, with_metrics
+from tdaflink.domain.profile import S3_ROLE, SCALE, Profile
 from tdaflink.domain.setup import SetupRequest
-from tdaflink.domain.supervision import with_supervision
+from tdaflink.domain.stack import parts_of
+from tdaflink.domain.supervision import is_supervised, with_supervision
 from tdaflink.services.application import placed
 
 _OFFSET_STEP = 100
@@ -110,10 +112,43 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
         if request.supervise and draft.runtime != "process":
             raise UsageError(f"--supervise goes with local environments, and {draft.name} is none")
         details = with_supervision(details, request.supervise)
+    details = _with_webhook(request, draft, details)
+    if request.s3_role is not None:
+        details = {key: value for key, value in details.items() if key != S3_ROLE}
+        details |= {S3_ROLE: "on"} if request.s3_role else {}
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
-    if any(said.values()) and draft.runtime != "compose":
+    if (any(said.values()) or request.s3_role) and draft.runtime != "compose":
         raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
     return {**_with_python(request, draft, details), **{key: value for key, value in said.items() if value}}
+
+
+def _with_webhook(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> dict[str, str]:
+    """The details with where alerts go; what the address has besides its host is stored with the secrets."""
+    others = {name: value for name, value in details.items() if name != WEBHOOK}
+    if request.webhook == NO_WEBHOOK:
+        return others
+    if request.webhook is None:
+        _require_sender(draft, details, f"alerts go to {details.get(WEBHOOK)}")
+        return dict(details)
+    address = checked_webhook(request.webhook, "--webhook")
+    wanted = {**others, WEBHOOK: shown_webhook(address)}
+    if draft.runtime == "compose" and not parts_of(load_profile(draft.profile)).alerting:
+        raise UsageError(
+            f"{draft.name} has no Alertmanager that could send alerts: profile {draft.profile}",
+            hint="tdaflink setup --env staging --webhook URL, or prod",
+        )
+    _require_sender(draft, wanted, "--webhook")
+    return wanted
+
+
+def _require_sender(draft: Environment, details: Mapping[str, str], what: str) -> None:
+    local = replace(draft, details=details)
+    sent = is_supervised(local) or shows_metrics(local)
+    if draft.runtime == "process" and WEBHOOK in details and not sent:
+        raise UsageError(
+            f"{what}: a local environment's alerts are sent by its supervisor, and that is switched off",
+            hint="tdaflink setup --supervise, or tdaflink setup --webhook none",
+        )
 
 
 def _with_python(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from tdaflink.adapters.clients import flink_of, kafka_admin_of, registry_of
 from tdaflink.adapters.credentials import Credentials
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.profiles import load_catalogue, load_schemas, load_versions, topic_sizing
+from tdaflink.domain.alerts import WEBHOOK
 from tdaflink.domain.doctor import minor
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, UsageError
@@ -167,4 +168,5 @@ def _view(env: Environment, store: EnvironmentStore, checks: tuple[Check, ...]) 
         port_offset=env.port_offset,
         options=options_of(env),
         checks=checks,
+        alerts=env.details.get(WEBHOOK),
     )

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from shlex import quote
 
 from tdaflink import __version__
 from tdaflink.adapters.own_command import data_of
 from tdaflink.adapters.user_files import MEBIBYTE, output_file, read_text
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.plans import SCHEMA, SavedPlan, changes, check_words
+from tdaflink.domain.plans import PLANNED, SCHEMA, SavedPlan, changes, check_words
 
 _LARGEST = 64 * MEBIBYTE
+
+
+def file_and_words(out: Path | None, words: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Where a plan goes, and the command that is planned; a first word that is no command is a file."""
+    if out is None and len(words) > 1 and words[0] not in PLANNED:
+        out, words = Path(words[0]), words[1:]
+    check_words(words)
+    return out, list(words)
 
 
 def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
@@ -31,7 +41,9 @@ def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
 
 def read_plan(file: Path) -> SavedPlan:
     """Return a plan as it was saved. Raises `NotFound`, `UsageError` and `ConfigError`."""
-    text = read_text(file, "plan", limit=_LARGEST, hint=f"tdaflink plan {file} COMMAND… makes it")
+    text = read_text(
+        file, "plan", limit=_LARGEST, hint=f"tdaflink plan --out {quote(str(file))} COMMAND… makes it"
+    )
     return SavedPlan.from_json(text, source=str(file))
 
 
@@ -48,7 +60,7 @@ def still_so(plan: SavedPlan, file: Path) -> int:
         raise Refused(
             f"the world has changed since {file} was made ({plan.made_at}); nothing was done",
             detail="\n".join(differing),
-            hint=f"tdaflink plan {file} {' '.join(plan.words)}",
+            hint=shlex.join(["tdaflink", "plan", "--out", str(file), *plan.words]),
         )
     return 0
 

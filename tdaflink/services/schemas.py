@@ -33,9 +33,13 @@ def registry_address(env: Environment, resolved: Resolved) -> str:
     return address
 
 
-def no_registry(reason: str) -> ConfigError:
+class NoRegistry(ConfigError):
+    """No registry is named anywhere."""
+
+
+def no_registry(reason: str) -> NoRegistry:
     """The error of a call that needs a registry and has none."""
-    return ConfigError(
+    return NoRegistry(
         reason, hint="set SCHEMA_REGISTRY_URL, or give --registry URL, or a --config with schema_registry_url"
     )
 
@@ -56,6 +60,11 @@ def list_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> 
     """Shipped and registered side by side."""
     with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
         return list(pool.map(lambda schema: _status(registry, schema), shipped))
+
+
+def list_shipped(shipped: Sequence[ShippedSchema]) -> list[SchemaStatus]:
+    """Shipped schemas alone, where there is no registry to ask."""
+    return [SchemaStatus(schema, "unknown", (), None) for schema in shipped]
 
 
 def check_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> list[SchemaCheck]:

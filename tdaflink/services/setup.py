@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from tdaflink.adapters.alert_webhook import keep_webhook, require_webhook
 from tdaflink.adapters.clients import kafka_admin_of, registry_of
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.locks import PortClaims
@@ -14,6 +15,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_catalogue, load_lock, load_schemas, profile_of
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.schema_registry import SchemaRegistry
+from tdaflink.domain.alerts import NO_WEBHOOK, WEBHOOK
 from tdaflink.domain.application import is_application
 from tdaflink.domain.cluster_python import PackageSources
 from tdaflink.domain.environment import Changes, Component, Environment, Runtime
@@ -40,6 +42,10 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
     name = store.chosen_name(request.env)
     with store.lock(name, waiting=reporter.note), PortClaims() as claims:
         environment, profile = reserve(request, name, store, claims)
+        if request.webhook is not None:
+            address = None if request.webhook == NO_WEBHOOK else request.webhook.strip()
+            keep_webhook(store.folder(name), address)
+        require_webhook(environment.details, store.folder(name))
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
         _tell_of_size(store.find(name), environment, reporter)
@@ -85,6 +91,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         components=components,
         seconds=round(time.monotonic() - began, 2),
         services=environment.endpoints.services,
+        alerts=environment.details.get(WEBHOOK),
         grafana_login=grafana_login(profile, store.folder(name)),
         current=name == store.current(),
         job_id=job_id,
@@ -120,6 +127,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
         schemas=planned,
         python=runtime.python_plan().described,
+        alerts=environment.details.get(WEBHOOK),
     )
 
 

@@ -13,7 +13,8 @@ from tdaflink.adapters.kafka_watch import TopicWatch
 from tdaflink.domain.application import is_application
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, TdaflinkError
-from tdaflink.domain.findings import findings
+from tdaflink.domain.failures import RecordAtFault
+from tdaflink.domain.findings import findings, record_at_fault
 from tdaflink.domain.jobs import Job, Vertex, find_job
 from tdaflink.domain.messages import message_from
 from tdaflink.domain.snapshot import JobLoad, TopicLag
@@ -21,6 +22,7 @@ from tdaflink.domain.status import JobStatus
 from tdaflink.domain.travelling import outputs_of
 from tdaflink.services.lag import job_lag
 
+_BEGINNING = 200  # characters of a record that are shown
 _NEWEST = 3  # records at the end of each partition: a transaction's marker may be one
 
 
@@ -28,6 +30,7 @@ _NEWEST = 3  # records at the end of each partition: a transaction's marker may 
 class _FromKafka:
     lag: Mapping[str, TopicLag] | None = None
     newest_window_ms: int | None = None
+    beginning: str | None = None
 
 
 def job_status(
@@ -44,10 +47,11 @@ def job_status(
     job = find_job(cluster.jobs(env.name, ended=True), reference)
     loads = JobLoads(cluster)
     load = _load(loads, job)
+    record = record_at_fault(load)
     found = _FromKafka()
     if kafka is not None and not job.ended:
         try:
-            found = _ask_kafka(kafka, load)
+            found = _ask_kafka(kafka, load, record)
         except TdaflinkError as error:
             warn(f"{error.message}: lag and event time are not known")
     return JobStatus(
@@ -70,6 +74,7 @@ def job_status(
             loads.cluster_state(),
             one_job=is_application(env),
         ),
+        record=None if record is None else replace(record, beginning=found.beginning),
     )
 
 
@@ -80,7 +85,7 @@ def _load(loads: JobLoads, job: Job) -> JobLoad:
     return loads.remains(job.id)
 
 
-def _ask_kafka(kafka: TopicWatch, load: JobLoad) -> _FromKafka:
+def _ask_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:
     places = {(topic, number) for topic, numbers in load.positions.items() for number in numbers}
     outputs = kafka.partitions(outputs_of(load.parameters))
     ends = kafka.ends({*places, *outputs})
@@ -90,7 +95,18 @@ def _ask_kafka(kafka: TopicWatch, load: JobLoad) -> _FromKafka:
         moment = _window_end(record.value)
         if moment is not None:
             times.append(moment)
-    return _FromKafka(lag, max(times, default=None))
+    return _FromKafka(
+        lag, max(times, default=None), None if at_fault is None else _beginning(kafka, at_fault)
+    )
+
+
+def _beginning(kafka: TopicWatch, record: RecordAtFault) -> str | None:
+    """The first characters of a record; None where its topic does not have it any more."""
+    value = kafka.value_at(record.topic, record.partition, record.offset)
+    if value is None:
+        return None
+    text = value[: 4 * _BEGINNING].decode("utf-8", "backslashreplace")
+    return text if len(text) <= _BEGINNING and len(value) <= 4 * _BEGINNING else f"{text[:_BEGINNING]}…"
 
 
 def _window_end(value: bytes | None) -> int | None:

@@ -16,12 +16,14 @@ from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.processes import Launch, ProcessTable
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.domain.alerts import WEBHOOK
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.ledger import Action
 from tdaflink.domain.progress import Step
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.supervision import SUPERVISOR, Repair, is_supervised
+from tdaflink.services.alerts import LocalAlerts
 
 _LOOK_SECONDS = 2.0
 _STOP_SECONDS = 5.0
@@ -63,6 +65,7 @@ class Supervisor:
         self._name = name
         self._store = store
         self._file = SupervisorFile(store.folder(name))
+        self._alerts = LocalAlerts(store.folder(name), _log)
         self._repairs = 0
         self._pause = _FIRST_PAUSE
         self._watched: tuple[Environment, Runtime] | None = None
@@ -78,6 +81,7 @@ class Supervisor:
                 self._pause = _FIRST_PAUSE
             ended = runtime.ended() or unfinished
             if not ended:
+                self._alert(())
                 time.sleep(_LOOK_SECONDS)
                 continue
             unfinished = () if self._repair(ended) else ended
@@ -98,6 +102,7 @@ class Supervisor:
         from tdaflink.services.setup import set_up
 
         _log(f"not running: {', '.join(ended)}")
+        self._alert(ended)
         request = SetupRequest(env=self._name, skip_jars=True, resume_jobs=True, unattended=True)
         try:
             result = set_up(request, self._store, _Log())
@@ -109,6 +114,20 @@ class Supervisor:
             _log(f"started {', '.join(result.started)}; jobs: {', '.join(result.jobs_resumed) or 'none'}")
             self._keep(ended, resumed=result.jobs_resumed)
         return True
+
+    def _alert(self, ended: Sequence[str]) -> None:
+        """Post what has ended, else what runs again and how jobs are; a failure here ends nothing."""
+        environment = self._watched[0] if self._watched else None
+        if environment is None or WEBHOOK not in environment.details:
+            return
+        try:
+            if ended:
+                self._alerts.lost(environment, tuple(ended))
+            else:
+                self._alerts.repaired(environment)
+                self._alerts.look_at_jobs(environment)
+        except Exception as error:
+            _log(f"warning: alerts: {type(error).__name__}")
 
     def _keep(self, ended: Sequence[str], *, resumed: Sequence[str] = (), problem: str = "") -> None:
         self._repairs += 1

@@ -285,7 +285,7 @@ def test_a_slow_task_is_found_and_the_command_that_helps_is_named(cluster: Clust
             if found:
                 break
         assert found[0]["text"].startswith("Map, Map is busy ")
-        assert found[0]["command"] == f"tdaflink rescale {identity[:8]} 2 --env local"
+        assert found[0]["command"] == f"tdaflink rescale {identity[:8]} --parallelism 2 --env local"
     finally:
         cluster.run("cancel", identity, timeout=90)
 

@@ -50,6 +50,9 @@ class Flink:
     def get_index_of_this_subtask(self) -> int:
         return self._subtask
 
+    def get_attempt_number(self) -> int:
+        return 0
+
     def get_map_state(self, _: Any) -> Flink:
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,28 @@ def test_an_exported_folder_is_whole_and_holds_no_secret(
     again = run_tdaflink("compose", "export", "--profile", name, str(folder))
     assert again.code == 2
     assert "--force" in again.stderr
+
+
+def test_on_aws_the_role_of_the_machine_is_enough() -> None:
+    aws = compose_files(replace(settings("prod"), s3_endpoint=None))["compose.yaml"]
+    own = yaml.safe_load(aws)["services"]["taskmanager-1"]["environment"]
+    assert (own[KEY], own[SECRET]) == ("${AWS_ACCESS_KEY_ID:-}", "${AWS_SECRET_ACCESS_KEY:-}")
+    other = composed("prod")["services"]["taskmanager-1"]["environment"]
+    assert other[KEY].startswith("${AWS_ACCESS_KEY_ID:?")
+
+
+def test_an_exported_prod_says_what_it_takes_and_which_variables_it_reads(
+    run_tdaflink: Runner, tmp_path: Path
+) -> None:
+    words = ("compose", "export", "--profile", "prod", "--storage", "s3://mine/tda", str(tmp_path / "a"))
+    exported = run_tdaflink(*words, timeout=300)
+    assert exported.code == 0, exported.stderr
+    head = (tmp_path / "a" / "compose.yaml").read_text().partition("name:")[0]
+    assert "one host" in head
+    assert " GB" in head
+    example = (tmp_path / "a" / ".env.example").read_text()
+    assert {name for name in (GRAFANA, KEY, SECRET, "TDAFLINK_ALERT_WEBHOOK") if name not in example} == set()
+    assert "role of the machine" in example
 
 
 def test_what_cannot_be_exported_is_named(run_tdaflink: Runner, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.layers import Layer, resolve
 from tdaflink.domain.streams import CountWindow, NoWindow, SessionWindow, Window, parse_window
 from tdaflink.resources import jobs_folder
-from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_sample
+from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_config
 from tdaflink.services.jobsettings import job_settings
 from tdaflink.services.preparation import shipped_job_config
 from tdaflink.services.windowsettings import window_settings
@@ -278,10 +279,50 @@ def test_broken_files_name_line_and_column(tmp_path: Path) -> None:
 
 def test_a_sample_can_be_written_and_is_valid(tmp_path: Path) -> None:
     for name in ("own.json", "own.yaml"):
-        write_sample(tmp_path / name, force=False)
+        write_config(tmp_path / name, {}, force=False, production=True)
         assert validate_file(tmp_path / name).config.job_name == SEED["job_name"]
     with pytest.raises(ConfigError, match="exists already"):
-        write_sample(tmp_path / "own.json", force=False)
+        write_config(tmp_path / "own.json", {}, force=False)
+
+
+@pytest.mark.parametrize("profile", [{"checkpoint_interval": "10s"}, {}])
+@pytest.mark.parametrize("name", ["own.json", "own.yaml"])
+def test_what_is_written_runs_as_the_environment_does_without_it(
+    tmp_path: Path, name: str, profile: dict[str, Any]
+) -> None:
+    warnings: list[str] = []
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    write_config(tmp_path / name, profile, force=False)
+    with_it = configure(Asked(file=tmp_path / name), env, profile, warnings.append).config
+    without = configure(Asked(), env, profile, warnings.append).config
+    assert [(one, with_it.window_of(one)) for one in with_it.all_inputs()] == [
+        (one, without.window_of(one)) for one in without.all_inputs()
+    ]
+    same = {"window": None}
+    assert with_it.model_copy(update=same) == without.model_copy(update=same)
+    assert warnings == []
+
+
+def test_every_key_is_in_the_written_file_with_a_comment_and_its_default(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    write_config(file, {}, force=False)
+    lines = file.read_text().splitlines()
+    said = {}
+    for number, line in enumerate(lines):
+        found = re.fullmatch(r"#? ?(\w+): (.+)", line)
+        if found and found[1] in JobConfig.model_fields:
+            assert lines[number - 1].startswith("# ")
+            assert found[1] not in said
+            said[found[1]] = found[2]
+    assert list(said) == list(JobConfig.model_fields)
+    for key, value in said.items():  # each line holds when its sign is taken away
+        changed = tmp_path / "changed.yaml"
+        changed.write_text(f"{key}: {value}\n")
+        assert getattr(validate_file(changed).config, key) == (
+            JobConfig.model_fields[key].get_default(call_default_factory=True)
+            if key != "window"
+            else CountWindow(kind="count", size=100, slide=10, timeout=60.0)
+        )
 
 
 def test_the_schema_accepts_the_seed_s_config_and_refuses_typos() -> None:
@@ -292,8 +333,7 @@ def test_the_schema_accepts_the_seed_s_config_and_refuses_typos() -> None:
 
 
 def test_every_key_says_what_it_is_or_explains_itself() -> None:
-    undescribed = {name for name, field in JobConfig.model_fields.items() if not field.description}
-    assert undescribed <= {"transactional_id_prefix", "transaction_timeout", "engine"}
+    assert not {name for name, field in JobConfig.model_fields.items() if not field.description}
 
 
 def test_without_a_word_about_inputs_all_routes_are_served() -> None:
@@ -394,3 +434,42 @@ def test_a_checkpoint_preset_goes_over_what_lies_below_it_and_under_what_is_said
 def test_an_unknown_checkpoint_preset_is_named() -> None:
     with pytest.raises(ConfigError, match=r"checkpoint_preset.*fast"):
         resolve([Layer("file x.json", {"checkpoint_preset": "fast"})])
+
+
+@pytest.mark.parametrize(
+    ("before", "flags", "size", "slide"),
+    [
+        ({"window_size": 100, "slide_interval": 10}, {"window_size": 300}, 300, 10),
+        ({"window": {"kind": "count", "size": 50, "slide": 5, "timeout": 7}}, {"window_size": 300}, 300, 5),
+        ({"window": {"kind": "count", "size": 50, "slide": 5}}, {"slide_interval": 25}, 50, 25),
+        ({"window_size": 50}, {"window_size": 300}, 300, None),
+        ({}, {"window_size": 300}, 300, 10),
+        ({}, {"slide_interval": 20}, 100, 20),
+        ({}, {"window_size": 300, "slide_interval": 30}, 300, 30),
+        ({"window": {"kind": "tumbling", "size": "60s"}}, {"window_size": 300}, 300, None),
+    ],
+)
+def test_an_upgrade_of_one_side_of_a_window_keeps_the_other(
+    before: dict[str, Any], flags: dict[str, Any], size: int, slide: int | None
+) -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    config = configure(Asked(**flags), env, {}, lambda _: None, Layer("version 1", before)).config
+    window = config.count_window()
+    assert window is not None
+    assert (window.size, window.slide) == (size, slide)
+    if "timeout" in before.get("window", {}):
+        assert window.timeout == 7.0
+
+
+def test_a_new_job_with_a_size_alone_has_windows_side_by_side() -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    window = configure(Asked(window_size=300), env, {}, lambda _: None).config.count_window()
+    assert window is not None
+    assert (window.size, window.slide) == (300, None)
+
+
+def test_a_slide_that_no_longer_fits_is_refused() -> None:
+    env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
+    below = Layer("version 1", {"window_size": 100, "slide_interval": 50})
+    with pytest.raises(ConfigError, match="slide_interval 50 is larger than window_size 20"):
+        configure(Asked(window_size=20), env, {}, lambda _: None, below)

@@ -50,6 +50,9 @@ def test_keys_of_another_service_come_from_its_user_and_are_kept(
     with pytest.raises(ConfigError, match="AWS_ACCESS_KEY_ID is not set") as missing:
         stack_secrets(load_profile("prod"), file)
     assert "--scale" in str(missing.value.hint)
+    assert "--s3-role" in str(missing.value.hint)
+    assert set(stack_secrets(load_profile("prod"), file, role=True)) == {GRAFANA}
+    assert set(stack_secrets(load_profile("staging"), file, role=True)) == {GRAFANA, KEY, SECRET}
     monkeypatch.setenv(KEY, "test")
     monkeypatch.setenv(SECRET, "test")
     given = stack_secrets(load_profile("prod"), file)

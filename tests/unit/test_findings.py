@@ -9,10 +9,12 @@ import pytest
 from watch_cases import CLUSTER, LAG, failing, failure, job, load
 
 from tdaflink.cli.app import HOMES
+from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.findings import Finding, findings
 from tdaflink.domain.jobs import Checkpoints, Job
 from tdaflink.domain.snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
 
+AT_FAULT = RecordAtFault("tda_jobs", 3, 17, 2)
 FULL = VertexLoad("b", "stream-windows", "compute", 2, 1000, 200, 970, 0, 30, 990, 1.2)
 HELD = VertexLoad("a", "Source: streams-source -> streams-rows", "source", 2, 0, 1000, 10, 900, 90, 11, 1.1)
 SKEWED = VertexLoad("b", "stream-windows", "compute", 4, 1000, 200, 300, 0, 700, 800, 3.5)
@@ -50,6 +52,21 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "tdaflink status 10000000 -v --env local",
     ),
     (
+        "record",
+        {
+            "seen_job": failing().job,
+            "seen": load(restarts=3, failures=(failure(), failure(at_fault=AT_FAULT), failure())),
+        },
+        "restarted 3 times; 2 times at tda_jobs/3/17",
+        f"tdaflink upgrade {failing().job.name} --state last-state --skip tda_jobs/3/17 --env local",
+    ),
+    (
+        "failed",
+        {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(at_fault=AT_FAULT),))},
+        "failed for good, 2 times at tda_jobs/3/17",
+        f"""tdaflink resume {job().name} --set 'skip=["tda_jobs/3/17"]' --env local""",
+    ),
+    (
         "no_slots",
         {
             "seen_job": job(state="RESTARTING", tasks_running=0),
@@ -68,7 +85,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "bottleneck",
         {"seen": load(vertices=(HELD, FULL))},
         "stream-windows is busy 99 % of the time; it holds up streams-source",
-        "tdaflink rescale 10000000 4 --env local",
+        "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
         "bottleneck",
@@ -122,7 +139,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "lag",
         {"lag": {"tda_jobs": TopicLag(60_000, 60_000, 6, 6)}},
         "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the present rate",
-        "tdaflink rescale 10000000 4 --env local",
+        "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
         "refused",

@@ -38,6 +38,7 @@ PROSE = {
 GROUPS = {"topics", "savepoints", "schemas", "config", "env", "jars", "python", "compose"}
 # Options that hints name without a command: of these commands, in whose answers the hints are shown.
 SHOWN_BY = {
+    "adapters/alert_webhook.py": ("setup",),
     "adapters/cluster_python.py": ("setup",),
     "adapters/compose_folder.py": ("setup",),
     "adapters/credentials.py": ("setup",),
@@ -65,6 +66,7 @@ SHOWN_BY = {
     "services/bundles.py": ("submit", "resume", "upgrade"),
     "services/composefiles.py": ("compose export",),
     "services/configuration.py": ("config init", "submit", "upgrade"),
+    "services/drafting.py": ("setup",),
     "services/events.py": ("events",),
     "services/external.py": ("env add",),
     "services/jars.py": ("setup",),

@@ -10,6 +10,7 @@ from tdaflink.domain.failures import (
     printed_by_main,
     python_traceback,
     quoted_message,
+    record_at_fault,
     root_cause,
     signature,
 )
@@ -83,6 +84,40 @@ def test_the_python_traceback_is_cut_out_whole() -> None:
 
 def test_the_root_cause_is_python_s_last_line() -> None:
     assert root_cause(JAVA_WITH_PYTHON) == "ValueError: bad cloud"
+
+
+NAMED = "tdajob.inflight.RecordEndsWorker"
+WORDS = "tda_jobs.v-1/3/4611686018427387904 was in progress 2 times when a worker of the job ended"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JAVA_WITH_PYTHON.replace("ValueError: bad cloud\n\n", f"{NAMED}: {WORDS}\n\n"),
+        f"a.B: outer\n\tat x\nCaused by: pemja.core.PythonException: <class '{NAMED}'>: {WORDS}\n\tat y\n",
+    ],
+    ids=["process", "thread"],
+)
+def test_the_record_at_which_workers_end_is_known_from_the_exception(text: str) -> None:
+    found = record_at_fault(text)
+    assert found is not None
+    assert (found.topic, found.partition, found.offset, found.ends) == ("tda_jobs.v-1", 3, 2**62, 2)
+    assert found.place == "tda_jobs.v-1/3/4611686018427387904"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JAVA_WITH_PYTHON,
+        "just words",
+        JAVA_WITH_PYTHON.replace("bad cloud", f"bad cloud {NAMED}: {WORDS}"),
+        f"a.B: {NAMED}: {WORDS}",
+        f"{NAMED}: a topic;rm/0/1 was in progress 2 times when a worker of the job ended",
+        f"{NAMED}: t/0/{'9' * 400} was in progress 2 times when a worker of the job ended",
+    ],
+)
+def test_words_of_a_message_name_no_record(text: str) -> None:
+    assert record_at_fault(text) is None
 
 
 def test_without_python_the_deepest_java_cause_counts() -> None:

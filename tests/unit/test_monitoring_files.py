@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.monitoring import (
-    alert_webhook,
     monitoring_files,
     reporter_settings,
     write_monitoring_files,

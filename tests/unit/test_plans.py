@@ -21,7 +21,7 @@ def test_changes_name_the_place_and_both_values() -> None:
 
 
 def test_a_plan_is_made_and_nothing_else(run_tdaflink: Runner) -> None:
-    made = run_tdaflink("plan", "plan.json", "setup", "--env", "local", "--port-offset", "700")
+    made = run_tdaflink("plan", "--out", "plan.json", "setup", "--env", "local", "--port-offset", "700")
     assert made.code == 0, made.stderr
     assert "tdaflink apply plan.json does it" in made.stdout
     again = run_tdaflink("plan", "-o", "json", "plan.json", "setup", "--env", "local", "--port-offset", "700")
@@ -31,9 +31,19 @@ def test_a_plan_is_made_and_nothing_else(run_tdaflink: Runner) -> None:
     assert run_tdaflink("env", "list", "-o", "json").json() == []
 
 
+def test_without_a_file_the_plan_is_shown_alone(run_tdaflink: Runner) -> None:
+    shown = run_tdaflink("plan", "-o", "json", "setup", "--env", "local", "--port-offset", "700")
+    assert shown.json()["ports"]["rest"] == 8782
+    assert "tdaflink plan --out FILE setup --env local --port-offset 700 saves it" in shown.stderr
+    assert run_tdaflink("plan", "upgrade", "nothing").code == 4
+    assert run_tdaflink("apply", "upgrade").code == 4
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
+        (("plan", "teardown"), 2, "'teardown' cannot be planned"),
+        (("plan", "--out", "p.json", "q.json", "setup"), 2, "'q.json' cannot be planned"),
         (("plan", "p.json", "teardown"), 2, "'teardown' cannot be planned"),
         (("plan", "p.json", "setup", "-o", "json"), 2, "-o has no place in a plan"),
         (("plan", "p.json", "setup", "--env", "nowhere"), 4, "nowhere"),

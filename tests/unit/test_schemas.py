@@ -245,7 +245,16 @@ def names_the_setting(ran: Ran) -> bool:
 
 
 def test_no_registry_is_an_error_that_names_the_setting(run_tdaflink: Runner) -> None:
-    assert names_the_setting(run_tdaflink("schemas", "list"))
+    for name in ("check", "register"):
+        assert names_the_setting(run_tdaflink("schemas", name))
+
+
+def test_the_shipped_schemas_are_listed_without_a_registry(run_tdaflink: Runner) -> None:
+    ran = run_tdaflink("schemas", "list", "-o", "json")
+    assert {(row["schema"], row["state"], row["id"]) for row in ran.json()} == {
+        (schema.name, "unknown", None) for schema in load_schemas()
+    }
+    assert "SCHEMA_REGISTRY_URL" in ran.stderr
 
 
 @pytest.mark.usefixtures("external")

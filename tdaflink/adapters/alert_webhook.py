@@ -1,0 +1,65 @@
+"""Where the alerts of an environment go: kept apart from its settings, since the address may be a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tdaflink.adapters.credentials import Credentials
+from tdaflink.adapters.secrets import private_text
+from tdaflink.adapters.web_calls import Limits, WebError
+from tdaflink.domain.alerts import WEBHOOK, checked_webhook, shown_webhook
+from tdaflink.domain.errors import ConfigError, Unreachable
+from tdaflink.domain.security import NO_WEB_SECURITY
+
+_VARIABLE = "TDAFLINK_ALERT_WEBHOOK"
+_NAME = "alert-webhook"
+_LIMITS = Limits(connect=3.0, silence=5.0, whole=8.0, size=1 << 20)
+
+
+def alert_webhook(details: Mapping[str, str] | None = None, folder: Path | None = None) -> str | None:
+    """Where alerts go: as `setup --webhook` has kept it, else as TDAFLINK_ALERT_WEBHOOK says.
+
+    None where an address is said that is not kept (yet); `require_webhook` is for those that need it.
+    """
+    if folder is not None and details and WEBHOOK in details:
+        path = Credentials(folder).path(_NAME)
+        return checked_webhook(private_text(path, "webhook"), "the saved webhook") if path.exists() else None
+    address = os.environ.get(_VARIABLE, "").strip()
+    return checked_webhook(address, _VARIABLE) if address else None
+
+
+def keep_webhook(folder: Path, address: str | None) -> None:
+    """Keep the address for later calls, or forget it."""
+    if address is not None:
+        Credentials(folder).keep(_NAME, address)
+    else:
+        Credentials(folder).path(_NAME).unlink(missing_ok=True)
+
+
+def require_webhook(details: Mapping[str, str], folder: Path) -> None:
+    """Refuse settings whose address is lost."""
+    if WEBHOOK in details and alert_webhook(details, folder) is None:
+        raise ConfigError(
+            f"the address that alerts go to is lost, {details[WEBHOOK]}",
+            hint="tdaflink setup --webhook URL says it again; --webhook none sends alerts nowhere",
+        )
+
+
+def post_alerts(address: str, document: Mapping[str, Any]) -> None:
+    """Hand alerts over. Raises `Unreachable`, which does not show the address."""
+    from tdaflink.adapters.web_security import web_client
+
+    shown = shown_webhook(address)
+    body = json.dumps(document).encode()
+    try:
+        with closing(web_client([address], NO_WEB_SECURITY, "webhook", limits=_LIMITS)) as client:
+            answer = client.request("POST", address, body=body)
+    except WebError as error:
+        raise Unreachable(f"the webhook {shown} takes no alert: {error}") from None
+    if not answer.ok:
+        raise Unreachable(f"the webhook {shown} takes no alert: it answers with status {answer.status}")

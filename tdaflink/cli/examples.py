@@ -1,0 +1,105 @@
+"""Examples for the help of each command: calls as they are typed, by the command's name."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "advise": (
+        "tdaflink advise --points 800 --windows-per-second 20",
+        "tdaflink advise --algorithm alpha --points 2000 --windows-per-second 1",
+    ),
+    "algorithms": ("tdaflink algorithms", "tdaflink algorithms -o json"),
+    "apply": ("tdaflink apply plan.json", "tdaflink apply plan.json -o json"),
+    "cancel": ("tdaflink cancel tda-streaming", "tdaflink cancel 1a2b3c4d 5e6f7a8b"),
+    "compose export": (
+        "tdaflink compose export --profile staging stack",
+        "tdaflink compose export --profile prod --storage s3://bucket/tda stack",
+    ),
+    "config explain": (
+        "tdaflink config explain",
+        "tdaflink config explain --config job.yaml --set max_dimension=2",
+    ),
+    "config init": ("tdaflink config init job.yaml", "tdaflink config init --production large.json"),
+    "config schema": ("tdaflink config schema", "tdaflink config schema --env dev"),
+    "config show": ("tdaflink config show", "tdaflink config show --config job.yaml -o json"),
+    "config validate": ("tdaflink config validate job.yaml", "tdaflink config validate job.json -o json"),
+    "demo": ("tdaflink demo", "tdaflink demo --keep"),
+    "diagnose": ("tdaflink diagnose", "tdaflink diagnose --env staging --out report.zip"),
+    "doctor": ("tdaflink doctor", "tdaflink doctor --env staging -o json"),
+    "env add": (
+        "tdaflink env add theirs --rest-url https://flink.example:8081 --kafka broker.example:9092",
+        "tdaflink env add theirs --rest-url https://flink.example --kafka broker.example:9093"
+        " --kafka-protocol SSL --kafka-ca ca.pem",
+    ),
+    "env list": ("tdaflink env list", "tdaflink env list -o json"),
+    "env remove": ("tdaflink env remove theirs", "tdaflink env remove theirs --yes"),
+    "env show": ("tdaflink env show", "tdaflink env show staging -o yaml"),
+    "env use": ("tdaflink env use staging", "tdaflink env use local"),
+    "events": ("tdaflink events", "tdaflink events -f --since 30m"),
+    "history": ("tdaflink history", "tdaflink history tda-streaming -o json"),
+    "jars fetch": ("tdaflink jars fetch", "tdaflink jars fetch --mirror https://maven.example/maven2"),
+    "jars list": ("tdaflink jars list", "tdaflink jars list -o json"),
+    "jars lock": ("tdaflink jars lock", "tdaflink jars lock --mirror https://maven.example/maven2"),
+    "list": ("tdaflink list", "tdaflink list --all --env staging"),
+    "logs": (
+        "tdaflink logs",
+        "tdaflink logs taskmanager-1 -f",
+        "tdaflink logs --grep ERROR --since 30m",
+    ),
+    "plan": (
+        "tdaflink plan upgrade tda-streaming --window count:50/5",
+        "tdaflink plan --out plan.json submit --config job.yaml",
+    ),
+    "python list": ("tdaflink python list", "tdaflink python list -o json"),
+    "python lock": ("tdaflink python lock", "tdaflink python lock --verbose"),
+    "python platforms": ("tdaflink python platforms", "tdaflink python platforms -o json"),
+    "python prune": ("tdaflink python prune", "tdaflink python prune --dry-run"),
+    "rescale": (
+        "tdaflink rescale tda-streaming --parallelism 4",
+        "tdaflink rescale 1a2b3c4d --parallelism 2 --env staging",
+    ),
+    "results": (
+        "tdaflink results",
+        "tdaflink results --job-id cloud-1 --barcode",
+        "tdaflink results --stream pump-7 --plot pump.html",
+    ),
+    "resume": ("tdaflink resume tda-streaming", "tdaflink resume tda-streaming --set max_dimension=0"),
+    "rollback": ("tdaflink rollback tda-streaming", "tdaflink rollback tda-streaming --to 3"),
+    "savepoint": ("tdaflink savepoint tda-streaming", "tdaflink savepoint 1a2b3c4d -o json"),
+    "savepoints list": ("tdaflink savepoints list", "tdaflink savepoints list -o json"),
+    "savepoints prune": (
+        "tdaflink savepoints prune --keep 5",
+        "tdaflink savepoints prune --keep 5 --older-than 30d --dry-run",
+    ),
+    "sbom": ("tdaflink sbom", "tdaflink sbom -o json"),
+    "schemas check": ("tdaflink schemas check", "tdaflink schemas check tda_jobs"),
+    "schemas list": ("tdaflink schemas list", "tdaflink schemas list --registry http://127.0.0.1:8081"),
+    "schemas register": ("tdaflink schemas register --dry-run", "tdaflink schemas register tda_jobs"),
+    "send": (
+        "tdaflink send circle --points 200 --job-id ring",
+        "tdaflink send cloud.csv --columns x,y",
+        "tdaflink send torus --stream pump-7 --rate 50",
+    ),
+    "setup": (
+        "tdaflink setup",
+        "tdaflink setup --env staging --webhook https://alerts.example/hook",
+        "tdaflink setup --port-offset auto --dry-run",
+    ),
+    "status": ("tdaflink status", "tdaflink status tda-streaming", "tdaflink status 1a2b3c4d -v"),
+    "stop": ("tdaflink stop tda-streaming", "tdaflink stop tda-streaming --drain"),
+    "submit": (
+        "tdaflink submit",
+        "tdaflink submit --config job.yaml --parallelism 4",
+        "tdaflink submit --window sliding:60s/10s --set max_dimension=1",
+    ),
+    "teardown": ("tdaflink teardown", "tdaflink teardown --env staging --purge"),
+    "topics create": ("tdaflink topics create", "tdaflink topics create --dry-run"),
+    "topics describe": ("tdaflink topics describe tda_jobs", "tdaflink topics describe tda_jobs -o json"),
+    "topics lag": ("tdaflink topics lag", "tdaflink topics lag -f --job tda-streaming"),
+    "topics list": ("tdaflink topics list", "tdaflink topics list -o json"),
+    "upgrade": (
+        "tdaflink upgrade tda-streaming --window-size 300 --dry-run",
+        "tdaflink upgrade tda-streaming --set max_dimension=2",
+        "tdaflink upgrade tda-streaming --state last-state --skip tda_jobs/3/17",
+    ),
+    "watch": ("tdaflink watch", "tdaflink watch --once"),
+}
