@@ -86,7 +86,7 @@ class HeavyAnswerer:
     def __init__(
         self, settings: Settings, engine: Engine | None = None, in_flight: InFlight | None = None
     ) -> None:
-        """`engine`: one that nobody else computes with, if there is one; `in_flight` notes what is worked on."""
+        """`engine`: one that nobody else computes with, if there is one; `in_flight` notes records."""
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
