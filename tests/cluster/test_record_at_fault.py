@@ -62,10 +62,11 @@ def sent(cluster: Cluster, topics: Streams) -> tuple[str, int, int]:
     where: list[tuple[str, int, int]] = []
     producer = Producer({"bootstrap.servers": cluster.kafka})
     for name, count in (("a", 2), ("b", 3), ("c", 4)):
-        value = json.dumps({"job_id": name, "point_cloud": [[float(number), 0.0] for number in range(count)]})
+        points = [[float(number), 0.0] for number in range(count)]
+        message = {"job_id": name, "timestamp": "2026-01-01T00:00:00Z", "point_cloud": {"points": points}}
         producer.produce(
             topics.input,
-            value,
+            json.dumps(message),
             partition=1,
             on_delivery=lambda _, sent: where.append((sent.topic(), sent.partition(), sent.offset())),
         )
