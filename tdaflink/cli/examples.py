@@ -36,9 +36,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "env use": ("tdaflink env use staging", "tdaflink env use local"),
     "events": ("tdaflink events", "tdaflink events -f --since 30m"),
     "history": ("tdaflink history", "tdaflink history tda-streaming -o json"),
-    "jars fetch": ("tdaflink jars fetch", "tdaflink jars fetch --mirror https://maven.example/maven2"),
+    "jars fetch": ("tdaflink jars fetch", "tdaflink jars fetch --mirror https://mirror.example/jars"),
     "jars list": ("tdaflink jars list", "tdaflink jars list -o json"),
-    "jars lock": ("tdaflink jars lock", "tdaflink jars lock --mirror https://maven.example/maven2"),
+    "jars lock": ("tdaflink jars lock", "tdaflink jars lock --mirror https://mirror.example/jars"),
     "list": ("tdaflink list", "tdaflink list --all --env staging"),
     "logs": (
         "tdaflink logs",

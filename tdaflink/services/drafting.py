@@ -118,7 +118,8 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
         details |= {S3_ROLE: "on"} if request.s3_role else {}
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
     if (any(said.values()) or request.s3_role) and draft.runtime != "compose":
-        raise UsageError(f"--storage goes with environments in containers, and {draft.name} is none")
+        option = "--storage" if any(said.values()) else "--s3-role"
+        raise UsageError(f"{option} goes with environments in containers, and {draft.name} is none")
     return {**_with_python(request, draft, details), **{key: value for key, value in said.items() if value}}
 
 

@@ -60,7 +60,7 @@ def still_so(plan: SavedPlan, file: Path) -> int:
         raise Refused(
             f"the world has changed since {file} was made ({plan.made_at}); nothing was done",
             detail="\n".join(differing),
-            hint=shlex.join(["tdaflink", "plan", "--out", str(file), *plan.words]),
+            hint=f"tdaflink plan --out {quote(str(file))} {shlex.join(plan.words)}",
         )
     return 0
 

@@ -268,6 +268,8 @@ _CALLS = (
     "advise --points {n} --rate {x}",
     "plan {x} submit",
     "plan {x} {x}",
+    "plan --out {x} submit",
+    "setup --dry-run --webhook {x}",
     "plan {x} setup --env {x}",
     "apply {x}",
     "results --plot {x} --env nowhere",
