@@ -132,6 +132,7 @@ def _entry(moment: Moment, longest: int) -> dict[str, Any]:
         "job": printable(result.job_id),
         "window": printable(result.window),
         "time": printable(result.moment or result.timestamp),
+        "last_seq": result.last_seq,
         "algorithm": printable(result.algorithm),
         "points": result.num_points,
         "seconds": _short(result.seconds),

@@ -101,6 +101,8 @@ def _title(result: Result) -> str:
     algorithm = shortened(printable(result.algorithm.replace("_", " ")), _LONGEST_NAME)
     name = shortened(printable(result.job_id), _LONGEST_NAME)
     uncut = " (uncut)" if result.cut is None else ""
+    if result.window:
+        name += f", window {shortened(printable(result.window), _LONGEST_NAME)}"
     return f"{name}  ·  {algorithm}, {result.num_points} points  ·  Betti numbers {betti_of(result)}{uncut}"
 
 

@@ -112,7 +112,7 @@ class Result:
     """One result, as far as people look at it.
 
     `cut` is the T that the filtration ended at, if it did; `moment` when its window ended, where time plays
-    a part, else when it was computed.
+    a part, else when it was computed; `last_seq` the number of the last point of a count window.
     """
 
     job_id: str
@@ -128,6 +128,7 @@ class Result:
     id: str = ""
     moment: str = ""
     distance: Distance | None = None
+    last_seq: int | None = None
 
     def longest(self, count: int) -> list[Bar]:
         """The longest bars, longest first, without the infinite bar of H0 that every cloud has."""
@@ -190,6 +191,7 @@ def result_from(message: Mapping[str, Any]) -> Result:
             id=str(message.get("id") or ""),
             moment=_moment(message),
             distance=_distance(found.get("distance_to_previous")),
+            last_seq=_last_seq(message.get("window")),
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"not a result message: {error!r}") from error
@@ -224,6 +226,11 @@ def _distance(said: Mapping[str, Any] | None) -> Distance | None:
         threshold=None if threshold is None else float(threshold),
         alert=bool(said.get("alert")),
     )
+
+
+def _last_seq(window: Mapping[str, Any] | None) -> int | None:
+    last = (window or {}).get("last_seq")
+    return None if last is None else int(last)
 
 
 def _window_text(window: Mapping[str, Any] | None) -> str:

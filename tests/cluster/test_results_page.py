@@ -79,6 +79,11 @@ def bars(browser: Chrome, dimension: int) -> list[str]:
     return [title.get_attribute("textContent") or "" for title in drawn]
 
 
+def labels(browser: Chrome, drawing: str) -> list[str]:
+    drawn = browser.find_elements("css selector", f"#{drawing} text")
+    return [label.get_attribute("textContent") or "" for label in drawn]
+
+
 def test_the_slider_goes_over_the_windows_by_keys(browser: Chrome, page: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -98,6 +103,13 @@ def test_the_slider_goes_over_the_windows_by_keys(browser: Chrome, page: Path) -
     slider.send_keys(Keys.ARROW_LEFT)
     assert text(browser, "place") == f"{WINDOWS - 1} of {WINDOWS}"
     assert slider.get_attribute("value") == str(WINDOWS - 2)
+
+
+def test_axes_say_what_they_show(browser: Chrome, page: Path) -> None:
+    """Count windows lie on the axis by the number of their last point, not by their time."""
+    fresh(browser, page)
+    assert {"point 40", f"point {40 * WINDOWS}"} <= set(labels(browser, "ranks"))
+    assert {"birth (edge length)", "death (edge length)"} <= set(labels(browser, "diagram"))
 
 
 def test_what_changed_between_windows_is_seen(browser: Chrome, page: Path) -> None:

@@ -26,6 +26,7 @@ WINDOW = Result(
     betti=(1, 0),
     bars=BARS,
     window="#1-3",
+    last_seq=3,
     id="a",
     moment="2024-01-01T12:00:00.000Z",
     distance=Distance("bottleneck", 0.25, 0.2, True),
@@ -55,6 +56,7 @@ def test_a_window_is_there_with_its_bars_ranks_and_distance(tmp_path: Path) -> N
     assert window["bars"] == [[0.0, None, 0.0, 0.5, 0.0, 0.25], [0.5, 1.0]]
     assert window["totals"] == [3, 1]
     assert window["end"] == 1.05
+    assert window["last_seq"] == 3
     assert window["distance"] == {"metric": "bottleneck", "value": 0.25, "threshold": 0.2, "alert": True}
     places = [1.05 * k / (CURVE_VALUES - 1) for k in range(CURVE_VALUES)]
     assert window["curves"][0] == [1 + (t < 0.5) + (t < 0.25) for t in places]

@@ -50,6 +50,11 @@ def test_a_picture_is_labelled(tmp_path: Path) -> None:
     assert "40 of 200" in text
 
 
+def test_the_title_names_the_window(tmp_path: Path) -> None:
+    save_picture(replace(TORUS, job_id="pump", window="#81-180"), tmp_path / "window.svg")
+    assert "pump, window #81-180  ·  alpha, 1000 points" in words(tmp_path / "window.svg")
+
+
 def test_rips_is_drawn_in_edge_lengths_and_without_a_cut_no_line_is_drawn(tmp_path: Path) -> None:
     bars = (Bar(0, 0.0, math.inf), Bar(0, 0.0, 1.0))
     rips = Result("r", TORUS.timestamp, "vietoris_rips", 2, 0.1, (1, 0), bars)

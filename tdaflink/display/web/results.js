@@ -72,8 +72,12 @@ function bottomAxis(svg, x, low, high, y, width, name) {
   if (name) label(svg, (x(low) + x(high)) / 2, y + 33, name);
 }
 
-function leftAxis(svg, y, low, high, x, height) {
+function leftAxis(svg, y, low, high, x, height, name) {
   line(svg, x, y(low), x, y(high), "axis");
+  if (name) {
+    const middle = (y(low) + y(high)) / 2;
+    add(svg, "text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, name);
+  }
   for (const value of ticks(low, high, Math.max(2, height / 40))) {
     line(svg, x - 4, y(value), x, y(value), "axis");
     label(svg, x - 7, y(value) + 4, number(value), "end");
@@ -180,13 +184,13 @@ function drawCut(svg, window, draw) {
 function drawDiagram() {
   const { svg, width, height } = canvas("diagram");
   const window = shown(), { low, high } = ends();
-  const left = 52, bottom = height - 44, top = 30, right = width - 14;
+  const left = 70, bottom = height - 44, top = 30, right = width - 14;
   const x = scale(low, high, left, right), y = scale(low, high, bottom, top), sky = 12;
   line(svg, x(low), y(low), x(high), y(high), "axis");
   line(svg, left, sky, right, sky, "axis");
   label(svg, left - 7, sky + 4, "∞", "end");
   bottomAxis(svg, x, low, high, bottom, right - left, `birth (${unit(window)})`);
-  leftAxis(svg, y, low, high, left, bottom - top);
+  leftAxis(svg, y, low, high, left, bottom - top, `death (${unit(window)})`);
   drawCut(svg, window, (t) => line(svg, left, y(t), right, y(t), "cut"));
   window.bars.forEach((flat, dimension) => {
     for (const bar of pairs(flat)) {
@@ -264,7 +268,7 @@ function timeline(id, most, drawAll) {
     const index = Math.round((k * (count - 1)) / Math.max(1, Math.min(labels, count) - 1));
     const anchor = k === 0 ? "start" : index === count - 1 ? "end" : "middle";
     line(svg, x(index), bottom, x(index), bottom + 4, "axis");
-    label(svg, x(index), bottom + 18, moment(windows()[index]), anchor);
+    label(svg, x(index), bottom + 18, position(windows()[index]), anchor);
   }
   drawAll(svg, x, y, right);
   const cursor = line(svg, 0, top, 0, bottom, "cursor");
@@ -279,6 +283,11 @@ function timeline(id, most, drawAll) {
 
 function moment(window) {
   return window.time.replace("T", " ").replace(/(\.000)?Z$/, "");
+}
+
+/** Where a window lies on the axis: count windows by the number of their last point, others by their time. */
+function position(window) {
+  return window.last_seq === null ? moment(window) : `point ${window.last_seq}`;
 }
 
 /** A line through all values, which a missing one interrupts; for requests only dots, for they do not follow each other. */
