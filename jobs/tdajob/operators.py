@@ -96,9 +96,8 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
 class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
     """Answers the heavy requests of its lanes, which are its keys.
 
-    Once after each start every lane gets a record without content, which makes it look at its state: a timer
-    that the last bundle before a checkpoint has set reaches Flink after the checkpoint, so a restore may lack
-    it.
+    Once after each start every lane gets a record without content, which makes it look at its state: with
+    PyFlink's own operator a restore may lack a timer that the last bundle before a checkpoint has set.
     """
 
     _answerer: HeavyAnswerer
@@ -287,7 +286,15 @@ def in_flight(settings: Settings, operator: str, runtime_context: RuntimeContext
 
     topics = [one.topic for one in settings.inputs]
     owner = f"{settings.kafka.bootstrap_servers} {settings.kafka.group_id} {operator}"
-    return InFlight(owner, topics, restarted=runtime_context.get_attempt_number() > 0)
+    return InFlight(owner, topics, restarted=_attempt(runtime_context) > 0)
+
+
+def _attempt(runtime_context: RuntimeContext) -> int:
+    """How often the subtask has been started before in this run of the job."""
+    try:
+        return int(runtime_context.get_attempt_number())
+    except AttributeError:  # in threads PyFlink calls a method that Flink 2 has no more
+        return int(runtime_context._runtime_context.getTaskInfo().getAttemptNumber())
 
 
 def now_ms() -> int:

@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from py4j.java_gateway import JavaClass
 from pyflink.common import Types
-from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
+from pyflink.datastream import DataStream, KeyedProcessFunction, KeyedStream, StreamExecutionEnvironment
+from pyflink.datastream.data_stream import _get_one_input_stream_operator
+from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
 from pyflink.java_gateway import get_gateway
 from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, TableDescriptor
 
@@ -22,6 +25,7 @@ from tdajob.operators import HEAVY, AnswerHeavy, AnswerMessages, AnswerStreams, 
 from tdajob.settings import Input, Kafka, Settings
 
 ANSWERS_TABLE = "answers"
+_PYFLINKS_KEYED = "org.apache.flink.streaming.api.operators.python.process.ExternalPythonKeyedProcessOperator"
 _MOVED = "org/apache/flink/kafka/shaded/"
 _LEAST_LANES = 8
 MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
@@ -75,7 +79,7 @@ def _answered(
     light = light.name(uids.COMPUTE).uid(uids.COMPUTE)
     # PyFlink's own `get_side_output` adds a Python operator without a uid.
     passed_on = DataStream(light._j_data_stream.getSideOutput(HEAVY.get_java_output_tag()))
-    heavy = _by_key(passed_on).process(AnswerHeavy(settings, threads=threads), _row())
+    heavy = _processed(_by_key(passed_on), AnswerHeavy(settings, threads=threads))
     return [light, heavy.name(uids.HEAVY).uid(uids.HEAVY)]
 
 
@@ -97,7 +101,7 @@ def _windowed(
             uid = uids.READERS[one.route]
             keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
             read.append(keyed.set_parallelism(one.source_parallelism))
-    streams = _by_key(read[0].union(*read[1:])).process(function, _row())
+    streams = _processed(_by_key(read[0].union(*read[1:])), function)
     return streams.name(uids.STREAMS).uid(uids.STREAMS)
 
 
@@ -106,6 +110,20 @@ def _by_key(read: DataStream) -> KeyedStream:
     selector = get_gateway().jvm.KeyByKeySelector()
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
     return KeyedStream(read._j_data_stream.keyBy(selector, key_type), _bytes().get_java_type_info(), read)
+
+
+def _processed(stream: KeyedStream, function: KeyedProcessFunction) -> DataStream:
+    """`stream.process(function)`, whose checkpoints hold each timer that was set before them.
+
+    A checkpoint of PyFlink's own operator lacks the timers of its last bundle. Where tdaflink's JAR is not in
+    Flink's lib folder, or Python runs in threads, PyFlink's operator is taken.
+    """
+    kind = UserDefinedDataStreamFunction.KEYED_PROCESS
+    operator, output = _get_one_input_stream_operator(stream, function, kind, _row())
+    ours = get_gateway().jvm.tdaflink.beam.KeyedOperator
+    if isinstance(ours, JavaClass) and operator.getClass().getName() == _PYFLINKS_KEYED:
+        operator = ours.of(operator)
+    return DataStream(stream._j_data_stream.transform("KEYED PROCESS", output, operator))
 
 
 def _keys_of_subtasks(stem: str, parallelism: int) -> list[str]:

@@ -177,6 +177,40 @@ def test_nothing_is_lost_or_doubled_when_a_taskmanager_is_killed(
     assert len({r["id"] for r in found}) == len(expected)
 
 
+@pytest.mark.breaks_cluster
+@pytest.mark.timeout(480)
+def test_streams_that_are_silent_after_a_kill_are_timed_out_once(streams: Streams, tmp_path: Path) -> None:
+    """Each stream has one message: the timers of the bundle that a checkpoint ends are in that checkpoint."""
+    names = [f"s{number}" for number in range(1200)]
+    window = {"kind": "count", "size": 20, "slide": 20, "timeout": "20s"}
+    bundle = {"python.fn-execution.bundle.size": "1000", "python.fn-execution.bundle.time": "1000"}
+    with job(streams, tmp_path, window, delivery="exactly_once", flink=bundle) as name:
+        feeder = threading.Thread(target=_introduce, args=(streams, names))
+        feeder.start()
+        before = _completed_checkpoints(streams.cluster, name)
+        for _ in poll(60, every=0.05):
+            if _completed_checkpoints(streams.cluster, name) >= before + 3:
+                break
+        streams.cluster.processes()["taskmanager-1"].kill()
+        streams.cluster.run("setup", "--env", "local", timeout=180)
+        feeder.join()
+        found = streams.records(len(names), seconds=180)
+    assert Counter(r["stream_id"] for r in found) == dict.fromkeys(names, 1)
+    assert {r["window"]["closed_by"] for r in found} == {"timeout"}
+
+
+def _introduce(streams: Streams, names: list[str]) -> None:
+    for start in range(0, len(names), 10):
+        streams.send([message(name, 5, 1) for name in names[start : start + 10]])
+        time.sleep(0.05)
+
+
+def _completed_checkpoints(cluster: Cluster, name: str) -> int:
+    (listed,) = [one for one in cluster.run("list", "-o", "json").json() if one["name"] == name]
+    answer = httpx.get(f"{cluster.rest_url}/jobs/{listed['id']}/checkpoints").json()
+    return int(answer["counts"]["completed"])
+
+
 def _feed(streams: Streams, names: list[str], rounds: int) -> None:
     for part in range(rounds):
         streams.send([message(name, 4, part) for name in names])
