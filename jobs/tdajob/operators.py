@@ -65,7 +65,7 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
         self._meters.show(lambda: self._promised)
         self._in_flight = in_flight(self._settings, uids.COMPUTE, runtime_context)
         # Each subtask begins elsewhere, so that all lanes get their share of few requests, too.
-        self._lane = runtime_context.get_index_of_this_subtask()
+        self._lane = _subtask(runtime_context)
         self._to_wake = self._lanes if self._lane == 0 else ()
 
     def process_element(self, value: Row, ctx: ProcessFunction.Context) -> Iterable[Any]:  # noqa: ARG002 -- as Flink calls it
@@ -289,12 +289,25 @@ def in_flight(settings: Settings, operator: str, runtime_context: RuntimeContext
     return InFlight(owner, topics, restarted=_attempt(runtime_context) > 0)
 
 
+def _subtask(runtime_context: RuntimeContext) -> int:
+    """The number of the subtask, from 0."""
+    try:
+        return int(runtime_context.get_index_of_this_subtask())
+    except AttributeError:
+        return int(_task_info(runtime_context).getIndexOfThisSubtask())
+
+
 def _attempt(runtime_context: RuntimeContext) -> int:
     """How often the subtask has been started before in this run of the job."""
     try:
         return int(runtime_context.get_attempt_number())
-    except AttributeError:  # in threads PyFlink calls a method that Flink 2 has no more
-        return int(runtime_context._runtime_context.getTaskInfo().getAttemptNumber())
+    except AttributeError:
+        return int(_task_info(runtime_context).getAttemptNumber())
+
+
+def _task_info(runtime_context: RuntimeContext) -> Any:
+    """What Flink 2 has in place of methods of the context, which PyFlink still calls in threads."""
+    return runtime_context._runtime_context.getTaskInfo()
 
 
 def now_ms() -> int:

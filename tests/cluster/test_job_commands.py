@@ -102,7 +102,7 @@ def flat(text: str) -> str:
 def test_the_seed_s_sample_is_submitted_listed_looked_at_and_cancelled(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    assert cluster.run("config", "init", str(tmp_path / "sample.json")).code == 0
+    assert cluster.run("config", "init", "--production", str(tmp_path / "sample.json")).code == 0
     done = cluster.run("submit", "--config", str(tmp_path / "sample.json"), "-o", "json", timeout=300)
     submitted = done.json()
     assert set(submitted) == {"id", "name", "state", "env", "parallelism", "bundle_sha256", "rest_url"}
