@@ -65,7 +65,7 @@ def test_what_was_chosen_is_kept_by_later_versions() -> None:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
+def answering() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
     """A JobManager with so many free slots of eight, and jobs of so many."""
     replies: dict[str, Any] = {}
 
@@ -110,9 +110,9 @@ def cluster() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
     ],
 )
 def test_submissions_at_once_leave_each_other_room(
-    cluster: Callable[[int, list[int]], FlinkRest], free: int, held: list[int], expected: int
+    answering: Callable[[int, list[int]], FlinkRest], free: int, held: list[int], expected: int
 ) -> None:
-    flink = cluster(free, held)
+    flink = answering(free, held)
     try:
         found = fitted(job(8), flink)
         assert fitted(job(8, parallelism=4), flink).parallelism == 4
