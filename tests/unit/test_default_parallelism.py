@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from replying import replying
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.environment import Endpoints, Environment
@@ -66,19 +64,8 @@ def test_what_was_chosen_is_kept_by_later_versions() -> None:
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
-    """A JobManager with so many free slots of eight, and jobs of so many."""
+    """A JobManager by its number of free slots, of eight, and the slots that each job has."""
     replies: dict[str, Any] = {}
-
-    class JobManager(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(replies[self.path]).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
 
     def serve(free: int, held: list[int]) -> FlinkRest:
         listed = []
@@ -91,13 +78,10 @@ def answering() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
             replies[f"/jobs/{job_id}"] = {"vertices": [vertex]}
         slots = {"taskmanagers": 1, "slots-total": 8, "slots-available": free, "flink-version": "2.2.1"}
         replies.update({"/jobs/overview": {"jobs": listed}, "/overview": slots})
-        return FlinkRest(f"http://127.0.0.1:{server.server_port}")
+        return FlinkRest(url)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), JobManager)
-    threading.Thread(target=server.serve_forever).start()
-    yield serve
-    server.shutdown()
-    server.server_close()
+    with replying(replies) as url:
+        yield serve
 
 
 @pytest.mark.parametrize(

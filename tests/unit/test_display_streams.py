@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from harness import Ran, Runner, command_environ, command_line, runner
+from replying import replying
 
 from tdaflink.display import console
 from tdaflink.display.topics import show_lag
@@ -35,27 +34,11 @@ REPLIES: dict[str, Any] = {
 }
 
 
-class JobManager(BaseHTTPRequestHandler):
-    """The few replies that `list` and `status` ask for."""
-
-    def do_GET(self) -> None:
-        body = json.dumps(REPLIES[self.path]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def rest_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), JobManager)
-    Thread(target=server.serve_forever).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    """A JobManager with the few replies that `list` and `status` ask for."""
+    with replying(REPLIES) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
