@@ -20,10 +20,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tdaflink.adapters.folders import cache_folder, make_folder, require_own, write_atomically, writing
-from tdaflink.adapters.local_java import LocalJava, cluster_environ
+from tdaflink.adapters.local_java import LocalJava, class_path, cluster_environ
 from tdaflink.adapters.locks import MachineLock
 from tdaflink.domain.errors import TdaflinkError, Unhealthy
 from tdaflink.resources import profiles_folder
@@ -42,7 +43,7 @@ class ClassArchive:
     class_path: Sequence[Path]
     """The JARs themselves: a link lies elsewhere in each environment, and the archive holds for one place."""
 
-    @property
+    @cached_property
     def path(self) -> Path:
         """Where it lies, or would lie: for other JARs, another Java or another list in another place."""
         whole = hashlib.sha256(self._class_list.read_bytes())
@@ -113,7 +114,7 @@ class ClassArchive:
             *(str(self.java.java), "-Xshare:dump", "-Xlog:disable", "-Xlog:all=error:stderr"),
             *(f"-XX:SharedClassListFile={folder / 'classes.txt'}", f"-XX:SharedArchiveFile={archive}"),
             *(f"-XX:ErrorFile={folder / 'crash.log'}", "-XX:-CreateCoredumpOnCrash"),
-            *("-classpath", os.pathsep.join(map(str, self.class_path))),
+            *("-classpath", class_path(self.class_path)),
         ]
         environ = cluster_environ(str(self.java.java), {})
         try:
@@ -126,9 +127,9 @@ class ClassArchive:
 
 def main(arguments: Sequence[str]) -> None:
     """Make the archive of a program, its Java and its JARs, unless another process does."""
-    program, java_home, *class_path = arguments
+    program, java_home, *jars = arguments
     java = LocalJava(Path(java_home), Path(), ())
-    archive = ClassArchive(program, java, [Path(jar) for jar in class_path])
+    archive = ClassArchive(program, java, [Path(jar) for jar in jars])
     os.nice(19)
     lock = MachineLock.taken(archive.path.stem)
     if lock is None:

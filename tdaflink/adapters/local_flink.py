@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,15 @@ import yaml
 from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.folders import make_folder, write_atomically
 from tdaflink.adapters.json_answers import JsonObject, WrongForm
-from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
+from tdaflink.adapters.local_java import (
+    LocalJava,
+    class_path,
+    cluster_environ,
+    component_log,
+    digest,
+    link,
+    linked_jars,
+)
 from tdaflink.adapters.monitoring import reporter_settings
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
@@ -89,7 +98,7 @@ class FlinkFiles:
         self.java = java
         self._home = settings.folder / "flink"
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """The config and lib folders as they should be now."""
         for folder in (self._home / "conf", self._home / "uploads"):
             make_folder(folder)
@@ -104,10 +113,14 @@ class FlinkFiles:
         for name, target in wanted.items():
             link(target, library / name)
 
-    @property
-    def archive(self) -> ClassArchive:
-        """That of all of Flink's processes, once the files are written."""
-        return ClassArchive("flink", self.java, self._jars())
+    @cached_property
+    def prepared(self) -> ClassArchive:
+        """The archive of all of Flink's processes; the first time this writes what they read."""
+        self._write()
+        jars = linked_jars(self._home / "lib")
+        # As Flink's scripts have them: sorted, with flink-dist last.
+        jars.sort(key=lambda jar: jar.name.startswith("flink-dist"))
+        return ClassArchive("flink", self.java, jars)
 
     def launch(
         self,
@@ -125,14 +138,14 @@ class FlinkFiles:
         temporary.make(component)
         options, dynamic = self._resource_parameters(kind)
         command = (
-            *(str(self.java.java), *options, *self._java_options(kind), *self.archive.options),
+            *(str(self.java.java), *options, *self._java_options(kind), *self.prepared.options),
             *processes.markers(component),
             f"-Djava.io.tmpdir={temporary.of_java(component)}",
             # Not Flink's own log.file: RocksDB would put its logs beside that one, under names as long as the
             # paths of its folders, which after a rescaling no file system takes.
             f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
-            *("-classpath", _class_path(self._jars()), main[0]),
+            *("-classpath", class_path(self.prepared.class_path), main[0]),
             *("--configDir", str(self._home / "conf"), *dynamic),
             *("-D", f"io.tmp.dirs={temporary.of_java(component)}"),
             *("-D", f"{'web.log.path' if kind == 'JM' else 'taskmanager.log.path'}={log}"),
@@ -160,11 +173,6 @@ class FlinkFiles:
         home = self.java.flink_home
         return [beam_guard(), *sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python-*.jar"))]
 
-    def _jars(self) -> list[Path]:
-        """Those in lib, as Flink's scripts have them: sorted, with flink-dist last."""
-        jars = sorted(self._home.glob("lib/*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), jar))
-        return [jar.resolve() for jar in jars]
-
     def _java_options(self, kind: str) -> list[str]:
         names = ("all", "jobmanager" if kind == "JM" else "taskmanager")
         return " ".join(self.settings.config.get(f"env.java.opts.{name}", "") for name in names).split()
@@ -185,10 +193,10 @@ class FlinkFiles:
     def _resource_parameters(self, kind: str) -> tuple[list[str], list[str]]:
         """JVM options and dynamic settings that Flink itself derives from the memory sizes of the config."""
         # Its own JAR last, for the archive fits class paths that begin with its own.
-        jars = [*self._jars(), self.java.flink_home / "bin" / "bash-java-utils.jar"]
+        jars = [*self.prepared.class_path, self.java.flink_home / "bin" / "bash-java-utils.jar"]
         command = [
-            *(str(self.java.java), "-XX:TieredStopAtLevel=1", *self.archive.options),
-            *("-classpath", _class_path(jars)),
+            *(str(self.java.java), "-XX:TieredStopAtLevel=1", *self.prepared.options),
+            *("-classpath", class_path(jars)),
             "org.apache.flink.runtime.util.bash.BashJavaUtils",
             *(f"GET_{kind}_RESOURCE_PARAMS", "--configDir", str(self._home / "conf")),
         ]
@@ -218,8 +226,7 @@ class JobManager:
         self.settings = files.settings.digest
 
     def prepare(self) -> ClassArchive:
-        self._files.write()
-        return self._files.archive
+        return self._files.prepared
 
     def launch(self, processes: ProcessTable) -> Launch:
         main = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
@@ -269,8 +276,7 @@ class TaskManager:
         self.settings = files.settings.digest
 
     def prepare(self) -> ClassArchive:
-        self._files.write()
-        return self._files.archive
+        return self._files.prepared
 
     def launch(self, processes: ProcessTable) -> Launch:
         # A name of its own for every start: only then can a registration be told from an older one's.
@@ -305,10 +311,6 @@ class TaskManager:
         # Before the first heartbeat this is the epoch, not a time since.
         silent = min(age, time.time() - worker.millis("timeSinceLastHeartbeat") / 1000)
         return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
-
-
-def _class_path(jars: Sequence[Path]) -> str:
-    return os.pathsep.join(str(jar) for jar in jars)
 
 
 def written_config(folder: Path) -> dict[str, str]:

@@ -82,6 +82,16 @@ def link(target: Path, place: Path) -> None:
         place.symlink_to(target)
 
 
+def linked_jars(library: Path) -> list[Path]:
+    """Return the JARs that the links in a folder lead to, sorted by the links' names."""
+    return [jar.resolve() for jar in sorted(library.glob("*.jar"))]
+
+
+def class_path(jars: Sequence[Path]) -> str:
+    """Return the JARs as Java is given them."""
+    return os.pathsep.join(map(str, jars))
+
+
 def digest(*parts: object) -> str:
     """One short value that changes whenever a part does."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

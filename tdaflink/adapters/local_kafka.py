@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import subprocess
 import uuid
@@ -13,7 +12,15 @@ from pathlib import Path
 
 from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.folders import make_folder, write_atomically
-from tdaflink.adapters.local_java import LocalJava, cluster_environ, component_log, digest, link
+from tdaflink.adapters.local_java import (
+    LocalJava,
+    class_path,
+    cluster_environ,
+    component_log,
+    digest,
+    link,
+    linked_jars,
+)
 from tdaflink.adapters.monitoring import kafka_exporter_config
 from tdaflink.adapters.processes import Launch, ProcessTable, Running
 from tdaflink.adapters.profiles import profile_folder
@@ -135,9 +142,7 @@ class KafkaBroker:
 
     @property
     def _archive(self) -> ClassArchive:
-        return ClassArchive(
-            "kafka", self._java, [jar.resolve() for jar in sorted((self._home / "libs").glob("*.jar"))]
-        )
+        return ClassArchive("kafka", self._java, linked_jars(self._home / "libs"))
 
     def _java_command(self, *options: str) -> tuple[str, ...]:
         archive = self._archive
@@ -145,7 +150,7 @@ class KafkaBroker:
             *(str(self._java.java), *options, *archive.options, f"-Dtdaflink.log.file={self.log}"),
             f"-Djava.io.tmpdir={self._temporary.of_java(self.name)}",
             f"-Dlog4j2.configurationFile={(self._home / 'log4j2.properties').as_uri()}",
-            *("-classpath", os.pathsep.join(str(jar) for jar in archive.class_path)),
+            *("-classpath", class_path(archive.class_path)),
         )
 
     def _environ(self) -> dict[str, str]:
