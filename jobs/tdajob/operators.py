@@ -87,10 +87,7 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
         yield Row(answer.topic, answer.key, answer.value)
 
     def close(self) -> None:
-        if hasattr(self, "_answerer"):
-            self._answerer.close()
-        if hasattr(self, "_in_flight"):
-            self._in_flight.close()
+        _close(self, "_answerer", "_in_flight")
 
 
 class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
@@ -123,29 +120,21 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
         # One for each lane, as it stays: it goes off when no record will come any more.
         ctx.timer_service().register_event_time_timer(AT_THE_END)
         if content:
-            yield from self._rows(self._answerer.add(lane, content, self._store, now_ms()))
+            yield from _rows(self._answerer.add(lane, content, self._store, now_ms()), self._meters)
         else:
-            yield from self._rows(self._answerer.tick(lane, self._store, now_ms()))
+            yield from _rows(self._answerer.tick(lane, self._store, now_ms()), self._meters)
         self._arm(lane, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         lane = ctx.get_current_key()
         if ctx.time_domain() == TimeDomain.EVENT_TIME:
-            yield from self._rows(self._answerer.drain(lane, self._store, now_ms()))
+            yield from _rows(self._answerer.drain(lane, self._store, now_ms()), self._meters)
             return
-        yield from self._rows(self._answerer.tick(lane, self._store, max(timestamp, now_ms())))
+        yield from _rows(self._answerer.tick(lane, self._store, max(timestamp, now_ms())), self._meters)
         self._arm(lane, ctx)
 
     def close(self) -> None:
-        if hasattr(self, "_answerer"):
-            self._answerer.close()
-        if hasattr(self, "_in_flight"):
-            self._in_flight.close()
-
-    def _rows(self, answers: Iterator[Answer]) -> Iterator[Row]:
-        for answer in answers:
-            self._meters.count(answer)
-            yield Row(answer.topic, answer.key, answer.value)
+        _close(self, "_answerer", "_in_flight")
 
     def _arm(self, lane: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(lane, now_ms())
@@ -181,8 +170,7 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
         return [row]
 
     def close(self) -> None:
-        if hasattr(self, "_in_flight"):
-            self._in_flight.close()
+        _close(self, "_in_flight")
 
 
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
@@ -217,30 +205,37 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         record = self._record_of(content, self._topics)
         if record is not None:
             self._in_flight.begin(*record)
-        for answer in self._answerer.message(key, content, self._store, now_ms()):
-            self._meters.count(answer)
-            yield Row(answer.topic, answer.key, answer.value)
+        yield from _rows(self._answerer.message(key, content, self._store, now_ms()), self._meters)
         self._arm(key, ctx)
         if record is not None:
             self._in_flight.end()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         key = ctx.get_current_key()
-        for answer in self._answerer.tick(key, self._store, max(timestamp, now_ms())):
-            self._meters.count(answer)
-            yield Row(answer.topic, answer.key, answer.value)
+        yield from _rows(self._answerer.tick(key, self._store, max(timestamp, now_ms())), self._meters)
         self._arm(key, ctx)
 
     def close(self) -> None:
-        if hasattr(self, "_answerer"):
-            self._answerer.close()
-        if hasattr(self, "_in_flight"):
-            self._in_flight.close()
+        _close(self, "_answerer", "_in_flight")
 
     def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(key)
         if moment is not None:
             ctx.timer_service().register_processing_time_timer(moment)
+
+
+def _rows(answers: Iterable[Answer], meters: Meters) -> Iterator[Row]:
+    """Each answer as the row (topic, key, value), counted."""
+    for answer in answers:
+        meters.count(answer)
+        yield Row(answer.topic, answer.key, answer.value)
+
+
+def _close(function: object, *names: str) -> None:
+    """Close what `open` has made, as far as it came."""
+    for name in names:
+        if hasattr(function, name):
+            getattr(function, name).close()
 
 
 def _pieces(*, threads: bool) -> Any:
