@@ -60,7 +60,7 @@ def heavy(points: int) -> bytes:
     return json.dumps({"job_id": "heavy", "algorithm": "alpha", "point_cloud": {"points": cloud}}).encode()
 
 
-def told(lights: list[float], heavy_seconds: float | None) -> str:
+def row(lights: list[float], heavy_seconds: float | None) -> str:
     """A row of the table; milliseconds of light requests."""
     lights = sorted(lights)
     p50, p99 = statistics.median(lights), lights[min(len(lights) - 1, int(0.99 * len(lights)))]
@@ -107,7 +107,7 @@ def in_process(args: argparse.Namespace, after: float | None, first: list[bytes]
     passed_on.put(None)
     lane.join()
     answerer.close()
-    return told(took, done[0] - begin if first else None)
+    return row(took, done[0] - begin if first else None)
 
 
 def _compute_heavy(answerer: HeavyAnswerer, passed_on: queue.Queue[bytes | None], done: list[float]) -> None:
@@ -201,7 +201,7 @@ def by_job(args: argparse.Namespace, after: float | None, first: list[bytes]) ->
             answered = read(places.kafka, places.output, count)
     took = {one: float(answered[one] - asked[one]) for one in asked}
     lights = [taken for one, taken in took.items() if one.startswith("light")]
-    return told(lights, took["heavy"] / 1000 if first else None)
+    return row(lights, took["heavy"] / 1000 if first else None)
 
 
 def deciding() -> str:

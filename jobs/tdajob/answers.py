@@ -59,7 +59,7 @@ class Replies:
     def result(
         self, request: Request, origin: Origin, topic: str, diagram: Diagram, seconds: float
     ) -> Answer:
-        """The result of a computation that took so many seconds."""
+        """The result of a computation, which took `seconds`."""
         effort = Effort(seconds, self._memory())
         subject = _subject(request, origin)
         key, value = result_record(subject, request.question, diagram, effort, self._max_bytes)

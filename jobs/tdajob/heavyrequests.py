@@ -25,7 +25,7 @@ _VALUE = np.dtype("<f8")
 
 @dataclass(frozen=True, eq=False)
 class HeavyRequest:
-    """A message, where it came from and its request id; `file` has an upload's points and what it tells."""
+    """A message, where it came from and its request id; `file` has an upload's points and facts."""
 
     origin: Origin
     job_id: str
@@ -42,8 +42,8 @@ def packed(heavy: HeavyRequest) -> bytes:
     }
     numbers = b""
     if heavy.file is not None:
-        points, told = heavy.file
-        head |= {"shape": points.shape, "told": dict(told)}
+        points, facts = heavy.file
+        head |= {"shape": points.shape, "told": dict(facts)}
         numbers = np.ascontiguousarray(points, _VALUE).tobytes()
     encoded = orjson.dumps(head)
     return b"".join(

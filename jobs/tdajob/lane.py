@@ -260,8 +260,8 @@ class HeavyAnswerer:
     def _request(self, heavy: HeavyRequest) -> Request:
         if heavy.file is None:
             return parse_request(heavy.message, heavy.origin, self._rules)
-        points, told = heavy.file
-        return request_of(parse_upload(heavy.message, heavy.origin, self._rules), points, told)
+        points, facts = heavy.file
+        return request_of(parse_upload(heavy.message, heavy.origin, self._rules), points, facts)
 
     def _finish(self, running: _Running) -> None:
         chosen, heavy = running.waiting, running.waiting.heavy

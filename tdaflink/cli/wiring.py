@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -320,10 +320,8 @@ def _free_slots(env: Environment) -> int:
     from tdaflink.adapters.clients import flink_of
     from tdaflink.domain.errors import TdaflinkError
 
-    cluster = flink_of(env)
     try:
-        return cluster.slots()[0]
+        with closing(flink_of(env)) as cluster:
+            return cluster.slots()[0]
     except TdaflinkError:
         return 0
-    finally:
-        cluster.close()

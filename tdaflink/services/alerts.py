@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from tdaflink.adapters.alert_webhook import alert_webhook, post_alerts
@@ -15,6 +14,7 @@ from tdaflink.domain.alerts import WEBHOOK, Alert, lost_component, webhook_docum
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.jobs import Job
+from tdaflink.domain.messages import stamp
 
 _EVERY_SECONDS = 10.0
 RESTARTS = 3  # within RESTART_SECONDS, as the rule JobRestarts has it
@@ -74,7 +74,7 @@ class LocalAlerts:
     def lost(self, environment: Environment, components: tuple[str, ...]) -> None:
         """These have ended."""
         for name in components:
-            alert = lost_component(name, _now())
+            alert = lost_component(name, stamp())
             if (alert.name, name) not in self._firing:
                 self._fire(environment, (alert.name, name), alert)
 
@@ -111,7 +111,7 @@ class LocalAlerts:
         self._post(environment, alert)
 
     def _resolve(self, environment: Environment, key: tuple[str, str]) -> None:
-        self._post(environment, replace(self._firing.pop(key), ended_at=_now()))
+        self._post(environment, replace(self._firing.pop(key), ended_at=stamp()))
 
     def _post(self, environment: Environment, alert: Alert) -> None:
         try:
@@ -130,9 +130,5 @@ def _of_job(job: Job, name: str, description: str) -> Alert:
         {"job_id": job.id, "job_name": job.name},
         f"the job {job.name} {'does not run' if name == 'JobNotRunning' else 'restarts again and again'}",
         f"{description}; tdaflink status {job.id[:8]} --env {job.env} says why",
-        _now(),
+        stamp(),
     )
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -31,11 +31,11 @@ NOW = "2027-01-15T08:00:00.000Z"
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
     """A webhook that takes alerts below /alerts alone."""
-    told: queue.Queue[dict[str, Any]] = queue.Queue()
+    posted: queue.Queue[dict[str, Any]] = queue.Queue()
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            posted.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200 if self.path.startswith("/alerts") else 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -46,7 +46,7 @@ def receiver() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", told
+    yield f"http://127.0.0.1:{server.server_port}", posted
     server.shutdown()
     thread.join()
     server.server_close()
@@ -157,7 +157,7 @@ def test_the_command_says_where_alerts_would_go_and_keeps_the_secret(run_tdaflin
 def test_a_lost_process_is_posted_in_alertmanagers_form_and_again_when_it_is_back(
     tmp_path: Path, receiver: tuple[str, queue.Queue[dict[str, Any]]]
 ) -> None:
-    url, told = receiver
+    url, posted = receiver
     keep_webhook(tmp_path, f"{url}/alerts/geheim")
     environment, lines = local({WEBHOOK: shown_webhook(url)}), list[str]()
     alerts = LocalAlerts(tmp_path, lines.append)
@@ -165,8 +165,8 @@ def test_a_lost_process_is_posted_in_alertmanagers_form_and_again_when_it_is_bac
     alerts.lost(environment, ("taskmanager-1",))  # tried again: the alert is known
     alerts.repaired(environment)
     alerts.repaired(environment)
-    fired, resolved = told.get(timeout=30), told.get(timeout=30)
-    assert told.empty()
+    fired, resolved = posted.get(timeout=30), posted.get(timeout=30)
+    assert posted.empty()
     assert (fired["status"], resolved["status"], fired["version"]) == ("firing", "resolved", "4")
     (one,), (two,) = fired["alerts"], resolved["alerts"]
     assert one["labels"] == {

@@ -84,10 +84,10 @@ def uploaded_request(message: bytes | None, origin: Origin, rules: Rules, access
     return request_of(upload, fetched.points, told)
 
 
-def request_of(upload: Upload, points: FloatArray, told: Mapping[str, Any]) -> Request:
-    """The request that an upload makes with the points of its file; `told` is what its result says of it."""
+def request_of(upload: Upload, points: FloatArray, facts: Mapping[str, Any]) -> Request:
+    """The request that an upload makes with the points of its file; `facts` is what its result says of it."""
     return Request(
-        upload.job_id, points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, told
+        upload.job_id, points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, facts
     )
 
 
