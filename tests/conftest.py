@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,20 @@ settings.register_profile("shared-cores", _unhurried)
 settings.load_profile("shared-cores")
 # Marker -> how many tests with it this run has left out.
 LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+@pytest.fixture(autouse=True)
+def registry_without_foreign_algorithms() -> Iterator[None]:
+    """Remove the algorithms that a test has registered, with the modules that were loaded for them."""
+    yield
+    registry = sys.modules.get("tdajob.topology.registry")
+    if registry is None:
+        return
+    for name, algorithm in list(registry._registered.items()):
+        if not type(algorithm).__module__.startswith("tdajob."):
+            del registry._registered[name]
+    while registry._modules:
+        sys.modules.pop(registry._modules.pop(), None)
 
 
 @pytest.fixture

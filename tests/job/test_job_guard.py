@@ -53,9 +53,7 @@ class Fails(Algorithm):
 
 
 @pytest.fixture(autouse=True)
-def fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry.load_built_in()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+def fails() -> None:
     registry.register(Fails)
 
 

@@ -40,8 +40,6 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: unruly\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[{registry.ENTRY_POINT_GROUP}]\nunruly = unruly:Unruly\n")
-    registry.load_built_in()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.invalidate_caches()
     return tmp_path

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tdajob.topology import registry
 from tdajob.topology.values import ComputationError, FloatArray
 from topology_cases import MakeEngine, query
 
@@ -28,8 +27,6 @@ LAND = [
 @pytest.fixture(autouse=True)
 def cubical(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example's folder on the search path and its module imported, as a job imports it."""
-    registry.load_built_in()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
     monkeypatch.syspath_prepend(str(DOCS / "examples"))
     importlib.import_module("cubical")
     yield

@@ -51,10 +51,7 @@ Write = Callable[[str, str], None]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Puts a module on the search path; registry and modules are as before when the test is over."""
-    registry.load_built_in()
-    monkeypatch.setattr(registry, "_registered", dict(registry._registered))
-    monkeypatch.setattr(registry, "_modules", list(registry._modules))
+    """Puts a module on the search path; the modules are as before when the test is over."""
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.syspath_prepend(str(tmp_path))
 

@@ -133,8 +133,7 @@ def test_where_nothing_could_send_alerts_a_webhook_is_refused(store: Environment
         drafted(store, "local", s3_role=True)
     aws = drafted(store, "prod", storage="s3://mine/tda", s3_role=True)
     assert aws.details["s3_role"] == "on"
-    store.save(aws)
-    assert "s3_role" not in drafted(store, "prod", s3_role=False).details
+    assert "s3_role" not in drafted(store, "prod", storage="s3://mine/tda", s3_role=False).details
     with pytest.raises(UsageError, match="its supervisor, and that is switched off"):
         drafted(store, "local", webhook=SECRET, supervise=False)
     store.save(drafted(store, "local", webhook=SECRET))
