@@ -16,7 +16,7 @@ def settings(
         profile=profile,
         ports=profile.ports_at(offset),
         image="tdaflink/flink:test",
-        python="/opt/tdaflink/venv/bin/python",
+        forking_python="/opt/tdaflink/venv/bin/python",
         storage="s3://mine/tda",
         s3_endpoint="https://s3.example.org",
     )

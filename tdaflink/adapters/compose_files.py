@@ -48,7 +48,7 @@ class ComposeSettings:
     profile: Profile
     ports: Mapping[str, int]
     image: str
-    python: str
+    forking_python: str
     storage: str | None = None
     s3_endpoint: str | None = None
     webhook: str | None = None
@@ -217,7 +217,7 @@ def _flink_config(settings: ComposeSettings) -> str:
     first = settings.of_kind(stack.JOBMANAGER)[0]
     values = {
         "jobmanager": first.name,
-        "python": settings.python,
+        "forking_python": settings.forking_python,
         "storage": settings.checkpoints,
         "project": settings.project,
         "zookeepers": ",".join(f"{node.name}:2181" for node in settings.of_kind(stack.ZOOKEEPER)),

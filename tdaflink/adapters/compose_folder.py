@@ -9,7 +9,7 @@ from pathlib import Path
 from tdaflink.adapters.alert_webhook import alert_webhook
 from tdaflink.adapters.compose_files import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.folders import make_folder, write_atomically, writing
-from tdaflink.adapters.image import IMAGE_PYTHON, build_context, image_tag
+from tdaflink.adapters.image import IMAGE_FORKING_PYTHON, build_context, image_tag
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock
 from tdaflink.domain.environment import Environment
@@ -28,7 +28,7 @@ def compose_settings(
         profile=profile,
         ports=profile.ports_at(environment.port_offset),
         image=image_tag(),
-        python=IMAGE_PYTHON,
+        forking_python=IMAGE_FORKING_PYTHON,
         storage=environment.details.get("storage"),
         s3_endpoint=environment.details.get("s3_endpoint"),
         s3_role=has_s3_role(environment),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tdaflink.adapters.folders import make_folder, writing
+from tdaflink.adapters.fork_server import SCRIPT, fork_server_files
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock, load_versions, profile_folder
 from tdaflink.adapters.python_lock import load_python_lock
@@ -15,6 +16,9 @@ from tdaflink.domain.jars import LockedJar
 from tdaflink.resources import beam_guard, jobs_folder
 
 IMAGE_PYTHON = "/opt/tdaflink/venv/bin/python"
+_IMAGE_CACHE = "/opt/tdaflink/cache"  # TDAFLINK_CACHE_DIR in the Dockerfile
+IMAGE_WORKERS = "/opt/tdaflink/workers"
+IMAGE_FORKING_PYTHON = f"{IMAGE_WORKERS}/{SCRIPT}"
 IMAGE_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
 _KERNELS = "tdajob/topology/incremental"
 # The lock of what the image has, and of what builds the few packages that have no wheel.
@@ -58,6 +62,8 @@ def _texts() -> Iterator[tuple[str, bytes]]:
         yield f"{name}.lock.txt", load_python_lock(name).to_text().encode()
     yield "arguments", repr(sorted(build_arguments().items())).encode()
     yield f"lib/{beam_guard().name}", beam_guard().read_bytes()
+    for name, text in fork_server_files(IMAGE_WORKERS, IMAGE_PYTHON, _IMAGE_CACHE).items():
+        yield f"workers/{name}", text.encode()
     jobs = jobs_folder()
     for path in sorted((jobs / "tdajob").rglob("*.py")):
         if path.parent == jobs / "tdajob" or _KERNELS in path.as_posix():

@@ -16,7 +16,8 @@ from pathlib import Path
 import yaml
 
 from tdaflink.adapters.class_archives import ClassArchive
-from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.folders import cache_folder, make_folder, private_folder, write_atomically
+from tdaflink.adapters.fork_server import SCRIPT, fork_server_files
 from tdaflink.adapters.json_answers import JsonObject, WrongForm
 from tdaflink.adapters.local_java import (
     LocalJava,
@@ -67,7 +68,7 @@ class FlinkSettings:
             **self.ports,
             "folder": self.folder,
             "folder_uri": f"file://{self.folder}",
-            "python": self.python,
+            "forking_python": self._forking_python,
         }
         settings = {**self.profile.flink, **(reporter_settings() if self.metrics else {})}
         filled = filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
@@ -79,6 +80,17 @@ class FlinkSettings:
             "execution.submit-failed-job-on-application-error": "true",
         }
         return {**filled, **outliving, **self.application.flink_config}
+
+    @property
+    def workers(self) -> Path:
+        """The folder of what starts Python processes."""
+        return self.folder / "flink" / "workers"
+
+    @property
+    def _forking_python(self) -> str:
+        script = str(self.workers / SCRIPT)
+        # PyFlink's start script does not quote it.
+        return self.python if any(character.isspace() for character in script) else script
 
     @property
     def rest_url(self) -> str:
@@ -106,6 +118,10 @@ class FlinkFiles:
         write_atomically(self._home / "conf" / "config.yaml", config)
         logging = profile_folder(self.settings.profile.name) / "log4j2.properties"
         write_atomically(self._home / "conf" / "log4j2.properties", logging.read_text(encoding="utf-8"))
+        workers = private_folder(self.settings.workers)
+        for name, text in fork_server_files(str(workers), self.settings.python, str(cache_folder())).items():
+            write_atomically(workers / name, text)
+        (workers / SCRIPT).chmod(0o700)
         wanted = {path.name: path for path in (*self._shipped_jars(), *self.settings.jars)}
         library = make_folder(self._home / "lib")
         for stale in [path for path in library.iterdir() if path.name not in wanted]:

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tdaflink import __version__
+from tdaflink.domain.application import mode_of
 from tdaflink.domain.environment import Environment
+from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.ledger import Git, JobSpec
 from tdaflink.domain.travelling import SPEC, facts_for_watchers
 from tdaflink.services.bundles import Bundle
@@ -61,7 +63,7 @@ def application_body(job: Job, env: Environment, job_id: str, path: str) -> dict
 
 def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
     """What `/jars/:id/run` is told; `path` is where the bundle lies on the JobManager."""
-    args = ["-pyclientexec", env.python, "-pyfs", path, "-pym", job.bundle.module]
+    args = ["-pyfs", path, "-pym", job.bundle.module]
     if job.settings is not None:
         args += ["--settings", json.dumps(job.settings, separators=(",", ":"), sort_keys=True)]
     body: dict[str, Any] = {
@@ -73,8 +75,7 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
             **job.flink_config,
             # -pyfs alone never reaches the TaskManagers.
             "python.files": path,
-            "python.executable": env.python,
-            "python.client.executable": env.python,
+            **_interpreters(job, env),
             "pipeline.global-job-parameters": _travelling(job, env),
         },
     }
@@ -85,6 +86,16 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
             "allowNonRestoredState": job.allow_non_restored,
         }
     return body
+
+
+def _interpreters(job: Job, env: Environment) -> dict[str, str]:
+    """What the cluster's own configuration does not name, or names for processes alone."""
+    named = {}
+    if env.runtime == EXTERNAL:
+        named["python.client.executable"] = env.python
+    if env.runtime == EXTERNAL or mode_of(job.flink_config) == "thread":
+        named["python.executable"] = env.python
+    return named
 
 
 def _travelling(job: Job, env: Environment) -> str:

@@ -14,7 +14,7 @@ from tdaflink.domain.jobs import Failure
 from tdaflink.domain.progress import Step
 from tdaflink.domain.waiting import poll
 
-STABLE_SECONDS = 5.0  # RUNNING means: and no restart for so long
+STABLE_SECONDS = 2.0  # RUNNING means: and no restart for so long
 SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
 READY_METRIC = "tda_ready"  # the shipped job's operators report it once their open() has passed
 _ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
@@ -23,7 +23,7 @@ _ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
 def wait_until_running(
     cluster: FlinkRest, job_id: str, seconds: float, step: Step, *, expect_ready: bool
 ) -> float:
-    """Return when every subtask runs, every open() has passed and nothing restarted for 5 s.
+    """Return when every subtask runs, every open() has passed and nothing restarted for 2 s.
 
     The value is the moment since when that was so, in epoch seconds. Raises `JobFailed` with the cause, and
     `DeadlinePassed`.

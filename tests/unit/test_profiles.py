@@ -98,7 +98,7 @@ def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
     name = "local"
     profile = profiles.load_profile(name)
     ports = profile.ports.shifted(100)
-    values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "python": "/p"}
+    values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "forking_python": "/p"}
     flink = filled_in(profile.flink, values, source=name)
     assert flink["rest.port"] == str(ports["rest"])
     assert flink["web.access-control-allow-origin"] == f"http://127.0.0.1:{ports['rest']}"

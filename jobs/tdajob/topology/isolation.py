@@ -16,6 +16,8 @@ from tdajob.topology import wire
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
+# The cluster's own interpreter may be one that forks: tdaflink.adapters.fork_server_program.
+_FORKING_PYTHON, _FORKED_DESCRIPTORS = "TDAFLINK_FORKING_PYTHON", "TDAFLINK_FORKED_DESCRIPTORS"
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from importlib import import_module; import_module(sys.argv[2]).main(*map(int, sys.argv[3:]))"
@@ -172,11 +174,15 @@ class KeptProcess:
     def _launched(self, request_fd: int, reply_fd: int) -> subprocess.Popen[bytes]:
         search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
         numbers = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
+        # One thread each: idle ones only cost start-up time and address space.
+        single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
-            [sys.executable, "-c", _BOOTSTRAP, search_path, self._module, *map(str, numbers)],
+            [
+                os.environ.get(_FORKING_PYTHON, sys.executable),
+                *("-c", _BOOTSTRAP, search_path, self._module, *map(str, numbers)),
+            ],
             pass_fds=(request_fd, reply_fd),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            # One thread each: idle ones only cost start-up time and address space.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **single, _FORKED_DESCRIPTORS: f"{request_fd},{reply_fd}"},
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import resource
+import select
 import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tdajob.topology import wire
 
@@ -50,9 +52,16 @@ def serve(
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the parent has: it may be killed in the middle of its work."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_SECONDS)
+    """End this process when the parent has: it may be killed in the middle of its work.
+
+    The parent is who started it, which need not be whom it is a fork of.
+    """
+    if hasattr(os, "pidfd_open"):
+        with suppress(ProcessLookupError):
+            select.select([os.pidfd_open(parent)], [], [])
+    else:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_SECONDS)
     os._exit(1)
 
 

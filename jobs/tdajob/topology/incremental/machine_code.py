@@ -96,6 +96,8 @@ def _sources() -> dict[str, bytes]:
 def _imported(sources: Mapping[str, bytes]) -> Kernels:
     digest = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
     name = f"tdaflink_kernels_{digest[:24]}"
+    if name in sys.modules:  # from before this process was forked
+        return _kernels_of(name)
     folder = private_folder()
     with _only_process(folder):
         package = _copied(sources, folder, name)
@@ -106,7 +108,11 @@ def _imported(sources: Mapping[str, bytes]) -> Kernels:
             raise ImportError(f"no loader for {package}")
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return Kernels(*(importlib.import_module(f"{name}.{part.name}") for part in fields(Kernels)))
+        return _kernels_of(name)
+
+
+def _kernels_of(name: str) -> Kernels:
+    return Kernels(*(importlib.import_module(f"{name}.{part.name}") for part in fields(Kernels)))
 
 
 def _copied(sources: Mapping[str, bytes], folder: Path, name: str) -> Path:
