@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 SCRIPT = "python"
 _PROGRAM = "fork_server_program.py"
+
+
+def forks(folder: Path) -> bool:
+    """Whether processes fork that are started by the script in that folder."""
+    # PyFlink's start script does not quote its path, and elsewhere a fork of so much is not safe.
+    return sys.platform == "linux" and not any(character.isspace() for character in str(folder))
 
 
 def fork_server_files(folder: str, python: str, cache: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ import socket
 import stat
 import struct
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
@@ -99,21 +100,33 @@ def call_of(words: list[str]) -> Call:
 
 
 def main() -> None:
-    """Run `PROGRAM FOLDER KERNELS WORDS...` as `python WORDS...`, forked where that is possible."""
+    """Run `PROGRAM FOLDER KERNELS WORDS...` as `python WORDS...`, forked where that is possible.
+
+    A number as the only word is the id of a JVM that will call later: the server comes up for it.
+    """
     folder, kernels, *words = sys.argv[1:]
-    if sys.platform == "linux" and call_of(words).forkable:
+    owner = int(words[0]) if len(words) == 1 and words[0].isdecimal() else None
+    if sys.platform == "linux" and (owner is not None or call_of(words).forkable):
         try:
-            connection, pid = forked(folder, kernels, words)
+            connection, pid = forked(folder, kernels, words if owner is None else [], owner)
         except (NoFork, OSError, ValueError) as error:
             print(f"tdaflink: a fresh interpreter, no fork from {folder}: {error}", file=sys.stderr)
             sys.stderr.flush()
         else:
-            stand_for(connection, pid)
+            if owner is None:
+                stand_for(connection, pid)
+    if owner is not None:
+        return
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 -- that is the point
 
 
-def forked(folder: str, kernels: str, words: list[str]) -> tuple[socket.socket, int]:
-    """The connection that tells how the process ends, and its id."""
+def forked(
+    folder: str, kernels: str, words: list[str], owner: int | None = None
+) -> tuple[socket.socket, int]:
+    """The connection that tells how the process ends, and its id; the server's own, where nothing is to run.
+
+    The server ends with the last process that was an `owner`: the JVM that calls, unless another is named.
+    """
     directory = os.getcwd()
     try:
         os.chdir(folder)  # the path of a unix socket is short
@@ -127,7 +140,7 @@ def forked(folder: str, kernels: str, words: list[str]) -> tuple[socket.socket, 
         "numbers": numbers,
         "environ": dict(os.environ),
         "directory": directory,
-        "owner": _flink() if call_of(words).module == WORKER else os.getppid(),
+        "owner": owner or (_flink() if call_of(words).module == WORKER else os.getppid()),
     }
     body = json.dumps(request).encode()
     socket.send_fds(connection, [_LENGTH.pack(len(body))], numbers)
@@ -347,8 +360,7 @@ class Server:
         except (NoFork, OSError, ValueError, TypeError, struct.error) as error:
             print(f"refused: {error}", flush=True)
             connection.close()
-            for descriptor in received:
-                os.close(descriptor)
+            _close(received)
             return None
         return request
 
@@ -361,21 +373,27 @@ class Server:
 
     def _fork(self, request: Request) -> bool:
         """Whether this is the forked process."""
-        pid = os.fork()
+        pid = os.fork() if request.words else None
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for other in (self._listener, self._woken, self._wakes, *self._children.values()):
                 other.close()
-            for descriptor in self._owners.values():
-                os.close(descriptor)
+            _close(list(self._owners.values()))
             sys.path[:] = [*_search_path(request), *self._path]
             return True
-        for descriptor in request.received:
-            os.close(descriptor)
-        self._children[pid] = request.connection
-        _send(request.connection, {"pid": pid})
+        _close(request.received)
+        _send(request.connection, {"pid": pid or os.getpid()})
+        if pid is None:
+            request.connection.close()
+        else:
+            self._children[pid] = request.connection
         return False
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _load_kernels(folder: str) -> None:
@@ -419,6 +437,7 @@ def become(request: Request, script: str) -> NoReturn:
     import atexit
     import io
     import runpy
+    import tempfile
     import threading
     import time
     import types
@@ -437,6 +456,7 @@ def become(request: Request, script: str) -> NoReturn:
     os.environ[SCRIPT] = script
     os.environ.pop(DESCRIPTORS, None)
     time.tzset()
+    tempfile.tempdir = None  # by this environment
     threading.Thread(target=_end_with, args=(connection,), daemon=True, name="fork-server").start()
     if call.unbuffered:
         for text in (sys.stdout, sys.stderr):

@@ -17,7 +17,7 @@ import yaml
 
 from tdaflink.adapters.class_archives import ClassArchive
 from tdaflink.adapters.folders import cache_folder, make_folder, private_folder, write_atomically
-from tdaflink.adapters.fork_server import SCRIPT, fork_server_files
+from tdaflink.adapters.fork_server import SCRIPT, fork_server_files, forks
 from tdaflink.adapters.json_answers import JsonObject, WrongForm
 from tdaflink.adapters.local_java import (
     LocalJava,
@@ -68,7 +68,7 @@ class FlinkSettings:
             **self.ports,
             "folder": self.folder,
             "folder_uri": f"file://{self.folder}",
-            "forking_python": self._forking_python,
+            "forking_python": self.forking_python,
         }
         settings = {**self.profile.flink, **(reporter_settings() if self.metrics else {})}
         filled = filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
@@ -87,10 +87,9 @@ class FlinkSettings:
         return self.folder / "flink" / "workers"
 
     @property
-    def _forking_python(self) -> str:
-        script = str(self.workers / SCRIPT)
-        # PyFlink's start script does not quote it.
-        return self.python if any(character.isspace() for character in script) else script
+    def forking_python(self) -> str:
+        """What Flink starts Python processes by."""
+        return str(self.workers / SCRIPT) if forks(self.workers) else self.python
 
     @property
     def rest_url(self) -> str:
@@ -179,7 +178,10 @@ class FlinkFiles:
             # The JVM's own Python looks nowhere else for packages.
             additions["PYTHONPATH"] = os.pathsep.join(self.java.package_folders)
         environ = cluster_environ(self.settings.python, additions)
-        return Launch(component, command, environ, logs / f"{component}.out", self.settings.digest, tag)
+        # The server of its workers comes up while it does.
+        companion = self.settings.forking_python if kind == "TM" and forks(self.settings.workers) else None
+        out = logs / f"{component}.out"
+        return Launch(component, command, environ, out, self.settings.digest, tag, companion)
 
     def log(self, component: str) -> Path:
         return component_log(self.settings.folder, component)

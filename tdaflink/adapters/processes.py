@@ -41,6 +41,8 @@ class Launch:
     out: Path
     settings: str
     tag: str = ""
+    companion: str | None = None
+    """A program that is started with it, in the same environment, with its process id as the argument."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ class ProcessTable:
         with writing(launch.out):
             out = launch.out.open("wb")
         with out:
-            process = self._detached(launch, environ, out)
+            process = self._detached(launch, launch.command, environ, out)
+            if launch.companion is not None:
+                self._detached(launch, (launch.companion, str(process.pid)), environ, out)
         self._children[process.pid] = process
         _wait_for_command(process)
         try:
@@ -102,11 +106,11 @@ class ProcessTable:
         return running
 
     def _detached(
-        self, launch: Launch, environ: Mapping[str, str], out: IO[bytes]
+        self, launch: Launch, command: tuple[str, ...], environ: Mapping[str, str], out: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                launch.command,
+                command,
                 cwd=self._folder,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -116,7 +120,7 @@ class ProcessTable:
             )
         except OSError as error:
             raise Unhealthy(
-                f"could not start {launch.component}: {launch.command[0]}: {error.strerror}",
+                f"could not start {launch.component}: {command[0]}: {error.strerror}",
                 hint=f"tdaflink setup --env {self._folder.name} repairs what is damaged",
             ) from error
 

@@ -207,3 +207,13 @@ def test_what_cannot_have_a_server_starts_afresh_and_says_so(tmp_path: Path) -> 
     code, out, err = ran(tmp_path, "-c", "print('works')")
     assert (code, out) == (0, "works\n")
     assert "a fresh interpreter" in err
+
+
+def test_a_server_comes_up_for_a_process_that_calls_later_and_ends_with_it(tmp_path: Path) -> None:
+    script = str(written(tmp_path) / SCRIPT)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as caller:
+        done = subprocess.run([script, str(caller.pid)], capture_output=True, text=True, timeout=100)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        (server,) = [one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in one.info["cmdline"]]
+        caller.communicate(b"\n", timeout=20)
+    server.wait(timeout=20)
