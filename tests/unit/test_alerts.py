@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alert_receiver import Posted, alert_receiver
 from harness import Runner
 from watch_cases import job
 
@@ -29,27 +26,10 @@ NOW = "2027-01-15T08:00:00.000Z"
 
 
 @pytest.fixture
-def receiver() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+def receiver() -> Iterator[tuple[str, Posted]]:
     """A webhook that takes alerts below /alerts alone."""
-    posted: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posted.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200 if self.path.startswith("/alerts") else 403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *words: Any) -> None:
-            """Nothing on the test's screen."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", posted
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with alert_receiver() as receiving:
+        yield receiving
 
 
 def local(details: dict[str, str]) -> Environment:
@@ -154,7 +134,7 @@ def test_the_command_says_where_alerts_would_go_and_keeps_the_secret(run_tdaflin
 
 
 def test_a_lost_process_is_posted_in_alertmanagers_form_and_again_when_it_is_back(
-    tmp_path: Path, receiver: tuple[str, queue.Queue[dict[str, Any]]]
+    tmp_path: Path, receiver: tuple[str, Posted]
 ) -> None:
     url, posted = receiver
     keep_webhook(tmp_path, f"{url}/alerts/geheim")
@@ -180,7 +160,7 @@ def test_a_lost_process_is_posted_in_alertmanagers_form_and_again_when_it_is_bac
 
 
 def test_a_webhook_that_takes_no_alert_costs_a_line_without_its_secret(
-    tmp_path: Path, receiver: tuple[str, queue.Queue[dict[str, Any]]]
+    tmp_path: Path, receiver: tuple[str, Posted]
 ) -> None:
     url, _ = receiver
     document = webhook_document("local", [lost_component("kafka", NOW)], "http://127.0.0.1:8081")
