@@ -9,10 +9,16 @@ from collections.abc import Sequence
 
 import gudhi
 import numpy as np
-from tdajob.topology.bars import finished_bars
-from tdajob.topology.parameters import Parameter
-from tdajob.topology.registry import Algorithm, register
-from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
+from tdajob.plugin import (
+    Algorithm,
+    ComputationError,
+    Diagram,
+    FloatArray,
+    Parameter,
+    Query,
+    finished_bars,
+    register,
+)
 
 BYTES_PER_POINT = 256
 """Measured with gudhi 3.13: 246 to 267, for a vertex, two edges and a square each."""

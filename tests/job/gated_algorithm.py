@@ -7,10 +7,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from tdajob.topology.about import About, Cost
-from tdajob.topology.parameters import Parameter
-from tdajob.topology.registry import Algorithm, register
-from tdajob.topology.values import Diagram, FloatArray, Query
+from tdajob.plugin import About, Algorithm, Cost, Diagram, FloatArray, Parameter, Query, register
 
 NOTHING = ""
 

@@ -16,10 +16,7 @@ from topology_cases import SQUARE, MakeEngine, query
 COUNTING = '''
 import os
 import numpy as np
-from tdajob.topology.bars import finished_bars
-from tdajob.topology.parameters import Parameter
-from tdajob.topology.registry import Algorithm, register
-from tdajob.topology.values import Diagram
+from tdajob.plugin import Algorithm, Diagram, Parameter, finished_bars, register
 
 
 @register
@@ -79,7 +76,7 @@ def test_a_loaded_module_is_known_here_and_in_the_child(write: Write, make_engin
 def test_a_module_may_register_the_class_of_another(write: Write, make_engine: MakeEngine) -> None:
     """The child must import the module that registers, not only the one that the class comes from."""
     write("their_class", COUNTING.replace("@register\n", ""))
-    write("my_plugin", "from tdajob.topology.registry import register\nimport their_class\n"
+    write("my_plugin", "from tdajob.plugin import register\nimport their_class\n"
                        "register(their_class.Counting)\n")  # fmt: skip
     registry.load_modules(["my_plugin"])
     assert len(make_engine().compute(SQUARE, query("counting")).bars[0]) == 4

@@ -8,10 +8,7 @@ import os
 import time
 
 import numpy as np
-from tdajob.topology.bars import finished_bars
-from tdajob.topology.parameters import Parameter
-from tdajob.topology.registry import Algorithm
-from tdajob.topology.values import Diagram, FloatArray, Query
+from tdajob.plugin import Algorithm, Diagram, FloatArray, Parameter, Query, finished_bars
 
 
 class Unruly(Algorithm):

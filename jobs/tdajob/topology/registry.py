@@ -150,8 +150,8 @@ def _load_module(name: str) -> None:
     if set(_registered) == before and name not in there:
         raise ComputationError(
             "bad_plugin",
-            f"the module '{name}' registers no algorithm: put the decorator {register.__module__}."
-            f"{register.__name__} before a subclass of {Algorithm.__name__}",
+            f"the module '{name}' registers no algorithm: put the decorator "
+            f"tdajob.plugin.{register.__name__} before a subclass of {Algorithm.__name__}",
         )
 
 
