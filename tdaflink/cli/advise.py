@@ -15,28 +15,51 @@ from tdaflink.cli.completion import complete_job
 def advise(
     session: Session,
     points: Annotated[
-        int | None, typer.Option("--points", metavar="N", min=2, help="Points of a cloud; default: as now.")
+        int | None,
+        typer.Option("--points", metavar="N", min=2, help="Points per cloud (default: measured, or 200)."),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--windows-per-second", metavar="R", min=0.0, help="Default: as the job has now."),
+        typer.Option(
+            "--windows-per-second",
+            metavar="R",
+            min=0.0,
+            help="Computations per second (default: measured, or 1).",
+        ),
     ] = None,
     job: Annotated[
         str | None,
-        typer.Option("--job", metavar="ID", help="Whose cost counts.", autocompletion=complete_job),
+        typer.Option(
+            "--job",
+            metavar="ID",
+            help="Job whose results are measured (default: the only one).",
+            autocompletion=complete_job,
+        ),
     ] = None,
     algorithm: Annotated[
         str | None,
-        typer.Option("--algorithm", metavar="A", help="By the table of algorithms; no cluster is asked."),
+        typer.Option("--algorithm", metavar="A", help="Estimate for this algorithm, without a cluster."),
     ] = None,
     max_dimension: Annotated[
-        int, typer.Option("--max-dimension", metavar="D", min=0, max=10, help="With --algorithm.")
+        int,
+        typer.Option(
+            "--max-dimension",
+            metavar="D",
+            min=0,
+            max=10,
+            help="With --algorithm: Maximum homology dimension.",
+        ),
     ] = 1,
     coordinates: Annotated[
-        int, typer.Option("--coordinates", metavar="K", min=1, help="Of a point, with --algorithm.")
+        int,
+        typer.Option("--coordinates", metavar="K", min=1, help="With --algorithm: Coordinates per point."),
     ] = 3,
 ) -> None:
-    """Parallelism, slots and memory for a load: by rule of thumb, and by what its results have cost."""
+    """Recommend parallelism, slots and memory for a load.
+
+    Uses the measured computation times and memory of a running job's results or, without results, the table
+    of algorithms and rules of thumb.
+    """
     from tdaflink.adapters.profiles import load_algorithms
     from tdaflink.cli.wiring import cluster_of, topics_of
     from tdaflink.display.advice import show_advice

@@ -14,10 +14,13 @@ from tdaflink.cli.common import Session, command
 def algorithms(
     session: Session,  # noqa: ARG001 -- every command has one
     name: Annotated[
-        str | None, typer.Argument(help="One algorithm in full; default: all.", show_default=False)
+        str | None, typer.Argument(help="Algorithm to show in full (default: list all).", show_default=False)
     ] = None,
 ) -> None:
-    """Table of the algorithms: input, parameters, unit, cost, exactness, library and licence."""
+    """List the algorithms, or show one in full.
+
+    Shows input, parameters, unit of the filtration values, cost, exactness, library and licence.
+    """
     from tdaflink.adapters.profiles import load_algorithms
     from tdaflink.display.algorithms import show_algorithm, show_algorithms
     from tdaflink.domain.algorithms import find_algorithm

@@ -15,43 +15,54 @@ from tdaflink.cli.edge import COMPLETION, discard_output, guarded, report
 from tdaflink.cli.plainvalues import read_plainly
 from tdaflink.domain.errors import Interrupted, TdaflinkError
 
-# Which module registers which commands, in the order that help shows them: as a newcomer meets them.
-HOMES = {
-    "demo": "demo",
-    "setup": "environments",
-    "teardown": "environments",
-    "submit": "jobs",
-    "resume": "jobs",
-    "list": "jobs",
-    "status": "jobs",
-    "cancel": "jobs",
-    "stop": "lifecycle",
-    "savepoint": "lifecycle",
-    "savepoints": "lifecycle",
-    "upgrade": "upgrades",
-    "rescale": "upgrades",
-    "rollback": "upgrades",
-    "history": "lifecycle",
-    "plan": "plans",
-    "apply": "plans",
-    "watch": "watch",
-    "logs": "logs",
-    "doctor": "doctor",
-    "diagnose": "diagnose",
-    "advise": "advise",
-    "algorithms": "algorithms",
-    "send": "data",
-    "results": "data",
-    "events": "events",
-    "config": "config",
-    "env": "env",
-    "jars": "jars",
-    "python": "python",
-    "sbom": "sbom",
-    "topics": "topics",
-    "compose": "compose",
-    "schemas": "schemas",
+# Which module registers which command, by the heading in the help, in the order that the help shows them.
+HEADINGS = {
+    "Environments": {
+        "demo": "demo",
+        "setup": "environments",
+        "teardown": "environments",
+        "env": "env",
+        "compose": "compose",
+    },
+    "Jobs": {
+        "submit": "jobs",
+        "resume": "jobs",
+        "list": "jobs",
+        "status": "jobs",
+        "cancel": "jobs",
+        "stop": "lifecycle",
+        "savepoint": "lifecycle",
+        "savepoints": "lifecycle",
+        "upgrade": "upgrades",
+        "rescale": "upgrades",
+        "rollback": "upgrades",
+        "history": "lifecycle",
+        "plan": "plans",
+        "apply": "plans",
+    },
+    "Data": {
+        "send": "data",
+        "results": "data",
+        "algorithms": "algorithms",
+        "topics": "topics",
+        "schemas": "schemas",
+    },
+    "Operations": {
+        "watch": "watch",
+        "events": "events",
+        "logs": "logs",
+        "doctor": "doctor",
+        "diagnose": "diagnose",
+        "advise": "advise",
+    },
+    "Configuration": {
+        "config": "config",
+        "jars": "jars",
+        "python": "python",
+        "sbom": "sbom",
+    },
 }
+HOMES = {name: module for commands in HEADINGS.values() for name, module in commands.items()}
 
 
 class EdgeGroup(TyperGroup):
@@ -62,6 +73,20 @@ class EdgeGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=list(HOMES).index)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands below their headings, with their descriptions in one column."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        column = max(map(len, commands), default=0)
+        for heading, names in HEADINGS.items():
+            shown = [(name, commands[name]) for name in names if name in commands]
+            if not shown:
+                continue
+            width = formatter.width - column - 4
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(f"{name:{column}}", command.get_short_help_str(width)) for name, command in shown]
+                )
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -106,7 +131,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: bool = typer.Option(
-        False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
+        False, "--version", help="Show the version and exit.", callback=_version, is_eager=True
     ),
 ) -> None:
     """Topological data analysis on live streams, on Apache Flink."""

@@ -33,18 +33,22 @@ EnvOption = Annotated[
         "--environment",
         envvar="TDA_ENVIRONMENT",
         metavar="NAME",
-        help="Environment; default: the one last set up or chosen, else local.",
+        help="Environment (default: TDA_ENVIRONMENT, then the current one, then local).",
         show_envvar=False,
         autocompletion=complete_environment,
     ),
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Form of the data on stdout.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, on stderr.")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour (NO_COLOR does the same).")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Output format on stdout.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show more detail on stderr.")]
+NoColorOption = Annotated[
+    bool, typer.Option("--no-color", help="Disable colours (like the variable NO_COLOR).")
+]
 
 PRODUCTION = "prod"
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; prod asks before it is changed.")]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Skip confirmation prompts, such as those before prod is changed.")
+]
 
 _SHARED: dict[str, tuple[Any, Any]] = {
     "env": (EnvOption, None),

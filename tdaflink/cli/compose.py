@@ -10,27 +10,31 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 
-compose_app = typer.Typer(help="The Compose file of an environment, to keep.", no_args_is_help=True)
+compose_app = typer.Typer(help="Export an environment's Docker Compose files.", no_args_is_help=True)
 app.add_typer(compose_app, name="compose")
 
 
 @command(compose_app, "export")
 def compose_export(
     session: Session,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty directory.")],
     profile: Annotated[
-        str | None, typer.Option(help="Profile; default: that of the environment given by --env.")
+        str | None, typer.Option(metavar="NAME", help="Profile (default: that of the environment).")
     ] = None,
-    scale: Annotated[bool, typer.Option("--scale", help="prod: made small for a trial.")] = False,
+    scale: Annotated[bool, typer.Option("--scale", help="prod: Reduced size for a trial.")] = False,
     storage: Annotated[
-        str | None, typer.Option(metavar="s3://BUCKET/PATH", help="prod: where checkpoints go.")
+        str | None,
+        typer.Option(metavar="s3://BUCKET/PATH", help="prod: Storage of checkpoints and savepoints."),
     ] = None,
     s3_endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="An S3 service other than AWS.")
+        str | None, typer.Option(metavar="URL", help="prod: Endpoint of an S3 service other than AWS.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write into a folder that is not empty.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write to a directory that is not empty.")] = False,
 ) -> None:
-    """Write all that `docker compose` needs into DIR; secrets stay variables."""
+    """Write the Docker Compose files of an environment to DIR.
+
+    Secrets remain variables.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.compose import show_export
     from tdaflink.services.composefiles import ExportRequest, export

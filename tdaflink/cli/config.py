@@ -11,7 +11,7 @@ from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 from tdaflink.cli.options import ConfigOptions
 
-group = typer.Typer(help="The job config: what it is, where each value comes from.", no_args_is_help=True)
+group = typer.Typer(help="Show, explain, validate and create the job config.", no_args_is_help=True)
 app.add_typer(group, name="config")
 
 
@@ -20,7 +20,7 @@ def show(
     session: Session,
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
-    """Print the resolved config."""
+    """Show the resolved job config."""
     from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_config
 
@@ -32,7 +32,7 @@ def explain(
     session: Session,
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
-    """Print each value and the place that decided it."""
+    """Show each value of the job config with its source."""
     from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_explained
 
@@ -42,9 +42,12 @@ def explain(
 @command(group, "validate")
 def validate(
     session: Session,  # noqa: ARG001 - the shared options still apply to how errors are shown
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Job config, JSON or YAML.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Job config file, JSON or YAML.")],
 ) -> None:
-    """Check a config file by itself; exit code 2 names what is wrong with it."""
+    """Validate a job config file.
+
+    Exit code 2 if the file is invalid; the error names the field, its value and the reason.
+    """
     from tdaflink.display.config import show_valid
     from tdaflink.services.configuration import validate_file
 
@@ -53,7 +56,7 @@ def validate(
 
 @command(group, "schema")
 def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --output says
-    """Print the JSON Schema of a config, for editors."""
+    """Print the JSON Schema of the job config, for editors."""
     from tdaflink.display.config import show_schema
     from tdaflink.services.configuration import config_schema
 
@@ -63,14 +66,19 @@ def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --ou
 @command(group, "init")
 def init(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it: .json or .yaml.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, .json or .yaml.")],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     production: Annotated[
         bool,
-        typer.Option("--production", help="A sample for a cluster of your own, with its brokers and size."),
+        typer.Option(
+            "--production", help="Write a sample for a production cluster, with brokers and parallelism."
+        ),
     ] = False,
 ) -> None:
-    """Write a config that runs on the environment as it is; in YAML every key with a comment."""
+    """Write a job config with the defaults of the environment.
+
+    A YAML file has every key with a comment; a JSON file has the most important keys.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.profiles import load_profile, profile_names
     from tdaflink.services.configuration import write_config

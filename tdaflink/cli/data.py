@@ -26,27 +26,34 @@ def send(
         str,
         typer.Argument(
             metavar="[FILE|URI|SHAPE]",
-            help="A csv, npy, npz, parquet, json or JSON lines file, - for stdin, the s3://… or file:///… of"
-            " a file that the job reads by itself, or a shape: circle, sphere, torus,"
+            help="File (csv, npy, npz, parquet, json, JSON lines), - for stdin, URI (s3://…, file:///…) of a"
+            " file that the job reads, or generated shape: circle, sphere, torus,"
             " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",
         ),
     ] = "circle",
-    points: Annotated[int | None, typer.Option("--points", metavar="N", help="Of a shape.")] = None,
+    points: Annotated[
+        int | None, typer.Option("--points", metavar="N", help="Shape: Number of points.")
+    ] = None,
     noise: Annotated[
-        float, typer.Option("--noise", metavar="X", help="Of a shape: deviation in every coordinate.")
+        float,
+        typer.Option(
+            "--noise", metavar="X", help="Shape: Standard deviation of the noise in each coordinate."
+        ),
     ] = 0.0,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="S", help="Of a shape: the same seed is the same cloud.")
+        int,
+        typer.Option("--seed", metavar="S", help="Shape: Random seed; the same seed gives the same cloud."),
     ] = 0,
     rate: Annotated[
-        float | None, typer.Option("--rate", metavar="R", help="Messages per second; default: all at once.")
+        float | None, typer.Option("--rate", metavar="R", help="Messages per second (default: unlimited).")
     ] = None,
     count: Annotated[
         int | None,
         typer.Option(
             "--count",
             metavar="N",
-            help="Messages: the seeds S, S+1, …, or the file's in turn. Default: one, or the file's.",
+            help="Number of messages: shapes with seeds S, S+1, …, or a file's messages, repeated if needed"
+            " (default: 1, or all of the file).",
         ),
     ] = None,
     job_id: Annotated[
@@ -54,7 +61,7 @@ def send(
         typer.Option(
             "--job-id",
             metavar="ID",
-            help="Request id, the job_id of the message. Of several: ID-1, ID-2, … Default: fresh ones.",
+            help="Request id (field job_id); several messages get ID-1, ID-2, … (default: generated).",
         ),
     ] = None,
     algorithm: Annotated[
@@ -62,71 +69,74 @@ def send(
         typer.Option(
             "--algorithm",
             metavar="A",
-            help="vietoris_rips, alpha, cech, witness, dtm_rips, sparse_rips; default: the job's.",
+            help="vietoris_rips, alpha, cech, witness, dtm_rips or sparse_rips (default: the job's).",
         ),
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter: max_persistence=0.6; repeat for more."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Request parameter, such as max_persistence=0.6; repeatable."
+        ),
     ] = None,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="csv|npy|npz|parquet|json",
-            help="Format of the file; default: by its name, then by its content.",
+            help="File format (default: detected from name and content).",
         ),
     ] = None,
     delimiter: Annotated[
-        str | None, typer.Option("--delimiter", metavar="C", help="CSV delimiter; default: detected.")
+        str | None, typer.Option("--delimiter", metavar="C", help="CSV delimiter (default: detected).")
     ] = None,
     columns: Annotated[
         str | None,
         typer.Option(
             "--columns",
             metavar="X,Y",
-            help="Columns of csv or parquet that are coordinates: names, or numbers from 1 without a header.",
+            help="Coordinate columns of csv or parquet: names, or numbers from 1 without a header.",
         ),
     ] = None,
-    key: Annotated[str | None, typer.Option("--key", metavar="NAME", help="Array of an npz file.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="NAME", help="Name of the array in an npz file.")
+    ] = None,
     header: Annotated[
         bool | None,
         typer.Option(
-            "--header/--no-header", help="Whether the first line of csv is a header; default: detected."
+            "--header/--no-header",
+            help="Treat the first CSV line as a header, or as data (default: detected).",
         ),
     ] = None,
     stream: Annotated[
         str | None,
-        typer.Option("--stream", metavar="ID", help="Send the points as a stream, a few in each message."),
+        typer.Option("--stream", metavar="ID", help="Send the points as a stream with this id; see --batch."),
     ] = None,
     time: Annotated[
         str | None,
-        typer.Option(
-            "--time", metavar="COLUMN", help="Column of csv or parquet with the time of each point."
-        ),
+        typer.Option("--time", metavar="COLUMN", help="Event time column of csv or parquet, for a stream."),
     ] = None,
     time_unit: Annotated[
-        str, typer.Option("--time-unit", metavar="ms|s", help="Unit of times that are numbers since 1970.")
+        str, typer.Option("--time-unit", metavar="ms|s", help="Unit of numeric times (since the Unix epoch).")
     ] = "ms",
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="COLUMN", help="Column that names the stream: one for each value."),
+        typer.Option("--by", metavar="COLUMN", help="Stream id column; sends one stream per value."),
     ] = None,
-    batch: Annotated[
-        int, typer.Option("--batch", metavar="N", help="Of a stream: points in each message.")
-    ] = 10,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Stream: Points per message.")] = 10,
     topic: Annotated[
-        str | None, typer.Option("--topic", metavar="NAME", help="Where to; default: the route's.")
+        str | None,
+        typer.Option("--topic", metavar="NAME", help="Kafka topic (default: the input topic of the route)."),
     ] = None,
     own_algorithm: Annotated[
         bool,
-        typer.Option(
-            "--own-algorithm", help="The algorithm is one of a plug-in: leave its check to the job."
-        ),
+        typer.Option("--own-algorithm", help="Accept an algorithm that only the job knows, as a plug-in."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages, send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages; send nothing.")] = False,
 ) -> None:
-    """Send point clouds to be analysed: known shapes, or your own."""
+    """Send point clouds to the job: files, or generated shapes.
+
+    Each cloud is one request; with --stream or --by, its points are messages of a stream.
+    """
     from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.sending import show_messages, show_sent
     from tdaflink.services import sending
@@ -156,36 +166,44 @@ def send(
 @command(app, "results")
 def results(
     session: Session,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what comes, until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep showing new results until Ctrl-C.")
+    ] = False,
     job_id: Annotated[
         list[str] | None,
-        typer.Option(
-            "--job-id", metavar="ID", help="Wait for the results of this request id; repeat for more."
-        ),
+        typer.Option("--job-id", metavar="ID", help="Wait for the results of this request id; repeatable."),
     ] = None,
     stream: Annotated[
         list[str] | None,
-        typer.Option("--stream", metavar="ID", help="Show the windows of this stream; repeat for more."),
+        typer.Option("--stream", metavar="ID", help="Show the results of this stream's windows; repeatable."),
     ] = None,
-    count: Annotated[int | None, typer.Option("--count", metavar="N", help="Wait for so many.")] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="N", help="Stop after N results.")] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="S", help="How long to wait; default: 60 s, with -f for ever."),
+        typer.Option("--timeout", metavar="S", help="Time limit in seconds (default: 60; none with -f)."),
     ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", metavar="FILE", help="The newest result as .png, .svg or .pdf, or all as a page, .html."
+            "--plot",
+            metavar="FILE",
+            help="Plot the latest result (.png, .svg, .pdf), or all results (.html).",
         ),
     ] = None,
-    barcodes: Annotated[bool, typer.Option("--barcode", help="Draw each result's barcode.")] = False,
-    errors: Annotated[bool, typer.Option("--errors", help="Show error records, too.")] = False,
-    start: Annotated[Start, typer.Option("--from", help="Where in the topic to start.")] = Start.beginning,
+    barcodes: Annotated[bool, typer.Option("--barcode", help="Draw the barcode of each result.")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="Include error records.")] = False,
+    start: Annotated[
+        Start, typer.Option("--from", help="Position in the topic to start from.")
+    ] = Start.beginning,
     topic: Annotated[
-        str | None, typer.Option("--topic", metavar="NAME", help="Where from; default: the route's.")
+        str | None,
+        typer.Option("--topic", metavar="NAME", help="Kafka topic (default: the output topic of the route)."),
     ] = None,
 ) -> None:
-    """Show results: all that are there, or those that are asked for as soon as they come."""
+    """Show results; wait for those given by --job-id or --count.
+
+    Without --job-id, --count and --follow, shows the results that are in the topic now.
+    """
     from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.pictures import picture_for
     from tdaflink.display.results import show_arrivals

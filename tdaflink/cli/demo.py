@@ -13,9 +13,15 @@ from tdaflink.cli.common import Session, command, confirm_production
 @command(app, "demo")
 def demo(
     session: Session,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster and the job running.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the cluster and the job running afterwards.")
+    ] = False,
 ) -> None:
-    """The whole story in a minute: a cluster on this machine, the job, and the topology of known shapes."""
+    """Run a complete example: local cluster, job and known shapes.
+
+    Starts a cluster on this machine, submits the shipped job, sends point clouds of known shapes and shows
+    their persistent homology. Takes about a minute.
+    """
     from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
     from tdaflink.display.demo import show_answer, show_demo
     from tdaflink.domain.setup import SetupRequest

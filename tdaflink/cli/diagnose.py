@@ -17,12 +17,13 @@ def diagnose(
     session: Session,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Where to write it; default: here, named by env and time."
-        ),
+        typer.Option("--out", metavar="FILE", help="Archive file (default: named by environment and time)."),
     ] = None,
 ) -> None:
-    """One archive with all that a bug report needs, without secrets; also of a half-dead cluster."""
+    """Write an archive for a bug report, without secrets.
+
+    Also works if parts of the cluster cannot be reached: the manifest lists what is missing, and why.
+    """
     from tdaflink.adapters.user_files import output_file
     from tdaflink.cli.wiring import diagnosis_sources
     from tdaflink.display.diagnosis import show_manifest

@@ -15,10 +15,10 @@ def doctor(
     session: Session,
     prometheus: Annotated[
         str | None,
-        typer.Option("--prometheus", metavar="URL", help="Where metrics go; default: the environment's."),
+        typer.Option("--prometheus", metavar="URL", help="Prometheus to check (default: the environment's)."),
     ] = None,
 ) -> None:
-    """Everything that can be wrong, checked; each failure with its cause and the command that fixes it."""
+    """Check an environment; show the cause and fix of each problem."""
     from tdaflink.cli.wiring import patient_of
     from tdaflink.display.doctor import show_report
     from tdaflink.domain.errors import Unhealthy

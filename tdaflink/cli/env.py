@@ -10,17 +10,17 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command, confirm, typed_secret
 
-env_app = typer.Typer(help="Saved environments.", no_args_is_help=True)
+env_app = typer.Typer(help="List, select, show, add and remove environments.", no_args_is_help=True)
 app.add_typer(env_app, name="env")
 
-_ADD_HELP = """Save a cluster that somebody else runs, so that every command works with it.
+_ADD_HELP = """Add an existing external cluster as an environment.
 
-A SECRET is never typed into the call: it is env:NAME, an environment variable; file:PATH, a file that
-only its owner may open; or ask, which reads it from the terminal or from standard input and keeps it
-in a file of mode 0600.
+A SECRET is a reference, never the secret itself: env:NAME (an environment variable), file:PATH (a file
+that only its owner can read), or ask (read from the terminal or standard input, and stored in a file with
+mode 0600).
 
-What ends in -cluster is for where the job runs: it is looked for there when the job starts. Without it,
-the cluster has the same variable or file at the same place.
+Options that end in -cluster apply on the cluster and are resolved there when the job starts. Their default
+is the same variable or path as on this machine.
 """
 
 
@@ -31,7 +31,10 @@ def _option(metavar: str, text: str) -> typer.models.OptionInfo:
 
 @command(env_app, "list")
 def env_list(session: Session) -> None:
-    """Saved environments; the current one is marked. With -v: what each occupies on this machine's disk."""
+    """List the environments; the current one is marked.
+
+    With -v, also their disk usage on this machine.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environments
     from tdaflink.services.environments import list_environments
@@ -42,9 +45,9 @@ def env_list(session: Session) -> None:
 @command(env_app, "use")
 def env_use(
     session: Session,  # noqa: ARG001 - every command takes the shared options
-    name: Annotated[str, typer.Argument(help="A saved environment.")],
+    name: Annotated[str, typer.Argument(help="Environment to select.")],
 ) -> None:
-    """Make an environment the one that commands mean without --env."""
+    """Select the environment that commands use without --env."""
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environments
     from tdaflink.services.environments import use_environment
@@ -55,9 +58,12 @@ def env_use(
 @command(env_app, "show")
 def env_show(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="A saved environment; default: the current one.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Environment (default: the current one).")] = None,
 ) -> None:
-    """One environment in full: where it answers and how it is entered. Secrets as their whereabouts."""
+    """Show an environment's endpoints and authentication.
+
+    Secrets are shown as references only.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environment
     from tdaflink.services import external
@@ -68,9 +74,12 @@ def env_show(
 @command(env_app, "remove")
 def env_remove(
     session: Session,
-    name: Annotated[str, typer.Argument(help="An environment that env add has saved.")],
+    name: Annotated[str, typer.Argument(help="Environment saved by env add.")],
 ) -> None:
-    """Forget a cluster that somebody else runs, with its secrets and history here; it is left alone."""
+    """Remove an external cluster from the saved environments.
+
+    Deletes its stored secrets and the job history on this machine. The cluster itself is not touched.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environment
     from tdaflink.services.external import removable, remove_environment
@@ -85,42 +94,50 @@ def env_remove(
 @command(env_app, "add", help=_ADD_HELP)
 def env_add(
     session: Session,
-    name: Annotated[str, typer.Argument(help="What it shall be called.")],
-    rest_url: Annotated[str | None, _option("URL", "Flink's REST interface.")] = None,
-    kafka: Annotated[str | None, _option("HOSTS", "Brokers: host:port, with commas.")] = None,
-    kafka_cluster: Annotated[str | None, _option("HOSTS", "Brokers as the job sees them.")] = None,
-    schema_registry: Annotated[str | None, _option("URL", "A Confluent-compatible registry.")] = None,
-    python: Annotated[str | None, _option("PATH", "The cluster's Python; default: python3.")] = None,
-    rest_token: Annotated[str | None, _option("SECRET", "Bearer token for REST.")] = None,
-    rest_basic: Annotated[str | None, _option("SECRET", "user:password for REST.")] = None,
-    rest_ca: Annotated[str | None, _option("FILE", "Authorities that REST is trusted by.")] = None,
-    rest_cert: Annotated[str | None, _option("FILE", "Client certificate for REST.")] = None,
-    rest_key: Annotated[str | None, _option("FILE", "Its key.")] = None,
+    name: Annotated[str, typer.Argument(help="Name for the environment.")],
+    rest_url: Annotated[str | None, _option("URL", "URL of Flink's REST API.")] = None,
+    kafka: Annotated[str | None, _option("HOSTS", "Kafka brokers (host:port, comma-separated).")] = None,
+    kafka_cluster: Annotated[
+        str | None, _option("HOSTS", "Kafka brokers as seen by the job (default: --kafka).")
+    ] = None,
+    schema_registry: Annotated[str | None, _option("URL", "URL of a Confluent-compatible registry.")] = None,
+    python: Annotated[str | None, _option("PATH", "Python on the cluster (default: python3).")] = None,
+    rest_token: Annotated[str | None, _option("SECRET", "Bearer token for the REST API.")] = None,
+    rest_basic: Annotated[str | None, _option("SECRET", "user:password for the REST API.")] = None,
+    rest_ca: Annotated[str | None, _option("FILE", "CA bundle used to verify the REST endpoint.")] = None,
+    rest_cert: Annotated[str | None, _option("FILE", "Client certificate for the REST API.")] = None,
+    rest_key: Annotated[str | None, _option("FILE", "Private key of --rest-cert.")] = None,
     kafka_protocol: Annotated[
-        str | None, _option("PROTOCOL", "PLAINTEXT (default), SSL, SASL_PLAINTEXT or SASL_SSL.")
+        str | None,
+        _option("PROTOCOL", "Security protocol: PLAINTEXT (default), SSL, SASL_PLAINTEXT or SASL_SSL."),
     ] = None,
     kafka_mechanism: Annotated[
-        str | None, _option("MECHANISM", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
+        str | None, _option("MECHANISM", "SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
     ] = None,
-    kafka_user: Annotated[str | None, _option("NAME", "User for SASL.")] = None,
-    kafka_password: Annotated[str | None, _option("SECRET", "Its password.")] = None,
-    kafka_ca: Annotated[str | None, _option("FILE", "Authorities that brokers are trusted by.")] = None,
+    kafka_user: Annotated[str | None, _option("NAME", "SASL user name.")] = None,
+    kafka_password: Annotated[str | None, _option("SECRET", "SASL password.")] = None,
+    kafka_ca: Annotated[str | None, _option("FILE", "CA bundle used to verify the brokers.")] = None,
     kafka_cert: Annotated[str | None, _option("FILE", "Client certificate for Kafka.")] = None,
-    kafka_key: Annotated[str | None, _option("FILE", "Its key.")] = None,
-    kafka_password_cluster: Annotated[str | None, _option("SECRET", "The password, on the cluster.")] = None,
-    kafka_ca_cluster: Annotated[str | None, _option("FILE", "The authorities, on the cluster.")] = None,
-    kafka_cert_cluster: Annotated[str | None, _option("FILE", "The certificate, on the cluster.")] = None,
-    kafka_key_cluster: Annotated[str | None, _option("FILE", "Its key, on the cluster.")] = None,
+    kafka_key: Annotated[str | None, _option("FILE", "Private key of --kafka-cert.")] = None,
+    kafka_password_cluster: Annotated[str | None, _option("SECRET", "SASL password, on the cluster.")] = None,
+    kafka_ca_cluster: Annotated[str | None, _option("FILE", "CA bundle, on the cluster.")] = None,
+    kafka_cert_cluster: Annotated[str | None, _option("FILE", "Client certificate, on the cluster.")] = None,
+    kafka_key_cluster: Annotated[str | None, _option("FILE", "Private key, on the cluster.")] = None,
     registry_token: Annotated[str | None, _option("SECRET", "Bearer token for the registry.")] = None,
     registry_basic: Annotated[str | None, _option("SECRET", "user:password for the registry.")] = None,
-    registry_ca: Annotated[str | None, _option("FILE", "Authorities that it is trusted by.")] = None,
+    registry_ca: Annotated[str | None, _option("FILE", "CA bundle used to verify the registry.")] = None,
     registry_cert: Annotated[str | None, _option("FILE", "Client certificate for the registry.")] = None,
-    registry_key: Annotated[str | None, _option("FILE", "Its key.")] = None,
+    registry_key: Annotated[str | None, _option("FILE", "Private key of --registry-cert.")] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="These options from a file, such as rest_url: …; those of the call win."),
+        typer.Option(
+            metavar="FILE",
+            help="File with these options, such as rest_url: …; options of the call take precedence.",
+        ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Look at what answers there.")] = True,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Check the endpoints before saving.")
+    ] = True,
 ) -> None:
     given = {name: value for name, value in locals().items() if isinstance(value, str) and name != "name"}
     from tdaflink.adapters.configfiles import read_config

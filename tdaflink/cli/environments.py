@@ -17,98 +17,121 @@ from tdaflink.domain.errors import UsageError
 def setup(
     session: Session,
     profile: Annotated[
-        str | None, typer.Option(help="Profile to make the environment from; default: the one of its name.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Profile of the environment (default: the profile with the environment's name).",
+        ),
     ] = None,
     port_offset: Annotated[
         str | None,
-        typer.Option(metavar="N|auto", help="Added to every port; auto finds a free one. Remembered."),
+        typer.Option(metavar="N|auto", help="Offset added to every port; auto finds a free one (saved)."),
     ] = None,
-    skip_kafka: Annotated[bool, typer.Option("--skip-kafka", help="Leave topics and schemas alone.")] = False,
-    skip_jars: Annotated[bool, typer.Option("--skip-jars", help="Download nothing; use the cache.")] = False,
+    skip_kafka: Annotated[
+        bool, typer.Option("--skip-kafka", help="Do not create topics or register schemas.")
+    ] = False,
+    skip_jars: Annotated[
+        bool, typer.Option("--skip-jars", help="Download nothing; use cached files.")
+    ] = False,
     mirror: Annotated[
-        str | None, typer.Option(metavar="URL", help="Maven repository to fetch JARs from.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Maven repository (default: TDAFLINK_MAVEN_MIRROR or Maven Central)."
+        ),
     ] = None,
     metrics: Annotated[
         bool | None,
         typer.Option(
             "--metrics/--no-metrics",
-            help="Local: let Prometheus scrape it; Flink then shows metrics on all interfaces. Remembered.",
+            help="local: Expose metrics to Prometheus; Flink's metric ports bind to all interfaces (saved).",
         ),
     ] = None,
     scale: Annotated[
         bool | None,
         typer.Option(
             "--scale/--no-scale",
-            help="prod: made small for a trial on this machine, or in its full size again. Remembered.",
+            help="prod: Reduced size for a trial on this machine, or full size (saved).",
         ),
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="s3://BUCKET/PATH", help="prod: where checkpoints go. Remembered."),
+        typer.Option(metavar="s3://BUCKET/PATH", help="prod: Storage of checkpoints and savepoints (saved)."),
     ] = None,
     s3_endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="An S3 service other than AWS. Remembered.")
+        str | None,
+        typer.Option(metavar="URL", help="prod: Endpoint of an S3 service other than AWS (saved)."),
     ] = None,
     s3_role: Annotated[
         bool | None,
         typer.Option(
             "--s3-role/--no-s3-role",
-            help="prod: this machine's role on AWS gives access to the place; no keys. Remembered.",
+            help="prod: Access the storage with this machine's AWS role instead of keys (saved).",
         ),
     ] = None,
     resume_jobs: Annotated[
         bool,
         typer.Option(
             "--resume-jobs",
-            help="Stop jobs with a savepoint where containers are made anew, and go on from it; bring back"
-            " those that died with their JobManager.",
+            help="Stop jobs with a savepoint before their containers are recreated, and resume them from it;"
+            " resume jobs that died with their JobManager from their latest checkpoint.",
         ),
     ] = False,
     application: Annotated[
         Path | None,
         typer.Option(
-            metavar="CONFIG", help="Make a cluster for one job, the shipped one with this config. Remembered."
+            metavar="CONFIG",
+            help="Create an application cluster for the shipped job with this config (saved).",
         ),
     ] = None,
     beside: Annotated[
         str | None,
-        typer.Option(metavar="ENV", help="With --application: whose Kafka it uses; default: local."),
+        typer.Option(
+            metavar="ENV", help="With --application: Environment whose Kafka is used (default: local)."
+        ),
     ] = None,
     settings: Settings = None,
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="With --application: your algorithms."),
+        typer.Option(
+            "--include", metavar="GLOB", help="With --application: Files with algorithm plug-ins; repeatable."
+        ),
     ] = None,
     python: Annotated[
         str | None,
         typer.Option(
             metavar="PATH|auto",
-            help="Local: interpreter that the cluster runs on (default: this one if it fits, else one that is"
-            " found or downloaded). Remembered.",
+            help="local: Python interpreter of the cluster (saved; default: the current interpreter if"
+            " supported, otherwise one that is found or downloaded).",
         ),
     ] = None,
     find_links: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Local: folder of wheels to install Python packages from."),
+        typer.Option(metavar="DIR", help="local: Directory of wheels to install Python packages from."),
     ] = None,
     supervise: Annotated[
         bool | None,
         typer.Option(
             "--supervise/--no-supervise",
             envvar="TDAFLINK_SUPERVISE",
-            help="Local: start processes that end again, with the jobs they held (default). Remembered.",
+            help="local: Restart processes that exit, and resume their jobs (saved; default: on).",
         ),
     ] = None,
     webhook: Annotated[
         str | None,
         typer.Option(
             metavar="URL|none",
-            help="Where alerts are sent, as Alertmanager's JSON; none: nowhere. Remembered.",
+            help="URL that receives alerts as Alertmanager's JSON; none disables it (saved).",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")
+    ] = False,
 ) -> None:
-    """Bring an environment up, or repair it: JARs, Flink, Kafka, topics, schemas. Again: nothing changes."""
+    """Create or repair an environment: Flink, Kafka, topics, schemas.
+
+    Idempotent. Downloads the locked JARs first. Options marked (saved) are stored with the environment and
+    apply to later calls of setup, too.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_plan, show_setup
     from tdaflink.domain.setup import SetupRequest
@@ -148,10 +171,15 @@ def setup(
 @command(app, "teardown")
 def teardown(
     session: Session,
-    purge: Annotated[bool, typer.Option("--purge", help="Remove topics, checkpoints and logs too.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stopped.")] = False,
+    purge: Annotated[bool, typer.Option("--purge", help="Also delete topics, checkpoints and logs.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be stopped; change nothing.")
+    ] = False,
 ) -> None:
-    """Stop what setup started, and nothing else. Data stays, unless --purge."""
+    """Stop an environment that setup started.
+
+    Data (topics, checkpoints, logs) is kept unless --purge is given.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_teardown
     from tdaflink.services.teardown import plan_teardown, saved_environment, tear_down

@@ -21,26 +21,32 @@ class Kind(str, Enum):
 @command(app, "events")
 def events(
     session: Session,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show what comes, until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep showing new events until Ctrl-C.")
+    ] = False,
     stream: Annotated[
         list[str] | None,
-        typer.Option("--stream", metavar="ID", help="Show the alerts of this stream; repeat for more."),
+        typer.Option("--stream", metavar="ID", help="Show the alerts of this stream; repeatable."),
     ] = None,
-    kind: Annotated[Kind | None, typer.Option("--kind", help="Default: both.")] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Kind of event (default: both).")] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="5m|TIME", help="Only events since then."),
+        typer.Option(
+            "--since", metavar="5m|TIME", help="Show only events since a time, or within a duration."
+        ),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", metavar="N", help="Stop after N events.")] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="S", help="How long --count or -f waits; -f: for ever."),
+        typer.Option(
+            "--timeout", metavar="S", help="Time limit in seconds (default: 60 with --count; none with -f)."
+        ),
     ] = None,
     topic: Annotated[
-        str | None, typer.Option("--topic", metavar="NAME", help="Where from; default: tda_events.")
+        str | None, typer.Option("--topic", metavar="NAME", help="Kafka topic (default: tda_events).")
     ] = None,
 ) -> None:
-    """Show events: alerts of streams, and what was done to jobs. The oldest first."""
+    """Show alerts of streams and control actions, oldest first."""
     from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.events import show_events
     from tdaflink.domain.control import EVENTS_TOPIC

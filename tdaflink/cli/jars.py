@@ -9,18 +9,18 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 
-jars_app = typer.Typer(help="The JARs that environments are made of.", no_args_is_help=True)
+jars_app = typer.Typer(help="List, fetch and lock the JARs of environments.", no_args_is_help=True)
 app.add_typer(jars_app, name="jars")
 
 Mirror = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Maven repository to use; TDAFLINK_MAVEN_MIRROR does the same."),
+    typer.Option(metavar="URL", help="Maven repository (default: TDAFLINK_MAVEN_MIRROR or Maven Central)."),
 ]
 
 
 @command(jars_app, "list")
 def jars_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
-    """The locked JARs, and which of them the cache has."""
+    """List the locked JARs and whether each is cached."""
     from tdaflink.adapters.maven import JarCache
     from tdaflink.adapters.profiles import load_lock
     from tdaflink.display.jars import show_jars
@@ -33,9 +33,11 @@ def jars_list(session: Session) -> None:  # noqa: ARG001 - every command takes t
 def jars_fetch(
     session: Session,
     mirror: Mirror = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be downloaded; change nothing.")
+    ] = False,
 ) -> None:
-    """Bring every locked JAR into the cache, and hash again what is there."""
+    """Download missing JARs and verify all checksums."""
     from tdaflink.adapters.maven import JarCache
     from tdaflink.adapters.profiles import load_lock
     from tdaflink.display.jars import show_fetched
@@ -54,7 +56,7 @@ def jars_lock(
     mirror: Mirror = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new lock; write nothing.")] = False,
 ) -> None:
-    """Resolve versions.yaml anew, and write the lock file with what came."""
+    """Resolve versions.yaml and write the JAR lock file."""
     from tdaflink.adapters.maven import JarCache
     from tdaflink.adapters.profiles import load_lock, load_versions, lock_path, save_lock
     from tdaflink.display.jars import show_lock

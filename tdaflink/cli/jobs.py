@@ -21,33 +21,49 @@ if TYPE_CHECKING:
     from tdaflink.services.preparation import Wanted
 
 FreshConfig = Annotated[
-    bool, typer.Option("--fresh-config", help="With --from: the defaults, not the last version's settings.")
+    bool,
+    typer.Option(
+        "--fresh-config", help="With --from: Use the default settings instead of the last version's."
+    ),
 ]
 AllowDuplicate = Annotated[
     bool,
-    typer.Option("--allow-duplicate", help="Even if a running job has that name or reads the same topics."),
+    typer.Option(
+        "--allow-duplicate", help="Submit even if a running job has this name or reads these topics."
+    ),
 ]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to RUNNING.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="How long --wait waits.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the job is RUNNING.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Timeout of --wait in seconds.")]
 
 
 @command(app, "submit")
 def submit(
     session: Session,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script given with --job.")
+        list[str] | None,
+        typer.Argument(metavar="[-- ARGS]", help="Arguments of the script given with --job."),
     ] = None,
     job: Annotated[
-        Path | None, typer.Option("--job", metavar="FILE", help="A PyFlink script; default: the shipped job.")
+        Path | None,
+        typer.Option("--job", metavar="FILE", help="PyFlink script (default: the shipped TDA job)."),
     ] = None,
     config: ConfigOptions = ConfigOptions(),
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="Files beside --job's script; else your algorithms."),
+        typer.Option(
+            "--include",
+            metavar="GLOB",
+            help="Files to ship with the script, or algorithm plug-ins; repeatable.",
+        ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--from", metavar="latest|none|PATH", help="State to start from; see docs/upgrades.md."),
+        typer.Option(
+            "--from",
+            metavar="latest|none|PATH",
+            help="Initial state: latest savepoint or checkpoint, none, or a path (default: none for a new job"
+            " name, otherwise ask).",
+        ),
     ] = None,
     fresh_config: FreshConfig = False,
     start_from: Annotated[
@@ -55,7 +71,8 @@ def submit(
         typer.Option(
             "--start-from",
             metavar="committed|earliest|latest|MS",
-            help="Where a job without state starts to read: latest leaves out what is there already.",
+            help="Kafka offsets of a job without state (default: committed); latest skips existing records,"
+            " MS is a timestamp in epoch milliseconds.",
         ),
     ] = None,
     allow_duplicate: AllowDuplicate = False,
@@ -63,9 +80,10 @@ def submit(
     timeout: Timeout = 180.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Submit the shipped TDA job, or any PyFlink script with the modules beside it.
+    """Submit the shipped TDA job, or a PyFlink script.
 
-    From state it goes on as the job's last version was, changed by the options of this call, which are shown.
+    A script is shipped with the Python modules and packages in its directory. A job that starts from state
+    keeps the settings of its last version, changed by the options of this call; the changes are shown.
     """
     from tdaflink.services.preparation import Wanted
 
@@ -82,21 +100,27 @@ def resume(
     session: Session,
     job: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Of the job, or an id; default: the only one."),
+        typer.Argument(metavar="[NAME]", help="Job name or id (default: the only job that has ended)."),
     ] = None,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script; default: as before.")
+        list[str] | None,
+        typer.Argument(metavar="[-- ARGS]", help="Arguments of a script (default: unchanged)."),
     ] = None,
     script: Annotated[
-        Path | None, typer.Option("--job", metavar="FILE", help="The script's new version.")
+        Path | None, typer.Option("--job", metavar="FILE", help="New version of the script.")
     ] = None,
     config: ChangedConfig = ConfigOptions(),
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="Further files; default: those it had."),
+        typer.Option(
+            "--include", metavar="GLOB", help="Additional files to ship (default: unchanged); repeatable."
+        ),
     ] = None,
     start: Annotated[
-        str, typer.Option("--from", metavar="latest|PATH", help="State to start from; see docs/upgrades.md.")
+        str,
+        typer.Option(
+            "--from", metavar="latest|PATH", help="Initial state: latest savepoint or checkpoint, or a path."
+        ),
     ] = "latest",
     fresh_config: FreshConfig = False,
     allow_duplicate: AllowDuplicate = False,
@@ -104,9 +128,10 @@ def resume(
     timeout: Timeout = 180.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Start a job again that has ended, from its newest state, as its last version was.
+    """Restart a job that has ended, from its latest state.
 
-    What an interrupted upgrade, rescaling or rollback has left is finished.
+    Uses the settings of its last version, changed by the options of this call. Without such options, an
+    interrupted upgrade, rescale or rollback of the job is completed instead.
     """
     from tdaflink.services.preparation import Wanted
 
@@ -196,7 +221,7 @@ def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
 @command(app, "list")
 def list_jobs(
     session: Session,
-    ended: Annotated[bool, typer.Option("--all", help="Also jobs that have ended.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include jobs that have ended.")] = False,
 ) -> None:
     """List the jobs of the cluster."""
     from tdaflink.cli.wiring import cluster_of
@@ -212,7 +237,10 @@ def status(
     session: Session,
     job: OptionalJob = None,
 ) -> None:
-    """Show the cluster, or one job: why it fails, what it does, what is wrong with it and what mends that."""
+    """Show the cluster, or one job with its load and problems.
+
+    For a job: the root cause of its last failure, its throughput, lag and checkpoints, and suggested fixes.
+    """
     from tdaflink.cli.wiring import cluster_of, topics_of
 
     with cluster_of(session) as (env, cluster):
@@ -254,10 +282,15 @@ def cancel(
     session: Session,
     jobs: Annotated[
         list[str],
-        typer.Argument(metavar="ID...", help="Ids, unique prefixes, or names.", autocompletion=complete_job),
+        typer.Argument(
+            metavar="ID...", help="Job ids, unique id prefixes, or names.", autocompletion=complete_job
+        ),
     ],
 ) -> None:
-    """Cancel jobs and wait until they have ended; their checkpoints stay."""
+    """Cancel jobs without a savepoint; their checkpoints are kept.
+
+    Waits until the jobs have ended.
+    """
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.jobs import show_canceled
     from tdaflink.services.jobs import cancel as cancel_jobs

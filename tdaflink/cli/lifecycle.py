@@ -13,11 +13,17 @@ from tdaflink.cli.options import DryRun, JobArgument, OptionalJob
 
 Directory = Annotated[
     str | None,
-    typer.Option("--directory", metavar="URI", help="Where to write it; default: the cluster's own folder."),
+    typer.Option(
+        "--directory", metavar="URI", help="Target directory (default: the cluster's savepoint directory)."
+    ),
 ]
-Seconds = Annotated[float, typer.Option("--timeout", metavar="S", help="How long to wait for it.")]
+Seconds = Annotated[
+    float, typer.Option("--timeout", metavar="S", help="Timeout of the savepoint in seconds.")
+]
 
-savepoints_app = typer.Typer(help="List and prune savepoints and checkpoints.", no_args_is_help=True)
+savepoints_app = typer.Typer(
+    help="List savepoints and checkpoints, or prune savepoints.", no_args_is_help=True
+)
 app.add_typer(savepoints_app, name="savepoints")
 
 
@@ -25,7 +31,7 @@ app.add_typer(savepoints_app, name="savepoints")
 def savepoint(
     session: Session, job: JobArgument, directory: Directory = None, timeout: Seconds = 300.0
 ) -> None:
-    """Take a savepoint of a job, which goes on."""
+    """Take a savepoint of a job without stopping it."""
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_saved
     from tdaflink.services.stopping import take_savepoint
@@ -40,12 +46,18 @@ def stop(
     session: Session,
     job: JobArgument,
     drain: Annotated[
-        bool, typer.Option("--drain", help="Fire all that waits first, for a job that is not to go on.")
+        bool,
+        typer.Option(
+            "--drain", help="Fire open windows before stopping. Use only if the job will not be resumed."
+        ),
     ] = False,
     directory: Directory = None,
     timeout: Seconds = 300.0,
 ) -> None:
-    """Stop a job with a savepoint, from which tdaflink submit --from latest goes on."""
+    """Stop a job with a savepoint.
+
+    Restart it from the savepoint with tdaflink resume NAME or tdaflink submit --from latest.
+    """
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_saved
     from tdaflink.services.stopping import stop as stop_job
@@ -59,10 +71,11 @@ def stop(
 def savepoints_list(
     session: Session,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of one job.", autocompletion=complete_job)
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Job name (default: all jobs).", autocompletion=complete_job),
     ] = None,
 ) -> None:
-    """List the complete savepoints and checkpoints in the cluster's storage, the newest first."""
+    """List complete savepoints and checkpoints, newest first."""
     from tdaflink.cli.wiring import control_of
     from tdaflink.display.lifecycle import show_snapshots
     from tdaflink.services.snapshots import snapshots
@@ -74,16 +87,25 @@ def savepoints_list(
 @command(savepoints_app, "prune")
 def savepoints_prune(
     session: Session,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of one job.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Job name (default: all jobs).")
+    ] = None,
     keep: Annotated[
-        int | None, typer.Option("--keep", metavar="N", min=0, help="The newest N of each job stay.")
+        int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N of each job.")
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="AGE", help="Younger ones stay: 7d, 12h, 30m.")
+        str | None,
+        typer.Option(
+            "--older-than", metavar="AGE", help="Delete only savepoints older than this: 7d, 12h, 30m."
+        ),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Remove savepoints by count and age; what a running job started from stays."""
+    """Delete savepoints by count and age.
+
+    With both options, a savepoint is deleted if it meets both. Savepoints that a running job or an unfinished
+    operation started from are kept.
+    """
     from tdaflink.cli.common import confirm
     from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_pruned
@@ -106,7 +128,7 @@ def history(
     session: Session,
     job: OptionalJob = None,
 ) -> None:
-    """Show who submitted, stopped and upgraded what, and the versions of a job."""
+    """Show job operations with their users, or one job's versions."""
     from tdaflink.cli.wiring import control_of
     from tdaflink.display.lifecycle import show_history
     from tdaflink.services.versions import history as history_of

@@ -19,25 +19,38 @@ def logs(
     components: Annotated[
         list[str] | None,
         typer.Argument(
-            help="jobmanager, taskmanager-1, kafka… or how their names begin; default: all.",
+            help="Names or name prefixes, such as jobmanager or taskmanager-1 (default: all).",
             autocompletion=complete_component,
         ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep showing new lines until Ctrl-C.")
+    ] = False,
     grep: Annotated[
-        str | None, typer.Option("--grep", metavar="RE", help="Only lines in which this is found.")
+        str | None,
+        typer.Option("--grep", metavar="RE", help="Show only lines that match this regular expression."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="5m|TIME", help="Only lines written since then.")
+        str | None,
+        typer.Option(
+            "--since", metavar="5m|TIME", help="Show only lines since a time, or within a duration."
+        ),
     ] = None,
     lines: Annotated[
         int | None,
         typer.Option(
-            "--lines", "-n", min=0, help=f"The last N of each; default: {LAST_LINES}, all with --since."
+            "--lines",
+            "-n",
+            metavar="N",
+            min=0,
+            help=f"Show the last N lines of each (default: {LAST_LINES}; all with --since).",
         ),
     ] = None,
 ) -> None:
-    """What the components of an environment write, wherever they run; several are told by name."""
+    """Show the logs of an environment's components.
+
+    With several components, each line begins with the component's name.
+    """
     from tdaflink.cli.wiring import logs_of
     from tdaflink.display.logs import show_logs
     from tdaflink.domain.logs import LogRequest, moment, pattern

@@ -14,36 +14,39 @@ from tdaflink.cli.completion import complete_job
 if TYPE_CHECKING:
     from tdaflink.services.configuration import Asked
 
-_WHICH_JOB = "Id, unique prefix, or name."
+_WHICH_JOB = "Job id, unique id prefix, or name."
 
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help=_WHICH_JOB, autocompletion=complete_job)]
 OptionalJob = Annotated[
     str | None, typer.Argument(metavar="[ID]", help=_WHICH_JOB, autocompletion=complete_job)
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Job config, JSON or YAML.", show_default=False),
+    typer.Option("--config", metavar="FILE", help="Job config file, JSON or YAML.", show_default=False),
 ]
-JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Name on the cluster.")]
+JobName = Annotated[str | None, typer.Option("--job-name", metavar="NAME", help="Job name on the cluster.")]
 Parallelism = Annotated[
     int | None,
     typer.Option(
-        "--parallelism", metavar="N", help="Parallel subtasks; submit alone chooses by the free slots."
+        "--parallelism",
+        metavar="N",
+        help="Parallelism of the job (default of submit: a quarter of the free slots).",
     ),
 ]
-CountOfPoints = typer.Option(metavar="N", help="Count window: points.")
+WindowSize = typer.Option(metavar="N", help="Size of a count window, in points.")
+SlideInterval = typer.Option(metavar="N", help="Slide of a count window, in points.")
 Window = Annotated[
     str | None,
     typer.Option(
         "--window",
         metavar="W",
-        help="sliding:60s/10s, tumbling:60s, session:5m, count:100/10/60s or none.",
+        help="Window, such as sliding:60s/10s, tumbling:60s, session:5m or count:100/10/60s, or none.",
     ),
 ]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key; repeat for more.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a job config key; repeatable.")
 ]
 
 
@@ -54,8 +57,8 @@ class ConfigOptions:
     config: ConfigFile = None
     job_name: JobName = None
     parallelism: Parallelism = None
-    window_size: Annotated[int | None, CountOfPoints] = None
-    slide_interval: Annotated[int | None, CountOfPoints] = None
+    window_size: Annotated[int | None, WindowSize] = None
+    slide_interval: Annotated[int | None, SlideInterval] = None
     window: Window = None
     settings: Settings = None
 

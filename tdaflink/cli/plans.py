@@ -11,7 +11,7 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 
-PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="Where the plan lies.")]
+PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="Plan file written by plan --out.")]
 # What follows FILE belongs to the command that is planned.
 _TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
@@ -20,16 +20,17 @@ _TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 def plan(
     session: Session,
     words: Annotated[
-        list[str], typer.Argument(metavar="COMMAND...", help="setup, submit, upgrade or rollback, as usual.")
+        list[str],
+        typer.Argument(metavar="COMMAND...", help="setup, submit, upgrade or rollback, with its arguments."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Save the plan there; without it it is shown alone."),
+        typer.Option("--out", metavar="FILE", help="File to save the plan to (default: only show it)."),
     ] = None,
 ) -> None:
-    """Show what a command would do, and save it with --out: apply then does exactly that.
+    """Show what a command would do; --out saves it for apply.
 
-    The options of plan itself come before the command. FILE may also be its first word.
+    Options of plan go before COMMAND. Instead of --out FILE, FILE may be given before COMMAND.
     """
     from tdaflink.adapters.own_command import run_in
     from tdaflink.display.plans import show_plan
@@ -50,7 +51,11 @@ def plan(
 
 @command(app, "apply")
 def apply(session: Session, file: PlanFile) -> None:
-    """Do what a plan says; refused where the world has changed since it was made."""
+    """Run a saved plan, if nothing has changed since it was made.
+
+    Compares a new dry run, the running jobs and the installed version with the plan. On any difference,
+    nothing is done.
+    """
     from tdaflink.adapters.own_command import run_in
     from tdaflink.services.plans import read_plan, still_so
 

@@ -9,13 +9,16 @@ import typer
 from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 
-python_app = typer.Typer(help="The Python packages that clusters run, and their locks.", no_args_is_help=True)
+python_app = typer.Typer(help="Manage Python environments and lock files of clusters.", no_args_is_help=True)
 app.add_typer(python_app, name="python")
 
 
 @command(python_app, "list")
 def python_list(session: Session) -> None:  # noqa: ARG001 - every command has it
-    """List the virtual environments that setup made for local clusters, with their users."""
+    """List the virtual environments of local clusters.
+
+    Shows which environments and processes use each.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.python_environments import show_pythons
     from tdaflink.services.python_environments import list_pythons
@@ -26,9 +29,14 @@ def python_list(session: Session) -> None:  # noqa: ARG001 - every command has i
 @command(python_app, "prune")
 def python_prune(
     session: Session,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed; change nothing.")
+    ] = False,
 ) -> None:
-    """Remove the virtual environments that no saved environment and no process uses."""
+    """Remove unused virtual environments of local clusters.
+
+    A virtual environment is unused if no saved environment and no process uses it.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.python_environments import show_prune
     from tdaflink.services.python_environments import prune_pythons
@@ -40,13 +48,16 @@ def python_prune(
 def python_lock(
     session: Session,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if a lock does not fit its inputs.")
+        bool, typer.Option("--check", help="Fail if a lock file is out of date; write nothing.")
     ] = False,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Take the newest versions that fit, not the locked ones.")
+        bool, typer.Option("--upgrade", help="Upgrade locked packages to the newest compatible versions.")
     ] = False,
 ) -> None:
-    """Resolve the package's extras to exact versions and hashes, and write the lock files."""
+    """Write the lock files of the Python dependencies.
+
+    Resolves the package's extras to exact versions with hashes.
+    """
     from tdaflink.display.python import show_python_locks
     from tdaflink.domain.errors import Unhealthy
     from tdaflink.services.python_locks import lock_python
@@ -61,10 +72,13 @@ def python_lock(
 def python_platforms(
     session: Session,
     resolve: Annotated[
-        bool, typer.Option("--resolve", help="Ask the package index again; default: as last locked.")
+        bool, typer.Option("--resolve", help="Query the package index (default: show the locked table).")
     ] = False,
 ) -> None:
-    """Show on which platforms a local cluster, the engine, containers and control work."""
+    """Show the supported platforms.
+
+    For each: local clusters, persistence diagrams without Flink, containers, and control of other clusters.
+    """
     from tdaflink.adapters.python_lock import load_platforms
     from tdaflink.display.python import show_platforms
     from tdaflink.services.python_locks import platform_table

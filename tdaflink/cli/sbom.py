@@ -14,10 +14,13 @@ from tdaflink.cli.common import Session, command
 def sbom(
     session: Session,
     image: Annotated[
-        bool, typer.Option("--image", help="Of the image of JobManagers and TaskManagers alone.")
+        bool, typer.Option("--image", help="Only the image of JobManagers and TaskManagers.")
     ] = False,
 ) -> None:
-    """List all JARs, Python packages and images of an environment as a CycloneDX bill of materials."""
+    """Show an environment's software bill of materials (CycloneDX).
+
+    Lists all JARs, Python packages and images.
+    """
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.sbom import show_bill
     from tdaflink.services.sbom import environment_bill, image_bill

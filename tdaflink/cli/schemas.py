@@ -10,7 +10,7 @@ from tdaflink.cli.app import app
 from tdaflink.cli.common import Session, command
 from tdaflink.cli.options import ConfigFile
 
-schemas_app = typer.Typer(help="The schemas of the messages, and what a registry has.", no_args_is_help=True)
+schemas_app = typer.Typer(help="List, check and register message schemas.", no_args_is_help=True)
 app.add_typer(schemas_app, name="schemas")
 
 Registry = Annotated[
@@ -19,18 +19,21 @@ Registry = Annotated[
         "--registry",
         envvar="SCHEMA_REGISTRY_URL",
         metavar="URL",
-        help="Confluent-compatible schema registry; default: the config's or the environment's.",
+        help="Confluent-compatible registry (default: from the config or the environment).",
         show_envvar=False,
     ),
 ]
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Schemas, topics or subjects; default: all.", show_default=False)
+    list[str] | None, typer.Argument(help="Schemas, topics or subjects (default: all).", show_default=False)
 ]
 
 
 @command(schemas_app, "list")
 def schemas_list(session: Session, registry: Registry = None, config: ConfigFile = None) -> None:
-    """Shipped schemas and the registry's versions, side by side; without a registry those shipped alone."""
+    """List the shipped schemas and the registry's versions.
+
+    Without a registry, lists the shipped schemas only.
+    """
     from tdaflink.adapters.profiles import load_schemas
     from tdaflink.cli.wiring import registry_of
     from tdaflink.display.schemas import show_schemas
@@ -49,7 +52,10 @@ def schemas_list(session: Session, registry: Registry = None, config: ConfigFile
 def schemas_check(
     session: Session, names: Names = None, registry: Registry = None, config: ConfigFile = None
 ) -> None:
-    """Ask the registry whether the shipped schemas go with its versions; exit code 1 where one does not."""
+    """Check the shipped schemas for compatibility.
+
+    Compares them with the registry's versions. Exit code 1 if one is incompatible.
+    """
     from tdaflink.adapters.profiles import load_schemas
     from tdaflink.cli.wiring import registry_of
     from tdaflink.display.schemas import show_checks
@@ -68,9 +74,14 @@ def schemas_register(
     names: Names = None,
     registry: Registry = None,
     config: ConfigFile = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")
+    ] = False,
 ) -> None:
-    """Register what the registry does not have, after asking whether it goes with what it has."""
+    """Register schemas that the registry does not have.
+
+    Checks their compatibility with the registry's versions first.
+    """
     from tdaflink.adapters.profiles import load_schemas
     from tdaflink.cli.wiring import confirm_chosen, registry_of
     from tdaflink.display.schemas import show_schema_changes

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tdaflink.domain.environment import Environment
     from tdaflink.domain.topics import TopicSpec
 
-topics_app = typer.Typer(help="The topic catalogue and what is really there.", no_args_is_help=True)
+topics_app = typer.Typer(help="List, create and describe topics; show consumer lag.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 
 
 @command(topics_app, "list")
 def topics_list(session: Session) -> None:
-    """Catalogue and broker, side by side."""
+    """Compare the topic catalogue with the brokers."""
     from tdaflink.display.topics import show_topics
     from tdaflink.services.topics import list_topics
 
@@ -35,12 +35,17 @@ def topics_create(
     session: Session,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Topics of the catalogue; default: all.", autocompletion=complete_topic),
+        typer.Argument(help="Topics of the catalogue (default: all).", autocompletion=complete_topic),
     ] = None,
-    grow: Annotated[bool, typer.Option("--grow", help="Add partitions where there are too few.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    grow: Annotated[bool, typer.Option("--grow", help="Add partitions to topics that have too few.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")
+    ] = False,
 ) -> None:
-    """Create what is missing; a topic that exists already is fine."""
+    """Create the missing topics of the catalogue.
+
+    Existing topics are not changed, unless --grow adds partitions.
+    """
     from tdaflink.display.topics import show_topic_changes
     from tdaflink.services.topics import choose_topics, create_topics, plan_topics
 
@@ -59,10 +64,10 @@ def topics_create(
 def topics_describe(
     session: Session,
     name: Annotated[
-        str, typer.Argument(help="A topic of the catalogue or the broker.", autocompletion=complete_topic)
+        str, typer.Argument(help="Topic of the catalogue or the brokers.", autocompletion=complete_topic)
     ],
 ) -> None:
-    """One topic: partitions, leaders, replicas, settings."""
+    """Show a topic's partitions, leaders, replicas and settings."""
     from tdaflink.display.topics import show_topic
     from tdaflink.services.topics import describe_topic
 
@@ -75,16 +80,18 @@ def topics_lag(
     session: Session,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TOPIC]...", help="Default: all.", autocompletion=complete_topic),
+        typer.Argument(metavar="[TOPIC]...", help="Topics (default: all).", autocompletion=complete_topic),
     ] = None,
     job: Annotated[
         str | None,
-        typer.Option("--job", metavar="ID", help="Of one job alone.", autocompletion=complete_job),
+        typer.Option("--job", metavar="ID", help="Only this job.", autocompletion=complete_job),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Again and again, until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option("--every", metavar="S", min=0.5, help="Seconds between.")] = 2.0,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Repeat until Ctrl-C.")] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="S", min=0.5, help="Interval of --follow in seconds.")
+    ] = 2.0,
 ) -> None:
-    """How far the running jobs are behind in the topics that they read."""
+    """Show the lag of running jobs in their input topics."""
     from tdaflink.adapters.flink_metrics import JobLoads
     from tdaflink.cli.wiring import cluster_of, topics_of
     from tdaflink.display.topics import show_lag

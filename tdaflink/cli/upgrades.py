@@ -33,11 +33,13 @@ State = Annotated[
     StateChoice,
     typer.Option(
         "--state",
-        help="savepoint: stop with one; last-state: the newest checkpoint, for a job that keeps failing;"
-        " none: start with nothing.",
+        help="Initial state. savepoint: stop with a savepoint; last-state: latest checkpoint, for a job that"
+        " keeps failing; none: no state, committed offsets only.",
     ),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="How long the new version may take.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="S", help="Time limit for the new version to run, in seconds.")
+]
 
 
 @command(app, "upgrade")
@@ -45,36 +47,45 @@ def upgrade(
     session: Session,
     job: OptionalJob = None,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- ARGS]", help="For a script; default: as before.")
+        list[str] | None,
+        typer.Argument(metavar="[-- ARGS]", help="Arguments of a script (default: unchanged)."),
     ] = None,
     script: Annotated[
-        Path | None, typer.Option("--job", metavar="FILE", help="The script's new version.")
+        Path | None, typer.Option("--job", metavar="FILE", help="New version of the script.")
     ] = None,
     config: ChangedConfig = ConfigOptions(),
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="GLOB", help="Further files; default: those it has."),
+        typer.Option(
+            "--include", metavar="GLOB", help="Additional files to ship (default: unchanged); repeatable."
+        ),
     ] = None,
     state: State = StateChoice.savepoint,
     allow_non_restored: Annotated[
-        bool, typer.Option("--allow-non-restored-state", help="Drop state that has no place to go.")
+        bool,
+        typer.Option(
+            "--allow-non-restored-state", help="Drop state that no operator of the new version restores."
+        ),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was interrupted.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Complete an interrupted upgrade, rescale or rollback.")
+    ] = False,
     skip: Annotated[
         list[str] | None,
         typer.Option(
             "--skip",
             metavar="TOPIC/PARTITION/OFFSET",
-            help="Pass over a record at which the job fails; it is kept in tda_errors as skipped.",
+            help="Skip a record that makes the job fail; it is copied to tda_errors as skipped. Repeatable.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Even if nothing would change.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Upgrade even if nothing would change.")] = False,
     timeout: Timeout = 180.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Replace a running job by a new version, from its state; back to the old one if that does not run.
+    """Replace a running job with a new version, keeping its state.
 
-    Without --config the new version keeps what the job was told, changed by the other options.
+    The old version is restored if the new one does not run. Without --config, the settings of the running
+    version are kept, changed by the options of this call.
     """
     from tdaflink.cli.wiring import announce, session_control_of, upgraded_job
     from tdaflink.display.lifecycle import show_changed
@@ -110,13 +121,19 @@ def rollback(
     session: Session,
     job: JobArgument,
     to: Annotated[
-        int | None, typer.Option("--to", metavar="VERSION", help="As history numbers them; default: before.")
+        int | None,
+        typer.Option(
+            "--to", metavar="VERSION", help="Version number from history (default: the previous version)."
+        ),
     ] = None,
     state: State = StateChoice.savepoint,
     timeout: Timeout = 180.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Replace a running job by an earlier version, from its state now."""
+    """Replace a running job with an earlier version of it.
+
+    The current state is kept, unless --state none is given.
+    """
     from tdaflink.cli.wiring import session_control_of
     from tdaflink.services.versions import earlier_job, version_before
 
@@ -142,12 +159,15 @@ def rescale(
     job: JobArgument,
     count: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="The same.", hidden=True, show_default=False),
+        typer.Argument(metavar="[N]", help="New parallelism.", hidden=True, show_default=False),
     ] = None,
-    parallelism: Annotated[int | None, typer.Option(metavar="N", help="Parallel subtasks.")] = None,
+    parallelism: Annotated[int | None, typer.Option(metavar="N", help="New parallelism.")] = None,
     timeout: Timeout = 180.0,
 ) -> None:
-    """Change the parallelism of a running job: live where the scheduler can, else through a savepoint."""
+    """Change the parallelism of a running job.
+
+    Live if the cluster uses the adaptive scheduler, otherwise by a restart from a savepoint.
+    """
     if (count is None) == (parallelism is None):
         raise UsageError("to how many subtasks?", hint=f"tdaflink rescale {quote(job)} --parallelism N")
     wanted = parallelism if count is None else count

@@ -13,19 +13,29 @@ from tdaflink.cli.common import Session, command
 @command(app, "watch")
 def watch(
     session: Session,
-    once: Annotated[bool, typer.Option("--once", help="One frame; with -o json the snapshot.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print one frame and exit; with -o json, the data.")
+    ] = False,
     every: Annotated[
-        float, typer.Option("--every", metavar="S", min=0.5, help="Seconds between two refreshes.")
+        float, typer.Option("--every", metavar="S", min=0.5, help="Refresh interval in seconds.")
     ] = 2.0,
     stream: Annotated[
-        str | None, typer.Option("--stream", metavar="ID", help="Whose barcode; default: the newest of all.")
+        str | None,
+        typer.Option(
+            "--stream", metavar="ID", help="Stream whose barcode is shown (default: the most recent result)."
+        ),
     ] = None,
     prometheus: Annotated[
         str | None,
-        typer.Option("--prometheus", metavar="URL", help="For alerts; default: the environment's, if any."),
+        typer.Option(
+            "--prometheus", metavar="URL", help="Prometheus to read alerts from (default: the environment's)."
+        ),
     ] = None,
 ) -> None:
-    """Watch cluster and jobs live: rates, computation times, lag, checkpoints, memory, the newest barcode."""
+    """Watch the cluster and its jobs live.
+
+    Shows rates, computation times, lag, checkpoints, memory, alerts and the latest barcode.
+    """
     from tdaflink.cli.wiring import watch_sources
     from tdaflink.display.watch import live
     from tdaflink.services.watching import SnapshotReader, Watcher, look_once
