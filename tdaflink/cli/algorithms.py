@@ -14,7 +14,10 @@ from tdaflink.cli.common import Session, command
 def algorithms(
     session: Session,  # noqa: ARG001 -- every command has one
     name: Annotated[
-        str | None, typer.Argument(help="Algorithm to show in full (default: list all).", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Algorithm to show in full (default: list all).", show_default=False
+        ),
     ] = None,
 ) -> None:
     """List the algorithms, or show one in full.

@@ -25,7 +25,7 @@ def send(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[FILE|URI|SHAPE]",
+            metavar="FILE|URI|SHAPE",
             help="File (csv, npy, npz, parquet, json, JSON lines), - for stdin, URI (s3://…, file:///…) of a"
             " file that the job reads, or generated shape: circle, sphere, torus,"
             " figure_eight, linked_circles, annulus, disk, square, cube, clusters, swiss_roll.",

@@ -45,7 +45,7 @@ def env_list(session: Session) -> None:
 @command(env_app, "use")
 def env_use(
     session: Session,  # noqa: ARG001 - every command takes the shared options
-    name: Annotated[str, typer.Argument(help="Environment to select.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Environment to select.")],
 ) -> None:
     """Select the environment that commands use without --env."""
     from tdaflink.adapters.environments import EnvironmentStore
@@ -58,7 +58,9 @@ def env_use(
 @command(env_app, "show")
 def env_show(
     session: Session,
-    name: Annotated[str | None, typer.Argument(help="Environment (default: the current one).")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Environment (default: the current one).")
+    ] = None,
 ) -> None:
     """Show an environment's endpoints and authentication.
 
@@ -74,7 +76,7 @@ def env_show(
 @command(env_app, "remove")
 def env_remove(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Environment saved by env add.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Environment saved by env add.")],
 ) -> None:
     """Remove an external cluster from the saved environments.
 
@@ -94,7 +96,7 @@ def env_remove(
 @command(env_app, "add", help=_ADD_HELP)
 def env_add(
     session: Session,
-    name: Annotated[str, typer.Argument(help="Name for the environment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the environment.")],
     rest_url: Annotated[str | None, _option("URL", "URL of Flink's REST API.")] = None,
     kafka: Annotated[str | None, _option("HOSTS", "Kafka brokers (host:port, comma-separated).")] = None,
     kafka_cluster: Annotated[

@@ -41,7 +41,7 @@ def submit(
     session: Session,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- ARGS]", help="Arguments of the script given with --job."),
+        typer.Argument(metavar="-- ARGS", help="Arguments of the script given with --job."),
     ] = None,
     job: Annotated[
         Path | None,
@@ -100,11 +100,11 @@ def resume(
     session: Session,
     job: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Job name or id (default: the only job that has ended)."),
+        typer.Argument(metavar="NAME", help="Job name or id (default: the only job that has ended)."),
     ] = None,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- ARGS]", help="Arguments of a script (default: unchanged)."),
+        typer.Argument(metavar="-- ARGS", help="Arguments of a script (default: unchanged)."),
     ] = None,
     script: Annotated[
         Path | None, typer.Option("--job", metavar="FILE", help="New version of the script.")
@@ -283,7 +283,7 @@ def cancel(
     jobs: Annotated[
         list[str],
         typer.Argument(
-            metavar="ID...", help="Job ids, unique id prefixes, or names.", autocompletion=complete_job
+            metavar="ID", help="Job ids, unique id prefixes, or names.", autocompletion=complete_job
         ),
     ],
 ) -> None:

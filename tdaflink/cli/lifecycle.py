@@ -72,7 +72,7 @@ def savepoints_list(
     session: Session,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Job name (default: all jobs).", autocompletion=complete_job),
+        typer.Argument(metavar="NAME", help="Job name (default: all jobs).", autocompletion=complete_job),
     ] = None,
 ) -> None:
     """List complete savepoints and checkpoints, newest first."""
@@ -87,9 +87,7 @@ def savepoints_list(
 @command(savepoints_app, "prune")
 def savepoints_prune(
     session: Session,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Job name (default: all jobs).")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Job name (default: all jobs).")] = None,
     keep: Annotated[
         int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N of each job.")
     ] = None,

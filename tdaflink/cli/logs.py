@@ -19,6 +19,7 @@ def logs(
     components: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="COMPONENT",
             help="Names or name prefixes, such as jobmanager or taskmanager-1 (default: all).",
             autocompletion=complete_component,
         ),

@@ -18,7 +18,7 @@ _WHICH_JOB = "Job id, unique id prefix, or name."
 
 JobArgument = Annotated[str, typer.Argument(metavar="ID", help=_WHICH_JOB, autocompletion=complete_job)]
 OptionalJob = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help=_WHICH_JOB, autocompletion=complete_job)
+    str | None, typer.Argument(metavar="ID", help=_WHICH_JOB, autocompletion=complete_job)
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
@@ -42,7 +42,8 @@ Window = Annotated[
     typer.Option(
         "--window",
         metavar="W",
-        help="Window, such as sliding:60s/10s, tumbling:60s, session:5m or count:100/10/60s, or none.",
+        help="Window: sliding:SIZE/SLIDE, tumbling:SIZE, session:GAP, count:POINTS/SLIDE/TIMEOUT or none;"
+        " such as sliding:60s/10s or count:100/10.",
     ),
 ]
 Settings = Annotated[

@@ -21,7 +21,7 @@ def plan(
     session: Session,
     words: Annotated[
         list[str],
-        typer.Argument(metavar="COMMAND...", help="setup, submit, upgrade or rollback, with its arguments."),
+        typer.Argument(metavar="COMMAND", help="setup, submit, upgrade or rollback, with its arguments."),
     ],
     out: Annotated[
         Path | None,

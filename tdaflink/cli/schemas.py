@@ -24,7 +24,8 @@ Registry = Annotated[
     ),
 ]
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Schemas, topics or subjects (default: all).", show_default=False)
+    list[str] | None,
+    typer.Argument(metavar="SCHEMA", help="Schemas, topics or subjects (default: all).", show_default=False),
 ]
 
 

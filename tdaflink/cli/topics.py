@@ -35,7 +35,9 @@ def topics_create(
     session: Session,
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Topics of the catalogue (default: all).", autocompletion=complete_topic),
+        typer.Argument(
+            metavar="TOPIC", help="Topics of the catalogue (default: all).", autocompletion=complete_topic
+        ),
     ] = None,
     grow: Annotated[bool, typer.Option("--grow", help="Add partitions to topics that have too few.")] = False,
     dry_run: Annotated[
@@ -64,7 +66,10 @@ def topics_create(
 def topics_describe(
     session: Session,
     name: Annotated[
-        str, typer.Argument(help="Topic of the catalogue or the brokers.", autocompletion=complete_topic)
+        str,
+        typer.Argument(
+            metavar="TOPIC", help="Topic of the catalogue or the brokers.", autocompletion=complete_topic
+        ),
     ],
 ) -> None:
     """Show a topic's partitions, leaders, replicas and settings."""
@@ -80,7 +85,7 @@ def topics_lag(
     session: Session,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TOPIC]...", help="Topics (default: all).", autocompletion=complete_topic),
+        typer.Argument(metavar="TOPIC", help="Topics (default: all).", autocompletion=complete_topic),
     ] = None,
     job: Annotated[
         str | None,

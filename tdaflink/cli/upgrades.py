@@ -48,7 +48,7 @@ def upgrade(
     job: OptionalJob = None,
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- ARGS]", help="Arguments of a script (default: unchanged)."),
+        typer.Argument(metavar="-- ARGS", help="Arguments of a script (default: unchanged)."),
     ] = None,
     script: Annotated[
         Path | None, typer.Option("--job", metavar="FILE", help="New version of the script.")
@@ -159,7 +159,7 @@ def rescale(
     job: JobArgument,
     count: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="New parallelism.", hidden=True, show_default=False),
+        typer.Argument(metavar="N", help="New parallelism.", hidden=True, show_default=False),
     ] = None,
     parallelism: Annotated[int | None, typer.Option(metavar="N", help="New parallelism.")] = None,
     timeout: Timeout = 180.0,
