@@ -78,15 +78,13 @@ class EdgeGroup(TyperGroup):
         """Write the commands below their headings, with their descriptions in one column."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         column = max(map(len, commands), default=0)
+        width = formatter.width - column - 4
         for heading, names in HEADINGS.items():
-            shown = [(name, commands[name]) for name in names if name in commands]
-            if not shown:
-                continue
-            width = formatter.width - column - 4
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [(f"{name:{column}}", command.get_short_help_str(width)) for name, command in shown]
-                )
+            shown = [(name, command) for name in names if (command := commands.get(name))]
+            if shown:
+                rows = [(f"{name:{column}}", command.get_short_help_str(width)) for name, command in shown]
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         try:
