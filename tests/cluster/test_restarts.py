@@ -105,6 +105,11 @@ def test_what_the_refusal_to_stop_a_restarting_job_advises_works(steady: Steady)
     assert upgraded.code == 0, upgraded.stderr
     with steady.feed("trouble") as sent:
         trouble.touch()
+        # Before it has failed for the first time it would be stopped; the waits between restarts grow.
+        for _ in poll(90, every=0.5):
+            (job,) = steady.running()
+            if job["state"] == "RESTARTING" and run("status", name, "-o", "json").json()["restarts"] > 1:
+                break
         for _ in poll(90, every=0.5):
             refused = run("stop", name, "-o", "json", timeout=120)
             if refused.code == 5:
