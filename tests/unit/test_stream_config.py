@@ -275,7 +275,7 @@ def test_the_job_refuses_what_the_command_would_not_ship(
 
 
 def test_the_documented_config_is_a_valid_one() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "before-and-after.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "preprocessing-and-features.md").read_text(encoding="utf-8")
     document = json.loads(re.findall(r"```json\n(\{.*?)```", text, re.DOTALL)[0])
     settings = understood(document)
     assert settings.preprocess == PreprocessSettings(
