@@ -369,7 +369,12 @@ class Server:
         from importlib.machinery import PathFinder
 
         own = _search_path(request)
-        return next((name for name in sorted(self._foreign) if PathFinder.find_spec(name, own)), None)
+        for name in sorted(self._foreign):
+            found = PathFinder.find_spec(name, own)
+            loaded = getattr(sys.modules.get(name), "__spec__", None)
+            if found is not None and (loaded is None or found.origin != loaded.origin):
+                return name
+        return None
 
     def _fork(self, request: Request) -> bool:
         """Whether this is the forked process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -217,3 +218,12 @@ def test_a_server_comes_up_for_a_process_that_calls_later_and_ends_with_it(tmp_p
         (server,) = [one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in one.info["cmdline"]]
         caller.communicate(b"\n", timeout=20)
     server.wait(timeout=20)
+
+
+def test_a_search_path_that_leads_to_the_same_packages_is_no_hindrance(folder: Path) -> None:
+    numpy = importlib.util.find_spec("numpy")
+    assert numpy is not None
+    assert numpy.origin is not None
+    code, out, err = ran(folder, "-c", FACTS, environ={"PYTHONPATH": str(Path(numpy.origin).parents[1])})
+    assert (code, err) == (0, "")
+    assert json.loads(out)["loaded"]
