@@ -29,7 +29,7 @@ from tdaflink.domain.waiting import poll
 from tdaflink.services import leaving
 from tdaflink.services.control import Control
 from tdaflink.services.snapshots import restart_point
-from tdaflink.services.startup import wait_for_checkpoint, wait_until_running
+from tdaflink.services.startup import UPGRADE_STABLE_SECONDS, wait_for_checkpoint, wait_until_running
 from tdaflink.services.submission import Terms, launch, wait_for_other_mains
 from tdaflink.services.versions import job_from
 
@@ -160,7 +160,14 @@ class _Run:
             with self._control.reporter.step(f"wait until {one.name} runs") as step:
                 ready = one.target.settings is not None
                 cluster = self._control.cluster
-                since = wait_until_running(cluster, job_id, one.wait_seconds, step, expect_ready=ready)
+                since = wait_until_running(
+                    cluster,
+                    job_id,
+                    one.wait_seconds,
+                    step,
+                    expect_ready=ready,
+                    stable_seconds=UPGRADE_STABLE_SECONDS,
+                )
             self._note(running_at=one.running_at or since)
             with self._control.reporter.step("its first checkpoint") as step:
                 wait_for_checkpoint(self._control.cluster, job_id, CHECKPOINT_SECONDS, step)

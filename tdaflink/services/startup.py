@@ -15,15 +15,23 @@ from tdaflink.domain.progress import Step
 from tdaflink.domain.waiting import poll
 
 STABLE_SECONDS = 2.0  # RUNNING means: and no restart for so long
+# Of the new version in an upgrade, as one that fails later is not rolled back. The job works meanwhile.
+UPGRADE_STABLE_SECONDS = 5.0
 SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
 READY_METRIC = "tda_ready"  # the shipped job's operators report it once their open() has passed
 _ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
 
 
 def wait_until_running(
-    cluster: FlinkRest, job_id: str, seconds: float, step: Step, *, expect_ready: bool
+    cluster: FlinkRest,
+    job_id: str,
+    seconds: float,
+    step: Step,
+    *,
+    expect_ready: bool,
+    stable_seconds: float = STABLE_SECONDS,
 ) -> float:
-    """Return when every subtask runs, every open() has passed and nothing restarted for 2 s.
+    """Return when every subtask runs, every open() has passed and nothing restarted for `stable_seconds`.
 
     The value is the moment since when that was so, in epoch seconds. Raises `JobFailed` with the cause, and
     `DeadlinePassed`.
@@ -42,7 +50,7 @@ def wait_until_running(
         step.update(seen)
         calm = state == "RUNNING" and running == total > 0 and ready
         stable_since = (gone if stable_since is None else stable_since) if calm else None
-        if stable_since is not None and gone - stable_since >= STABLE_SECONDS:
+        if stable_since is not None and gone - stable_since >= stable_seconds:
             return time.time() - (gone - stable_since)
     raise DeadlinePassed(
         f"job {job_id} is not RUNNING after {seconds:g} s ({seen}); it goes on",

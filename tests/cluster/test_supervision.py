@@ -24,7 +24,7 @@ JOB = {
     "parallelism": 1,
     "checkpoint_interval": "1s",
     "delivery": "exactly_once",
-    "window": {"type": "count", "size": 20},
+    "window": {"kind": "count", "size": 20},
 }
 EACH, POINTS, WINDOWS = 3, 100, 5
 STOPPED_SECONDS = 20
