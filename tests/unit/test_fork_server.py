@@ -215,7 +215,9 @@ def test_a_server_comes_up_for_a_process_that_calls_later_and_ends_with_it(tmp_p
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as caller:
         done = subprocess.run([script, str(caller.pid)], capture_output=True, text=True, timeout=100)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        (server,) = [one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in one.info["cmdline"]]
+        (server,) = [
+            one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in (one.info["cmdline"] or [])
+        ]
         caller.communicate(b"\n", timeout=20)
     server.wait(timeout=20)
 
