@@ -32,10 +32,10 @@ from typing import Any, NoReturn
 WORKER = "pyflink.fn_execution.beam.beam_boot"
 # PyFlink sets it for a job's main(), and for nothing else.
 GATEWAY = "PYFLINK_GATEWAY_PORT"
+PRELOADED_FOR_MAIN = ("pyflink.datastream.connectors", "pyflink.table")
 PRELOADED = (
+    *PRELOADED_FOR_MAIN,
     "pyflink.fn_execution.beam.beam_sdk_worker_main",
-    "pyflink.datastream.connectors",
-    "pyflink.table",
     "grpc",
     "numpy",
     "scipy.spatial",
@@ -196,6 +196,8 @@ def _start_server(folder: str, kernels: str) -> None:
     with listener, open(_LOG, "wb") as log:
         listener.bind(_SOCKET)
         listener.listen(64)
+        # Where a main() comes first it is a JobManager's machine, which runs no engine.
+        kernels = "" if GATEWAY in os.environ else kernels
         # A job's own modules belong to its own processes.
         environ = {
             name: value for name, value in os.environ.items() if name != "PYTHONPATH"
@@ -289,12 +291,13 @@ class Server:
     def preload(self) -> None:
         """Import what the processes need. What cannot be imported is theirs to report."""
         ours = set(sys.modules)
-        for name in PRELOADED:
+        for name in PRELOADED if self._kernels else PRELOADED_FOR_MAIN:
             try:
                 import_module(name)
             except Exception as error:
                 print(f"{name}: {type(error).__name__}: {error}", flush=True)
-        _load_kernels(self._kernels)
+        if self._kernels:
+            _load_kernels(self._kernels)
         roots = {name.partition(".")[0] for name in set(sys.modules) - ours}
         self._foreign = frozenset(roots - sys.stdlib_module_names)
         if (threads := len(os.listdir("/proc/self/task"))) > 1:

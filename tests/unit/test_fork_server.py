@@ -33,6 +33,7 @@ print(json.dumps({
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What an environment's folder has for Python processes; its server ends with the tests."""
     made = written(tmp_path_factory.mktemp("workers"))
+    facts(made)  # the first call decides what the server imports
     yield made
     psutil.Process(facts(made)["parent"]).kill()
 
