@@ -375,7 +375,8 @@ class Server:
         for name in sorted(self._foreign):
             found = PathFinder.find_spec(name, own)
             loaded = getattr(sys.modules.get(name), "__spec__", None)
-            if found is not None and (loaded is None or found.origin != loaded.origin):
+            # A folder without __init__.py, which has no origin, comes after each package of that name.
+            if found is not None and found.origin and (loaded is None or found.origin != loaded.origin):
                 return name
         return None
 
