@@ -123,7 +123,7 @@ def main() -> None:
 def forked(
     folder: str, kernels: str, words: list[str], owner: int | None = None
 ) -> tuple[socket.socket, int]:
-    """The connection that tells how the process ends, and its id; the server's own, where nothing is to run.
+    """The connection that reports how the process ends, and its id; the server's, where nothing is to run.
 
     The server ends with the last process that was an `owner`: the JVM that calls, unless another is named.
     """
@@ -278,7 +278,7 @@ class Server:
     """Forks a process for each request, until the JVMs that asked have ended."""
 
     def __init__(self, folder: str, kernels: str, listener: socket.socket) -> None:
-        self._folder, self._kernels = folder, kernels
+        self._kernels = kernels
         self._socket = os.path.join(folder, _SOCKET)
         self._inode = os.stat(self._socket).st_ino
         self._listener = listener
@@ -352,8 +352,8 @@ class Server:
             _require_same_user(connection)
             connection.settimeout(_REQUEST_SECONDS)
             head, received, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
-            told = json.loads(_exactly(connection, _LENGTH.unpack(head)[0]))
-            request = Request(connection, received, **told)
+            wanted = json.loads(_exactly(connection, _LENGTH.unpack(head)[0]))
+            request = Request(connection, received, **wanted)
             if shadowed := self._shadowed(request):
                 _send(connection, {"refused": f"the job brings its own {shadowed}"})
                 raise NoFork(shadowed)
@@ -406,8 +406,9 @@ def _close(descriptors: Sequence[int]) -> None:
 
 
 def _load_kernels(folder: str) -> None:
-    """Import the machine code that a job has compiled last, as the job would: its name tells its content."""
-    from importlib.util import module_from_spec, spec_from_file_location
+    """Import the machine code that a job compiled last, as the job would: its name depends on its content."""
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
 
     try:
         status = os.lstat(folder)
@@ -418,9 +419,7 @@ def _load_kernels(folder: str) -> None:
             return
         name = max(names, key=lambda name: os.stat(os.path.join(folder, name)).st_mtime)
         package = os.path.join(folder, name)
-        spec = spec_from_file_location(
-            name, os.path.join(package, "__init__.py"), submodule_search_locations=[package]
-        )
+        spec = PathFinder.find_spec(name, [folder])
         if spec is None or spec.loader is None:
             return
         module = sys.modules[name] = module_from_spec(spec)
@@ -429,6 +428,9 @@ def _load_kernels(folder: str) -> None:
             if file.endswith(".py") and file != "__init__.py":
                 import_module(f"{name}.{file[:-3]}")
     except Exception as error:
+        # A job takes those that are there for whole.
+        for name in [name for name in sys.modules if name.startswith(_KERNELS)]:
+            del sys.modules[name]
         print(f"kernels in {folder}: {type(error).__name__}: {error}", flush=True)
 
 

@@ -230,3 +230,16 @@ def test_a_search_path_that_leads_to_the_same_packages_is_no_hindrance(folder: P
     code, out, err = ran(folder, "-c", FACTS, environ={"PYTHONPATH": str(Path(numpy.origin).parents[1])})
     assert (code, err) == (0, "")
     assert json.loads(out)["loaded"]
+
+
+def test_machine_code_that_cannot_be_loaded_whole_is_left_to_the_process(tmp_path: Path) -> None:
+    package = tmp_path / "cache" / "kernels" / "tdaflink_kernels_cut"
+    package.mkdir(parents=True)
+    package.parent.chmod(0o700)
+    (package / "__init__.py").write_text("")
+    (package / "edges.py").write_text("")
+    (package / "lunes.py").write_text("cut in the midd")
+    code = "import sys; print([name for name in sys.modules if name.startswith('tdaflink_kernels')])"
+    assert ran(written(tmp_path), "-c", code) == (0, "[]\n", "")
+    assert "SyntaxError" in (tmp_path / "log").read_text()
+    psutil.Process(facts(tmp_path)["parent"]).kill()
