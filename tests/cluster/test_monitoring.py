@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import queue
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alert_receiver import alert_receiver
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from dashboards import panels, wait_for_data
@@ -179,9 +176,9 @@ def test_a_computation_that_takes_too_long_reaches_the_webhook(
 ) -> None:
     """As shipped, but for the sixty seconds, which no test should wait for: promtool tries them."""
     address = free_address()
-    with webhook() as (url, told):
+    with alert_receiver() as (url, posted):
         ports = cluster.run("setup", "--dry-run", "-o", "json").json()["ports"]
-        write_monitoring_files(tmp_path, monitored(ports, address, url))
+        write_monitoring_files(tmp_path, monitored(ports, address, f"{url}/alerts"))
         alerts = tmp_path / "prometheus" / "rules" / "alerts.yml"
         shipped = alerts.read_text(encoding="utf-8")
         assert "tda_computation_time > 60\n" in shipped
@@ -192,7 +189,7 @@ def test_a_computation_that_takes_too_long_reaches_the_webhook(
             running_prometheus(programs, tmp_path / "prometheus", tmp_path) as prometheus,
         ):
             prometheus.wait_for_alert("TDAComputationTimeHigh")
-            sent = told.get(timeout=60)
+            sent = posted.get(timeout=60)
     assert sent["receiver"] == "webhook"
     assert {one["labels"]["alertname"] for one in sent["alerts"]} == {"TDAComputationTimeHigh"}
     assert {one["status"] for one in sent["alerts"]} == {"firing"}
@@ -213,31 +210,6 @@ def monitored(ports: dict[str, int], alertmanager: str, url: str) -> Monitored:
         alertmanager=Addresses(static=(alertmanager,)),
         webhook=url,
     )
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
-    """A receiver of alerts: its address, and what it is told."""
-    told: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *words: Any) -> None:
-            """Nothing on the test's screen."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/alerts", told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.breaks_cluster
