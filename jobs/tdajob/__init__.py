@@ -1,1 +1,1 @@
-"""The streaming TDA job that tdaflink ships; it runs on the cluster and imports nothing of the command."""
+"""The streaming TDA job that tdaflink submits; it runs on the cluster and imports nothing of the command."""

@@ -1,4 +1,4 @@
-"""One message in, its one answer out: the job's whole work on a request, without Flink."""
+"""Processing of requests, without Flink: exactly one result or error record for each message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Done:
-    """What was computed for a result, as the metrics count it."""
+    """The size and cost of the computation behind a result, for the metrics."""
 
     points: int
     pairs: int
@@ -39,7 +39,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Answer:
-    """A record to send: a result with what was `done` for it, an error with its `code`, or an event."""
+    """An output record: a result with the statistics `done`, an error record with its `code`, or an event."""
 
     topic: str
     key: bytes
@@ -49,7 +49,7 @@ class Answer:
 
 
 class Replies:
-    """Makes the answers to requests: results of diagrams, and error records of whatever went wrong."""
+    """Builds the output records of requests: results from diagrams, error records from exceptions."""
 
     def __init__(self, settings: Settings) -> None:
         self._errors_topic = settings.errors_topic
@@ -59,7 +59,7 @@ class Replies:
     def result(
         self, request: Request, origin: Origin, topic: str, diagram: Diagram, seconds: float
     ) -> Answer:
-        """The result of a computation, which took `seconds`."""
+        """Return the result of a computation that took `seconds`."""
         effort = Effort(seconds, self._memory())
         subject = _subject(request, origin)
         key, value = result_record(subject, request.question, diagram, effort, self._max_bytes)
@@ -67,17 +67,17 @@ class Replies:
         return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
 
     def failure(self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None) -> Answer:
-        """The error record of whatever was raised between a message and its result."""
+        """Return the error record of an exception that was raised while a message was processed."""
         if isinstance(error, MessageError):
             return self.error(message, origin, error.code, error.reason, error.key or job_id)
         if isinstance(error, ComputationError):
             return self.error(message, origin, error.code, error.reason, job_id)
-        log_failure(_log, error, "cannot answer %s", origin.place)
+        log_failure(_log, error, "cannot process %s", origin.place)
         reason, fields = internal_error(error)
         return self.error(message, origin, CODE, reason, job_id, fields)
 
     def skipped(self, message: bytes | None, origin: Origin) -> Answer:
-        """The record of a message that the settings say to pass over."""
+        """Return the error record of a message that the settings list in `skip`."""
         return self.error(message, origin, SKIPPED, SKIPPED_REASON, None)
 
     def error(
@@ -89,19 +89,18 @@ class Replies:
         job_id: str | None,
         more: Mapping[str, object] = NOTHING_MORE,
     ) -> Answer:
-        """An error record."""
         key, value = error_record(message, origin, code, reason, job_id, more)
         return Answer(self._errors_topic, key, value, None, code)
 
 
 class Answerer:
-    """Answers requests by results and errors; holds processes, so it must be closed."""
+    """Processes requests into results and error records. Holds child processes: close it."""
 
     def __init__(self, settings: Settings) -> None:
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
-        self._inputs = {one.topic: one for one in settings.inputs}
+        self._inputs = {source.topic: source for source in settings.inputs}
         self._engine = Engine(engine_limits(settings.limits))
         self._uploads = UploadAccess(settings.uploads, settings.limits.max_points)
         self._replies = Replies(settings)
@@ -109,7 +108,7 @@ class Answerer:
         self._counts = {"heavy_requests": 0, "heavy_overruns": 0}
 
     def start(self) -> None:
-        """Get ready, so that the first message need not wait."""
+        """Start the engine, so that the first message does not wait for it."""
         self._engine.start()
 
     def close(self) -> None:
@@ -117,24 +116,24 @@ class Answerer:
         self._uploads.close()
 
     def stats(self) -> dict[str, int]:
-        """How many requests were left to the lane, and how many of these only after they had begun here."""
+        """Return the number of requests passed to the lane, and how many of them had started here first."""
         return self._counts
 
     def answer(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
     ) -> Answer:
-        """The answer to one message; whatever is wrong with the message, this does not raise."""
-        done = self._handled(message, topic, partition, offset, timestamp_ms, None)
-        assert isinstance(done, Answer)  # noqa: S101 - without a bound nothing is passed on
-        return done
+        """Return the result or error record of one message. Does not raise."""
+        record = self._process(message, topic, partition, offset, timestamp_ms, None)
+        assert isinstance(record, Answer)  # noqa: S101 - without a time bound no request is heavy
+        return record
 
     def answer_light(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
     ) -> Answer | bytes:
-        """As `answer`, but a heavy request comes back as the bytes of a HeavyRequest."""
-        return self._handled(message, topic, partition, offset, timestamp_ms, self._after_s)
+        """Return the same as `answer`, but a heavy request as the bytes of a HeavyRequest."""
+        return self._process(message, topic, partition, offset, timestamp_ms, self._after_s)
 
-    def _handled(
+    def _process(
         self,
         message: bytes | None,
         topic: str,
@@ -152,14 +151,14 @@ class Answerer:
             request = self._request(message, origin)
             job_id = request.job_id
             if after_s is not None and self._is_heavy(request, after_s):
-                return self._passed_on(message, origin, request)
+                return self._pack_heavy(message, origin, request)
             begin = time.perf_counter()
             compute = self._engine.compute_distances if request.distances else self._engine.compute
             try:
                 diagram = compute(request.points, request.question.query, after_s)
             except OverrunError:
                 self._counts["heavy_overruns"] += 1
-                return self._passed_on(message, origin, request)
+                return self._pack_heavy(message, origin, request)
             seconds = time.perf_counter() - begin
             return self._replies.result(request, origin, source.output_topic, diagram, seconds)
         except Exception as error:
@@ -175,40 +174,45 @@ class Answerer:
         predicted = self._engine.slowest_seconds(request.points, query, distances=distances)
         return predicted is not None and predicted > after_s
 
-    def _passed_on(self, message: bytes | None, origin: Origin, request: Request) -> bytes:
+    def _pack_heavy(self, message: bytes | None, origin: Origin, request: Request) -> bytes:
         self._counts["heavy_requests"] += 1
         file = (request.points, request.told) if origin.route == "uploads" else None
         return packed(HeavyRequest(origin, request.job_id, message or b"", file))
 
 
 def _subject(request: Request, origin: Origin) -> Subject:
-    told = {
+    metadata = {
         "timestamp": format_timestamp(request.timestamp_ms),
         "timestamp_source": "message" if request.own_timestamp else "kafka",
         **request.told,
     }
     identity = origin.identity(request.job_id)
-    return Subject(identity, request.job_id, False, len(request.points), told, None)
+    return Subject(identity, request.job_id, False, len(request.points), metadata, None)
 
 
 def known_algorithms() -> dict[str, list[str]]:
-    """The names of all algorithms, each with those of its own parameters."""
-    return {name: [one.name for one in registry.get(name).parameters()] for name in registry.names()}
+    """Return the names of all algorithms, each with the names of its own parameters."""
+    return {
+        name: [parameter.name for parameter in registry.get(name).parameters()] for name in registry.names()
+    }
 
 
 def checked_question(settings: Settings) -> Question:
-    """What the config asks. Refuses, at the start, one by which no message could be answered."""
+    """Return the computation that the config requests; raise at the start if no message could be computed.
+
+    Loads the plug-in modules of the settings first.
+    """
     registry.load_modules(settings.plugins)
     query = settings.query
     accepted = registry.get(query.algorithm).parameters()
-    asked = question(None, None, query, known_algorithms())
-    check_query(asked.query)
+    requested = question(None, None, query, known_algorithms())
+    check_query(requested.query)
     resolved_parameters(query.algorithm, accepted, query.algorithm_params)
-    return asked
+    return requested
 
 
 def memory_meter() -> Callable[[], int]:
-    """A function that gives this process's resident bytes; where no /proc is, the highest there were."""
+    """Return a function for this process's resident bytes; without /proc it returns their maximum so far."""
     try:
         statm = os.open("/proc/self/statm", os.O_RDONLY)
     except OSError:
@@ -219,7 +223,6 @@ def memory_meter() -> Callable[[], int]:
 
 
 def engine_limits(limits: LimitSettings) -> Limits:
-    """The limits of one computation."""
     return Limits(
         max_points=limits.max_points,
         max_predicted_bytes=limits.max_predicted_bytes,

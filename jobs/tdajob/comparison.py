@@ -1,4 +1,4 @@
-"""How far a stream's diagram lies from the one before."""
+"""Distances between consecutive diagrams of a stream."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Comparison:
     """The distances to the diagram of the result `previous_id`.
 
     `distance` is the largest of `by_dimension`. Where a diagram has more than `max_bars` finite bars in a
-    dimension, its longest ones were compared, and the distance is off by at most `error_bound`. It is an
-    alert when the distance is above the threshold.
+    dimension, only its longest ones are compared, and the distance is wrong by at most `error_bound`. `alert`
+    is true if the distance is above the threshold.
     """
 
     metric: str
@@ -41,7 +41,7 @@ class Comparison:
     previous_id: str
 
     def document(self) -> dict[str, Any]:
-        """For a result message."""
+        """Return the object for a result message."""
         return {**asdict(self), "by_dimension": {str(d): value for d, value in self.by_dimension.items()}}
 
 
@@ -55,7 +55,7 @@ class _Bars:
 
 
 class Comparer:
-    """Compares diagrams as a job is set to do, each with the one before of its stream."""
+    """Compares each diagram with the previous one of its stream, as the job's settings define."""
 
     def __init__(self, settings: ComparisonSettings, query: Query, preprocess: PreprocessSettings) -> None:
         self._settings = settings
@@ -65,12 +65,12 @@ class Comparer:
     def compare(
         self, diagram: Diagram, result_id: str, previous: bytes | None
     ) -> tuple[Comparison | None, bytes]:
-        """The comparison with the stream's `previous` diagram, and this one's bytes, to be the next previous.
+        """Return the comparison with the stream's `previous` diagram, and this diagram as bytes.
 
-        The caller keeps the bytes of a window's first revision and drops those of later ones. `result_id` is
-        the hexadecimal SHA-256 of the result. There is no comparison with None, nor with a diagram that was
-        asked for otherwise (by another release of the config), since the two have no common scale. Raises
-        StateError for bytes that this release cannot read.
+        The bytes are the next `previous`: the caller keeps those of a window's first revision and drops those
+        of later ones. `result_id` is the hexadecimal SHA-256 of the result. There is no comparison without
+        `previous`, or with a diagram that was computed with other parameters (before a change of the config),
+        since the two have no common scale. Raises StateError for bytes that this release cannot read.
         """
         bars = {d: self._longest(diagram.bars[d]) for d in self._settings.dimensions}
         state = _packed(self._basis, result_id, bars)
@@ -93,8 +93,8 @@ class Comparer:
             by_dimension=by_dimension,
             threshold=settings.threshold,
             alert=settings.threshold is not None and distance > settings.threshold,
-            error_bound=max(self._error(one) + self._error(other) for one, other in sides),
-            bars_left_out=sum(one.left_out + other.left_out for one, other in sides),
+            error_bound=max(self._error(new) + self._error(old) for new, old in sides),
+            bars_left_out=sum(new.left_out + old.left_out for new, old in sides),
             previous_id=previous_id,
         )
 
@@ -106,7 +106,7 @@ class Comparer:
         return _Bars(finite[np.sort(kept)], len(rest), longest)
 
     def _error(self, bars: _Bars) -> float:
-        """How far a diagram without its short bars lies at most from it with them: all go to the diagonal."""
+        """Bound the distance between a diagram with and without its short bars, matched to the diagonal."""
         if bars.left_out == 0 or self._settings.order is None:
             return bars.longest_left_out / 2
         return float(bars.longest_left_out / 2 * bars.left_out ** (1 / self._settings.order))
@@ -120,43 +120,43 @@ def _distance(settings: ComparisonSettings) -> Callable[[FloatArray, FloatArray]
 
 
 def _basis(query: Query, preprocess: PreprocessSettings) -> bytes:
-    """A digest of all that gives a diagram its scale: only diagrams of one basis can be compared."""
-    asked = asdict(preprocess)
+    """Return a digest of the parameters that define a diagram's scale; equal digests make it comparable."""
+    preprocessing = asdict(preprocess)
     if preprocess.error is None:
-        # It came later than the first states, which must stay comparable.
-        del asked["error"]
+        # The first states were written without this setting, and must stay comparable.
+        del preprocessing["error"]
     parts = {
         "algorithm": query.algorithm,
         "params": dict(query.params),
         "max_persistence": query.max_persistence,
         "min_persistence": query.min_persistence,
         "field": query.homology_coeff_field,
-        "preprocess": asked,
+        "preprocess": preprocessing,
     }
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()[:16]
 
 
 def _packed(basis: bytes, result_id: str, bars: Mapping[int, _Bars]) -> bytes:
     parts = [_HEADER.pack(_VERSION, basis, bytes.fromhex(result_id), len(bars))]
-    for dimension, found in bars.items():
-        header = _DIMENSION.pack(dimension, len(found.kept), found.left_out, found.longest_left_out)
-        parts += [header, found.kept.astype("<f8").tobytes()]
+    for dimension, longest in bars.items():
+        header = _DIMENSION.pack(dimension, len(longest.kept), longest.left_out, longest.longest_left_out)
+        parts += [header, longest.kept.astype("<f8").tobytes()]
     return b"".join(parts)
 
 
 def _unpacked(state: bytes) -> tuple[bytes, str, dict[int, _Bars]]:
-    """The basis, the id of the result and its bars."""
+    """Return the basis, the id of the result and its bars by dimension."""
     check_version(state, "a comparison", [_VERSION])
     try:
         _, basis, result_id, dimensions = _HEADER.unpack_from(state)
         bars: dict[int, _Bars] = {}
-        at = _HEADER.size
+        position = _HEADER.size
         for _ in range(dimensions):
-            dimension, count, left_out, longest = _DIMENSION.unpack_from(state, at)
-            at += _DIMENSION.size
-            kept = np.frombuffer(state, "<f8", count=2 * count, offset=at).astype(np.float64)
+            dimension, count, left_out, longest = _DIMENSION.unpack_from(state, position)
+            position += _DIMENSION.size
+            kept = np.frombuffer(state, "<f8", count=2 * count, offset=position).astype(np.float64)
             bars[dimension] = _Bars(kept.reshape(-1, 2), left_out, longest)
-            at += 16 * count
+            position += 16 * count
     except (struct.error, ValueError):
-        raise StateError(f"the state of a comparison is cut off after {len(state)} bytes") from None
+        raise StateError(f"the state of a comparison is truncated after {len(state)} bytes") from None
     return basis, result_id.hex(), bars

@@ -1,24 +1,24 @@
-"""The memory of the container that this process runs in, by the kernel's own count (control groups)."""
+"""Memory of the container that this process runs in, as the kernel's control groups count it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-# Without a limit, the first version of control groups shows one that no machine has.
+# Without a limit, version 1 of control groups reports a value near 2^63.
 _NO_LIMIT = 1 << 60
 
 
 @dataclass(frozen=True)
 class ContainerMemory:
-    """Bytes held, without the files that the kernel would drop at need, and bytes allowed."""
+    """Bytes used, without the page cache that the kernel can reclaim, and the limit in bytes."""
 
     used: int
     limit: int
 
 
 def container_memory(root: Path = Path("/sys/fs/cgroup")) -> ContainerMemory | None:
-    """None where nothing limits this process, or the kernel does not say."""
+    """Return None where this process has no limit, or the kernel does not report it."""
     for folder, limit, used, cache in (
         (root, "memory.max", "memory.current", "inactive_file"),
         (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),

@@ -1,4 +1,4 @@
-"""Delay embedding of a scalar stream: the state machine of one stream."""
+"""Delay embedding of a scalar stream."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Embedder:
 
     The vector of the value x_t is (x_{t-(m-1)τ}, …, x_{t-τ}, x_t) with m = `dimension` and τ = `delay`,
     counted in values: Takens, "Detecting strange attractors in turbulence", 1981. Its time is that of
-    x_t. Of the complete vectors every `stride`-th is given, the first one included.
+    x_t. Of the complete vectors every `stride`-th is returned, the first one included.
 
-    It starts anew, with no value known, at a value more than `max_gap_ms` after the one before, and at
-    one that lies before it in time: a vector across a hole or a step back would belong to no signal.
-    Values of equal time follow each other as they arrive.
+    The embedding restarts, without earlier values, at a value more than `max_gap_ms` after the previous one,
+    and at a value with an earlier time than the previous one: a vector across a gap or a step back in time
+    belongs to no signal. Values of equal time are used in order of arrival.
     """
 
     def __init__(self, settings: EmbedSettings, state: bytes | None = None) -> None:
-        """Continue from `state`; start anew without one, or with one of another delay, dimension or stride.
+        """Continue from `state`; restart without one, or with one of another delay, dimension or stride.
 
         Raises StateError for bytes that this release cannot read.
         """
@@ -38,25 +38,26 @@ class Embedder:
         self._span = (settings.dimension - 1) * settings.delay
         self._tail: FloatArray = np.empty(0)
         self._last_time = 0
-        self._phase = 0  # how many complete vectors there were since the start, modulo stride
+        self._phase = 0  # number of complete vectors since the last restart, modulo stride
         self.restarts = 0
         if state is not None:
             self._restore(state)
 
     def embed(self, values: FloatArray, times: NDArray[np.int64]) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Delay vectors (m, dimension) and their times of the next values (n, 1) at `times` (n,), in ms.
+        """Return the delay vectors (m, dimension) that the next values (n, 1) complete, and their times (m,).
 
-        `restarts` then tells how often it started anew within these values. Raises MessageError
-        `wrong_dimension` or `embedding_too_large`, and is then as before.
+        `times` (n,) are the times of the values; all times in ms. Sets `restarts` to the number of restarts
+        within these values. Raises MessageError `wrong_dimension` or `embedding_too_large`, and is then
+        unchanged.
         """
         _check_scalar(values)
-        known = len(self._tail)
+        earlier = len(self._tail)
         series = np.concatenate((self._tail, values[:, 0]))
-        index = np.arange(known, len(series))
+        index = np.arange(earlier, len(series))
         breaks = self._breaks(times)
         run_start = np.maximum.accumulate(np.where(breaks, index, 0))
         continued = run_start == 0
-        complete_from = np.where(continued, max(self._span, known), run_start + self._span)
+        complete_from = np.where(continued, max(self._span, earlier), run_start + self._span)
         ordinal = index - complete_from + np.where(continued, self._phase, 0)
         complete = index >= complete_from
         ends = index[complete & (ordinal % self._settings.stride == 0)]
@@ -68,16 +69,16 @@ class Embedder:
             self._phase = int(ordinal[-1] + 1) % self._settings.stride if complete[-1] else 0
             self._tail = series[int(run_start[-1]) :][-max(self._span, 1) :].copy()
             self._last_time = int(times[-1])
-        return points, times[ends - known]
+        return points, times[ends - earlier]
 
     def state(self) -> bytes:
-        """What a later Embedder needs to continue exactly here."""
-        chosen = self._settings
+        """Return the bytes from which another Embedder continues exactly here."""
+        settings = self._settings
         header = _HEADER.pack(
             _VERSION,
-            chosen.delay,
-            chosen.dimension,
-            chosen.stride,
+            settings.delay,
+            settings.dimension,
+            settings.stride,
             self._phase,
             self._last_time,
             len(self._tail),
@@ -87,25 +88,25 @@ class Embedder:
     def _restore(self, state: bytes) -> None:
         check_version(state, "an embedding", [_VERSION])
         if len(state) < _HEADER.size:
-            raise StateError(f"the state of an embedding is cut off after {len(state)} bytes")
+            raise StateError(f"the state of an embedding is truncated after {len(state)} bytes")
         _, delay, dimension, stride, phase, last_time, count = _HEADER.unpack_from(state)
         if len(state) != _HEADER.size + 8 * count:
             raise StateError(f"the state of an embedding has {len(state)} bytes, not those of {count} values")
-        chosen = self._settings
-        if (delay, dimension, stride) != (chosen.delay, chosen.dimension, chosen.stride):
+        settings = self._settings
+        if (delay, dimension, stride) != (settings.delay, settings.dimension, settings.stride):
             return
         self._tail = np.frombuffer(state, "<f8", offset=_HEADER.size).astype(np.float64)
         self._phase, self._last_time = phase, last_time
 
     def _breaks(self, times: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """At which of the new values it starts anew; the very first value of a stream is no such."""
+        """Return a mask (n,) of the new values at which the embedding restarts; never a stream's first."""
         step = np.diff(times, prepend=self._last_time)
-        found: NDArray[np.bool_] = step < 0
+        breaks: NDArray[np.bool_] = step < 0
         if self._settings.max_gap_ms is not None:
-            found |= step > self._settings.max_gap_ms
-        if len(found) and not len(self._tail):
-            found[0] = False
-        return found
+            breaks |= step > self._settings.max_gap_ms
+        if len(breaks) and not len(self._tail):
+            breaks[0] = False
+        return breaks
 
     def _check_size(self, vectors: int) -> None:
         if vectors * self._settings.dimension > MAX_EMBEDDED_VALUES:

@@ -1,7 +1,7 @@
-"""What travels from the reading of a message to the operator that holds its stream: one run of bytes.
+"""Encoding of a parsed message between the reader and the operator that holds its stream.
 
-Between the two lies Flink's shuffle by stream, and a message must be parsed once only. So its points go as
-they lie in memory, and the original bytes go along, since an error record keeps them.
+Flink shuffles by stream between the two, and a message must be parsed only once. So the encoding contains the
+points as binary numbers, and the original bytes, since an error record quotes them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TIME = np.dtype("<i8")
 
 @dataclass(frozen=True, eq=False)
 class Envelope:
-    """A message with where it came from; `input` is its place among the settings' inputs."""
+    """A message and its origin; `input` is the index of its input in the settings."""
 
     input: int
     origin: Origin
@@ -37,7 +37,7 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error record that is ready to go: its code, key and value."""
+    """A complete error record: its code, key and value."""
 
     code: str
     key: bytes
@@ -45,12 +45,12 @@ class Refusal:
 
 
 def packed_refusal(code: str, key: bytes, value: bytes) -> bytes:
-    """A finished error record as bytes."""
+    """Encode a complete error record."""
     return b"".join((_REFUSAL, _REFUSAL_HEAD.pack(code.encode(), len(key)), key, value))
 
 
 def packed(envelope: Envelope) -> bytes:
-    """The envelope as bytes; the stream's key, and the route and topic of its input, are not in them."""
+    """Encode an envelope, without the stream's key and the route and topic of its input."""
     origin, message = envelope.origin, envelope.message
     name = None if message.message_id is None else message.message_id.encode()
     count, dimension = message.points.shape
@@ -69,7 +69,7 @@ def packed(envelope: Envelope) -> bytes:
 
 
 def record_of(content: bytes, topics: Sequence[str]) -> tuple[str, int, int] | None:
-    """Topic, partition and offset of a message; None of a refusal. `topics` has that of each input."""
+    """Return topic, partition and offset of a message; None for a refusal. `topics`: of the inputs."""
     if content[:1] != _MESSAGE:
         return None
     number, partition, offset, *_ = _HEAD.unpack_from(content, 1)
@@ -77,7 +77,7 @@ def record_of(content: bytes, topics: Sequence[str]) -> tuple[str, int, int] | N
 
 
 def unpacked(content: bytes, key: str, places: Sequence[tuple[str, str]]) -> Envelope | Refusal:
-    """What `content` holds; `key` is the stream's, and `places` has route and topic of each input."""
+    """Decode `content`; `key` is the stream's, and `places` has route and topic of each input."""
     if content[:1] == _REFUSAL:
         code, size = _REFUSAL_HEAD.unpack_from(content, 1)
         position = 1 + _REFUSAL_HEAD.size

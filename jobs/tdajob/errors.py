@@ -1,4 +1,4 @@
-"""What cannot be used: the error a message gets, and the record that tells of it on the errors topic."""
+"""Errors of messages, and their records on the errors topic."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from types import MappingProxyType
 
 import orjson
 
-from tdaformats.errors import MessageError as MessageError  # the whole job knows it from here
+from tdaformats.errors import MessageError as MessageError  # re-exported for the whole job
 from tdajob.times import LATEST_MS, format_timestamp
 
 VERSION = 1
 KEPT_BYTES = 64 * 1024
 KEPT_REASON = 2000  # characters; a reason may quote the message
-KEPT_PLACES = 10_000  # late points, or superseded results, that a record names: its size has a bound
+KEPT_PLACES = 10_000  # late points, or superseded results, that a record lists: bounds its size
 STREAMS = "streams"
 NOTHING_MORE: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a message lies in Kafka, on which route it came, and the time that Kafka gave it.
+    """The position of a message in Kafka, its route, and its Kafka timestamp.
 
-    `timestamp_ms` becomes None where Kafka has no time (-1), or a producer set one that is no date.
+    `timestamp_ms` becomes None where Kafka has no timestamp (-1), or the producer set one that is not a date.
     """
 
     route: str
@@ -36,23 +36,23 @@ class Origin:
     timestamp_ms: int | None
 
     def __post_init__(self) -> None:
-        found = self.timestamp_ms
-        if found is not None and not (isinstance(found, int) and 0 <= found <= LATEST_MS):
+        given = self.timestamp_ms
+        if given is not None and not (isinstance(given, int) and 0 <= given <= LATEST_MS):
             object.__setattr__(self, "timestamp_ms", None)
 
     def identity(self, key: str) -> str:
-        """The id of the one answer to this message: the same whenever and wherever it is made."""
+        """Return the id of the result or error record of this message; a replay gives the same id."""
         content = orjson.dumps([self.route, key, self.topic, self.partition, self.offset])
         return hashlib.sha256(content).hexdigest()
 
     @property
     def timestamp(self) -> str | None:
-        """Kafka's time as text; None where there is none."""
+        """The Kafka timestamp as text; None where there is none."""
         return None if self.timestamp_ms is None else format_timestamp(self.timestamp_ms)
 
     @property
     def place(self) -> str:
-        """The key of a record whose job is not known."""
+        """TOPIC-PARTITION-OFFSET: the key of a record whose request id is unknown."""
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
@@ -64,9 +64,9 @@ def error_record(
     key: str | None,
     more: Mapping[str, object] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
-    """Key and value of the record on the errors topic, with the first 64 KiB of the original bytes.
+    """Return key and value of the record on the errors topic, with the first 64 KiB of the original bytes.
 
-    `key` is the job or the stream that the message belongs to, if known; `more` are further fields.
+    `key` is the request id or the stream id of the message, if known; `more` are further fields.
     """
     source = {
         "topic": origin.topic,
@@ -75,8 +75,8 @@ def error_record(
         "timestamp": origin.timestamp,
     }
     record_key = key or origin.place
-    told = {**_told(origin.route, key, code, reason), "source": source, "original": _original(original)}
-    record = {"id": origin.identity(record_key), **told, **more, "version": VERSION}
+    fields = {**_fields(origin.route, key, code, reason), "source": source, "original": _original(original)}
+    record = {"id": origin.identity(record_key), **fields, **more, "version": VERSION}
     return record_key.encode(), orjson.dumps(record)
 
 
@@ -89,21 +89,21 @@ def window_error_record(
     reason: str,
     more: Mapping[str, object] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
-    """Key and value of the record that tells why a window has no result; `result_id` would be that one's."""
-    told = {**_told(route, key, code, reason), "source": None, "original": None, "window": window}
-    return key.encode(), orjson.dumps({"id": result_id, **told, **more, "version": VERSION})
+    """Return key and value of the error record of a window; `result_id` is the id of the missing result."""
+    fields = {**_fields(route, key, code, reason), "source": None, "original": None, "window": window}
+    return key.encode(), orjson.dumps({"id": result_id, **fields, **more, "version": VERSION})
 
 
 def stream_error_record(
     route: str, key: str, moment_ms: int, code: str, reason: str, more: Mapping[str, object]
 ) -> tuple[bytes, bytes]:
-    """Key and value of the record that reports what went wrong with a stream at a timer, not at a message."""
+    """Return key and value of the error record of a stream's timer."""
     record_id = hashlib.sha256(orjson.dumps(["timer", route, key, moment_ms])).hexdigest()
-    told = {**_told(route, key, code, reason), "source": None, "original": None}
-    return key.encode(), orjson.dumps({"id": record_id, **told, **more, "version": VERSION})
+    fields = {**_fields(route, key, code, reason), "source": None, "original": None}
+    return key.encode(), orjson.dumps({"id": record_id, **fields, **more, "version": VERSION})
 
 
-def _told(route: str, key: str | None, code: str, reason: str) -> dict[str, object]:
+def _fields(route: str, key: str | None, code: str, reason: str) -> dict[str, object]:
     streamed = route == STREAMS
     return {
         "job_id": None if streamed else key,
@@ -116,7 +116,7 @@ def _told(route: str, key: str | None, code: str, reason: str) -> dict[str, obje
 
 
 def _encodable(text: str) -> str:
-    """The text with lone surrogates, which names of files may have, as escapes: UTF-8 has none of them."""
+    """Escape lone surrogates, which names of files may contain and UTF-8 cannot encode."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

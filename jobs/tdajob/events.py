@@ -1,4 +1,4 @@
-"""Records on the events topic: what a person or a program may want to act on."""
+"""Records on the events topic, for people and programs that react to them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tdajob.times import format_timestamp
 def alert_record(
     stream_id: str, result_id: str, window: Mapping[str, Any], comparison: Comparison
 ) -> tuple[bytes, bytes]:
-    """Key and value of the event that a window's diagram lies above the threshold from the one before.
+    """Return key and value of an alert: a window's distance to the previous diagram is above the threshold.
 
-    `window` is that of the result. The id depends on the result's alone, so a replay makes the same one.
+    `window` is that of the result. The id is derived from the id of the result, so a replay gives the same.
     """
     record = {
         "id": hashlib.sha256(orjson.dumps(["alert", result_id])).hexdigest(),

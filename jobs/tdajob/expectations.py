@@ -1,4 +1,4 @@
-"""What the job's settings promise, as metrics of their own, so that alerts fit each job."""
+"""Metrics of the latencies that the job's settings imply, so that alert rules fit each job."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from tdajob.windows.spec import WindowSettings as Window
 
 
 def expectations(settings: Settings, checkpoint_interval_ms: int) -> Mapping[str, int]:
-    """Metric -> milliseconds; what is promised nowhere is left out.
+    """Return metric -> milliseconds, without the metrics that the settings do not bound.
 
-    `window_slide_ms` is how often the windows of the busiest input end, `window_due_ms` how long the points
-    of any input may wait for a result while its stream goes on.
+    `window_slide_ms` is the shortest interval between window ends of any input, `window_due_ms` the longest
+    time that points of any input wait for a result while their stream continues.
     """
-    windows = [one.window for one in settings.inputs if one.window is not None]
+    windows = [source.window for source in settings.inputs if source.window is not None]
     slides = [
-        one.window.slide_ms for one in windows if isinstance(one.window, TumblingWindow | SlidingWindow)
+        bounds.window.slide_ms
+        for bounds in windows
+        if isinstance(bounds.window, TumblingWindow | SlidingWindow)
     ]
-    dues = [_due_ms(one) for one in windows]
-    promised = {
+    dues = [_due_ms(bounds) for bounds in windows]
+    expected = {
         "checkpoint_interval_ms": checkpoint_interval_ms if checkpoint_interval_ms > 0 else None,
         "window_slide_ms": min(slides, default=None),
         "window_due_ms": None
         if None in dues
         else max((due for due in dues if due is not None), default=None),
     }
-    return {name: value for name, value in promised.items() if value is not None}
+    return {name: value for name, value in expected.items() if value is not None}
 
 
 def _due_ms(settings: Window) -> int | None:
@@ -37,5 +39,5 @@ def _due_ms(settings: Window) -> int | None:
     if isinstance(window, CountWindow):
         return window.timeout_ms
     if isinstance(window, SessionWindow):
-        return None  # a session may go on for as long as it likes
+        return None  # a session has no greatest length
     return window.slide_ms + settings.out_of_orderness_ms

@@ -1,4 +1,4 @@
-"""The features of a result: what a config asks to be made of the bars, ready for the message."""
+"""Features of a result: the vectors that the config requests of the bars."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray
 
 
 def feature_documents(features: Sequence[Feature], diagram: Diagram) -> list[dict[str, Any]]:
-    """Kind, dimension, shape and values of each feature, in the order of the config.
+    """Return kind, dimension, shape and values of each feature, in the order of the config.
 
     `values` are float64 in row-major order; shape and values are null for a dimension that the diagram does
-    not have. ComputationError `non_finite` where values lie beyond float64.
+    not have. Raises ComputationError `non_finite` where values exceed float64.
     """
-    return [_document(feature, place, diagram) for place, feature in enumerate(features)]
+    return [_document(feature, index, diagram) for index, feature in enumerate(features)]
 
 
 def feature_values(feature: Feature, bars: FloatArray) -> FloatArray:
-    """The feature of the bars (n, 2): (samples,), landscapes (layers, samples), images (lengths, births).
+    """Return the feature of the bars (n, 2).
 
-    An infinite death is the end of the range with `essential` "clamp"; in an image such a bar has the
-    greatest length of the range, in a Betti curve it never ends. With "drop" the bar is left out.
+    Shapes: (samples,), for landscapes (layers, samples), for images (lengths, births). With `essential`
+    "clamp" an infinite death is replaced by the end of the range; in an image such a bar has the greatest
+    length of the range, in a Betti curve it never ends. With "drop" the bar is left out.
     """
     match feature:
         case Landscape():
@@ -70,7 +71,7 @@ def _grid(feature: Landscape | Silhouette | Entropy | BettiCurve) -> FloatArray:
     return grid
 
 
-def _document(feature: Feature, place: int, diagram: Diagram) -> dict[str, Any]:
+def _document(feature: Feature, index: int, diagram: Diagram) -> dict[str, Any]:
     about = {"kind": feature.kind, "dimension": feature.dimension}
     if feature.dimension >= len(diagram.bars):
         return {**about, "shape": None, "values": None}
@@ -79,7 +80,7 @@ def _document(feature: Feature, place: int, diagram: Diagram) -> dict[str, Any]:
     if not np.isfinite(values).all():
         raise ComputationError(
             "non_finite",
-            f"features[{place}] ({feature.kind}) of these bars has values beyond float64: scale the points,"
+            f"features[{index}] ({feature.kind}) of these bars exceeds float64: scale the points,"
             " or change its range, bandwidth or power",
         )
     return {**about, "shape": list(values.shape), "values": values.ravel().tolist()}

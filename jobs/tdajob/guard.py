@@ -1,8 +1,9 @@
-"""What becomes of an exception that no check has foreseen: an error record, never a restart.
+"""Unexpected exceptions: each becomes an error record, never a restart of the job.
 
-A restarted job reads the same record again: whatever fails by a record's content would fail for ever. So each
-entry of an operator (a request, an upload, a message of a stream, a timer, a window) catches everything but
-`StateAccessError` and answers with what `internal_error` makes of it.
+A restarted job reads the same record again, so an exception caused by a record's content would recur
+forever. Each entry point of an operator (a request, an upload, a message of a stream, a timer, a window)
+therefore catches everything but `StateAccessError` and sends an error record with the fields of
+`internal_error`.
 """
 
 from __future__ import annotations
@@ -19,27 +20,28 @@ _MAX_TEXT = 500  # characters of the exception's own message
 
 
 SKIPPED = "skipped"
-SKIPPED_REASON = "is named in the job's setting skip: it was passed over without being read"
+SKIPPED_REASON = "is listed in the job's setting skip and was skipped without being read"
 
 
 class StateAccessError(Exception):
-    """Flink's state could not be read or written: only a restart from a checkpoint makes it consistent."""
+    """Flink's state cannot be read or written: only a restart from a checkpoint makes it consistent."""
 
 
 def internal_error(error: BaseException) -> tuple[str, Mapping[str, object]]:
-    """The reason of an error record, and its further fields: the exception's type and place in the code."""
+    """Return an error record's reason, and its further fields: the exception's type and code location."""
     kind = _type_of(error)
     ours, innermost = _places_of(error.__traceback__)
-    within = "" if innermost == ours else f", in {innermost}"
+    inner = "" if innermost == ours else f", in {innermost}"
     text = _text_of(error)
-    reason = f"{kind} at {ours}{within}{': ' if text else ''}{text}"
+    reason = f"{kind} at {ours}{inner}{': ' if text else ''}{text}"
     return reason, {"exception": {"type": kind, "place": ours}}
 
 
 def log_failure(log: logging.Logger, error: BaseException, what: str, *about: object) -> None:
-    """Log an exception with its traceback, whatever its text is.
+    """Log an exception with its traceback; `about` are the arguments of the format string `what`.
 
-    Beam's handler of a worker's log fails at a lone surrogate, and its exception would end the operator.
+    Lone surrogates are escaped: Beam's log handler of a worker fails at them, and its exception would end the
+    operator.
     """
     with suppress(Exception):
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -48,21 +50,19 @@ def log_failure(log: logging.Logger, error: BaseException, what: str, *about: ob
 
 
 def _type_of(error: BaseException) -> str:
-    found = type(error)
-    return (
-        found.__qualname__ if found.__module__ == "builtins" else f"{found.__module__}.{found.__qualname__}"
-    )
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)[:_MAX_TEXT]
-    except Exception:  # an exception of foreign code may fail at its own message
+    except Exception:  # the __str__ of a library's exception may raise
         return ""
 
 
 def _places_of(trace: TracebackType | None) -> tuple[str, str]:
-    """module:line of the innermost frame of this package, if there is one, and of the innermost of all."""
+    """Return module:line of the innermost frame of the job's packages, if any, and of the innermost frame."""
     ours, innermost = "", "unknown:0"
     while trace is not None:
         module = str(trace.tb_frame.f_globals.get("__name__", "unknown"))

@@ -1,7 +1,7 @@
-"""A heavy request on its way to the lane and in the lane's state: one run of bytes.
+"""Encoding of a heavy request, for the shuffle to its lane and for the lane's state.
 
-A request keeps its message alone, which is read again when its turn comes: by the settings of then, as after
-any restart. An upload keeps the points of its file as well, which may have changed or gone since.
+A request is encoded as its message, which is parsed again when its turn comes, with the settings of that
+time. An upload also contains the points of its file, since the file may be changed or removed meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VALUE = np.dtype("<f8")
 
 @dataclass(frozen=True, eq=False)
 class HeavyRequest:
-    """A message, where it came from and its request id; `file` has an upload's points and facts."""
+    """A message, its origin and its request id; `file` has an upload's points and fields of `input`."""
 
     origin: Origin
     job_id: str
@@ -34,7 +34,6 @@ class HeavyRequest:
 
 
 def packed(heavy: HeavyRequest) -> bytes:
-    """The request as bytes."""
     origin = heavy.origin
     head: dict[str, Any] = {
         "origin": [origin.route, origin.topic, origin.partition, origin.offset, origin.timestamp_ms],
@@ -52,16 +51,16 @@ def packed(heavy: HeavyRequest) -> bytes:
 
 
 def unpacked(content: bytes) -> HeavyRequest:
-    """The request in the bytes; StateError where there is none that this release can read."""
+    """Decode a request. Raises StateError for bytes that this release cannot read."""
     check_version(content, "a heavy request", {_VERSION})
     try:
         _, head_length, message_length = _LENGTHS.unpack_from(content)
-        begin = _LENGTHS.size + head_length
-        head = orjson.loads(content[_LENGTHS.size : begin])
-        message = content[begin : begin + message_length]
+        message_start = _LENGTHS.size + head_length
+        head = orjson.loads(content[_LENGTHS.size : message_start])
+        message = content[message_start : message_start + message_length]
         file = None
         if "shape" in head:
-            numbers = np.frombuffer(content, _VALUE, offset=begin + message_length)
+            numbers = np.frombuffer(content, _VALUE, offset=message_start + message_length)
             file = numbers.reshape(head["shape"]).astype(np.float64), head["told"]
         return HeavyRequest(Origin(*head["origin"]), head["job_id"], message, file)
     except (struct.error, ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Options of Kafka's SQL connector, for sources and for the sink; without PyFlink."""
+"""Options of Kafka's SQL connector, for sources and for the sink. Does not import PyFlink."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Mapping
 from tdajob.settings import Input, Kafka, LimitSettings
 
 CONSUMER_DEFAULTS = {"isolation.level": "read_committed"}
-"""Of every source, unless the config's Kafka properties say otherwise; the command reads with the same."""
+"""Of every source, unless the config's Kafka properties override them; the command reads with the same."""
 MIN_RECORD = 1 << 20
-"""Bytes that a record may always have: one on the errors topic holds 64 KiB of a message, however small
-`max_message_bytes` is."""
-REQUEST_OVERHEAD = 64 * 1024  # room in a produce request beside the record itself
+"""Record size in bytes that is always accepted: an error record quotes up to 64 KiB of a message, however
+small `max_message_bytes` is."""
+REQUEST_OVERHEAD = 64 * 1024  # bytes of a produce request in addition to the record
 MIN_PRODUCER_MEMORY = 32 * 1024 * 1024
 
 
-def source_options(one: Input, kafka: Kafka, client: Mapping[str, str]) -> dict[str, str]:
-    """The options of an input's source; `client` are those of every client."""
+def source_options(source: Input, kafka: Kafka, client: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of an input's source; `client` are the options that every Kafka client gets."""
     return {
         **{f"properties.{name}": value for name, value in CONSUMER_DEFAULTS.items()},
         **client,
         **_start_options(kafka),
-        "topic": one.topic,
+        "topic": source.topic,
         "properties.group.id": kafka.group_id,
-        "scan.parallelism": str(one.source_parallelism),
+        "scan.parallelism": str(source.source_parallelism),
         "format": "raw",
     }
 
 
 def sink_options(kafka: Kafka, limits: LimitSettings) -> dict[str, str]:
-    """What the sink has beside the options of every client."""
+    """Return the options of the sink, without those that every Kafka client gets."""
     largest = max(limits.max_message_bytes, MIN_RECORD)
     options = {
         "sink.delivery-guarantee": kafka.delivery.replace("_", "-"),

@@ -1,10 +1,10 @@
-"""The lane of heavy requests: each subtask computes one at a time beside its light ones, in turn by id.
+"""Lanes of heavy requests: each subtask computes one heavy request at a time, concurrently with light ones.
 
-What waits is in Flink's keyed state, and leaves it when its answer goes out: a checkpoint has every request
-that has no answer yet, the one that is being computed included, and that one is begun again after a restore.
-A subtask has several keys, its lanes, so that requests follow the state when the parallelism changes. State
-and answers belong to a lane and are touched in its turn alone; the memory of what waits, the order and the
-child process are the subtask's.
+Request ids take turns. Waiting requests are in Flink's keyed state, and are removed from it when their output
+record is sent: a checkpoint contains every request without an output record, including the one in progress,
+which is computed again after a restore. A subtask has several keys, its lanes, so that requests are
+redistributed with the state when the parallelism changes. State and output records belong to a lane and are
+accessed only while it is the current key; the queue, its order and the child process belong to the subtask.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from tdajob.uploads.message import parse_upload
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 << 20
-"""Of the requests that wait in one subtask; a single one may have more."""
+"""Limit of the waiting requests of one subtask; a single request may be larger."""
 LEAST_DELAY_MS, MOST_DELAY_MS = 20, 250
-"""Between two looks at a computation: a tenth of the time that it has taken, within these."""
+"""Bounds of the interval between two polls of a computation, which is a tenth of its running time."""
 IDLE_MS = 60_000
-"""After so long without a request the child process ends."""
+"""Idle time after which the child process is stopped."""
 _WAIT_SECONDS = 1.0
 
 
 class Store(Protocol):
-    """The numbered pieces of the current lane, each a packed request; StateAccessError where it fails."""
+    """The state of the current lane: numbered pieces, each a packed request. Raises StateAccessError."""
 
     def pieces(self) -> Mapping[int, bytes]: ...
     def put(self, number: int, content: bytes) -> None: ...
@@ -51,7 +51,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A request of a lane by its number there."""
+    """A waiting request and its number in its lane."""
 
     lane: str
     number: int
@@ -69,7 +69,7 @@ class _Running:
 
 @dataclass
 class _Lane:
-    """What memory has of a lane: how many of its requests have no answer, and the answers not yet sent."""
+    """A lane in memory: the number of its open requests, and the output records that are not sent yet."""
 
     next_number: int = 0
     open: int = 0
@@ -78,21 +78,21 @@ class _Lane:
 
 
 class HeavyAnswerer:
-    """Answers heavy requests; holds a child process while there are some, so it must be closed.
+    """Processes heavy requests in a child process: close it.
 
-    Whatever is wrong with a request, only StateAccessError is raised.
+    Raises only StateAccessError; any other exception becomes an error record.
     """
 
     def __init__(
         self, settings: Settings, engine: Engine | None = None, in_flight: InFlight | None = None
     ) -> None:
-        """`engine`: one that nobody else computes with, if there is one; `in_flight` notes records."""
+        """Use `engine` if given, which must not be shared; `in_flight` notes the record in progress."""
         checked_question(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
         self._queue = settings.heavy.queue
         self._errors_topic = settings.errors_topic
-        self._outputs = {one.topic: one.output_topic for one in settings.inputs}
+        self._outputs = {source.topic: source.output_topic for source in settings.inputs}
         self._other_output = settings.inputs[0].output_topic
         self._replies = Replies(settings)
         self._engine = engine or Engine(engine_limits(settings.limits))
@@ -107,50 +107,50 @@ class HeavyAnswerer:
         self._engine.close()
 
     def stats(self) -> dict[str, int]:
-        """Sizes now, for the metrics."""
+        """Return the current sizes, for the metrics."""
         running = int(self._running is not None)
         return {"heavy_waiting": self._waiting, "heavy_running": running, "heavy_waiting_bytes": self._bytes}
 
     def add(self, lane: str, content: bytes, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Put a request into the lane. Where the subtask has all that it may, this waits for one to begin."""
-        here = yield from self._lane(lane, store, now_ms)
+        """Put a request into the lane. Blocks while the queue of the subtask is full."""
+        current = yield from self._load_lane(lane, store, now_ms)
         while self._waiting and (self._waiting >= self._queue or self._bytes + len(content) > MAX_BYTES):
             self._advance(_WAIT_SECONDS)
-        number, here.next_number = here.next_number, here.next_number + 1
+        number, current.next_number = current.next_number, current.next_number + 1
         store.put(number, content)
         self._enqueue(_Waiting(lane, number, len(content), unpacked(content)))
-        yield from self._sent(lane, store, now_ms)
+        yield from self._send(lane, store, now_ms)
 
     def tick(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Send the lane's answers that are there, and begin what is next; end an idle child process."""
-        here = yield from self._lane(lane, store, now_ms)
-        if here.armed is not None and now_ms >= here.armed:
-            here.armed = None
-        yield from self._sent(lane, store, now_ms)
+        """Send the lane's completed output records, start the next request, and stop an idle child."""
+        current = yield from self._load_lane(lane, store, now_ms)
+        if current.armed is not None and now_ms >= current.armed:
+            current.armed = None
+        yield from self._send(lane, store, now_ms)
         if self.is_idle and now_ms >= self._idle_since_ms + IDLE_MS:
             self._engine.close()
 
     def drain(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Compute all that the lane has: no further record comes, and no timer of processing time."""
-        here = yield from self._lane(lane, store, now_ms)
-        while here.open:
+        """Compute all requests of the lane: at the end of the input no processing-time timer fires."""
+        current = yield from self._load_lane(lane, store, now_ms)
+        while current.open:
             self._advance(_WAIT_SECONDS)
-            yield from self._sent(lane, store, now_ms)
+            yield from self._send(lane, store, now_ms)
 
     def timer_to_set(self, lane: str, now_ms: int) -> int | None:
-        """The moment for which the lane needs a timer, if it has none that goes off before."""
-        here = self._lanes.get(lane)
-        if here is None:
+        """Return the time (epoch ms) for which a timer must be set; None if an earlier one is set."""
+        current = self._lanes.get(lane)
+        if current is None:
             return None
-        if here.open:
+        if current.open:
             moment = now_ms + self._delay_ms(lane)
         elif self.is_idle and now_ms < self._idle_since_ms + IDLE_MS:
             moment = self._idle_since_ms + IDLE_MS
         else:
             return None
-        if here.armed is not None and here.armed <= moment:
+        if current.armed is not None and current.armed <= moment:
             return None
-        here.armed = moment
+        current.armed = moment
         return moment
 
     def _delay_ms(self, lane: str) -> int:
@@ -162,49 +162,49 @@ class HeavyAnswerer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is computed and nothing waits."""
+        """Return True if no request is computed or waits."""
         return self._running is None and not self._waiting
 
-    def _lane(self, lane: str, store: Store, now_ms: int) -> Generator[Answer, None, _Lane]:
-        """The lane; the first time after a start with what its state has. Yields what that has to report."""
-        here = self._lanes.get(lane)
-        if here is not None:
-            return here
-        here = self._lanes[lane] = _Lane()
+    def _load_lane(self, lane: str, store: Store, now_ms: int) -> Generator[Answer, None, _Lane]:
+        """Return the lane, loaded from its state on first use; yield error records of unreadable requests."""
+        current = self._lanes.get(lane)
+        if current is not None:
+            return current
+        current = self._lanes[lane] = _Lane()
         for number, content in sorted(store.pieces().items()):
-            here.next_number = max(here.next_number, number + 1)
+            current.next_number = max(current.next_number, number + 1)
             try:
-                found = _Waiting(lane, number, len(content), unpacked(content))
+                request = _Waiting(lane, number, len(content), unpacked(content))
             except StateError as error:
-                # It stays in the state: a later release may be able to read it.
+                # The request stays in the state: a later release may be able to read it.
                 log_failure(_log, error, "cannot read the heavy request %d of %s", number, lane)
                 record = stream_error_record("requests", lane, now_ms, CODE, *internal_error(error))
                 yield Answer(self._errors_topic, *record, None, CODE)
             else:
-                self._enqueue(found)
-        return here
+                self._enqueue(request)
+        return current
 
-    def _enqueue(self, one: _Waiting) -> None:
-        self._lanes[one.lane].open += 1
-        self._by_id.setdefault(one.heavy.job_id, deque()).append(one)
+    def _enqueue(self, request: _Waiting) -> None:
+        self._lanes[request.lane].open += 1
+        self._by_id.setdefault(request.heavy.job_id, deque()).append(request)
         self._waiting += 1
-        self._bytes += one.size
+        self._bytes += request.size
 
-    def _sent(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
-        """The lane's answers; each leaves the state in the same turn as it goes out."""
+    def _send(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
+        """Yield the lane's completed output records, and remove each from the state when it is sent."""
         busy = not self.is_idle
         self._advance(0.0)
         if busy and self.is_idle:
             self._idle_since_ms = now_ms
-        here = self._lanes[lane]
-        answered, here.answered = here.answered, []
+        current = self._lanes[lane]
+        answered, current.answered = current.answered, []
         for number, answer in answered:
             store.drop(number)
-            here.open -= 1
+            current.open -= 1
             yield answer
 
     def _advance(self, seconds: float) -> None:
-        """Take the outcome of what is computed, for which this waits so long, and begin what is next."""
+        """Finish the running computation if it is ready within `seconds`, and start the next request."""
         running = self._running
         if running is not None:
             if not running.computation.is_ready(seconds):
@@ -213,43 +213,43 @@ class HeavyAnswerer:
             with self._noted(running.waiting.heavy.origin):
                 self._finish(running)
         while self._running is None and self._by_id:
-            self._begin(self._next())
+            self._start(self._dequeue())
 
-    def _next(self) -> _Waiting:
-        """The oldest request of the id whose turn it is."""
+    def _dequeue(self) -> _Waiting:
+        """Remove and return the oldest request of the request id whose turn it is."""
         job_id, queued = self._by_id.popitem(last=False)
-        chosen = queued.popleft()
+        waiting = queued.popleft()
         if queued:
             self._by_id[job_id] = queued
         self._waiting -= 1
-        self._bytes -= chosen.size
-        return chosen
+        self._bytes -= waiting.size
+        return waiting
 
-    def _begin(self, chosen: _Waiting) -> None:
-        heavy = chosen.heavy
+    def _start(self, waiting: _Waiting) -> None:
+        heavy = waiting.heavy
         origin = heavy.origin
         if (origin.topic, origin.partition, origin.offset) in self._skip:
-            self._answer(chosen, self._replies.skipped(heavy.message, origin))
+            self._complete(waiting, self._replies.skipped(heavy.message, origin))
             return
         began = time.monotonic()
         with self._noted(origin):
-            self._computed(chosen, began)
+            self._start_computation(waiting, began)
 
-    def _computed(self, chosen: _Waiting, began: float) -> None:
-        heavy = chosen.heavy
+    def _start_computation(self, waiting: _Waiting, began: float) -> None:
+        heavy = waiting.heavy
         try:
             request = self._request(heavy)
-            begun = self._engine.begin(request.points, request.question.query, distances=request.distances)
-            if isinstance(begun, Computation):
-                self._running = _Running(chosen, request, begun, time.monotonic())
+            started = self._engine.begin(request.points, request.question.query, distances=request.distances)
+            if isinstance(started, Computation):
+                self._running = _Running(waiting, request, started, time.monotonic())
             else:
-                self._answer(chosen, self._result(chosen, request, begun, began))
+                self._complete(waiting, self._result(waiting, request, started, began))
         except Exception as error:
-            self._answer(chosen, self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id))
+            self._complete(waiting, self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id))
 
     @contextmanager
     def _noted(self, origin: Origin) -> Iterator[None]:
-        """Note the record while this process works on it, not while its child does."""
+        """Note the record while this process works on it; not while the child process computes."""
         note = self._in_flight if origin.topic in self._outputs else None
         if note is not None:
             note.begin(origin.topic, origin.partition, origin.offset)
@@ -264,18 +264,18 @@ class HeavyAnswerer:
         return request_of(parse_upload(heavy.message, heavy.origin, self._rules), points, facts)
 
     def _finish(self, running: _Running) -> None:
-        chosen, heavy = running.waiting, running.waiting.heavy
+        waiting, heavy = running.waiting, running.waiting.heavy
         try:
             diagram = running.computation.wait()
-            answer = self._result(chosen, running.request, diagram, running.began)
+            answer = self._result(waiting, running.request, diagram, running.began)
         except Exception as error:
             answer = self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id)
-        self._answer(chosen, answer)
+        self._complete(waiting, answer)
 
-    def _result(self, chosen: _Waiting, request: Request, diagram: Diagram, began: float) -> Answer:
-        origin = chosen.heavy.origin
+    def _result(self, waiting: _Waiting, request: Request, diagram: Diagram, began: float) -> Answer:
+        origin = waiting.heavy.origin
         topic = self._outputs.get(origin.topic, self._other_output)
         return self._replies.result(request, origin, topic, diagram, time.monotonic() - began)
 
-    def _answer(self, chosen: _Waiting, answer: Answer) -> None:
-        self._lanes[chosen.lane].answered.append((chosen.number, answer))
+    def _complete(self, waiting: _Waiting, answer: Answer) -> None:
+        self._lanes[waiting.lane].answered.append((waiting.number, answer))

@@ -1,4 +1,4 @@
-"""What a valid request is: bytes into a `Request`, or a `MessageError` that says what is wrong."""
+"""Parsing of requests: bytes into a `Request`, or a `MessageError`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tdajob.topology import metrics
 MAX_JOB_ID = 1024  # characters; it becomes the key of the answer
 _CONFLUENT_FRAME = 5  # a zero byte, then a schema id of four
 _PREDICTED_FROM = 1 << 20  # bytes of a message; a shorter one takes at most 64 times as much
-# Bytes of memory, by what stands in the text: a number with its place in a list, and what comes on top of it.
+# Bytes of memory by JSON element: a value with its slot in a list, and the additional bytes of containers.
 _VALUE_BYTES, _LIST_BYTES, _OBJECT_BYTES, _KEY_BYTES, _TEXT_BYTES = 32, 56, 64, 104, 56
 
 
@@ -30,7 +30,7 @@ _NUMBERS = {int, float}
 
 @dataclass(frozen=True)
 class Rules:
-    """What holds for every request of a job; `algorithms` maps each name to its own parameters."""
+    """Defaults and limits of the requests of a job; `algorithms` maps each name to its own parameters."""
 
     defaults: QueryDefaults
     limits: LimitSettings
@@ -39,10 +39,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Request:
-    """A point cloud and what is asked of it; `own_timestamp` is false where Kafka's time stands in.
+    """A point cloud and the computation that is requested.
 
-    `points` holds coordinates (n, d), or, where `distances` is true, the distances (n, n) between points.
-    `told` is what the result's `input` says beside the time.
+    `points` are coordinates (n, d), or, where `distances` is true, the distances (n, n) between points.
+    `own_timestamp` is false where Kafka's timestamp is used. `told` are the fields of the result's `input` in
+    addition to the timestamp.
     """
 
     job_id: str
@@ -55,13 +56,13 @@ class Request:
 
 
 def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
-    """The request in a message of the requests route."""
+    """Parse a message of the requests route. Raises MessageError, with the request id as its key."""
     raw, document = document_of(value, rules.limits.max_message_bytes, rules.limits.max_predicted_bytes)
     job_id = identifier(document, "job_id")
     try:
         points, distances = _cloud(raw, document)
         timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
-        asked = question(
+        requested = question(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
         if distances:
@@ -69,11 +70,11 @@ def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     except MessageError as error:
         error.key = job_id
         raise
-    return Request(job_id, points, distances, asked, timestamp, own)
+    return Request(job_id, points, distances, requested, timestamp, own)
 
 
 def _cloud(raw: bytes, document: Mapping[str, Any]) -> tuple[NDArray[np.float64], bool]:
-    """The points of a request, or the distances between them and True."""
+    """Return the points of a request and False, or the distances between them and True."""
     cloud = object_of(document, "point_cloud")
     if cloud.get("distances") is None:
         points = read_points(raw, document, cloud.get("points"), "point_cloud.points")
@@ -94,16 +95,16 @@ def _check_metric_free(parameters: Mapping[str, Any] | None) -> None:
 
 
 def document_of(value: bytes | None, max_bytes: int, max_memory: int) -> tuple[bytes, dict[str, Any]]:
-    """The JSON text of a message and the object in it. Call `strictjson.check` on them as well.
+    """Return the JSON text of a message and its object. The caller must call `strictjson.check` on them.
 
-    `max_memory` bounds the bytes that it is predicted to take while it is read.
+    `max_memory` bounds the bytes that parsing is predicted to need.
     """
     raw = unframed(value, max_bytes)
     predicted = predicted_memory(raw)
     if predicted > max_memory:
         raise MessageError(
             "predicted_memory",
-            f"would take about {predicted} bytes to be read, more than max_predicted_bytes {max_memory}:"
+            f"needs about {predicted} bytes to be parsed, more than max_predicted_bytes {max_memory}:"
             " send fewer values in one message, or raise max_predicted_bytes",
         )
     document = strictjson.loads(raw)
@@ -113,7 +114,7 @@ def document_of(value: bytes | None, max_bytes: int, max_memory: int) -> tuple[b
 
 
 def unframed(value: bytes | None, max_bytes: int) -> bytes:
-    """The JSON text of a message, without the five-byte frame that Confluent's serializers put before it."""
+    """Return the JSON text of a message, without the five-byte header of Confluent's serializers."""
     if value is not None and len(value) > max_bytes:
         raise MessageError(
             "message_too_large", f"has {len(value)} bytes, more than max_message_bytes = {max_bytes}"
@@ -126,9 +127,9 @@ def unframed(value: bytes | None, max_bytes: int) -> bytes:
 
 
 def predicted_memory(raw: bytes) -> int:
-    """About the bytes that a JSON text takes at most while it is read; 0 for one that is short.
+    """Return an approximate upper bound of the bytes that parsing a JSON text needs; 0 for a short text.
 
-    It may be held twice: as orjson reads it, and as the standard library reads what is suspect.
+    A document may be in memory twice: parsed by orjson, and parsed again by the standard library.
     """
     if len(raw) < _PREDICTED_FROM:
         return 0
@@ -139,7 +140,7 @@ def predicted_memory(raw: bytes) -> int:
 
 
 def read_points(raw: bytes, document: Any, points: Any, path: str) -> NDArray[np.float64]:
-    """The points (n, d) that stand at `path`, with the whole document checked on the way."""
+    """Return the points (n, d) at `path`, and check the whole document for strict JSON."""
     array = _fast_array(points)
     strictjson.check(raw, document, skip=None if array is None else points)
     if array is None:
@@ -156,10 +157,10 @@ def read_points(raw: bytes, document: Any, points: Any, path: str) -> NDArray[np
 
 
 def _fast_array(points: Any) -> NDArray[np.float64] | None:
-    """The array if the points are plainly lists of numbers, equally many; None asks for the careful way.
+    """Return the array if the points are lists of numbers of equal length; None requires `_careful_array`.
 
-    With a dtype: without one numpy would give each element the room of the longest text. It takes texts,
-    booleans and null for numbers, so the elements are looked at as well.
+    The dtype is given: without it numpy would allocate the size of the longest string for each element. With
+    it numpy converts strings, booleans and null to numbers, so the types of the elements are checked as well.
     """
     if type(points) is not list:
         return None
@@ -175,7 +176,7 @@ def _fast_array(points: Any) -> NDArray[np.float64] | None:
 
 
 def _read_distances(raw: bytes, document: Any, rows: Any) -> NDArray[np.float64]:
-    """A matrix, of which only its being one is checked here."""
+    """Return a square matrix; its values are checked by the engine."""
     array = _fast_array(rows)
     strictjson.check(raw, document, skip=None if array is None else rows)
     if array is None:
@@ -241,7 +242,7 @@ def _coordinates(point: Any, path: str) -> list[Any]:
 
 
 def identifier(document: Mapping[str, Any], field: str) -> str:
-    """The text that answers are keyed by."""
+    """Return the id in a field, which is the key of the output records."""
     value = document.get(field)
     if value is None:
         raise MessageError("missing_field", f"{field}: is missing")
@@ -255,7 +256,6 @@ def identifier(document: Mapping[str, Any], field: str) -> str:
 
 
 def object_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The object in a field."""
     value = document.get(key)
     if value is None:
         raise MessageError("missing_field", f"{key}: is missing")
@@ -265,7 +265,7 @@ def object_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def check_dimension(stated: Any, points: NDArray[np.float64], path: str) -> None:
-    """Refuse a stated dimension that the points do not have."""
+    """Raise MessageError if the points do not have the stated dimension."""
     if stated is None:
         return
     if isinstance(stated, bool) or not isinstance(stated, int):
@@ -273,12 +273,12 @@ def check_dimension(stated: Any, points: NDArray[np.float64], path: str) -> None
     if stated != points.shape[1]:
         raise MessageError(
             "wrong_dimension",
-            f"{path}: says {stated}, but the points have {points.shape[1]} coordinates",
+            f"{path}: is {stated}, but the points have {points.shape[1]} coordinates",
         )
 
 
 def read_timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int, bool]:
-    """A message's time in epoch milliseconds, and whether it is its own; without one Kafka's stands in."""
+    """Return a message's time in epoch milliseconds and True; Kafka's timestamp and False without one."""
     if value is None:
         return _kafka_time_of(origin), False
     moment = read_time(value, "timestamp")
@@ -287,22 +287,22 @@ def read_timestamp(value: Any, origin: Origin, max_future_s: float) -> tuple[int
 
 
 def _kafka_time_of(origin: Origin) -> int:
-    """Kafka's time of a message that has none of its own."""
     if origin.timestamp_ms is None:
-        raise MessageError("bad_timestamp", "timestamp: is missing, and Kafka's own is no date: send one")
+        raise MessageError("bad_timestamp", "timestamp: is missing, and Kafka's is not a date: send one")
     if is_in_seconds(origin.timestamp_ms):
         raise MessageError(
             "bad_timestamp",
-            f"timestamp: is missing, and Kafka's own, {origin.timestamp_ms} ms ({origin.timestamp}), looks"
-            " like epoch seconds: let the producer give Kafka milliseconds, or send a timestamp",
+            f"timestamp: is missing, and Kafka's, {origin.timestamp_ms} ms ({origin.timestamp}), looks like"
+            " epoch seconds: set Kafka's timestamps in milliseconds in the producer, or send a timestamp",
         )
     return origin.timestamp_ms
 
 
 def check_future(moment: int, origin: Origin, max_future_s: float, path: str) -> None:
-    """Refuse a time far ahead of Kafka's; never of the worker's clock, so that a replay decides the same.
+    """Raise MessageError for a time that is more than `max_future_s` ahead of Kafka's timestamp.
 
-    Where Kafka's own time is missing, or in seconds, there is nothing to compare with.
+    The worker's clock is not used, so that a replay gives the same outcome. Nothing is checked where Kafka's
+    timestamp is missing or in seconds.
     """
     if origin.timestamp_ms is None or is_in_seconds(origin.timestamp_ms):
         return
@@ -310,13 +310,13 @@ def check_future(moment: int, origin: Origin, max_future_s: float, path: str) ->
     if ahead > max_future_s * 1000:
         raise MessageError(
             "future_timestamp",
-            f"{path}: lies {ahead / 1000:.0f} s ahead of Kafka's time of the message"
-            f" ({origin.timestamp}); {max_future_s:.0f} s are allowed",
+            f"{path}: is {ahead / 1000:.0f} s ahead of Kafka's timestamp of the message"
+            f" ({origin.timestamp}); at most {max_future_s:.0f} s are allowed",
         )
 
 
 def read_time(value: Any, path: str) -> int:
-    """A time as epoch milliseconds."""
+    """Return a timestamp of a message in epoch milliseconds. Raises MessageError."""
     try:
         return parse_timestamp(value)
     except ValueError as error:
@@ -325,7 +325,7 @@ def read_time(value: Any, path: str) -> int:
 
 
 def kind_of(value: object) -> str:
-    """What JSON calls a value, with its article."""
+    """Return the JSON type of a value, with its article."""
     names = {
         bool: "a boolean",
         str: "a text",

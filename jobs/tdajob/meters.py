@@ -1,4 +1,4 @@
-"""The job's metrics: integers alone, since Flink keeps no others of Python's; microseconds, bytes, counts."""
+"""Metrics of the job in microseconds, bytes and counts: Flink accepts only integers from Python."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tdajob.container import container_memory
 if TYPE_CHECKING:
     from tdajob.answers import Answer, Done
 
-RECENT = 1000  # computations that the quantiles are of
+RECENT = 1000  # number of computations of which the quantiles are taken
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Meters:
-    """What one subtask has done, as Flink's metrics.
+    """Flink metrics of one subtask.
 
-    `tda_ready` is 1 as soon as the operator is open. The gauges of a computation are registered by the first
-    one: before it there is no value to show, and 0 would be a lie. Flink's own distributions were seen to
-    read 0, so the quantiles of the last computations are made here; over subtasks take their maximum.
+    `tda_ready` is 1 as soon as the operator is open. The gauges of a computation are registered at the first
+    one: before it they have no value, and 0 would be wrong. Flink's own distributions were observed to
+    report 0, so the quantiles of the last computations are computed here; aggregate subtasks by the maximum.
     """
 
     def __init__(self, group: Any, *, always_open: bool = True) -> None:
-        """`always_open` is false for an operator that opens at its first record: it is ready without that."""
+        """Register the counters; `always_open` is false for an operator that opens at its first record."""
         self._group = group
         self._last: Done | None = None
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -42,19 +42,19 @@ class Meters:
             group.gauge("tda_container_memory_limit_bytes", _container_limit)
 
     def show(self, stats: Callable[[], Mapping[str, int]]) -> None:
-        """Show each of some numbers as the gauge `tda_` and its name."""
+        """Register a gauge `tda_NAME` for each number that `stats` returns."""
         for name in stats():
             self._group.gauge(f"tda_{name}", functools.partial(_value, stats, name))
 
     def count(self, answer: Answer) -> None:
-        """Take in an answer that goes out."""
+        """Count an output record."""
         if answer.code is not None:
             self._refused.inc()
             self._counter_of(answer.code).inc()
         if answer.done is None:
             return
         if self._last is None:
-            self._show_computations()
+            self._add_computation_gauges()
         self._last = answer.done
         self._recent.append(answer.done.effort.seconds)
         self._answered.inc()
@@ -67,7 +67,7 @@ class Meters:
             self._by_code[code] = self._group.add_group("code", code).counter("tda_errors_by_code")
         return self._by_code[code]
 
-    def _show_computations(self) -> None:
+    def _add_computation_gauges(self) -> None:
         self._group.gauge("tda_computation_time_us", self._computation_time)
         self._group.gauge("tda_memory_usage_bytes", self._memory_usage)
         for name, share in QUANTILES.items():
@@ -85,13 +85,13 @@ class Meters:
 
 
 def _container_memory() -> int:
-    found = container_memory()
-    return found.used if found else 0
+    memory = container_memory()
+    return memory.used if memory else 0
 
 
 def _container_limit() -> int:
-    found = container_memory()
-    return found.limit if found else 0
+    memory = container_memory()
+    return memory.limit if memory else 0
 
 
 def _value(stats: Callable[[], Mapping[str, int]], name: str) -> int:

@@ -1,8 +1,8 @@
-"""The Python operators, Flink's side of them; `answers`, `streams` and `readers` do the work.
+"""Python operators of the dataflow: adapters between Flink and `answers`, `lane`, `streams` and `readers`.
 
-Each row in is (value, topic, partition, offset, timestamp in epoch milliseconds) of a record, or a heartbeat
-without a topic; each row out is (topic, key, value) of an answer. What goes from the readers to the streams
-is (key, content).
+An input row is (value, topic, partition, offset, timestamp in epoch milliseconds) of a record, or a heartbeat
+without a topic; an output row is (topic, key, value) of an output record. Rows from the readers to the
+streams are (key, content).
 """
 
 from __future__ import annotations
@@ -37,24 +37,23 @@ if TYPE_CHECKING:
 AT_THE_END = 2**63 - 2
 """Event time that no watermark reaches before the one that ends the input."""
 
-# What goes from the requests to the lane of heavy ones: (lane, packed request).
+# Rows from the requests to the lanes of heavy requests: (lane, packed request).
 HEAVY = OutputTag("heavy", Types.ROW([Types.STRING(), Types.PRIMITIVE_ARRAY(Types.BYTE())]))
 
 
 class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no types
-    """Answers each message by one row (topic, key, value), a heartbeat by none, and passes heavy ones on."""
+    """Emits one row (topic, key, value) for each light request; heavy requests go to the output `HEAVY`."""
 
     _answerer: Answerer
 
     def __init__(self, settings: Settings, promised: Mapping[str, int], lanes: Sequence[str]) -> None:
-        """`promised` are numbers to show beside what is measured: see `expectations`; heavy requests take the
-        `lanes` in turn."""
+        """Report `promised` as gauges (see `expectations`); heavy requests go to the `lanes` in turn."""
         self._settings = settings
-        self._promised = promised
+        self._expected = promised
         self._lanes = lanes
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        # Here, so that main() on the JobManager loads neither numpy nor an engine.
+        # Imported here, so that main() on the JobManager loads neither numpy nor an engine.
         from tdajob.answers import Answerer
 
         stop_sampling()
@@ -62,9 +61,9 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
         self._answerer.start()
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
-        self._meters.show(lambda: self._promised)
+        self._meters.show(lambda: self._expected)
         self._in_flight = in_flight(self._settings, uids.COMPUTE, runtime_context)
-        # Each subtask begins elsewhere, so that all lanes get their share of few requests, too.
+        # Each subtask starts at another lane, so that few requests are distributed evenly, too.
         self._lane = _subtask(runtime_context)
         self._to_wake = self._lanes if self._lane == 0 else ()
 
@@ -91,16 +90,16 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
 
 
 class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
-    """Answers the heavy requests of its lanes, which are its keys.
+    """Processes heavy requests; its keys are the lanes.
 
-    Once after each start every lane gets a record without content, which makes it look at its state: with
-    PyFlink's own operator a restore may lack a timer that the last bundle before a checkpoint has set.
+    After each start every lane gets one record without content, at which it loads its state: with PyFlink's
+    own operator a timer that was set in the last bundle before a checkpoint may be missing after a restore.
     """
 
     _answerer: HeavyAnswerer
 
     def __init__(self, settings: Settings, *, threads: bool) -> None:
-        """`threads`: this runs in a thread of the JVM."""
+        """`threads` is true if the operator runs in a thread of the JVM."""
         self._settings = settings
         self._pieces = _pieces(threads=threads)
 
@@ -117,13 +116,13 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
         lane = ctx.get_current_key()
-        # One for each lane, as it stays: it goes off when no record will come any more.
+        # The timestamp is constant, so a lane has one such timer; it fires at the end of the input.
         ctx.timer_service().register_event_time_timer(AT_THE_END)
         if content:
             yield from _rows(self._answerer.add(lane, content, self._store, now_ms()), self._meters)
         else:
             yield from _rows(self._answerer.tick(lane, self._store, now_ms()), self._meters)
-        self._arm(lane, ctx)
+        self._set_timer(lane, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         lane = ctx.get_current_key()
@@ -131,22 +130,22 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
             yield from _rows(self._answerer.drain(lane, self._store, now_ms()), self._meters)
             return
         yield from _rows(self._answerer.tick(lane, self._store, max(timestamp, now_ms())), self._meters)
-        self._arm(lane, ctx)
+        self._set_timer(lane, ctx)
 
     def close(self) -> None:
         _close(self, "_answerer", "_in_flight")
 
-    def _arm(self, lane: str, ctx: KeyedProcessFunction.Context) -> None:
+    def _set_timer(self, lane: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(lane, now_ms())
         if moment is not None:
             ctx.timer_service().register_processing_time_timer(moment)
 
 
 class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ships no types
-    """Reads each message of one windowed input, and sends it on to its stream."""
+    """Parses the messages of one windowed input and keys them by stream."""
 
     def __init__(self, settings: Settings, number: int, beats: Sequence[str]) -> None:
-        """`number` is the input's; `beats` are keys of which each subtask of the streams has one."""
+        """`number` is the input's index; `beats` are heartbeat keys, one for each subtask of the streams."""
         self._settings = settings
         self._number = number
         self._beats = beats
@@ -174,14 +173,14 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
 
 
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
-    """Windows each stream's points and answers each window."""
+    """Windows the points of each stream and emits the output records of each window."""
 
     _answerer: StreamAnswerer
 
     def __init__(self, settings: Settings, promised: Mapping[str, int], *, threads: bool) -> None:
-        """`promised` as for AnswerMessages; `threads`: this runs in a thread of the JVM."""
+        """Report `promised` as gauges; `threads` is true if the operator runs in a thread of the JVM."""
         self._settings = settings
-        self._promised = promised
+        self._expected = promised
         self._pieces = _pieces(threads=threads)
 
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -192,10 +191,10 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         self._answerer = StreamAnswerer(self._settings, now_ms())
         self._meters = Meters(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
-        self._meters.show(lambda: self._promised)
+        self._meters.show(lambda: self._expected)
         descriptor = MapStateDescriptor("stream", Types.LONG(), self._pieces)
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
-        self._record_of, self._topics = record_of, [one.topic for one in self._settings.inputs]
+        self._record_of, self._topics = record_of, [source.topic for source in self._settings.inputs]
         self._in_flight = in_flight(self._settings, uids.STREAMS, runtime_context)
 
     def process_element(self, content: bytes, ctx: KeyedProcessFunction.Context) -> Iterable[Row]:
@@ -206,46 +205,46 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
         if record is not None:
             self._in_flight.begin(*record)
         yield from _rows(self._answerer.message(key, content, self._store, now_ms()), self._meters)
-        self._arm(key, ctx)
+        self._set_timer(key, ctx)
         if record is not None:
             self._in_flight.end()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Row]:
         key = ctx.get_current_key()
         yield from _rows(self._answerer.tick(key, self._store, max(timestamp, now_ms())), self._meters)
-        self._arm(key, ctx)
+        self._set_timer(key, ctx)
 
     def close(self) -> None:
         _close(self, "_answerer", "_in_flight")
 
-    def _arm(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
+    def _set_timer(self, key: str, ctx: KeyedProcessFunction.Context) -> None:
         moment = self._answerer.timer_to_set(key)
         if moment is not None:
             ctx.timer_service().register_processing_time_timer(moment)
 
 
 def _rows(answers: Iterable[Answer], meters: Meters) -> Iterator[Row]:
-    """Each answer as the row (topic, key, value), counted."""
+    """Count each output record and yield it as a row (topic, key, value)."""
     for answer in answers:
         meters.count(answer)
         yield Row(answer.topic, answer.key, answer.value)
 
 
 def _close(function: object, *names: str) -> None:
-    """Close what `open` has made, as far as it came."""
+    """Close the attributes that `open` has set; it may have failed before all were set."""
     for name in names:
         if hasattr(function, name):
             getattr(function, name).close()
 
 
 def _pieces(*, threads: bool) -> Any:
-    """The type of bytes in keyed state."""
-    # From a thread PyFlink hands bytes of the other type to Java as an array of objects, which fails.
+    """Return the type of bytes in keyed state."""
+    # In a thread PyFlink passes bytes of the other type to Java as an array of objects, which fails.
     return Types.PICKLED_BYTE_ARRAY() if threads else Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
 class KeyedStore:
-    """The pieces of the current stream or lane, in Flink's keyed state; what fails is a StateAccessError."""
+    """The pieces of the current stream or lane in Flink's keyed state. Raises StateAccessError."""
 
     def __init__(self, state: MapState) -> None:
         self._state = state
@@ -276,16 +275,16 @@ class KeyedStore:
 
 
 def in_flight(settings: Settings, operator: str, runtime_context: RuntimeContext) -> InFlight:
-    """The note of the record in progress, of the subtask that is opened."""
+    """Open the note of the record in progress for this subtask of an operator."""
     from tdajob.inflight import InFlight
 
-    topics = [one.topic for one in settings.inputs]
+    topics = [source.topic for source in settings.inputs]
     owner = f"{settings.kafka.bootstrap_servers} {settings.kafka.group_id} {operator}"
     return InFlight(owner, topics, restarted=_attempt(runtime_context) > 0)
 
 
 def _subtask(runtime_context: RuntimeContext) -> int:
-    """The number of the subtask, from 0."""
+    """Return the index of the subtask, from 0."""
     try:
         return int(runtime_context.get_index_of_this_subtask())
     except AttributeError:
@@ -293,7 +292,7 @@ def _subtask(runtime_context: RuntimeContext) -> int:
 
 
 def _attempt(runtime_context: RuntimeContext) -> int:
-    """How often the subtask has been started before in this run of the job."""
+    """Return the number of earlier starts of the subtask in this run of the job."""
     try:
         return int(runtime_context.get_attempt_number())
     except AttributeError:
@@ -301,10 +300,10 @@ def _attempt(runtime_context: RuntimeContext) -> int:
 
 
 def _task_info(runtime_context: RuntimeContext) -> Any:
-    """What Flink 2 has in place of methods of the context, which PyFlink still calls in threads."""
+    """Return Flink 2's TaskInfo: in threads PyFlink still calls methods that the Java context has no more."""
     return runtime_context._runtime_context.getTaskInfo()
 
 
 def now_ms() -> int:
-    """The processing time that timers go by, in epoch milliseconds."""
+    """Return the processing time in epoch milliseconds."""
     return time.time_ns() // 1_000_000

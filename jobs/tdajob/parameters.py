@@ -1,4 +1,4 @@
-"""What a message asks of its points: its own parameters over the config's."""
+"""The computation that a message requests: its own parameters, and the config's for the others."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tdajob.settings import QueryDefaults
 from tdajob.topology.parameters import nearest
 from tdajob.topology.values import Query
 
-_COMPARED = 60  # characters of a name that is not known; comparing takes far more memory than the text
+_COMPARED = 60  # characters of an unknown name; comparing needs far more memory than the text itself
 _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
 class Question:
-    """The computation that is asked for, and what of its outcome is published.
+    """The requested computation and the published part of its result.
 
-    `betti_at` asks for the ranks at that value too; `pairs` is all, none or top:K.
+    With `betti_at` the result contains the Betti numbers at that value; `pairs` is all, none or top:K.
     """
 
     query: Query
@@ -31,11 +31,14 @@ class Question:
 def question(
     algorithm: Any, parameters: Any, defaults: QueryDefaults, algorithms: Mapping[str, Collection[str]]
 ) -> Question:
-    """The question of a message; `algorithms` maps the names of all algorithms to their own parameters."""
+    """Return the computation that a message requests. Raises MessageError.
+
+    `algorithms` maps the names of all algorithms to the names of their own parameters.
+    """
     name = _algorithm(algorithm, defaults.algorithm, algorithms)
     given = _parameters(parameters, name, algorithms[name])
     chosen_by_config = name == defaults.algorithm
-    # An engine and an algorithm's own parameters belong to that algorithm alone.
+    # The engine and the own parameters in the config belong to the config's algorithm only.
     own = dict(defaults.algorithm_params) if chosen_by_config else {}
     own.update({key: value for key, value in given.items() if key not in _READERS})
     common: dict[str, Any] = {
@@ -50,14 +53,14 @@ def question(
     return Question(query, betti_at, pairs)
 
 
-def _algorithm(value: Any, default: str, known: Iterable[str]) -> str:
+def _algorithm(value: Any, default: str, algorithms: Iterable[str]) -> str:
     if value is None:
         return default
     if not isinstance(value, str):
         raise MessageError("bad_field", f"algorithm: must be a text, not {value!r:.60}")
-    if value not in known:
+    if value not in algorithms:
         raise MessageError(
-            "unknown_algorithm", f"algorithm: {value[:60]!r} is not known{_nearest(value, known)}"
+            "unknown_algorithm", f"algorithm: {value[:60]!r} is not known{_nearest(value, algorithms)}"
         )
     return value
 
@@ -67,18 +70,18 @@ def _parameters(value: Any, algorithm: str, own: Collection[str]) -> Mapping[str
         return {}
     if not isinstance(value, dict):
         raise MessageError("bad_field", f"parameters: must be an object, not {value!r:.60}")
-    known = [*_READERS, *own]
+    accepted = [*_READERS, *own]
     for key in value:
-        if key not in known:
+        if key not in accepted:
             raise MessageError(
                 "unknown_parameter",
-                f"parameters.{key[:60]}: is not a parameter of {algorithm}{_nearest(key, known)}",
+                f"parameters.{key[:60]}: is not a parameter of {algorithm}{_nearest(key, accepted)}",
             )
     return value
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    choices = sorted(known)
+def _nearest(name: str, names: Iterable[str]) -> str:
+    choices = sorted(names)
     near = nearest(name[:_COMPARED], choices)
     return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(choices)}"
 

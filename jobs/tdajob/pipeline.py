@@ -1,7 +1,7 @@
 """The dataflow: Kafka sources → Python operators → one Kafka sink, with SQL tables at both ends.
 
-SQL tables, because only they hand a message's topic, partition, offset and exact bytes to Python, bear a
-message without a value, and write a key of its own with each record.
+SQL tables are used because only they pass a message's topic, partition, offset and exact bytes to Python,
+accept a message without a value, and write a separate key with each record.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ ANSWERS_TABLE = "answers"
 _PYFLINKS_KEYED = "org.apache.flink.streaming.api.operators.python.process.ExternalPythonKeyedProcessOperator"
 _MOVED = "org/apache/flink/kafka/shaded/"
 _LEAST_LANES = 8
-MAX_PARALLELISM = 720  # decides which subtask has which stream; the command submits with the same
+MAX_PARALLELISM = 720  # maps streams to subtasks; the command submits with the same value
 
-# A row that carries no message: it makes every compute subtask start its Python worker, and report its
-# metrics, before the first user's message comes.
+# A row without a message: it makes every compute subtask start its Python worker, and report its metrics,
+# before the first message arrives.
 _HEARTBEAT_QUERY = (
     "SELECT CAST(NULL AS BYTES) AS `value`, CAST(NULL AS STRING) AS `topic`,"
     " CAST(NULL AS INT) AS `partition`, `beat` AS `offset`,"
     " CAST(NULL AS BIGINT) AS `timestamp` FROM heartbeat"
 )
 
-# The record's timestamp in epoch milliseconds: Python's operators need no objects for it, which PyFlink's
-# threads could not convert. EXTRACT goes by the session's time zone, which is UTC.
+# The record's timestamp in epoch milliseconds, since PyFlink's threads cannot convert timestamp objects.
+# EXTRACT uses the time zone of the table environment, which is UTC.
 _MESSAGE_COLUMNS = (
     "`value`, `topic`, `partition`, `offset`,"
     " EXTRACT(EPOCH FROM `timestamp`) * 1000 + EXTRACT(MILLISECOND FROM `timestamp`) AS `timestamp`"
@@ -53,70 +53,72 @@ def build(env: StreamExecutionEnvironment, settings: Settings) -> None:
     tables.get_config().set_local_timezone("UTC")
     client = _client_options(settings.kafka)
     threads = tables.get_config().get("python.execution-mode", "process") == "thread"
-    promised = expectations(settings, env.get_checkpoint_config().get_checkpoint_interval())
+    expected = expectations(settings, env.get_checkpoint_config().get_checkpoint_interval())
     beats = _heartbeat(tables)
-    messages = [_messages(tables, one, settings, client) for one in settings.inputs]
-    whole = [stream for one, stream in zip(settings.inputs, messages, strict=True) if one.window is None]
-    answers = []
-    if whole:
-        incoming = beats.union(*(stream.rebalance() for stream in whole))
-        answers += _answered(incoming, settings, promised, threads=threads)
-    if len(whole) < len(messages):
-        function = AnswerStreams(settings, promised, threads=threads)
-        answers.append(_windowed(beats, messages, settings, function))
+    messages = [_messages(tables, source, settings, client) for source in settings.inputs]
+    unwindowed = [
+        stream for source, stream in zip(settings.inputs, messages, strict=True) if source.window is None
+    ]
+    outputs = []
+    if unwindowed:
+        incoming = beats.union(*(stream.rebalance() for stream in unwindowed))
+        outputs += _process_requests(incoming, settings, expected, threads=threads)
+    if len(unwindowed) < len(messages):
+        function = AnswerStreams(settings, expected, threads=threads)
+        outputs.append(_process_streams(beats, messages, settings, function))
     if threads:
-        # Python computes in Flink's own thread then: what compresses and sends the answers gets another.
-        answers = [answered.disable_chaining() for answered in answers]
-    _publish(env, tables, answers[0].union(*answers[1:]), settings, client)
+        # Python computes in Flink's task thread then; the sink, which compresses, gets another one.
+        outputs = [output.disable_chaining() for output in outputs]
+    _publish(env, tables, outputs[0].union(*outputs[1:]), settings, client)
 
 
-def _answered(
-    incoming: DataStream, settings: Settings, promised: Mapping[str, int], *, threads: bool
+def _process_requests(
+    incoming: DataStream, settings: Settings, expected: Mapping[str, int], *, threads: bool
 ) -> list[DataStream]:
-    """Each message by itself, spread evenly over the subtasks; heavy ones by lanes, beside the others."""
-    lanes = _spread(_keys_of_subtasks("lane", _lanes(settings.parallelism)))
-    light = incoming.process(AnswerMessages(settings, promised, lanes), _row())
+    """Process light requests, distributed evenly over the subtasks, and heavy ones, keyed by lane."""
+    lanes = _spread(_keys_of_subtasks("lane", _lane_count(settings.parallelism)))
+    light = incoming.process(AnswerMessages(settings, expected, lanes), _row())
     light = light.name(uids.COMPUTE).uid(uids.COMPUTE)
     # PyFlink's own `get_side_output` adds a Python operator without a uid.
-    passed_on = DataStream(light._j_data_stream.getSideOutput(HEAVY.get_java_output_tag()))
-    heavy = _processed(_by_key(passed_on), AnswerHeavy(settings, threads=threads))
+    side_output = DataStream(light._j_data_stream.getSideOutput(HEAVY.get_java_output_tag()))
+    heavy = _apply(_by_key(side_output), AnswerHeavy(settings, threads=threads))
     return [light, heavy.name(uids.HEAVY).uid(uids.HEAVY)]
 
 
-def _lanes(parallelism: int) -> int:
-    """A power of 2: each subtask has as many lanes as the others, nearly so after a rescaling, too."""
+def _lane_count(parallelism: int) -> int:
+    """Return a power of 2, so that lanes are (nearly) equally distributed after a rescaling, too."""
     return max(_LEAST_LANES, 1 << (parallelism - 1).bit_length())
 
 
-def _windowed(
+def _process_streams(
     beats: DataStream, messages: Sequence[DataStream], settings: Settings, function: AnswerStreams
 ) -> DataStream:
-    """Messages by stream. Nothing comes between a source and its reader: a stream's order must stay."""
+    """Process messages by stream. No shuffle separates a source and its reader: the order must be kept."""
     keys = _keys_of_subtasks("heartbeat", settings.parallelism)
     keyed_row = Types.ROW([Types.STRING(), _bytes()])
     read = []
-    for number, (one, stream) in enumerate(zip(settings.inputs, messages, strict=True)):
-        if one.window is not None:
+    for number, (source, stream) in enumerate(zip(settings.inputs, messages, strict=True)):
+        if source.window is not None:
             reader = ReadStreamMessages(settings, number, keys)
-            uid = uids.READERS[one.route]
+            uid = uids.READERS[source.route]
             keyed = stream.union(beats).flat_map(reader, keyed_row).name(uid).uid(uid)
-            read.append(keyed.set_parallelism(one.source_parallelism))
-    streams = _processed(_by_key(read[0].union(*read[1:])), function)
+            read.append(keyed.set_parallelism(source.source_parallelism))
+    streams = _apply(_by_key(read[0].union(*read[1:])), function)
     return streams.name(uids.STREAMS).uid(uids.STREAMS)
 
 
 def _by_key(read: DataStream) -> KeyedStream:
-    """Rows (key, content) by their key. PyFlink's own `key_by` adds a Python operator without a uid."""
+    """Key rows (key, content) by their key. PyFlink's own `key_by` adds a Python operator without a uid."""
     selector = get_gateway().jvm.KeyByKeySelector()
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
     return KeyedStream(read._j_data_stream.keyBy(selector, key_type), _bytes().get_java_type_info(), read)
 
 
-def _processed(stream: KeyedStream, function: KeyedProcessFunction) -> DataStream:
-    """`stream.process(function)`, whose checkpoints hold each timer that was set before them.
+def _apply(stream: KeyedStream, function: KeyedProcessFunction) -> DataStream:
+    """Return `stream.process(function)` with an operator whose checkpoints contain all timers.
 
-    A checkpoint of PyFlink's own operator lacks the timers of its last bundle. Where tdaflink's JAR is not in
-    Flink's lib folder, or Python runs in threads, PyFlink's operator is taken.
+    In a checkpoint of PyFlink's own operator the timers of the last bundle are missing. PyFlink's operator is
+    used where tdaflink's JAR is not in Flink's lib folder, or Python runs in threads.
     """
     kind = UserDefinedDataStreamFunction.KEYED_PROCESS
     operator, output = _get_one_input_stream_operator(stream, function, kind, _row())
@@ -127,30 +129,29 @@ def _processed(stream: KeyedStream, function: KeyedProcessFunction) -> DataStrea
 
 
 def _keys_of_subtasks(stem: str, parallelism: int) -> list[str]:
-    """Keys of which Flink gives each of so many subtasks one, the first's first."""
+    """Return one key for each subtask, in the order of the subtasks, by Flink's key groups."""
     jvm = get_gateway().jvm
     assignment = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment
-    selector, found = jvm.KeyByKeySelector(), dict[int, str]()
+    selector, keys = jvm.KeyByKeySelector(), dict[int, str]()
     for number in count():
         row = jvm.org.apache.flink.types.Row(2)
         row.setField(0, f"{stem}/{number}")
         subtask = assignment.assignKeyToParallelOperator(selector.getKey(row), MAX_PARALLELISM, parallelism)
-        found.setdefault(subtask, f"{stem}/{number}")
-        if len(found) == parallelism:
-            return [found[subtask] for subtask in range(parallelism)]
+        keys.setdefault(subtask, f"{stem}/{number}")
+        if len(keys) == parallelism:
+            return [keys[subtask] for subtask in range(parallelism)]
     raise AssertionError("count() does not end")
 
 
 def _spread(lanes: Sequence[str]) -> list[str]:
-    """Neighbours far apart, by the reversed bits of their place: any few that follow are in many subtasks."""
+    """Order the lanes by the reversed bits of their index: a few consecutive ones are in many subtasks."""
     bits = (len(lanes) - 1).bit_length()
-    return [lanes[int(f"{place:0{bits}b}"[::-1], 2)] for place in range(len(lanes))]
+    return [lanes[int(f"{index:0{bits}b}"[::-1], 2)] for index in range(len(lanes))]
 
 
 def _messages(
-    tables: StreamTableEnvironment, one: Input, settings: Settings, client: Mapping[str, str]
+    tables: StreamTableEnvironment, source: Input, settings: Settings, client: Mapping[str, str]
 ) -> DataStream:
-    """The messages of one input."""
     schema = (
         Schema.new_builder()
         .column("value", DataTypes.BYTES())
@@ -160,14 +161,14 @@ def _messages(
         .column_by_metadata("timestamp", DataTypes.TIMESTAMP_LTZ(3), is_virtual=True)
         .build()
     )
-    options = source_options(one, settings.kafka, client)
-    _create(tables, one.route, "kafka", schema, options)
-    table = tables.sql_query(f"SELECT {_MESSAGE_COLUMNS} FROM {one.route}")  # noqa: S608 - a name of three
-    return _stream(tables, table, one.source_parallelism, uids.ROUTES[one.route])
+    options = source_options(source, settings.kafka, client)
+    _create(tables, source.route, "kafka", schema, options)
+    table = tables.sql_query(f"SELECT {_MESSAGE_COLUMNS} FROM {source.route}")  # noqa: S608 - a fixed name
+    return _stream(tables, table, source.source_parallelism, uids.ROUTES[source.route])
 
 
 def _heartbeat(tables: StreamTableEnvironment) -> DataStream:
-    """One row a second to each compute subtask, however many there are after a rescaling."""
+    """Return a stream of one row per second that is broadcast to every compute subtask."""
     schema = Schema.new_builder().column("beat", DataTypes.BIGINT()).build()
     _create(tables, "heartbeat", "datagen", schema, {"rows-per-second": "1", "scan.parallelism": "1"})
     return _stream(tables, tables.sql_query(_HEARTBEAT_QUERY), 1, uids.HEARTBEAT).broadcast()
@@ -177,7 +178,7 @@ def _stream(
     tables: StreamTableEnvironment, table: Table, parallelism: int, names: Mapping[str, str]
 ) -> DataStream:
     stream = tables.to_data_stream(table)
-    # The planner's operators run as parallel as the source: else a shuffle would come between them.
+    # The planner's operators get the parallelism of the source: otherwise Flink would add a shuffle.
     uids.settle([stream._j_data_stream.getTransformation()], names, parallelism)
     return stream
 
@@ -190,7 +191,11 @@ def _publish(
     client: Mapping[str, str],
 ) -> None:
     topics = sorted(
-        {settings.errors_topic, settings.stream.events_topic, *(one.output_topic for one in settings.inputs)}
+        {
+            settings.errors_topic,
+            settings.stream.events_topic,
+            *(source.output_topic for source in settings.inputs),
+        }
     )
     schema = (
         Schema.new_builder()
@@ -241,7 +246,7 @@ def _client_options(kafka: Kafka) -> dict[str, str]:
 
 
 def _moved_packages() -> str:
-    """Where the connector keeps Kafka's classes: the one that has all in one JAR has moved them."""
+    """Return the prefix of Kafka's packages in the connector: the shaded JAR has relocated them."""
     loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
     module = f"{_MOVED}org/apache/kafka/common/security/plain/PlainLoginModule.class"
     return _MOVED.replace("/", ".") if loader.getResource(module) is not None else ""

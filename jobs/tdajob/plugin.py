@@ -1,4 +1,4 @@
-"""All that an algorithm of your own imports; the modules behind these names may move.
+"""Public API for plug-in algorithms; the modules that define these names may move.
 
 A module that the job config names under `plugins`, or a package with an entry point of the group
 `tdaflink.algorithms`, defines a subclass of `Algorithm` and registers it: docs/algorithms.md has an example.

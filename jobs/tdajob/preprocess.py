@@ -1,4 +1,4 @@
-"""What is done to a window's points before the computation: scaling, then fewer points with a bound."""
+"""Preprocessing of a window's points: scaling, then subsampling with an error bound."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tdajob.topology.values import ComputationError, FloatArray, Query
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The points (k, d) to compute with, and by how much fewer points may have changed the diagram.
+    """The points (k, d) to compute with, and a bound of the change that subsampling makes to the diagram.
 
     `covering_radius` bounds the Hausdorff distance between the (scaled) window and these points.
-    `error_bound` bounds the bottleneck distance to the diagram of all points, in the unit of the bars; to
-    be added to the engine's own. Where the filtration is cut, an infinite death counts as the cut.
+    `error_bound` bounds the bottleneck distance to the diagram of all points, in the unit of the bars; it is
+    added to the engine's own. Where the filtration is cut, an infinite death counts as the cut.
     """
 
     points: FloatArray
@@ -29,10 +29,10 @@ class Prepared:
 
 
 class Preprocessor:
-    """Scales windows and chooses landmarks, for one query; holds no state between windows."""
+    """Scales windows and chooses landmarks, for one query. Has no state between windows."""
 
     def __init__(self, settings: PreprocessSettings, query: Query) -> None:
-        """Raises ComputationError `bad_parameter` where no bound of the landmarks' error is known."""
+        """Raise ComputationError `bad_parameter` for an algorithm without a bound of the landmarks' error."""
         self._settings = settings
         self._query = query
         if settings.landmarks is not None or settings.error is not None:
@@ -40,12 +40,12 @@ class Preprocessor:
 
     @property
     def makes_nets(self) -> bool:
-        """Whether the points to compute with are nets, which seldom change where windows slide."""
+        """True if the points to compute with are nets, which seldom change between sliding windows."""
         return self._settings.error is not None
 
     @property
     def per_window(self) -> bool:
-        """Whether a point may become another one in the next window, so that nothing can be kept of it."""
+        """True if a point may be mapped to another one in the next window, so that nothing can be cached."""
         return self._settings.scale.kind in ("minmax", "zscore") or self._settings.landmarks is not None
 
     def check_coordinates(self, points: FloatArray) -> None:
@@ -55,11 +55,11 @@ class Preprocessor:
             raise MessageError(
                 "wrong_dimension",
                 f"points have {points.shape[1]} coordinates, but preprocess.offset and preprocess.factor"
-                f" have {expected} numbers: send such points, or change the two lists",
+                f" have {expected} numbers: send points with {expected} coordinates, or change the two lists",
             )
 
     def prepare(self, points: FloatArray) -> Prepared:
-        """The points (n, d) of a window, in any order, made ready."""
+        """Return the prepared points of a window, given as (n, d) in any order."""
         points = scaled(points, self._settings.scale)
         if self._settings.error is not None:
             return self._net(points, self._settings.error)
@@ -72,34 +72,34 @@ class Preprocessor:
 
     def _net(self, points: FloatArray, error: float) -> Prepared:
         dim = points.shape[1]
-        # `landmark_bound` the other way round.
+        # The inverse of `landmark_bound`.
         radius = (error - self._query.min_persistence / 2) / _landmark_factor(self._query, dim)
         net, farthest = lattice_net(points, radius)
         return Prepared(net, farthest, landmark_bound(self._query, dim, farthest))
 
 
 def landmark_bound(query: Query, dim: int, radius: float) -> float:
-    """By how much diagrams of points at a Hausdorff distance of up to `radius` may differ.
+    """Bound the bottleneck distance of diagrams of points at a Hausdorff distance of up to `radius`.
 
-    Points have `dim` coordinates. A bound of the bottleneck distance, in the unit of the bars;
-    ComputationError `bad_parameter` for a question that has none.
+    Points have `dim` coordinates; the bound is in the unit of the bars. Raises ComputationError
+    `bad_parameter` for a query without a bound.
     """
     if radius == 0:
         return 0.0
-    # A bar that is just long enough to be published may have a partner that is just too short.
+    # The partner of a bar that is just long enough to be published may be just too short.
     return _landmark_factor(query, dim) * radius + query.min_persistence / 2
 
 
 def scaled(points: FloatArray, scale: ScaleSettings) -> FloatArray:
-    """The points (n, d), n at least 1, with each coordinate scaled by itself.
+    """Return the points (n, d), n at least 1, with each coordinate scaled separately.
 
-    "minmax" maps a coordinate's values onto [0, 1], "zscore" to mean 0 and standard deviation 1 (over n);
+    "minmax" maps a coordinate's values to [0, 1], "zscore" to mean 0 and standard deviation 1 (over n);
     a constant coordinate becomes 0. "fixed" gives (x - offset) · factor.
     """
     if scale.kind == "minmax":
         return _minmax(points)
     if scale.kind == "zscore":
-        # A sum depends on the order of its terms in the last bits; a result must not.
+        # The last bits of a sum depend on the order of its terms; a result must not.
         return _zscore(sorted_points(points))
     if scale.kind == "fixed":
         with np.errstate(over="ignore"):  # the engine refuses what is too large to compute with
@@ -114,7 +114,7 @@ def _minmax(points: FloatArray) -> FloatArray:
 
 
 def _zscore(points: FloatArray) -> FloatArray:
-    # From 0 to 1 first: there no square is too small or too large, and what is constant is exactly so.
+    # Scaled to [0, 1] first: squares neither overflow nor underflow, and constants are exactly constant.
     unit = _minmax(points)
     deviation = unit.std(axis=0)
     standard: FloatArray = (unit - unit.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)

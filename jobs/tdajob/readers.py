@@ -1,4 +1,4 @@
-"""From a record to what its stream's operator gets: a key to shuffle by, and the content."""
+"""Reading of windowed inputs: a record into the key of its stream and the content for its operator."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 class StreamReader:
-    """Reads the messages of one windowed input; what cannot be used goes on as a finished error record."""
+    """Reads the messages of one windowed input; a message that cannot be used becomes an error record."""
 
     def __init__(self, settings: Settings, number: int) -> None:
-        """`number` is the input's place in the settings."""
+        """`number` is the index of the input in the settings."""
         self._limits = settings.limits
         self._skip = settings.skip
         self._number = number
@@ -27,7 +27,7 @@ class StreamReader:
     def read(
         self, value: bytes | None, partition: int, offset: int, timestamp_ms: int | None
     ) -> tuple[str, bytes]:
-        """Key and content of a record; whatever is wrong with it, this does not raise."""
+        """Return key and content of a record. Does not raise."""
         origin = Origin(self._input.route, self._input.topic, partition, offset, timestamp_ms)
         if self._skip and (origin.topic, partition, offset) in self._skip:
             return _refused(value, origin, SKIPPED, SKIPPED_REASON, None)
@@ -51,11 +51,11 @@ def _refused(
     key: str | None,
     more: Mapping[str, object] = NOTHING_MORE,
 ) -> tuple[str, bytes]:
-    """A finished error record, under a key that spreads such records over the subtasks."""
+    """Return a complete error record, with a key that distributes error records over the subtasks."""
     record = error_record(value, origin, code, reason, key, more)
     return origin.place, packed_refusal(code, *record)
 
 
 def stream_state_key(route: str, key: str) -> str:
-    """What a stream's state is found by: streams and windowed jobs may have the same names."""
+    """Return the key of a stream's state: stream ids and request ids of windowed requests may be equal."""
     return f"{route}/{key}"

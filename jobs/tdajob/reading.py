@@ -1,4 +1,4 @@
-"""Typed values out of the resolved JSON settings: nothing missing, nothing unknown, nothing converted."""
+"""Typed values of the resolved JSON settings: no missing keys, no unknown keys, no conversions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 
 class SettingsError(ValueError):
-    """A setting is missing, unknown or of the wrong kind; the message names its path."""
+    """A setting is missing, unknown or of the wrong type; the message names its path."""
 
 
 class Reader:
-    """Takes typed values out of one JSON object; `finish` refuses what nobody took."""
+    """Typed access to one JSON object; `finish` raises SettingsError for keys that were not read."""
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
             raise SettingsError(f"{path or 'the settings'}: must be an object, not {value!r}")
         self._values: dict[str, Any] = value
-        self._left = set(value)
+        self._unread = set(value)
         self._path = path
 
     def take(self, key: str) -> Any:
         if key not in self._values:
-            raise SettingsError(f"{self._at(key)}: is missing")
-        self._left.discard(key)
+            raise SettingsError(f"{self._path_of(key)}: is missing")
+        self._unread.discard(key)
         return self._values[key]
 
     def text(self, key: str) -> str:
@@ -68,31 +68,31 @@ class Reader:
         return value
 
     def numbers(self, key: str) -> tuple[float, ...]:
-        """Finite numbers of either sign."""
+        """Return finite numbers of either sign."""
         value = self.take(key)
-        if not isinstance(value, list) or not all(_is_finite(one) for one in value):
+        if not isinstance(value, list) or not all(_is_finite(number) for number in value):
             raise self._wrong(key, "a list of finite numbers", value)
-        return tuple(float(one) for one in value)
+        return tuple(float(number) for number in value)
 
     def span(self, key: str) -> tuple[float, float]:
-        """Two finite numbers, the smaller one first."""
+        """Return two finite numbers, the smaller one first."""
         ends = self.numbers(key)
         if len(ends) != 2 or ends[0] >= ends[1]:
             raise self._wrong(key, "two numbers, the smaller one first", list(ends))
         return ends[0], ends[1]
 
     def integers(self, key: str, *, least: int = 0, count: int | None = None) -> tuple[int, ...]:
-        """One integer or more, or just `count`."""
+        """Return at least one integer, or exactly `count`."""
         value = self.take(key)
         fits = isinstance(value, list) and value and count in (None, len(value))
-        if not fits or not all(type(one) is int and one >= least for one in value):
+        if not fits or not all(type(number) is int and number >= least for number in value):
             raise self._wrong(key, f"a list of {count or 'some'} integers of at least {least}", value)
         return tuple(value)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Any number of texts."""
+        """Return any number of texts, none of them empty."""
         value = self.take(key)
-        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
             raise self._wrong(key, "a list of texts", value)
         return tuple(value)
 
@@ -106,7 +106,7 @@ class Reader:
         return value
 
     def inner(self, key: str) -> Reader:
-        return Reader(self.take(key), self._at(key))
+        return Reader(self.take(key), self._path_of(key))
 
     def inner_or_none(self, key: str) -> Reader | None:
         return None if self.take(key) is None else self.inner(key)
@@ -117,17 +117,17 @@ class Reader:
             raise self._wrong(
                 key, "a list of objects" if may_be_empty else "a list of at least one object", value
             )
-        return [Reader(item, f"{self._at(key)}[{index}]") for index, item in enumerate(value)]
+        return [Reader(item, f"{self._path_of(key)}[{index}]") for index, item in enumerate(value)]
 
     def finish(self) -> None:
-        if self._left:
-            raise SettingsError(f"{self._at(min(self._left))}: is not a setting of this job")
+        if self._unread:
+            raise SettingsError(f"{self._path_of(min(self._unread))}: is not a setting of this job")
 
-    def _at(self, key: str) -> str:
+    def _path_of(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key
 
-    def _wrong(self, key: str, wanted: str, value: object) -> SettingsError:
-        return SettingsError(f"{self._at(key)}: must be {wanted}, not {value!r}")
+    def _wrong(self, key: str, expected: str, value: object) -> SettingsError:
+        return SettingsError(f"{self._path_of(key)}: must be {expected}, not {value!r}")
 
 
 def _is_finite(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The answer to a request or a window: the seed's result message, never larger than Kafka takes."""
+"""Result messages of requests and windows, in the original specification's format and limited in size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECORD_OVERHEAD = 512  # bytes that Kafka's record and batch headers add at most
 
 @dataclass(frozen=True)
 class Effort:
-    """What a computation took."""
+    """The time and memory that a computation used."""
 
     seconds: float
     memory_bytes: int
@@ -31,7 +31,10 @@ class Effort:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a result is about. `id` tells it from every other one; `key` is the job's or the stream's."""
+    """The subject of a result: a request or a window.
+
+    `id` is the unique id of the result; `key` is the request id, or the stream id where `streamed` is true.
+    """
 
     id: str
     key: str
@@ -49,9 +52,9 @@ def result_record(
     max_bytes: int,
     more: Mapping[str, Any] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
-    """Key and value of a result; pairs that do not fit into `max_bytes` are left out, the shortest first.
+    """Return key and value of a result; pairs that exceed `max_bytes` are left out, the shortest first.
 
-    `more` are further entries of `tda_results`.
+    `more` are further fields of `tda_results`. Raises MessageError `result_too_large` or `non_finite`.
     """
     _check_finite(diagram)
     key = subject.key.encode()
@@ -60,15 +63,15 @@ def result_record(
     room = max_bytes - len(key) - RECORD_OVERHEAD
     value = _encode(body, pairs, truncated=False)
     if len(value) > room:
-        value = _trimmed(body, pairs, room, subject.key)
+        value = _truncate(body, pairs, room, subject.key)
     return key, value
 
 
 def _body(
     subject: Subject, question: Question, diagram: Diagram, effort: Effort, more: Mapping[str, Any]
 ) -> dict[str, Any]:
-    asked = question.query
-    found: dict[str, Any] = {
+    query = question.query
+    tda_results: dict[str, Any] = {
         "betti_numbers": summary.betti_numbers(diagram),
         "persistence_pairs": [],
         "homology_groups": summary.homology_groups(diagram),
@@ -76,7 +79,7 @@ def _body(
         **more,
     }
     if question.betti_at is not None:
-        found["betti_at"] = {
+        tda_results["betti_at"] = {
             "t": question.betti_at,
             "betti_numbers": summary.betti_at(diagram, question.betti_at),
         }
@@ -85,7 +88,7 @@ def _body(
         "job_id": None if subject.streamed else subject.key,
         "stream_id": subject.key if subject.streamed else None,
         "timestamp": format_timestamp(time.time_ns() // 1_000_000),
-        "algorithm": asked.algorithm,
+        "algorithm": query.algorithm,
         "input": subject.input,
         "window": subject.window,
         "computation_info": {
@@ -93,28 +96,30 @@ def _body(
             "computation_time": round(effort.seconds, 6),
             "success": True,
             "memory_usage": effort.memory_bytes,
-            "max_dimension": asked.max_dimension,
+            "max_dimension": query.max_dimension,
             "max_persistence": diagram.cut,
-            "homology_coeff_field": asked.homology_coeff_field,
+            "homology_coeff_field": query.homology_coeff_field,
             "engine": diagram.engine,
             "error_bound": diagram.error_bound,
         },
-        "tda_results": found,
+        "tda_results": tda_results,
         "version": VERSION,
     }
 
 
 def _encode(body: dict[str, Any], pairs: list[dict[str, Any]], *, truncated: bool) -> bytes:
-    found = {**body["tda_results"], "persistence_pairs": pairs, "pairs_truncated": truncated}
-    return orjson.dumps({**body, "tda_results": found})
+    tda_results = {**body["tda_results"], "persistence_pairs": pairs, "pairs_truncated": truncated}
+    return orjson.dumps({**body, "tda_results": tda_results})
 
 
-def _trimmed(body: dict[str, Any], pairs: list[dict[str, Any]], room: int, key: str) -> bytes:
-    """The result with as many of the longest pairs as `room` bytes hold."""
+def _truncate(body: dict[str, Any], pairs: list[dict[str, Any]], room: int, key: str) -> bytes:
+    """Return the result with as many of the longest pairs as fit into `room` bytes."""
     bare = len(_encode(body, [], truncated=True))
     if bare > room:
         raise MessageError(
-            "result_too_large", f"the result has {bare} bytes without any pair; {room} can be sent", key
+            "result_too_large",
+            f"the result has {bare} bytes without any pair; max_message_bytes leaves {room}: raise it",
+            key,
         )
     order = _by_length(pairs)
     sizes = accumulate(len(orjson.dumps(pairs[index])) + 1 for index in order)
@@ -123,7 +128,7 @@ def _trimmed(body: dict[str, Any], pairs: list[dict[str, Any]], room: int, key: 
 
 
 def _by_length(pairs: list[dict[str, Any]]) -> list[int]:
-    """The places of the pairs, from the longest to the shortest; of two equals the earlier comes first."""
+    """Return the indices of the pairs from the longest to the shortest; equal lengths keep their order."""
     lengths = [math.inf if pair["death"] == "inf" else pair["death"] - pair["birth"] for pair in pairs]
     return sorted(range(len(pairs)), key=lambda index: -lengths[index])
 
@@ -131,4 +136,4 @@ def _by_length(pairs: list[dict[str, Any]]) -> list[int]:
 def _check_finite(diagram: Diagram) -> None:
     for bars in diagram.bars:
         if len(bars) and not (np.isfinite(bars[:, 0]).all() and not np.isnan(bars[:, 1]).any()):
-            raise MessageError("non_finite", "the persistence diagram holds values beyond float64")
+            raise MessageError("non_finite", "the persistence diagram has values beyond float64")

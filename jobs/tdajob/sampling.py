@@ -1,8 +1,8 @@
-"""Beam's clock of where a worker's time goes, switched off: it cost a tenth of the throughput.
+"""Disabling of Beam's state sampling, which reduced the throughput by a tenth.
 
-For each bundle Beam starts a thread that looks every so often at what the worker is doing, sleeping 1.2 times
-longer from look to look, and at the bundle's end it waits until that thread has woken up: a tenth of the
-bundle's time on average, up to 200 ms, in which the worker does nothing. Flink throws the numbers away.
+For each bundle Beam starts a thread that samples the state of the worker at intervals, each 1.2 times longer
+than the previous one. At the end of the bundle Beam waits until that thread wakes up: a tenth of the bundle's
+time on average, up to 200 ms, in which the worker is idle. Flink discards the samples.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _STATESAMPLER = "apache_beam.runners.worker.statesampler"
 
 
 def stop_sampling() -> None:
-    """Let this worker's bundles run without the sampling thread. For `open()`, before the first bundle.
+    """Run this worker's bundles without the sampling thread. Call it in `open()`, before the first bundle.
 
-    Does nothing where functions run in threads of the JVM, which have no Beam around them.
+    Does nothing where functions run in threads of the JVM, which do not use Beam.
     """
     beam = sys.modules.get(_STATESAMPLER)
     if beam is None:

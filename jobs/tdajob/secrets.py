@@ -1,4 +1,4 @@
-"""Secrets that the settings refer to: they are read on the cluster, where the job's main() runs."""
+"""Secrets that the settings refer to, read on the cluster, where the job's main() runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def resolve(value: Any, path: str) -> str:
 
 
 def check_login(login: object, path: str) -> None:
-    """Raise `SettingsError` unless it is {"mechanism", "user", "password"} of a kind that is known."""
+    """Raise SettingsError unless `login` is {"mechanism", "user", "password"} with a supported mechanism."""
     if not isinstance(login, dict) or set(login) != {"mechanism", "user", "password"}:
         raise SettingsError(f"{path}: must have mechanism, user and password, and nothing else")
     if login["mechanism"] not in _LOGIN_MODULES:
@@ -50,7 +50,7 @@ def check_login(login: object, path: str) -> None:
 
 
 def login_text(login: Mapping[str, Any], path: str, packages: str) -> str:
-    """The value of Kafka's `sasl.jaas.config`; `packages` stands before the name of Kafka's class."""
+    """Return the value of Kafka's `sasl.jaas.config`; `packages` is the prefix of Kafka's class name."""
     user = _quoted(login["user"], f"{path}.user")
     password = _quoted(resolve(login["password"], f"{path}.password"), f"{path}.password")
     module = packages + _LOGIN_MODULES[login["mechanism"]]

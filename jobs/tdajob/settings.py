@@ -1,4 +1,4 @@
-"""The job's settings, read from the resolved JSON that the command ships: no defaults, nothing unknown."""
+"""Settings of the job, read from the resolved JSON that the command submits: no defaults, no unknown keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdajob.reading import Reader
-from tdajob.reading import SettingsError as SettingsError  # main() and others know it from here
+from tdajob.reading import SettingsError as SettingsError  # re-exported for main() and others
 from tdajob.secrets import check_login, check_property, login_text, resolve
 from tdajob.streamsettings import StreamSettings, read_stream_settings
 from tdajob.windows.spec import WindowSettings
@@ -33,7 +33,7 @@ class Input:
     output_topic: str
     source_parallelism: int
     window: WindowSettings | None
-    """How its points are windowed; None where each message is answered by itself."""
+    """The windows of its points; None where each message is a request of its own."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Kafka:
     transaction_timeout_ms: int
 
     def resolved_properties(self, login_packages: str = "") -> dict[str, str]:
-        """The further client properties, with references to secrets replaced by the secrets.
+        """Return the further client properties, with references to secrets replaced by the secrets.
 
-        `login_packages` is what stands before the names of Kafka's own classes where they were moved.
+        `login_packages` is the prefix of the names of Kafka's classes in a shaded JAR.
         """
         return {
             name: (
@@ -63,7 +63,7 @@ class Kafka:
 
 @dataclass(frozen=True)
 class QueryDefaults:
-    """What a request that says nothing else is asked."""
+    """The computation of a request that sets no parameters."""
 
     algorithm: str
     max_dimension: int
@@ -88,9 +88,9 @@ class LimitSettings:
 
 @dataclass(frozen=True)
 class HeavySettings:
-    """Requests that are predicted to take longer than `after_s`, or do, are computed beside the others.
+    """The bounds of heavy requests, which are predicted to take, or do take, longer than `after_s`.
 
-    None: none is. A subtask keeps up to `queue` of them.
+    They are computed concurrently with the others; None: no request is heavy. A subtask queues up to `queue`.
     """
 
     after_s: float | None
@@ -99,8 +99,7 @@ class HeavySettings:
 
 @dataclass(frozen=True)
 class S3Settings:
-    """Where objects are read, and with which keys: texts, references to secrets, or None for what the
-    worker finds by itself."""
+    """The object storage and its keys: texts, references to secrets, or None for the worker's own."""
 
     endpoint: str | None
     region: str
@@ -108,7 +107,7 @@ class S3Settings:
     secret_key: Any
 
     def resolved(self) -> dict[str, str | None]:
-        """All of it, with references to secrets replaced by the secrets."""
+        """Return all settings, with references to secrets replaced by the secrets."""
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
         return {
             "endpoint": self.endpoint,
@@ -122,7 +121,7 @@ class S3Settings:
 
 @dataclass(frozen=True)
 class UploadSettings:
-    """`roots` are the folders, as URIs, below which uploads may lie; without one every upload is refused."""
+    """`roots` are the URIs of the folders that may contain uploads; without one every upload is refused."""
 
     roots: tuple[str, ...]
     max_bytes: int
@@ -147,12 +146,12 @@ class Settings:
     uploads: UploadSettings
     heavy: HeavySettings
     skip: frozenset[Place] = frozenset()
-    """Records that are passed over: topic, partition and offset of each. The one key that may be missing, as
-    it is in the settings of releases before it."""
+    """Records that are skipped: topic, partition and offset of each. The only key that may be missing: the
+    settings of earlier releases do not contain it."""
 
 
 def load(text: str) -> Settings:
-    """The settings in a JSON text; SettingsError names the key that is wrong."""
+    """Parse the settings. Raises SettingsError, which names the wrong key."""
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -185,10 +184,10 @@ def load(text: str) -> Settings:
 def _skip(root: Reader) -> frozenset[Place]:
     places = set()
     for text in root.texts("skip") if root.has("skip") else ():
-        found = _SKIPPED.fullmatch(text)
-        if not found:
+        match = _SKIPPED.fullmatch(text)
+        if not match:
             raise SettingsError(f"skip: {text[:300]!r} is not TOPIC/PARTITION/OFFSET")
-        places.add((found[1], int(found[2]), int(found[3])))
+        places.add((match[1], int(match[2]), int(match[3])))
     return frozenset(places)
 
 
@@ -206,11 +205,11 @@ def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Inpu
             )
         )
         reader.finish()
-    for one in inputs:
-        if one.route == "streams" and one.window is None:
-            raise SettingsError(f"inputs: {one.topic} is a stream and has no window")
+    for source in inputs:
+        if source.route == "streams" and source.window is None:
+            raise SettingsError(f"inputs: {source.topic} is a stream and has no window")
     for name in ("route", "topic"):
-        if len({getattr(one, name) for one in inputs}) < len(inputs):
+        if len({getattr(source, name) for source in inputs}) < len(inputs):
             raise SettingsError(f"inputs: two of them have the same {name}")
     return tuple(inputs)
 

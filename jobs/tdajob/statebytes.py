@@ -1,4 +1,4 @@
-"""State as bytes of our own: the first byte is the version, the rest is little-endian and packed."""
+"""Versions of binary state: the first byte is the version, the rest is little-endian and packed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 
 class StateError(ValueError):
-    """State that this job cannot read: a later release wrote it, or it is damaged."""
+    """State that this job cannot read: written by a later release, or damaged."""
 
 
 def check_version(state: bytes, what: str, known: Collection[int]) -> int:
-    """The version of a state; StateError unless it is one of `known`."""
+    """Return the version of a state. Raises StateError unless it is one of `known`."""
     if not state:
         raise StateError(f"the state of {what} is empty")
     if state[0] not in known:

@@ -1,7 +1,7 @@
-"""Messages whose points are windowed: bytes into points with their times, or a `MessageError`.
+"""Parsing of messages whose points are windowed: bytes into points with their times, or a `MessageError`.
 
-They come on the stream route, keyed by `stream_id`, or on the request route, keyed by `job_id`, where the
-config has its points windowed.
+Such messages arrive on the stream route, keyed by `stream_id`, or on the request route, keyed by `job_id`,
+if the config defines windows for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_MESSAGE_ID_BYTES = 4096
 class StreamMessage:
     """Points (n, d) of one stream, each with its event time (n,) in epoch milliseconds.
 
-    `own_times` is false where Kafka's time stands in for one that the message does not have.
+    `own_times` is false where the message has no times and Kafka's timestamp is used.
     """
 
     key: str
@@ -39,13 +39,13 @@ class StreamMessage:
 def stream_key(
     value: bytes | None, origin: Origin, limits: LimitSettings
 ) -> tuple[bytes, dict[str, Any], str]:
-    """The text, the document and the key of a message, before anything else of it is looked at."""
+    """Return the text, the document and the key of a message, without checks of its other fields."""
     raw, document = messages.document_of(value, limits.max_message_bytes, limits.max_predicted_bytes)
     return raw, document, messages.identifier(document, _KEYS[origin.route])
 
 
 def parse_stream_message(value: bytes | None, origin: Origin, limits: LimitSettings) -> StreamMessage:
-    """The points of a message and their times; a message is accepted whole or not at all."""
+    """Parse the points of a message and their times. Raises MessageError: a message is never used in part."""
     raw, document, key = stream_key(value, origin, limits)
     try:
         return _parsed(raw, document, key, origin, limits)
@@ -64,7 +64,7 @@ def _parsed(
         if document.get(field) is not None:
             raise MessageError(
                 "parameters_not_allowed",
-                f"{field}: points that are windowed are computed as the job's config says; leave it out",
+                f"{field}: windowed points are computed with the job's config: leave it out",
             )
     cloud, path = document, ""
     if origin.route == "requests":
@@ -73,7 +73,7 @@ def _parsed(
     points = messages.read_points(raw, document, listed, f"{path}points")
     messages.check_dimension(cloud.get("dimension"), points, f"{path}dimension")
     _check_size(points, limits, f"{path}points")
-    # A point that is an object has this key, which only an escape can hide.
+    # A point that is an object has the key "coordinates", which only an escape can hide.
     objects = b"coordinates" in raw or b"\\" in raw
     timed = listed if listed and objects else ()
     times, own = _times(document, timed, len(points), origin, limits.max_future_s, path)
@@ -104,12 +104,15 @@ def _times(
     max_future_s: float,
     path: str,
 ) -> tuple[NDArray[np.int64], bool]:
-    """Each point's own time, else the message's, else Kafka's; `listed` are points that may be objects."""
-    whole, own = messages.read_timestamp(document.get("timestamp"), origin, max_future_s)
-    times = np.full(count, whole, dtype=np.int64)
-    named = _listed_times(document.get("timestamps"), count)
-    if named is not None:
-        times, own = named, True
+    """Return the times (n,) of the points: each its own, else the message's, else Kafka's; and if any is own.
+
+    `listed` are points that may be objects.
+    """
+    common, own = messages.read_timestamp(document.get("timestamp"), origin, max_future_s)
+    times = np.full(count, common, dtype=np.int64)
+    listed_times = _listed_times(document.get("timestamps"), count)
+    if listed_times is not None:
+        times, own = listed_times, True
     for index, point in enumerate(listed):
         if isinstance(point, dict) and point.get("timestamp") is not None:
             times[index] = messages.read_time(point["timestamp"], f"{path}points[{index}].timestamp")

@@ -1,7 +1,8 @@
-"""The job's whole work on streams, without Flink: messages into windows, fired windows into answers.
+"""Processing of streams, without Flink: messages into windows, fired windows into output records.
 
-What is kept of a stream are small numbered pieces of bytes in a `Store` (Flink's keyed state). The objects
-that are made of them stay in memory while a stream is busy: a cache, which can be made again at any time.
+The state of a stream is a set of small numbered pieces of bytes in a `Store` (Flink's keyed state). The
+objects that are decoded from them are cached in memory while a stream is active, and can be evicted at any
+time.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from tdajob.windows.values import Arrival, Outcome, StreamWindow
 _log = logging.getLogger(__name__)
 
 HEADER, EMBEDDING, PREVIOUS = -1, -2, -3
-"""Pieces of a stream besides its points; those have numbers from 0 on."""
+"""Pieces of a stream other than its windows; those have numbers from 0 on."""
 CACHED_BYTES = 64 << 20
-"""Of streams that are kept in memory, as large as their pieces are."""
+"""Limit of the streams in memory, measured by the size of their pieces."""
 RETRY_MS = 60_000
-"""After a timer that failed; twice as long each further time, up to `MAX_DOUBLINGS` times."""
+"""Delay after a failed timer; doubled at each further failure, up to `MAX_DOUBLINGS` times."""
 MAX_DOUBLINGS = 10
 
 COUNTED = (
@@ -44,7 +45,7 @@ COUNTED = (
 
 
 class Store(Protocol):
-    """The pieces of the stream at hand; all of them raise StateAccessError alone."""
+    """The pieces of the current stream. All methods raise only StateAccessError."""
 
     def pieces(self) -> Mapping[int, bytes]: ...
     def put(self, number: int, content: bytes) -> None: ...
@@ -53,7 +54,7 @@ class Store(Protocol):
 
 
 class _Stream:
-    """One stream in memory: its windows, its embedding, and how large its pieces are."""
+    """One stream in memory: its windows, its embedding, and the sizes of its pieces."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class _Stream:
         self.source = source
         self._check = check
         self.previous = pieces.get(PREVIOUS)
-        self.armed: int | None = None  # when the earliest timer that was set goes off
+        self.armed: int | None = None  # time of the earliest timer that is set, epoch ms
         self._embed = settings.stream.preprocess.embed
         self._embedded = pieces.get(EMBEDDING)
         self.embedder = None if self._embed is None else Embedder(self._embed, self._embedded)
@@ -82,7 +83,7 @@ class _Stream:
         self.panes = self.windows.pending_panes()
 
     def add(self, envelope: Envelope, now_ms: int) -> Outcome:
-        """Apply a message; where it is refused, or was here before, everything stays as it was."""
+        """Apply a message. If it is refused or a duplicate, the stream is unchanged."""
         message = envelope.message
         points, times = message.points, message.times
         try:
@@ -92,14 +93,14 @@ class _Stream:
             arrival = Arrival(points, times, message.message_id, envelope.origin.place)
             outcome = self.windows.add(arrival, now_ms)
         except MessageError:
-            self._take_back_embedding()
+            self._restore_embedder()
             raise
         if outcome.duplicate:
-            self._take_back_embedding()
+            self._restore_embedder()
         return outcome
 
     def write(self, store: Store) -> None:
-        """Bring the store up to date; where anything cannot be packed, nothing is put."""
+        """Write the changes to the store; if anything cannot be packed, nothing is written."""
         changes = self.windows.changes()
         embedded = None if self.embedder is None else self.embedder.state()
         self.panes = self.windows.pending_panes()
@@ -115,12 +116,12 @@ class _Stream:
             self._put(store, EMBEDDING, embedded)
 
     def remember(self, store: Store, previous: bytes) -> None:
-        """Keep what the next window's diagram is compared with."""
+        """Store the diagram with which the next window's diagram is compared."""
         self.previous = previous
         self._put(store, PREVIOUS, previous)
 
     def timer_to_set(self) -> int | None:
-        """A moment for which a timer is needed and none is set yet."""
+        """Return the time (epoch ms) for which a timer must be set; None if an earlier one is set."""
         moment = self.windows.next_tick()
         if moment is None or (self.armed is not None and self.armed <= moment):
             return None
@@ -132,92 +133,92 @@ class _Stream:
         self.bytes += len(content) - self._sizes.get(number, 0)
         self._sizes[number] = len(content)
 
-    def _take_back_embedding(self) -> None:
+    def _restore_embedder(self) -> None:
         if self._embed is not None:
             self.embedder = Embedder(self._embed, self._embedded)
 
 
 class StreamAnswerer:
-    """Answers streams by one record for each window and for each message that cannot be used.
+    """Processes streams into one output record for each window and for each message that cannot be used.
 
-    Holds engines, so it must be closed. Whatever is wrong with a message, a window or a timer, only
-    StateAccessError is raised: anything else is one error record, and the stream stays as its store has it.
+    Holds engines: close it. Raises only StateAccessError: any other exception of a message, a window or a
+    timer becomes one error record, and the stream is restored from its store.
     """
 
     def __init__(self, settings: Settings, began_ms: int = 0) -> None:
-        """`began_ms`: the processing time from which messages are read; a stop before it was no silence."""
+        """`began_ms` is the processing time of the start: timeouts do not count the time before it."""
         self._settings = settings
         self._began_ms = began_ms
-        self._places = [(one.route, one.topic) for one in settings.inputs]
-        self._by_route = {one.route: one for one in settings.inputs}
+        self._places = [(source.route, source.topic) for source in settings.inputs]
+        self._by_route = {source.route: source for source in settings.inputs}
         self._windows = WindowAnswerer(settings)
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
         self._bytes = self._panes = 0
         self._counts = Counter(dict.fromkeys(COUNTED, 0))
         self._failures = Counter[str]()  # timers that failed in a row, by stream
-        self._retries = dict[str, int]()  # when a stream's failed timer is due again, until it is set
+        self._retries = dict[str, int]()  # time at which a stream's failed timer is retried, until it is set
 
     def close(self) -> None:
         self._windows.close()
 
     def message(self, key: str, content: bytes, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Apply what a reader has sent for the stream `key`, whose pieces are in `store`."""
+        """Apply a message or an error record of a reader to the stream `key`, whose pieces are in `store`."""
         route, _, name = key.partition("/")
-        found = unpacked(content, name, self._places)
-        if isinstance(found, Refusal):
-            yield Answer(self._settings.errors_topic, found.key, found.value, None, found.code)
+        envelope = unpacked(content, name, self._places)
+        if isinstance(envelope, Refusal):
+            yield Answer(self._settings.errors_topic, envelope.key, envelope.value, None, envelope.code)
             return
         try:
-            stream = self._stream(key, route, store)
-            outcome = stream.add(found, now_ms)
-            self._written(stream, store)
+            stream = self._load(key, route, store)
+            outcome = stream.add(envelope, now_ms)
+            self._write(stream, store)
         except MessageError as error:
-            yield self._refused(found, error.code, error.reason)
+            yield self._message_error(envelope, error.code, error.reason)
             return
         except StateAccessError:
             raise
         except Exception as error:
-            log_failure(_log, error, "cannot use %s", found.origin.place)
+            log_failure(_log, error, "cannot process %s", envelope.origin.place)
             self._reset(key)
-            yield self._refused(found, CODE, *internal_error(error))
+            yield self._message_error(envelope, CODE, *internal_error(error))
             return
         if len(outcome.late):
             self._counts["late_points"] += len(outcome.late)
-            yield self._late(found, outcome)
+            yield self._late_error(envelope, outcome)
         self._counts["duplicate_messages"] += outcome.duplicate
-        yield from self._fired(key, name, stream, store, outcome)
+        yield from self._process_firings(key, name, stream, store, outcome)
 
     def tick(self, key: str, store: Store, now_ms: int) -> Iterator[Answer]:
-        """Fire what has waited for too long, and forget the stream where its time is over."""
+        """Fire windows whose timeout has passed, and remove the stream after `state_ttl`."""
         route, _, name = key.partition("/")
         if key not in self._streams and not store.pieces():
-            return  # a timer of a stream that is forgotten
+            return  # a timer of a removed stream
         try:
-            stream = self._stream(key, route, store)
+            stream = self._load(key, route, store)
             stream.armed = None
             outcome = stream.windows.tick(now_ms)
-            self._written(stream, store)
+            self._write(stream, store)
         except StateAccessError:
             raise
         except Exception as error:
-            log_failure(_log, error, "a timer of the stream %s fails", name)
+            log_failure(_log, error, "cannot process a timer of the stream %s", name)
             self._reset(key)
-            yield self._timer_failed(key, route, name, now_ms, error)
+            yield self._timer_error(key, route, name, now_ms, error)
             return
         self._failures.pop(key, None)
-        yield from self._fired(key, name, stream, store, outcome)
+        yield from self._process_firings(key, name, stream, store, outcome)
         if outcome.expired:
             store.clear()
             self._reset(key)
             self._counts["expired_streams"] += 1
 
     def timer_to_set(self, key: str) -> int | None:
-        """The moment for which the stream needs a timer, if it has none that goes off before."""
+        """Return the time (epoch ms) for which the stream needs a timer; None if an earlier one is set."""
         stream = self._streams.get(key)
         return self._retries.pop(key, None) if stream is None else stream.timer_to_set()
 
     def stats(self) -> dict[str, int]:
-        """Counts since the start and sizes now, for the metrics."""
+        """Return counts since the start and current sizes, for the metrics."""
         sizes = {
             "streams_in_memory": len(self._streams),
             "window_cache_bytes": self._bytes,
@@ -225,7 +226,7 @@ class StreamAnswerer:
         }
         return {**self._counts, **sizes, **self._windows.stats()}
 
-    def _stream(self, key: str, route: str, store: Store) -> _Stream:
+    def _load(self, key: str, route: str, store: Store) -> _Stream:
         stream = self._streams.get(key)
         if stream is None:
             source, check = self._by_route[route], self._windows.check_coordinates
@@ -236,27 +237,27 @@ class StreamAnswerer:
             self._panes += stream.panes
         self._streams.move_to_end(key)
         while self._bytes > CACHED_BYTES and len(self._streams) > 1:
-            self._let_go(next(iter(self._streams)))
+            self._evict(next(iter(self._streams)))
         return stream
 
-    def _let_go(self, key: str) -> None:
+    def _evict(self, key: str) -> None:
         stream = self._streams.pop(key, None)
         if stream is not None:
             self._bytes -= stream.bytes
             self._panes -= stream.panes
 
     def _reset(self, key: str) -> None:
-        """Drop all that memory has of a stream: what its store has counts."""
-        self._let_go(key)
+        """Remove a stream from memory; it is loaded again from its store."""
+        self._evict(key)
         self._windows.forget(key)
 
-    def _written(self, stream: _Stream, store: Store) -> None:
+    def _write(self, stream: _Stream, store: Store) -> None:
         bytes_before, panes_before = stream.bytes, stream.panes
         stream.write(store)
         self._bytes += stream.bytes - bytes_before
         self._panes += stream.panes - panes_before
 
-    def _fired(
+    def _process_firings(
         self, key: str, name: str, stream: _Stream, store: Store, outcome: Outcome
     ) -> Iterator[Answer]:
         for firing in outcome.firings:
@@ -271,24 +272,24 @@ class StreamAnswerer:
             self._counts["window_results"] += sum(answer.done is not None for answer in answers)
             yield from answers
 
-    def _timer_failed(self, key: str, route: str, name: str, now_ms: int, error: Exception) -> Answer:
-        """The record of a timer that failed; it is tried again later: what waits is still in the state."""
+    def _timer_error(self, key: str, route: str, name: str, now_ms: int, error: Exception) -> Answer:
+        """Return the error record of a failed timer and schedule a retry; the state still has the windows."""
         self._retries[key] = now_ms + (RETRY_MS << min(self._failures[key], MAX_DOUBLINGS))
         self._failures[key] += 1
         record = stream_error_record(route, name, now_ms, CODE, *internal_error(error))
         return Answer(self._settings.errors_topic, *record, None, CODE)
 
-    def _refused(
+    def _message_error(
         self, envelope: Envelope, code: str, reason: str, more: Mapping[str, object] = NOTHING_MORE
     ) -> Answer:
         return self._error(envelope.raw, envelope.origin, code, reason, envelope.message.key, more)
 
-    def _late(self, envelope: Envelope, outcome: Outcome) -> Answer:
+    def _late_error(self, envelope: Envelope, outcome: Outcome) -> Answer:
         late = [int(index) for index in outcome.late]
         count = len(envelope.message.points)
         reason = (
-            f"{len(late)} of {count} points came after their windows had been given up; the others were used:"
-            " raise allowed_lateness or out_of_orderness if such points matter"
+            f"{len(late)} of {count} points arrived after their windows were dropped; the others were used:"
+            " raise allowed_lateness or out_of_orderness to use such points"
         )
         more = {"late": {"count": len(late), "points": late[:KEPT_PLACES]}}
         return self._error(envelope.raw, envelope.origin, "late", reason, envelope.message.key, more)

@@ -1,4 +1,4 @@
-"""The settings of what happens to points before a window's computation, and to its diagram afterwards."""
+"""Settings of the steps before and after a window's computation: preprocessing, comparison and features."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EmbedSettings:
 
 @dataclass(frozen=True)
 class ScaleSettings:
-    """`offset` and `factor` have one number per coordinate for the kind "fixed" and are empty else."""
+    """`offset` and `factor` have one number per coordinate for the kind "fixed", and are empty otherwise."""
 
     kind: str
     offset: tuple[float, ...]
@@ -36,10 +36,10 @@ class ScaleSettings:
 
 @dataclass(frozen=True)
 class PreprocessSettings:
-    """What is done in this order.
+    """The steps of preprocessing, in their order.
 
-    `landmarks` is how many points are kept, `error` how wrong a net of the points may make the diagram; at
-    most one of them is not None.
+    `landmarks` is the number of points that are kept, `error` the error of the diagram that a net of the
+    points may cause; at most one of them is not None.
     """
 
     embed: EmbedSettings | None
@@ -50,7 +50,7 @@ class PreprocessSettings:
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """How diagrams are compared; `order` is None for the bottleneck distance."""
+    """The comparison of diagrams; `order` is None for the bottleneck distance."""
 
     metric: str
     order: float | None
@@ -61,7 +61,7 @@ class ComparisonSettings:
 
 @dataclass(frozen=True)
 class _OnRange:
-    """A vector made of the bars of one dimension, on a range that is the same for all windows."""
+    """A vector of the bars of one dimension, on a range that is the same for all windows."""
 
     kind: ClassVar[str]
     dimension: int
@@ -112,7 +112,7 @@ Feature = Landscape | Silhouette | BettiCurve | Entropy | PersistenceImage
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """All of it; `comparison` is None where diagrams are not compared."""
+    """All settings of these steps; `comparison` is None where diagrams are not compared."""
 
     preprocess: PreprocessSettings
     comparison: ComparisonSettings | None
@@ -121,7 +121,7 @@ class StreamSettings:
 
 
 def read_stream_settings(root: Reader) -> StreamSettings:
-    """Take the keys preprocess, distance_to_previous, features and events_topic; else a SettingsError."""
+    """Read the keys preprocess, distance_to_previous, features and events_topic. Raises SettingsError."""
     compared = root.inner_or_none("distance_to_previous")
     return StreamSettings(
         preprocess=_preprocess(root.inner("preprocess")),

@@ -1,8 +1,8 @@
-"""JSON read strictly and fast: what other readers let pass in silence is an error with a code.
+"""Strict and fast JSON parsing: faults that other parsers accept silently are errors with a code.
 
 orjson parses; it refuses NaN, Infinity, numbers above float64 and bytes that are not UTF-8. It keeps the
-last of two equal keys, and rounds long integers: both are found by a cheap suspicion, and only a suspect is
-read again, slowly, by the standard library with hooks that know what is wrong.
+last of two equal keys, and rounds long integers: both are detected by a cheap check that may have false
+positives. Only such documents are parsed again, slowly, by the standard library with hooks for each fault.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_INTEGER = 2**53
 
 
 def loads(raw: bytes) -> Any:
-    """The document in `raw`. Call `check` on it as well: alone this does not see everything."""
+    """Parse `raw`. The caller must call `check` on the document: this does not detect every fault."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -29,12 +29,12 @@ def loads(raw: bytes) -> Any:
 
 
 def check(raw: bytes, document: Any, skip: object = None) -> None:
-    """Refuse duplicate keys, deep nesting and integers above 2^53.
+    """Raise MessageError for duplicate keys, deep nesting and integers above 2^53.
 
-    `skip` is a part of the document that the caller has found to hold nothing but numbers below 2^53.
+    `skip` is a part of the document that contains only numbers below 2^53, as the caller has checked.
 
-    No key is duplicated if and only if the text has as many colons as the keys and strings that were kept
-    account for; an escape could hide a colon, so a text with a backslash is always read again.
+    No key is duplicated if and only if the text has as many colons as the parsed keys and strings account
+    for; an escape could hide a colon, so a text with a backslash is always parsed again.
     """
     colons, suspect = _survey(document, skip, 0)
     if suspect or colons != raw.count(b":") or b"\\" in raw:
@@ -42,7 +42,7 @@ def check(raw: bytes, document: Any, skip: object = None) -> None:
 
 
 def recheck(raw: bytes) -> Any:
-    """Read the text again, slowly, and raise for what is wrong with it, if anything is; the document."""
+    """Parse the text again, slowly, and return the document. Raises MessageError for any fault."""
     try:
         return json.loads(
             raw.decode("utf-8"),
@@ -62,13 +62,13 @@ def recheck(raw: bytes) -> Any:
 
 
 def _explain(raw: bytes, fallback: str) -> NoReturn:
-    # From Python 3.13 on the standard library reads what is nested too deep for orjson.
+    # From Python 3.13 on the standard library parses documents that are nested too deep for orjson.
     _survey(recheck(raw), None, 0)
     raise MessageError("bad_json", f"is not JSON: {fallback}")
 
 
 def _survey(node: Any, skip: object, depth: int) -> tuple[int, bool]:
-    """The colons that `node` accounts for, and whether it holds a number that may be a long integer."""
+    """Return the colons that `node` accounts for, and True if it has a number that may be a long integer."""
     if node is skip and skip is not None:
         return 0, False
     if isinstance(node, str):
@@ -90,26 +90,26 @@ def _survey(node: Any, skip: object, depth: int) -> tuple[int, bool]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise MessageError("duplicate_key", f"has the key {twice[:100]!r} more than once in one object")
-    return found
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise MessageError("non_finite", f"holds {name}, which is neither JSON nor a number to compute with")
+    raise MessageError("non_finite", f"contains {name}, which is not valid JSON")
 
 
 def _exact_integer(digits: str) -> int:
-    # Long digit strings are not converted at all: that takes quadratic time, and newer Pythons refuse it.
+    # Long digit strings are not converted: that takes quadratic time, and newer Python versions refuse it.
     if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
-        raise MessageError("integer_too_large", f"holds the integer {digits[:40]}, beyond 2^53")
+        raise MessageError("integer_too_large", f"contains the integer {digits[:40]}, beyond 2^53")
     return int(digits)
 
 
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise MessageError("non_finite", f"holds {digits[:40]}, beyond the range of float64")
+        raise MessageError("non_finite", f"contains {digits[:40]}, beyond the range of float64")
     return value

@@ -1,4 +1,4 @@
-"""Points in time, as command and job read them: the module is shared."""
+"""Timestamps, from the module that the command and the job share."""
 
 from tdaformats.times import EARLIEST_MS as EARLIEST_MS
 from tdaformats.times import EPOCH as EPOCH

@@ -1,8 +1,8 @@
-"""The names that savepoints know our operators by. State is found again by them: never change one.
+"""Uids of the operators, by which savepoints map state to operators: never change one.
 
-The SQL planner makes operators of its own around sources and sinks, and names them by running numbers. What
-is recognised here by its kind gets a fixed uid and the same name; anything else stops the submission, since
-an operator without a uid of ours would lose its state in an upgrade without a word.
+The SQL planner adds operators around sources and sinks, and names them by running numbers. Those of a kind
+in this module get a fixed uid and the same name; any other operator stops the submission, since an operator
+without a fixed uid would silently lose its state in an upgrade.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ _KINDS = (
 )
 # Only Flink 2.3 makes these. They have no state, so no savepoint names them.
 _FROM_2_3 = ((r"OneInputTransformation/ConstraintEnforcer\[.*", "answers-constraints"),)
-# These only say how records travel between operators; they are no operators and have no state.
+# These only define how records are exchanged between operators; they are not operators and have no state.
 _VIRTUAL = ("PartitionTransformation", "UnionTransformation", "SourceTransformationWrapper")
 
 
 class UidError(RuntimeError):
-    """The planner made an operator that the table of uids does not provide for."""
+    """The planner's operators do not match the table of uids."""
 
 
 def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
-    """Give uid, name and parallelism to the Java transformations `ends` and to those before them.
+    """Set uid, name and parallelism of the Java transformations `ends` and of their inputs, recursively.
 
-    It stops at those that have a uid, and raises UidError where `uids` and the operators do not match.
+    Stops at those that have a uid. Raises UidError where `uids` and the operators do not match.
     """
     left = dict(uids)
     waiting = list(ends)
@@ -71,7 +71,7 @@ def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
         kind = transformation.getClass().getSimpleName()
         if kind in _VIRTUAL:
             continue
-        uid = _taken(left, f"{kind}/{transformation.getName()}")
+        uid = _take_uid(left, f"{kind}/{transformation.getName()}")
         transformation.setUid(uid)
         transformation.setName(uid)
         transformation.setParallelism(parallelism)
@@ -79,7 +79,7 @@ def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
         raise UidError(f"the planner did not make the operators {', '.join(left.values())}")
 
 
-def _taken(left: dict[str, str], label: str) -> str:
+def _take_uid(left: dict[str, str], label: str) -> str:
     further = next((uid for pattern, uid in _FROM_2_3 if re.fullmatch(pattern, label)), None)
     if further is not None:
         return further

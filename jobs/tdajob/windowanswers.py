@@ -1,4 +1,4 @@
-"""A fired window in, its answers out: a result or an error record, and an event where it is an alert."""
+"""Processing of fired windows: a result or an error record for each, and an event if it is an alert."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tdajob.windows.values import Firing, IntArray, WindowInfo, identity
 _log = logging.getLogger(__name__)
 
 _SHARE_OF_NETS = 8
-"""Of the caches' memory nets get one part in so many: they are small beside what a window keeps."""
+"""The reciprocal of the share of the caches' memory for nets, which are smaller than a window's caches."""
 
 Answers = tuple[Sequence[Answer], bytes | None]
-"""The answers, and what the stream's next diagram is to be compared with (None: as before)."""
+"""The output records, and the diagram with which the next is compared (None: the same as for this window)."""
 
 
 class WindowAnswerer:
-    """Computes windows as the config says; holds engines, so it must be closed."""
+    """Computes windows with the parameters of the config. Holds engines: close it."""
 
     def __init__(self, settings: Settings) -> None:
         self._question = checked_question(settings)
@@ -58,7 +58,7 @@ class WindowAnswerer:
         self._memory = memory_meter()
         self._landmarks = 0
         if applicable(query, MIN_POINTS, 1):
-            # The first window shall not wait for a compiler.
+            # Otherwise the first window would wait for the compiler.
             warm_up()
 
     def close(self) -> None:
@@ -69,35 +69,35 @@ class WindowAnswerer:
         self._preprocessor.check_coordinates(points)
 
     def forget(self, key: str) -> None:
-        """Drop what is kept of a stream that is forgotten."""
+        """Remove the caches of a stream."""
         self._caches.forget(key)
         self._nets.forget(key)
 
     def stats(self) -> dict[str, int]:
-        """Points that stood for all of their windows; counts and sizes of the incremental computation."""
+        """Return the number of landmarks, and counts and sizes of the incremental computation."""
         counts = {**asdict(self._caches.stats), "unchanged": self._nets.unchanged}
         incremental = {f"incremental_{name}": value for name, value in counts.items()}
         return {"landmarks": self._landmarks, **incremental}
 
     def answers(self, key: str, name: str, source: Input, firing: Firing, previous: bytes | None) -> Answers:
-        """The answers to a window of the stream `name`; whatever is wrong with it, this does not raise."""
+        """Return the output records of a window of the stream `name`. Does not raise."""
         window = window_document(firing.window, source.route, name)
         result_id = identity(source.route, name, firing.window.identity)
         fields: Mapping[str, object] = NOTHING_MORE
         try:
-            return self._computed(key, name, source, firing, window, result_id, previous)
+            return self._process(key, name, source, firing, window, result_id, previous)
         except (MessageError, ComputationError) as error:
             code, reason = error.code, error.reason
         except Exception as error:
-            log_failure(_log, error, "cannot answer the window %s of %s", result_id, name)
-            self.forget(key)  # what is kept of the last window may be half of this one
+            log_failure(_log, error, "cannot process the window %s of %s", result_id, name)
+            self.forget(key)  # the caches may be partly updated
             code, (reason, fields) = CODE, internal_error(error)
         if len(window.get("supersedes", ())) > KEPT_PLACES:
             window["supersedes"] = window["supersedes"][:KEPT_PLACES]
         record = window_error_record(source.route, name, window, result_id, code, reason, fields)
         return [Answer(self._errors_topic, *record, None, code)], None
 
-    def _computed(
+    def _process(
         self,
         key: str,
         name: str,
@@ -121,7 +121,7 @@ class WindowAnswerer:
         if comparison is not None and comparison.alert:
             event = alert_record(name, result_id, window, comparison)
             answers.append(Answer(self._stream.events_topic, *event, None, None))
-        # A later revision is compared with what came before the window, not with its own first revision.
+        # A later revision is compared with the diagram before the window, not with its own first revision.
         return answers, state if firing.window.revision == 0 else None
 
     def _check_size(self, window: WindowInfo) -> None:
@@ -138,18 +138,18 @@ class WindowAnswerer:
             self._landmarks += len(prepared.points)
         left_out = firing.window.covering_radius
         if self._preprocessor.makes_nets:
-            compute = functools.partial(self._continued, key)
+            compute = functools.partial(self._compute_incrementally, key)
             diagram = self._nets.diagram(key, prepared.points, compute)
         elif self._preprocessor.per_window or left_out > 0:
             diagram = self._engine.compute(prepared.points, self._question.query)
         else:
-            diagram = self._continued(key, firing.sequences, prepared.points)
+            diagram = self._compute_incrementally(key, firing.sequences, prepared.points)
         bound = landmark_bound(self._question.query, prepared.points.shape[1], left_out)
         bound += prepared.error_bound + diagram.error_bound
         return replace(diagram, error_bound=bound)
 
-    def _continued(self, key: str, sequences: IntArray, points: FloatArray) -> Diagram:
-        """The diagram of points that differ little from the last ones of the key, if that is of use."""
+    def _compute_incrementally(self, key: str, sequences: IntArray, points: FloatArray) -> Diagram:
+        """Compute a diagram with the caches of the key where that is supported, else from the points only."""
         query = self._question.query
         if applicable(query, *points.shape):
             return self._caches.diagram(key, sequences, points, query)
@@ -163,7 +163,7 @@ class WindowAnswerer:
         try:
             return self._comparer.compare(diagram, result_id, previous)
         except StateError as error:
-            log_failure(_log, error, "the previous diagram cannot be read, so nothing is compared")
+            log_failure(_log, error, "cannot read the previous diagram, so the distance is left out")
             return self._comparer.compare(diagram, result_id, None)
 
     def _more(self, diagram: Diagram, comparison: Comparison | None) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class WindowAnswerer:
 
 
 def window_document(window: WindowInfo, route: str, name: str) -> dict[str, Any]:
-    """What a message tells of a window."""
+    """Return the `window` object of a result, an error record or an alert."""
     document: dict[str, Any] = {
         "kind": window.kind,
         "start": _moment(window.start),
@@ -192,7 +192,7 @@ def window_document(window: WindowInfo, route: str, name: str) -> dict[str, Any]
     if window.kind == "count":
         document |= {"first_seq": window.first_seq, "last_seq": window.last_seq}
     if window.kind == "session":
-        document["supersedes"] = [identity(route, name, one) for one in window.supersedes]
+        document["supersedes"] = [identity(route, name, firing) for firing in window.supersedes]
     return document
 
 

@@ -20,7 +20,7 @@ from tdajob.windows.spec import (
 
 
 def read_window_bounds(reader: Reader) -> dict[str, Any]:
-    """What all windows of a job share, as keywords of `WindowSettings`."""
+    """Return the settings that all windows of a job share, as keyword arguments of `WindowSettings`."""
     bounds = {
         "out_of_orderness_ms": _span(reader, "out_of_orderness_ms", least=0),
         "allowed_lateness_ms": _span(reader, "allowed_lateness_ms", least=0),
@@ -35,7 +35,7 @@ def read_window_bounds(reader: Reader) -> dict[str, Any]:
 
 
 def read_window(reader: Reader, bounds: dict[str, Any], max_points: int) -> WindowSettings:
-    """One input's windows. Raises SettingsError."""
+    """Return the windows of one input. Raises SettingsError."""
     kind = reader.choice("kind", tuple(_KINDS))
     try:
         spec = _KINDS[kind](reader)
