@@ -161,7 +161,7 @@ def test_the_first_release_s_state_is_read() -> None:
     [
         (b"", "is empty"),
         (b"\x02" + bytes(28), "has version 2; this job reads 1"),
-        (b"\x01\x00", "cut off"),
+        (b"\x01\x00", "is truncated"),
         (bytes.fromhex(VERSION_1)[:-1], "not those of 4 values"),
     ],
 )

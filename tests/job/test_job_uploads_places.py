@@ -86,7 +86,7 @@ def test_what_lies_elsewhere_is_forbidden_whether_it_is_there_or_not(
         ("open/none.csv", "not_found", "no such file where the job runs"),
         ("open/deep/a.csv/b.csv", "not_found", "no such file"),
         ("open/nowhere.csv", "not_found", "no such file"),
-        ("open/circle.csv", "not_a_file", "leads in a circle"),
+        ("open/circle.csv", "not_a_file", "is circular"),
         ("open/pipe.csv", "not_a_file", "is a pipe"),
     ],
 )

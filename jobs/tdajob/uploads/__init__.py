@@ -1,1 +1,1 @@
-"""The route of uploads: a message names a file, and the points come from there."""
+"""Uploads: messages that name a file, from which the points are read."""

@@ -1,4 +1,4 @@
-"""From an upload to its points: read in a child process that ends at its deadline."""
+"""Reading of an upload's points in a child process with a deadline."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tdajob.topology.isolation import KeptProcess, ProcessEndedError
 from tdajob.topology.values import FloatArray
 from tdajob.uploads.message import Upload, parse_upload
 
-# A file, what it unpacks to, its points, and the copies that libraries make on the way.
+# A file, its unpacked content, its points, and the intermediate copies of libraries.
 _MEMORY_FACTOR = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Fetched:
-    """The points (n, d) of a file, the bytes that the file has, and the columns that are its coordinates."""
+    """The points (n, d) of a file, its size in bytes, and the columns of the coordinates."""
 
     points: FloatArray
     size: int
@@ -30,9 +30,9 @@ class Fetched:
 
 
 class UploadAccess:
-    """What uploads may reach, and the process that reaches for it; must be closed.
+    """The locations that uploads may read, and the child process that reads them: close it.
 
-    SettingsError for a root that is none, and for a secret that this machine does not have.
+    Raises SettingsError for an invalid root, and for a secret that is not available on this machine.
     """
 
     def __init__(self, settings: UploadSettings, max_points: int) -> None:
@@ -47,58 +47,58 @@ class UploadAccess:
         self._process = KeptProcess(f"{__package__}.child", _MEMORY_FACTOR * settings.max_bytes)
 
     def read(self, upload: Upload) -> tuple[Mapping[str, Any], bytearray]:
-        """The child's reply. Raises TimeoutError and ProcessEndedError, and is ready for the next then."""
-        wanted = {
+        """Return the child's reply. After a TimeoutError or ProcessEndedError the next call is possible."""
+        request = {
             "place": asdict(upload.place),
             "format": upload.format,
             "options": asdict(upload.options),
         }
-        return self._process.exchange({**self._fixed, **wanted}, b"", self.timeout_s)
+        return self._process.exchange({**self._fixed, **request}, b"", self.timeout_s)
 
     def close(self) -> None:
-        """End the child process, if there is one."""
+        """Stop the child process, if it runs."""
         self._process.close()
 
 
 def fetch_points(upload: Upload, access: UploadAccess) -> Fetched:
-    """The points of an upload.
+    """Return the points of an upload.
 
-    MessageError with the code forbidden_uri, not_found, not_a_file, access_denied, fetch_timeout,
+    Raises MessageError with the code forbidden_uri, not_found, not_a_file, access_denied, fetch_timeout,
     storage_unreachable, storage_failed, file_too_large, too_many_points, bad_file, bad_field, bad_number,
     non_finite, integer_too_large, ragged_points, empty_cloud or reader_crashed.
     """
     try:
         check_root(upload.place, access.roots)
-        return _fetched(upload, access)
+        return _fetch(upload, access)
     except MessageError as error:
         raise MessageError(error.code, f"uri: {shown(upload.uri)}: {error.reason}", upload.job_id) from None
 
 
 def uploaded_request(message: bytes | None, origin: Origin, rules: Rules, access: UploadAccess) -> Request:
-    """The request that a message of the uploads route makes with the points of its file."""
+    """Return the request of a message of the uploads route, with the points of its file."""
     upload = parse_upload(message, origin, rules)
     fetched = fetch_points(upload, access)
-    told: dict[str, Any] = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
+    facts: dict[str, Any] = {"uri": upload.uri, "format": upload.format, "bytes": fetched.size}
     if fetched.columns is not None:
-        told["columns"] = list(fetched.columns)
-    return request_of(upload, fetched.points, told)
+        facts["columns"] = list(fetched.columns)
+    return request_of(upload, fetched.points, facts)
 
 
 def request_of(upload: Upload, points: FloatArray, facts: Mapping[str, Any]) -> Request:
-    """The request that an upload makes with the points of its file; `facts` is what its result says of it."""
+    """Return the request of an upload with the points of its file; `facts` go into the result's `input`."""
     return Request(
         upload.job_id, points, False, upload.question, upload.timestamp_ms, upload.own_timestamp, facts
     )
 
 
-def _fetched(upload: Upload, access: UploadAccess) -> Fetched:
+def _fetch(upload: Upload, access: UploadAccess) -> Fetched:
     try:
         reply, numbers = access.read(upload)
     except TimeoutError:
         raise MessageError(
             "fetch_timeout",
             f"could not be read within uploads.timeout = {access.timeout_s:g} s: check that its storage"
-            " answers, or raise uploads.timeout",
+            " responds, or raise uploads.timeout",
         ) from None
     except ProcessEndedError as error:
         raise MessageError(
@@ -106,7 +106,7 @@ def _fetched(upload: Upload, access: UploadAccess) -> Fetched:
         ) from None
     if "error" in reply:
         if reply["exhausted"]:
-            access.close()  # what it still holds would count against the next file
+            access.close()  # memory that it still holds would reduce the limit for the next file
         raise MessageError(reply["error"]["code"], reply["error"]["reason"])
     points = np.frombuffer(numbers, dtype=np.float64).reshape(reply["shape"])
     columns = reply["columns"]

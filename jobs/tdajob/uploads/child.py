@@ -1,4 +1,4 @@
-"""The child process in which files are read: what hangs, crashes or unpacks without end, does so here."""
+"""Child process that reads files, so that hangs, crashes and decompression bombs do not affect the worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN_COLUMNS, _SHOWN_NAME = 100, 200
 
 
 def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None:
-    """Answer requests until the parent closes its end, or ends."""
+    """Serve requests until the parent closes its end of the pipe, or exits."""
     serve(request_fd, reply_fd, parent, memory_bytes, load=_load, reply=_reply)
 
 
@@ -56,7 +56,7 @@ def _content(header: wire.Header, bounds: Bounds) -> bytes:
 
 
 def _shown(columns: Sequence[str] | None) -> list[str] | None:
-    """The names for the result: not very many, and none very long, so that it stays small."""
+    """Return the column names for the result, limited in number and length."""
     if columns is None:
         return None
     shown = [name[:_SHOWN_NAME] for name in columns[:_SHOWN_COLUMNS]]

@@ -1,4 +1,4 @@
-"""Local files, read only below the roots: links are followed first, and none that comes later."""
+"""Local files below the roots: symbolic links are resolved first, and later ones are not followed."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from tdajob.errors import MessageError
 
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Without blocking: what has become a FIFO since it was looked at must not wait for a writer.
+# O_NONBLOCK: opening a file that was replaced by a FIFO after the check must not wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def read_local(path: str, roots: Iterable[str], bounds: Bounds) -> bytes:
-    """The bytes of a regular file whose real path lies below the real path of a root.
+    """Return the bytes of a regular file whose real path is below the real path of a root.
 
-    MessageError forbidden_uri, not_found, not_a_file, access_denied, file_too_large, bad_file.
+    Raises MessageError forbidden_uri, not_found, not_a_file, access_denied, file_too_large, bad_file.
     """
     try:
         real = os.path.realpath(path)
         for root in map(os.path.realpath, roots):
             if root != os.sep and real.startswith(root + os.sep):
-                return _opened_and_read(root, PurePath(real).relative_to(root).parts, bounds)
+                return _open_and_read(root, PurePath(real).relative_to(root).parts, bounds)
     except OSError as error:
         raise _refusal(error) from None
     raise forbidden("file")
 
 
-def _opened_and_read(root: str, parts: tuple[str, ...], bounds: Bounds) -> bytes:
+def _open_and_read(root: str, parts: tuple[str, ...], bounds: Bounds) -> bytes:
     opened: list[int] = []
     try:
         opened.append(os.open(root, _FOLDER))
         for part in parts[:-1]:
             opened.append(os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=opened[-1]))
-        # Looked at before it is opened, since opening a device may do something, and after it, since it may
-        # be another one by then.
+        # Checked before it is opened, since opening a device may have side effects, and again after it, since
+        # the file may have been replaced.
         _check_regular(os.stat(parts[-1], dir_fd=opened[-1], follow_symlinks=False))
         opened.append(os.open(parts[-1], _FILE, dir_fd=opened[-1]))
         return _read(opened[-1], bounds)
@@ -62,14 +62,15 @@ def _read(fd: int, bounds: Bounds) -> bytes:
         raise MessageError(
             "bad_file",
             f"changed while it was read, from {before.st_size} bytes to {len(content)}:"
-            " send the message when the file is complete",
+            " send the message again when the file is complete",
         )
     return bytes(content)
 
 
-def _check_regular(found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise MessageError("not_a_file", f"is {_KINDS.get(stat.S_IFMT(found.st_mode), 'no regular file')}")
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
+        raise MessageError("not_a_file", f"is {kind}")
 
 
 _KINDS = {
@@ -78,15 +79,17 @@ _KINDS = {
     stat.S_IFCHR: "a device: only regular files are read",
     stat.S_IFBLK: "a device: only regular files are read",
     stat.S_IFSOCK: "a socket: only regular files are read",
-    stat.S_IFLNK: "a link that leads in a circle, or was put there just now: only regular files are read",
+    stat.S_IFLNK: "a symbolic link that is circular or was just created: only regular files are read",
 }
 
 
 def _refusal(error: OSError) -> MessageError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return MessageError("not_found", "there is no such file where the job runs")
+        return MessageError("not_found", "no such file where the job runs")
     if error.errno in (errno.ELOOP, errno.EINVAL):
-        return MessageError("forbidden_uri", "has a link in its path that was put there while it was read")
+        return MessageError(
+            "forbidden_uri", "has a symbolic link in its path that was created during the read"
+        )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return MessageError("access_denied", "may not be read by the user that the job runs as")
+        return MessageError("access_denied", "cannot be read by the user of the job: change its permissions")
     return MessageError("storage_failed", f"cannot be read: {error.strerror}")

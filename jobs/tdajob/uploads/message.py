@@ -1,4 +1,4 @@
-"""What a valid upload message is: bytes into an `Upload`, or a `MessageError` that says what is wrong."""
+"""Parsing of upload messages: bytes into an `Upload`, or a `MessageError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tdajob.parameters import Question, question
 
 @dataclass(frozen=True)
 class Upload:
-    """A file and what is asked of its points; `own_timestamp` is false where Kafka's time stands in."""
+    """A file and the requested computation; `own_timestamp` is false where Kafka's timestamp is used."""
 
     job_id: str
     uri: str
@@ -30,23 +30,23 @@ class Upload:
 
 
 def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
-    """The upload in a message of the uploads route."""
+    """Parse a message of the uploads route. Raises MessageError, with the request id as its key."""
     raw, document = document_of(value, rules.limits.max_message_bytes, rules.limits.max_predicted_bytes)
-    named = "job_id" if document.get("job_id") is not None or "file_id" not in document else "file_id"
-    job_id = identifier(document, named)
+    field = "job_id" if document.get("job_id") is not None or "file_id" not in document else "file_id"
+    job_id = identifier(document, field)
     try:
         strictjson.check(raw, document)
         uri, place = _place(document.get("uri"))
         form = _format(document.get("format"), uri, place)
         options = _options(document, form)
         timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
-        asked = question(
+        requested = question(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
     except MessageError as error:
         error.key = job_id
         raise
-    return Upload(job_id, uri, place, form, options, asked, timestamp, own)
+    return Upload(job_id, uri, place, form, options, requested, timestamp, own)
 
 
 def _place(value: Any) -> tuple[str, Place]:
@@ -66,7 +66,7 @@ def _format(value: Any, uri: str, place: Place) -> str:
         if ending.lower() not in ENDINGS:
             raise MessageError(
                 "unknown_format",
-                f"uri: {shown(uri)}: its ending {ending[:20]!r} names no format: add the field format,"
+                f"uri: {shown(uri)}: its ending {ending[:20]!r} is of no known format: add the field format,"
                 f" one of {', '.join(FORMATS)}",
             )
         return ENDINGS[ending.lower()]
@@ -103,5 +103,5 @@ def _columns(value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
         raise MessageError("bad_field", f"columns: must be a list of names, not {value!r:.60}")
     if len(set(value)) < len(value):
-        raise MessageError("bad_field", f"columns: names one of them twice: {value!r:.60}")
+        raise MessageError("bad_field", f"columns: has a name more than once: {value!r:.60}")
     return tuple(value)

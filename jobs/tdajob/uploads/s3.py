@@ -1,4 +1,4 @@
-"""Objects of S3, through pyarrow's client."""
+"""Objects of S3, read with pyarrow's client."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ _UNREACHABLE = ("NETWORK_CONNECTION", "SERVICE_UNAVAILABLE", "SLOW_DOWN", "THROT
 
 @dataclass(frozen=True)
 class S3Access:
-    """The service and the keys; without an endpoint it is the region's own, without keys those that the
-    process finds."""
+    """The service and the keys; the defaults are the region's endpoint and the keys of the process."""
 
     endpoint: str | None
     region: str
@@ -41,9 +40,10 @@ class S3Access:
 
 
 def read_s3(bucket: str, key: str, access: S3Access, bounds: Bounds) -> bytes:
-    """The bytes of an object.
+    """Return the bytes of an object.
 
-    MessageError not_found, access_denied, file_too_large, bad_file, storage_unreachable, storage_failed.
+    Raises MessageError not_found, access_denied, file_too_large, bad_file, storage_unreachable or
+    storage_failed.
     """
     try:
         return _read(_client(access), f"{bucket}/{key}", bounds)
@@ -57,8 +57,8 @@ def _read(client: Any, path: str, bounds: Bounds) -> bytes:
     with client.open_input_file(path) as file:
         before = _version(file)
         bounds.check_file(file.size())
-        # Into memory that is clean: pyarrow takes it on trust that as many bytes come as were asked for, and
-        # would return what was there before where an object has become shorter.
+        # Read into zeroed memory: pyarrow does not check that it received the requested number of bytes, and
+        # would return uninitialized memory for an object that has become shorter.
         content = bytearray(file.size())
         with memoryview(content) as view:
             for start in range(0, len(content), _CHUNK):
@@ -67,14 +67,14 @@ def _read(client: Any, path: str, bounds: Bounds) -> bytes:
         after = _version(file)
     if before != after:
         raise MessageError(
-            "bad_file", "changed while it was read: send the message when nobody writes the object any more"
+            "bad_file", "changed while it was read: send the message again when the object is complete"
         )
     return bytes(content)
 
 
 def _version(file: Any) -> tuple[Any, ...]:
-    told = file.metadata()
-    return file.size(), told.get("ETag"), told.get("Last-Modified")
+    metadata = file.metadata()
+    return file.size(), metadata.get("ETag"), metadata.get("Last-Modified")
 
 
 @lru_cache(maxsize=1)
@@ -97,27 +97,27 @@ def _client(access: S3Access) -> Any:
 
 
 def _missing() -> MessageError:
-    return MessageError("not_found", "there is no such object in the storage: check bucket and key")
+    return MessageError("not_found", "no such object in the storage: check bucket and key")
 
 
 def _refusal(text: str, access: S3Access) -> MessageError:
-    found = _AWS_ERROR.search(text)
-    name = found[1] if found else ""
+    aws_error = _AWS_ERROR.search(text)
+    name = aws_error[1] if aws_error else ""
     status = _HTTP_STATUS.search(text)
-    where = access.endpoint or f"the S3 of {access.region}"
+    service = access.endpoint or f"the S3 of {access.region}"
     if name in _MISSING:
         return _missing()
     if name in _DENIED:
         return MessageError(
             "access_denied",
-            f"{where} refuses it to this job ({name}): check uploads.s3.access_key and secret_key, and what"
-            " they may read",
+            f"{service} denies access to this job ({name}): check uploads.s3.access_key and secret_key, and"
+            " their permissions",
         )
     if name == "REQUEST_TIMEOUT" or "curlCode: 28" in text:
-        return MessageError("fetch_timeout", f"{where} did not answer in time: send the message again")
+        return MessageError("fetch_timeout", f"{service} did not respond in time: send the message again")
     if name in _UNREACHABLE or (status and status[1].startswith("5")):
         return MessageError(
             "storage_unreachable",
-            f"{where} does not serve it ({text[-200:]}): check uploads.s3.endpoint, and send it again",
+            f"{service} is unavailable ({text[-200:]}): check uploads.s3.endpoint and send the message again",
         )
-    return MessageError("storage_failed", f"{where}: {text[:300]}; check uploads.s3")
+    return MessageError("storage_failed", f"{service}: {text[:300]}; check uploads.s3")

@@ -1,1 +1,1 @@
-"""The windows of a stream: what has arrived, what fires when, what is kept; pure numpy, without Flink."""
+"""Windows of a stream: their points, their firings and their state, with numpy and without Flink."""

@@ -1,4 +1,4 @@
-"""The progress of event time in one stream, by the stream's own points."""
+"""The event-time clock of one stream, advanced by the stream's own points."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from tdajob.windows.spec import WindowSettings
 from tdajob.windows.values import IntArray
 
-_BEGINNING = -(1 << 60)  # ms; before every timestamp, and far enough from the ends of int64 to reckon with
+_BEGINNING = -(1 << 60)  # ms; before every timestamp, and small enough that sums do not overflow int64
 
 
 class EventClock:
-    """The stream's clock: its greatest event time minus `out_of_orderness`; it never goes back.
+    """The stream's clock: its greatest event time minus `out_of_orderness`; it never decreases.
 
-    What ends at or before `now` has ended; what ends at or before `horizon` is no longer kept. Both are
-    part of the state, so that other settings after a restart cannot open again what was closed.
+    Windows that end at or before `now` have ended; those that end at or before `horizon` are dropped. Both
+    values are part of the state, so that changed settings after a restart cannot reopen closed windows.
     """
 
     def __init__(self, settings: WindowSettings) -> None:
@@ -27,12 +27,12 @@ class EventClock:
         self._kept = settings.allowed_lateness_ms
 
     def after(self, event: int) -> tuple[int, int]:
-        """Clock and horizon after a point with that event time, of which this clock is not told yet."""
+        """Return clock and horizon after a further point with that event time, without advancing."""
         now = max(self.now, event - self._behind)
         return now, max(self.horizon, now - self._kept)
 
     def after_each(self, events: IntArray) -> tuple[IntArray, IntArray]:
-        """Clocks and horizons after each of several points, in their order."""
+        """Return clocks and horizons after each of several further points (n,), without advancing."""
         now = np.maximum(np.maximum.accumulate(events) - self._behind, self.now)
         return now, np.maximum(now - self._kept, self.horizon)
 

@@ -1,7 +1,7 @@
-"""The bytes of the state: a header and small tables as JSON, points as arrays; each names its version.
+"""Encoding of the state: a header and small tables as JSON, points as arrays; each contains its version.
 
-Whatever a released version has written must stay readable: a change gets a new version number and keeps
-the reader of the old one.
+State of released versions must stay readable: a change of the format gets a new version number, and the
+reader of the old version is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tdajob.windows.values import UnreadableState
 VERSION = 1
 _ROWS = struct.Struct("<BqIH")  # version, bin, number of points, dimension
 
-# The last two bits of a chunk's id tell what it holds.
+# The last two bits of a chunk's id define its content.
 POINTS, TABLE, MESSAGE_IDS, RECORDS = range(4)
 
 
@@ -35,7 +35,7 @@ def index_of(chunk: int) -> int:
 
 
 def packed_rows(bin_id: int, rows: Rows) -> bytes:
-    """The rows of one bin, all numbers little-endian."""
+    """Encode the rows of one bin; all numbers are little-endian."""
     count, dimension = rows.coordinates.shape
     return b"".join(
         (
@@ -48,7 +48,7 @@ def packed_rows(bin_id: int, rows: Rows) -> bytes:
 
 
 def unpacked_rows(chunk: bytes) -> tuple[int, Rows]:
-    """The bin and its rows, bit for bit as they were."""
+    """Return the bin and its rows, bit-identical to those that were encoded."""
     _check_version(chunk[0])
     _, bin_id, count, dimension = _ROWS.unpack_from(chunk)
     times, coordinates = _ROWS.size + 8 * count, _ROWS.size + 16 * count
@@ -70,13 +70,13 @@ def unpacked_table(chunk: bytes) -> dict[str, Any]:
         table: dict[str, Any] = orjson.loads(chunk)
         _check_version(table["version"])
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise UnreadableState(f"this is no table of a window's state: {error}") from None
+        raise UnreadableState(f"the state of a window has a damaged table: {error}") from None
     return table
 
 
 def _check_version(version: int) -> None:
     if version != VERSION:
         raise UnreadableState(
-            f"the state of a window has version {version}, this job reads version {VERSION}: a newer job has"
-            " written it; run that one, or start without the state"
+            f"the state of a window has version {version}, this job reads version {VERSION}: run the later"
+            " release that wrote it, or start without the state"
         )

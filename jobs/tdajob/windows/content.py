@@ -1,4 +1,4 @@
-"""What a window holds when it fires, kept within `max_points`."""
+"""Contents of a window when it fires, limited to `max_points`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tdajob.windows.thinning import thinned
 
 @dataclass(frozen=True)
 class Tally:
-    """What is known of points that are not all there: how many they were, and between which bounds.
+    """Number and bounds of points that may not all be kept.
 
-    Those that are there cover the others within `radius`; with `emptied` none is there.
+    Every point is within `radius` of a point that is kept; with `emptied` none is kept.
     """
 
     count: int
@@ -25,7 +25,7 @@ class Tally:
     emptied: bool
 
     def with_more(self, rows: Rows) -> Tally:
-        """The tally of these points and of at least one more."""
+        """Return the tally of these points and of at least one more."""
         more = tally(rows)
         return Tally(
             self.count + more.count,
@@ -39,7 +39,7 @@ class Tally:
 
 
 def tally(rows: Rows) -> Tally:
-    """Of at least one row, all there."""
+    """Return the tally of at least one row, all of them kept."""
     return Tally(
         len(rows),
         int(rows.times.min()),
@@ -53,37 +53,37 @@ def tally(rows: Rows) -> Tally:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """The points of a window as far as they are kept, and the tally of all of them."""
+    """The points of a window that are kept, and the tally of all of its points."""
 
     rows: Rows
     tally: Tally
 
 
 def content(rows: Rows) -> Content:
-    """Of a window whose points are all there."""
+    """Return the content of a window whose points are all kept."""
     return Content(rows, tally(rows))
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
-    """The tally of all points of at least one tally."""
-    every = list(tallies)
+    """Return the tally of the points of all tallies, at least one."""
+    parts = list(tallies)
     return Tally(
-        sum(one.count for one in every),
-        min(one.first_event for one in every),
-        max(one.last_event for one in every),
-        min(one.first_seq for one in every),
-        max(one.last_seq for one in every),
-        max(one.radius for one in every),
-        any(one.emptied for one in every),
+        sum(part.count for part in parts),
+        min(part.first_event for part in parts),
+        max(part.last_event for part in parts),
+        min(part.first_seq for part in parts),
+        max(part.last_seq for part in parts),
+        max(part.radius for part in parts),
+        any(part.emptied for part in parts),
     )
 
 
-def within(found: Content, max_points: int, overflow: str) -> tuple[Rows, float] | None:
-    """The rows to compute with and their covering radius; None for a window that is too large."""
-    all_of_it = found.tally
-    if all_of_it.emptied or (overflow == "error" and all_of_it.count > max_points):
+def within(window: Content, max_points: int, overflow: str) -> tuple[Rows, float] | None:
+    """Return the rows to compute with and their covering radius; None for a window that is too large."""
+    total = window.tally
+    if total.emptied or (overflow == "error" and total.count > max_points):
         return None
-    if len(found.rows) <= max_points:
-        return found.rows, all_of_it.radius
-    rows, reach = thinned(found.rows, max_points)
-    return rows, all_of_it.radius + reach
+    if len(window.rows) <= max_points:
+        return window.rows, total.radius
+    rows, reach = thinned(window.rows, max_points)
+    return rows, total.radius + reach

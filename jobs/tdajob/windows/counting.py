@@ -1,4 +1,4 @@
-"""Count windows: the newest points, whenever so many more have come. Event time plays no part."""
+"""Count windows: the newest points after every `slide` points, independent of event time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RING = 0  # the one bin
 
 @dataclass(frozen=True)
 class _CountPlan(OnTime):
-    """The numbers of the points, counted from 1, with which windows are full."""
+    """The numbers of the points, counted from 1, that complete a window."""
 
     full_at: range
 
@@ -29,15 +29,15 @@ class _CountPlan(OnTime):
 class CountMachine(Machine[_CountPlan]):
     """Keeps the newest `size` points, in whole chunks: at most 1,023 more.
 
-    The timeout counts from the arrival of the first point that is in no fired window. A window that it
-    fires does not shift the places of the others.
+    The timeout counts from the arrival of the first point that is in no fired window. A window that the
+    timeout fires does not shift the positions of the others.
     """
 
     def __init__(self, settings: WindowSettings, window: CountWindow) -> None:
         super().__init__(settings)
         self._window = window
-        self._begun = 0  # points of the stream before its first one that was counted here
-        self._fired = 0  # points up to the newest that is in a fired window
+        self._begun = 0  # number of points of the stream before the first one of these windows
+        self._fired = 0  # number of the newest point that is in a fired window
 
     def _plan(self, rows: Rows) -> _CountPlan:
         size, slide = self._window.size, self._window.slide
@@ -45,15 +45,15 @@ class CountMachine(Machine[_CountPlan]):
         windows_before = 0 if seen < size else (seen - size) // slide + 1
         return _CountPlan(range(size + windows_before * slide, seen + len(rows) + 1, slide))
 
-    def _carry_out(self, rows: Rows, plan: _CountPlan) -> list[Firing]:
+    def _apply(self, rows: Rows, plan: _CountPlan) -> list[Firing]:
         size = self._window.size
         begin = int(rows.sequences[0])
         firings = []
         if plan.full_at:
             newest = joined([self.store.rows(_RING), rows]) if _RING in self.store else rows
-            before = len(newest) - len(rows) - begin + self._begun + 1
+            shift = len(newest) - len(rows) - begin + self._begun + 1
             for number in plan.full_at:
-                full = newest.part(before + number - size, before + number)
+                full = newest.part(shift + number - size, shift + number)
                 firings.append(self._firing(content(full), closed_by="count"))
             self._fired = plan.full_at[-1]
             self.waiting_since = None
@@ -64,7 +64,7 @@ class CountMachine(Machine[_CountPlan]):
     def fire_waiting(
         self,
         closed_by: str,
-        limit: int,  # noqa: ARG002 -- as the base has it
+        limit: int,  # noqa: ARG002 -- signature of the base class
     ) -> tuple[list[Firing], bool]:
         seen = self._seen()
         if self._fired == seen:
@@ -75,8 +75,8 @@ class CountMachine(Machine[_CountPlan]):
         partial = len(newest) < self._window.size
         return [self._firing(content(newest), partial=partial, closed_by=closed_by)], True
 
-    def take_over(self, old: Machine[Any], left_over: tuple[Firing, ...], dropped: list[int]) -> None:
-        super().take_over(old, left_over, dropped)
+    def take_over(self, old: Machine[Any], pending: tuple[Firing, ...], dropped: list[int]) -> None:
+        super().take_over(old, pending, dropped)
         self._begun = self.next_seq - 1
 
     def _waits_from(self, now_ms: int) -> int | None:
@@ -93,6 +93,6 @@ class CountMachine(Machine[_CountPlan]):
     def _load_own(
         self,
         header: Mapping[str, Any],
-        tables: Mapping[int, bytes],  # noqa: ARG002 -- as the base has it
+        tables: Mapping[int, bytes],  # noqa: ARG002 -- signature of the base class
     ) -> None:
         self._begun, self._fired = header["begun"], header["fired"]

@@ -1,4 +1,4 @@
-"""Windows of event time: those of a stream that has a clock of its own."""
+"""Event-time windows, which end by the stream's own clock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tdajob.windows.values import Firing
 
 
 class EventMachine(Machine[P]):
-    """A machine whose windows end by the stream's clock, which goes on when their shape changes."""
+    """A machine whose windows end by the stream's clock, which continues when the windows change."""
 
     def __init__(self, settings: WindowSettings) -> None:
         super().__init__(settings)
         self.clock = EventClock(settings)
 
-    def take_over(self, old: Machine[Any], left_over: tuple[Firing, ...], dropped: list[int]) -> None:
-        super().take_over(old, left_over, dropped)
+    def take_over(self, old: Machine[Any], pending: tuple[Firing, ...], dropped: list[int]) -> None:
+        super().take_over(old, pending, dropped)
         if isinstance(old, EventMachine):
             self.clock.load(old.clock.header())

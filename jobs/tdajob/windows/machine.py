@@ -1,4 +1,4 @@
-"""What the windows of all kinds have in common: one stream's numbers, timers, bounds and state."""
+"""Base of all kinds of windows: running numbers, timeouts, bounds and state of one stream."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COMMON = ("life", "dimension", "next_seq", "last_message", "waiting_since", "ne
 
 
 class Plan(Protocol):
-    """What a message will do, found out before anything is changed."""
+    """The effects of a message, computed before anything is changed."""
 
     @property
     def firings(self) -> int: ...
@@ -34,7 +34,7 @@ class Plan(Protocol):
 
 
 class OnTime:
-    """A plan for windows that no point comes too late for."""
+    """A plan for windows without late points."""
 
     @property
     def late(self) -> NDArray[np.intp]:
@@ -45,10 +45,10 @@ P = TypeVar("P", bound=Plan)
 
 
 class Machine(StreamWindow, Generic[P]):
-    """A stream that is unknown yet, or one taken up from its state by `load`.
+    """The state machine of one stream's windows, new or restored from its state by `load`.
 
-    Kept per stream: its points, each once, as long as a window that may still fire needs it; ids of
-    messages, up to `dedup_ids`; and a header of a few hundred bytes.
+    The state of a stream: its points, each once, as long as a window that may still fire contains it; up to
+    `dedup_ids` ids of messages; and a header of a few hundred bytes.
     """
 
     def __init__(self, settings: WindowSettings) -> None:
@@ -60,38 +60,38 @@ class Machine(StreamWindow, Generic[P]):
         self.waiting_since: int | None = None  # processing time from which the timeout counts
         self.ids = MessageIds(settings.dedup_ids)
         self.store = PointStore()
-        self.left_over: tuple[Firing, ...] = ()  # of windows of another shape, to be told at the next call
+        self.left_over: tuple[Firing, ...] = ()  # of windows of the former kind; part of the next outcome
         self._dropped: list[int] = []
         self._shape = as_document(settings.window)
         self._saved_header: bytes | None = None
 
-    # What each kind of window defines
+    # Defined by each kind of window
 
     @abstractmethod
     def _plan(self, rows: Rows) -> P:
-        """What at least one point will do; may stop counting firings above the limit. Changes nothing."""
+        """Return the effects of at least one point, without changes; may stop counting above the limit."""
 
     @abstractmethod
-    def _carry_out(self, rows: Rows, plan: P) -> list[Firing]:
-        """Do what `_plan` has found."""
+    def _apply(self, rows: Rows, plan: P) -> list[Firing]:
+        """Apply a plan of `_plan`, and return its firings."""
 
     @abstractmethod
     def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
-        """Fire up to `limit` windows with points that have not fired; the flag tells whether that was all."""
+        """Fire up to `limit` windows with points that have not fired; the flag is true if those were all."""
 
     @abstractmethod
     def _own_header(self) -> dict[str, Any]:
-        """What the kind adds to the header."""
+        """Return the header fields of the kind."""
 
     @abstractmethod
     def _load_own(self, header: Mapping[str, Any], tables: Mapping[int, bytes]) -> None:
-        """Take up what the kind has added to the header, and its tables."""
+        """Restore the header fields of the kind, and its tables."""
 
     def _own_changes(self) -> tuple[dict[int, bytes], list[int]]:
-        """The kind's tables to put and to drop since the last call."""
+        """Return the kind's tables to put and to drop since the last call."""
         return {}, []
 
-    # What streams do
+    # Interface of `StreamWindow`
 
     def add(self, arrival: Arrival, now_ms: int) -> Outcome:
         if self.ids.holds(arrival.message_id):
@@ -102,16 +102,16 @@ class Machine(StreamWindow, Generic[P]):
         rows = Rows(numbers, arrival.times, arrival.coordinates)
         plan = self._plan(rows) if count else None
         if plan is not None and plan.firings > self.settings.max_windows_per_message:
-            raise self._too_many()
+            raise self._too_many_windows()
         self.life = self.life or arrival.place
         self.dimension = arrival.coordinates.shape[1]
         self.next_seq += count
         self.ids.remember(arrival.message_id)
-        firings = self._carry_out(rows, plan) if plan is not None else []
+        firings = self._apply(rows, plan) if plan is not None else []
         self.last_message = now_ms
         self.waiting_since = self._waits_from(now_ms)
         late = NONE_LATE if plan is None else plan.late
-        return Outcome(self._with_left_over(firings), late, duplicate=False, expired=False)
+        return Outcome(self._take_pending(firings), late, duplicate=False, expired=False)
 
     def tick(self, now_ms: int) -> Outcome:
         if self.last_message is None:
@@ -126,7 +126,7 @@ class Machine(StreamWindow, Generic[P]):
             if all_fired:
                 self.waiting_since = None
         expired = all_fired and expires_at <= now_ms
-        return Outcome(self._with_left_over(firings), NONE_LATE, duplicate=False, expired=expired)
+        return Outcome(self._take_pending(firings), NONE_LATE, duplicate=False, expired=expired)
 
     def count_from(self, began_ms: int) -> None:
         if self.last_message is not None:
@@ -158,10 +158,10 @@ class Machine(StreamWindow, Generic[P]):
         self._saved_header = header
         return Changes(None if unchanged else header, puts, tuple(drops))
 
-    # What the state holds
+    # State
 
     def load(self, header: Mapping[str, Any], chunks: Mapping[int, bytes]) -> None:
-        """Take up a state that a machine of the same kind has written."""
+        """Restore the state of a machine of the same kind."""
         by_content: list[dict[int, bytes]] = [{}, {}, {}, {}]
         for chunk, value in chunks.items():
             by_content[codec.content_of(chunk)][chunk] = value
@@ -173,12 +173,12 @@ class Machine(StreamWindow, Generic[P]):
         self._load_own(header["own"], {**by_content[codec.TABLE], **by_content[codec.RECORDS]})
         self._saved_header = codec.packed_table(self._header())
 
-    def take_over(self, old: Machine[Any], left_over: tuple[Firing, ...], dropped: list[int]) -> None:
-        """Begin new windows on a stream that `old` knew in other ones; its chunks are dropped."""
+    def take_over(self, old: Machine[Any], pending: tuple[Firing, ...], dropped: list[int]) -> None:
+        """Start new windows on the stream of `old`, whose `pending` firings and `dropped` chunks remain."""
         self.dimension, self.next_seq, self.last_message = old.dimension, old.next_seq, old.last_message
         self.ids = old.ids
         self.store.load({}, old.store.next_chunk)
-        self.left_over = left_over
+        self.left_over = pending
         self._dropped = dropped
 
     def _header(self) -> dict[str, Any]:
@@ -193,11 +193,11 @@ class Machine(StreamWindow, Generic[P]):
             "own": self._own_header(),
         }
 
-    # What kinds of windows use
+    # Used by the kinds of windows
 
     def _firing(
         self,
-        found: Content,
+        window: Content,
         *,
         start: int | None = None,
         end: int | None = None,
@@ -207,19 +207,19 @@ class Machine(StreamWindow, Generic[P]):
         closed_by: str,
         supersedes: tuple[Identity, ...] = (),
     ) -> Firing:
-        """The window as it is told of, with its points kept within `max_points`."""
-        kept = within(found, self.settings.max_points, self.settings.overflow)
-        rows, radius = kept or (found.rows.part(0, 0), 0.0)
+        """Return the firing of a window, with its points limited to `max_points`."""
+        kept = within(window, self.settings.max_points, self.settings.overflow)
+        rows, radius = kept or (window.rows.part(0, 0), 0.0)
         info = WindowInfo(
             kind=self.settings.window.kind,
             life=self.life or "",
             start=start,
             end=end,
-            first_event=found.tally.first_event,
-            last_event=found.tally.last_event,
-            first_seq=found.tally.first_seq,
-            last_seq=found.tally.last_seq,
-            num_points=found.tally.count,
+            first_event=window.tally.first_event,
+            last_event=window.tally.last_event,
+            first_seq=window.tally.first_seq,
+            last_seq=window.tally.last_seq,
+            num_points=window.tally.count,
             late=late,
             revision=revision,
             partial=partial,
@@ -231,16 +231,16 @@ class Machine(StreamWindow, Generic[P]):
         return Firing(rows.sequences, rows.coordinates, rows.times, info)
 
     def _waits_from(self, now_ms: int) -> int | None:
-        """The processing time from which the timeout counts after a message: the message's own."""
+        """Return the processing time from which the timeout counts after a message: the message's own."""
         return now_ms
 
     def _timeout_at(self) -> int | None:
         timeout = self.settings.window.timeout_ms
         return None if timeout is None or self.waiting_since is None else self.waiting_since + timeout
 
-    def _with_left_over(self, firings: list[Firing]) -> tuple[Firing, ...]:
-        left_over, self.left_over = self.left_over, ()
-        return (*left_over, *firings)
+    def _take_pending(self, firings: list[Firing]) -> tuple[Firing, ...]:
+        pending, self.left_over = self.left_over, ()
+        return (*pending, *firings)
 
     def _check_dimension(self, arrival: Arrival) -> None:
         given = arrival.coordinates.shape[1]
@@ -251,7 +251,7 @@ class Machine(StreamWindow, Generic[P]):
                 f" points with {self.dimension}, or use another stream_id",
             )
 
-    def _too_many(self) -> MessageError:
+    def _too_many_windows(self) -> MessageError:
         limit = self.settings.max_windows_per_message
         return MessageError(
             "too_many_windows",

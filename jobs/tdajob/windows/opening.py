@@ -1,4 +1,4 @@
-"""The windows of a stream that is met for the first time, or that the state knows."""
+"""Creation of a stream's windows, new or from its state."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ _ALL = 1 << 62
 
 
 def new_window(settings: WindowSettings) -> StreamWindow:
-    """The windows of a stream that is not known yet."""
+    """Return the windows of a new stream."""
     return _machine(settings)
 
 
 def restored(settings: WindowSettings, header: bytes, chunks: Mapping[int, bytes]) -> StreamWindow:
-    """The windows of a stream as `changes` has written them; they go on bit for bit as they would have.
+    """Return the windows of a stream as `changes` has written them; they continue bit-identically.
 
-    All settings may have changed since. Timeouts, bounds and lateness hold from now on; what had ended or
-    was dropped stays so. With windows of another kind, size, slide, offset or gap, what waits in the old
-    ones fires first, `closed_by` "changed", as part of the next outcome, which is due at once; until then
-    `changes` gives nothing, so that none of it can be lost. The new windows begin with the next message.
-    The stream keeps its dimension, its running numbers, its remembered ids and, from one kind of event-time
-    windows to another, its clock. Its results get a new life, so that no id comes twice.
+    All settings may have changed in the meantime. Timeouts, bounds and lateness apply from now on; closed
+    windows stay closed. If the kind, size, slide, offset or gap of the windows has changed, the points that
+    wait in the old windows fire first, `closed_by` "changed", as part of the next outcome, which is due
+    immediately; until then `changes` returns nothing, so that no firing can be lost. The new windows start
+    with the next message. The stream keeps its dimension, its running numbers, its message ids and, between
+    kinds of event-time windows, its clock. Its results get a new `life`, so that no result id is repeated.
 
-    Raises UnreadableState for bytes that a newer job has written.
+    Raises UnreadableState for bytes of a later release.
     """
     document = unpacked_table(header)
     if document["window"] == as_document(settings.window):
-        same = _machine(settings)
-        same.load(document, chunks)
-        return same
+        unchanged = _machine(settings)
+        unchanged.load(document, chunks)
+        return unchanged
     old = _machine(replace(settings, window=from_document(document["window"])))
     old.load(document, chunks)
-    left_over, _ = old.fire_waiting("changed", limit=_ALL)
+    pending, _ = old.fire_waiting("changed", limit=_ALL)
     new = _machine(settings)
     dropped = [chunk for chunk in chunks if content_of(chunk) != MESSAGE_IDS]
-    new.take_over(old, tuple(left_over), dropped)
+    new.take_over(old, tuple(pending), dropped)
     return new
 
 

@@ -1,4 +1,4 @@
-"""What a message does to tumbling and sliding windows, found out before anything is changed."""
+"""Effects of a message on tumbling and sliding windows, computed before anything is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdajob.windows.values import IntArray
 
 
 class Due(NamedTuple):
-    """A window to fire, by its first pane."""
+    """A window to fire, identified by its first pane."""
 
     window: int
     revision: int
@@ -24,7 +24,7 @@ class Due(NamedTuple):
 
 
 class Step(NamedTuple):
-    """After the points before number `stop` of the message these windows fire, in this order."""
+    """The windows that fire, in this order, after the points before index `stop` of the message."""
 
     stop: int
     windows: list[Due]
@@ -32,7 +32,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PanePlan:
-    """`panes` of the points; `late` those that no window takes; `records` of windows that fire again."""
+    """`panes` of the points, indices of the `late` points, and `records` of repeated firings.
+
+    Late points are in no window.
+    """
 
     panes: IntArray
     late: NDArray[np.intp]
@@ -42,7 +45,7 @@ class PanePlan:
 
 
 def filled_windows(alive: Sequence[int], length: int, after: int, upto: int) -> Iterator[int]:
-    """The windows of `length` panes from number `after` + 1 to `upto` that hold one of the panes `alive`."""
+    """Yield the windows of `length` panes, from number `after` + 1 to `upto`, with a pane of `alive`."""
     window = after + 1
     for pane in alive[bisect_left(alive, window) :]:
         first = max(window, pane - length + 1)
@@ -53,21 +56,21 @@ def filled_windows(alive: Sequence[int], length: int, after: int, upto: int) -> 
 
 
 def holds_any(panes: Sequence[int], window: int, length: int) -> bool:
-    """Whether the window holds one of the panes, which are in ascending order."""
-    at = bisect_left(panes, window)
-    return at < len(panes) and panes[at] < window + length
+    """Return True if the window contains one of the panes, which are in ascending order."""
+    index = bisect_left(panes, window)
+    return index < len(panes) and panes[index] < window + length
 
 
 @dataclass
 class Trial:
-    """A message tried out, piece by piece between the points at which the clock closes windows.
+    """A simulation of a message, in steps between the points at which the clock closes windows.
 
-    A window fires for the first time right after the point that moves the clock to its end. What fires
-    again waits until the message is through or the window is no longer kept: so it does at most once.
+    A window fires for the first time right after the point that advances the clock to its end. A repeated
+    firing is delayed to the end of the message, or until the window is dropped: so it happens at most once.
 
-    `alive` are the panes that hold points, in ascending order. `ended` and `gone` are the last windows
-    that have ended and that are no longer kept. `newer` gives the stored panes with points of a running
-    number and above. More than `limit` firings stop the trial: then it is `over`.
+    `alive` are the panes with points, in ascending order. `ended` and `gone` are the last windows that have
+    ended and that are dropped. `newer` returns the stored panes with points of a running number and above.
+    More than `limit` firings stop the simulation: `over` is true then.
     """
 
     length: int
@@ -86,7 +89,7 @@ class Trial:
 
     @property
     def expected(self) -> int:
-        """Firings, those included that wait until the message is through."""
+        """The number of firings, including those delayed to the end of the message."""
         return self.firings + len(self._again)
 
     @property
@@ -94,7 +97,7 @@ class Trial:
         return self.expected > self.limit
 
     def take(self, panes: Sequence[int]) -> None:
-        """Points come, none of them late, into these panes; the clock stays where it is."""
+        """Add points, none of them late, to these panes; the clock does not advance."""
         counts = Counter(panes)
         for pane, count in counts.items():
             for window in range(max(pane - self.length, self.gone) + 1, min(pane, self.ended) + 1):
@@ -102,12 +105,12 @@ class Trial:
                 if self.over:
                     return
         for pane in counts:
-            for known in (self.alive, self._added):
-                if not holds_any(known, pane, 1):
-                    insort(known, pane)
+            for panes_with_points in (self.alive, self._added):
+                if not holds_any(panes_with_points, pane, 1):
+                    insort(panes_with_points, pane)
 
     def move(self, stop: int, ended: int, gone: int) -> None:
-        """The clock moves after the point before number `stop`."""
+        """Advance the clock after the point before index `stop`."""
         due = []
         for window in filled_windows(self.alive, self.length, self.ended, ended):
             record = self.record_of(window)
@@ -123,7 +126,7 @@ class Trial:
         self.ended, self.gone = ended, gone
 
     def finish(self, stop: int) -> None:
-        """The message is through."""
+        """Fire the delayed windows at the end of the message."""
         self._fire(stop, list(self._again.values()))
         self._again.clear()
 
@@ -138,18 +141,18 @@ class Trial:
                 self.records[window] = Record(revision, late, self.next_seq)
 
     def _with_late(self, window: int, count: int) -> Due:
-        """The next firing of a window that has ended and gets so many points more."""
+        """Return the next firing of a window that has ended and gets `count` further points."""
         if window in self._again:
             _, revision, late = self._again[window]
             return Due(window, revision, late + count)
         record = self.record_of(window)
         if record is not None:
             return Due(window, record.revision + 1, record.late + count)
-        # Without a record it has fired once, when it ended, unless it held nothing then.
+        # Without a record it has fired once, when it ended, unless it was empty then.
         return Due(window, int(holds_any(self.alive, window, self.length)), count)
 
     def _has_newer(self, window: int, record: Record) -> bool:
-        """Whether points have come into the window since it fired."""
+        """Return True if points were added to the window since it fired."""
         return holds_any(self._added, window, self.length) or holds_any(
             self.newer(record.fired_at), window, self.length
         )

@@ -1,7 +1,7 @@
-"""Panes: event time cut into pieces as long as a slide, of which every window is some in a row.
+"""Panes: intervals of event time as long as a slide; every window is a sequence of consecutive panes.
 
-Pane p is [p·slide + offset, (p + 1)·slide + offset). A point is kept once, in its pane, however many
-windows it is in.
+Pane p is [p·slide + offset, (p + 1)·slide + offset). A point is stored once, in its pane, however many
+windows contain it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tdajob.windows.thinning import beyond, thinned
 
 
 class Panes:
-    """The panes that hold points.
+    """The panes with points.
 
-    A pane with more than `max_points` points makes every window around it too large. With overflow "error"
-    it then keeps only its tally. With "landmarks" it keeps up to `max_points` farthest points, thinned to
-    half of that whenever there are more; a further point within the covering radius of a landmark is only
+    A pane with more than `max_points` points makes every window that contains it too large. With overflow
+    "error" only its tally is kept then. With "landmarks" up to `max_points` farthest points are kept, thinned
+    to half of that whenever there are more; a further point within the covering radius of a landmark is only
     counted. Each thinning adds its own radius to the pane's, by the triangle inequality.
     """
 
@@ -31,7 +31,7 @@ class Panes:
         self._store = store
         self._max_points = max_points
         self._overflow = overflow
-        self._crowded: dict[int, Tally] = {}  # only of panes whose points are not all there
+        self._thinned: dict[int, Tally] = {}  # only of panes whose points are not all kept
         self._unsaved: set[int] = set()
         self._dropped: list[int] = []
 
@@ -39,31 +39,31 @@ class Panes:
         for chunk, table in tables.items():
             fields = unpacked_table(table)
             del fields["version"]
-            self._crowded[index_of(chunk)] = Tally(**fields)
+            self._thinned[index_of(chunk)] = Tally(**fields)
 
     def numbers(self) -> list[int]:
-        """The panes that hold points, in ascending order."""
-        return sorted({*self._store.bins(), *self._crowded} if self._crowded else self._store.bins())
+        """Return the panes with points, in ascending order."""
+        return sorted({*self._store.bins(), *self._thinned} if self._thinned else self._store.bins())
 
     def add(self, pane: int, rows: Rows) -> None:
         """Add at least one row."""
-        if pane in self._crowded:
-            self._add_to_crowded(pane, rows)
+        if pane in self._thinned:
+            self._add_to_thinned(pane, rows)
         else:
             self._store.append(pane, rows)
         if self._store.count(pane) > self._max_points:
             self._shrink(pane)
 
     def newest(self, pane: int) -> int:
-        """The greatest running number in a pane."""
-        if pane in self._crowded:
-            return self._crowded[pane].last_seq
+        """Return the greatest running number in a pane."""
+        if pane in self._thinned:
+            return self._thinned[pane].last_seq
         return int(self._store.rows(pane).sequences[-1])
 
     def contents(self, windows: Sequence[int], length: int, dimension: int) -> Iterator[Content]:
-        """The contents of windows of so many panes, given by their first panes in ascending order.
+        """Yield the contents of windows of `length` panes, given by their first panes in ascending order.
 
-        Windows share the arrays, so that many overlapping ones take the room of one long one.
+        The contents share arrays, so that many overlapping windows need the memory of one long window.
         """
         numbers = [pane for pane in self.numbers() if windows[0] <= pane < windows[-1] + length]
         parts = [self._store.rows(pane) if pane in self._store else no_rows(dimension) for pane in numbers]
@@ -72,11 +72,11 @@ class Panes:
         for window in windows:
             begin, end = bisect_left(numbers, window), bisect_left(numbers, window + length)
             rows = together.part(ends[begin], ends[end])
-            if self._crowded.keys().isdisjoint(numbers[begin:end]):
+            if self._thinned.keys().isdisjoint(numbers[begin:end]):
                 yield content(rows)
             else:
                 tallies = [
-                    self._crowded[pane] if pane in self._crowded else tally(part)
+                    self._thinned[pane] if pane in self._thinned else tally(part)
                     for pane, part in zip(numbers[begin:end], parts[begin:end], strict=True)
                 ]
                 yield Content(rows, merged(tallies))
@@ -84,34 +84,34 @@ class Panes:
     def drop(self, pane: int) -> None:
         if pane in self._store:
             self._store.drop(pane)
-        if self._crowded.pop(pane, None) is not None:
+        if self._thinned.pop(pane, None) is not None:
             self._unsaved.discard(pane)
             self._dropped.append(chunk_id(pane, TABLE))
 
     def changes(self) -> tuple[dict[int, bytes], list[int]]:
-        """Tables to put and to drop since the last call."""
-        puts = {chunk_id(pane, TABLE): packed_table(asdict(self._crowded[pane])) for pane in self._unsaved}
+        """Return the tables to put and to drop since the last call."""
+        puts = {chunk_id(pane, TABLE): packed_table(asdict(self._thinned[pane])) for pane in self._unsaved}
         dropped, self._dropped = self._dropped, []
         self._unsaved.clear()
         return puts, dropped
 
-    def _add_to_crowded(self, pane: int, rows: Rows) -> None:
-        """Count the rows, and keep those that no landmark stands for."""
-        crowded = self._crowded[pane] = self._crowded[pane].with_more(rows)
+    def _add_to_thinned(self, pane: int, rows: Rows) -> None:
+        """Count the rows, and keep those that no landmark covers."""
+        counts = self._thinned[pane] = self._thinned[pane].with_more(rows)
         self._unsaved.add(pane)
-        if not crowded.emptied:
-            far = rows.taken(beyond(rows.coordinates, self._store.rows(pane).coordinates, crowded.radius))
+        if not counts.emptied:
+            far = rows.taken(beyond(rows.coordinates, self._store.rows(pane).coordinates, counts.radius))
             if len(far):
                 self._store.append(pane, far)
 
     def _shrink(self, pane: int) -> None:
         rows = self._store.rows(pane)
-        crowded = self._crowded.get(pane) or tally(rows)
+        counts = self._thinned.get(pane) or tally(rows)
         self._unsaved.add(pane)
         if self._overflow == "error":
-            self._crowded[pane] = replace(crowded, emptied=True)
+            self._thinned[pane] = replace(counts, emptied=True)
             self._store.drop(pane)
             return
         landmarks, reach = thinned(rows, max(1, self._max_points // 2))
-        self._crowded[pane] = replace(crowded, radius=crowded.radius + reach)
+        self._thinned[pane] = replace(counts, radius=counts.radius + reach)
         self._store.replace(pane, landmarks)

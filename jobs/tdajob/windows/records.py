@@ -1,4 +1,4 @@
-"""What is kept of windows that have fired otherwise than just once, when the clock reached their end."""
+"""Records of windows whose firings differ from the usual one, when the clock reaches their end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GROUP = 64  # windows to a chunk
 
 
 class Record(NamedTuple):
-    """Revision of a window's last firing, its late points, and the stream's next running number then."""
+    """The revision of a window's last firing, its late points, and the stream's next running number then."""
 
     revision: int
     late: int
@@ -53,7 +53,7 @@ class Records:
                 self._dropped.append(chunk_id(group, RECORDS))
 
     def changes(self) -> tuple[dict[int, bytes], list[int]]:
-        """Chunks to put and to drop since the last call."""
+        """Return the chunks to put and to drop since the last call."""
         puts = {
             chunk_id(group, RECORDS): packed_table(
                 {"windows": [[window, *record] for window, record in sorted(self._groups[group].items())]}

@@ -1,4 +1,4 @@
-"""Points with their event times and running numbers, as arrays side by side."""
+"""Points with their event times and running numbers, as parallel arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tdajob.windows.values import IntArray
 class Rows:
     """n points: running numbers (n,), event times (n,) in epoch ms, coordinates (n, d).
 
-    Not frozen, since dozens are made for each message and the guard would take most of that time.
+    Not frozen: dozens are created for each message, and the frozen `__init__` would take most of that time.
     """
 
     sequences: IntArray
@@ -28,21 +28,21 @@ class Rows:
         return len(self.sequences)
 
     def part(self, start: int, stop: int) -> Rows:
-        """The rows from `start` to before `stop`, without a copy."""
+        """Return a view of the rows from `start` to before `stop`."""
         return Rows(self.sequences[start:stop], self.times[start:stop], self.coordinates[start:stop])
 
     def taken(self, where: NDArray[Any]) -> Rows:
-        """The rows at an array of indices, or where a mask is true."""
+        """Return a copy of the rows at an array of indices, or where a mask is true."""
         return Rows(self.sequences[where], self.times[where], self.coordinates[where])
 
 
 def no_rows(dimension: int) -> Rows:
-    """Not one point."""
+    """Return zero rows of a dimension."""
     return Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, dimension)))
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """At least one part, one after the other."""
+    """Return the concatenation of at least one part."""
     if len(parts) == 1:
         return parts[0]
     return Rows(
@@ -53,7 +53,7 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 
 def by_key(rows: Rows, keys: IntArray) -> Iterator[tuple[int, Rows]]:
-    """The rows of each key, in ascending order of keys; the rows of one key stay in their order."""
+    """Yield the rows of each key, in ascending order of keys; the rows of one key keep their order."""
     if len(keys) == 0:
         return
     if (keys[1:] < keys[:-1]).any():
@@ -66,7 +66,7 @@ def by_key(rows: Rows, keys: IntArray) -> Iterator[tuple[int, Rows]]:
 
 
 def ends_of_runs(values: IntArray) -> list[int]:
-    """The places at which another value begins."""
-    # Not np.diff and np.flatnonzero: for a message's few points their wrappers take most of the time.
+    """Return the indices at which the value changes."""
+    # Without np.diff and np.flatnonzero: for a message's few points their overhead takes most of the time.
     changed: list[int] = ((values[1:] != values[:-1]).nonzero()[0] + 1).tolist()
     return changed

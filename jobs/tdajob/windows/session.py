@@ -1,4 +1,4 @@
-"""What is known of one session, and of sessions that become one."""
+"""Sessions without their points, and their merging."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class Fired(NamedTuple):
-    """A firing of a session, by what tells it from others."""
+    """The identity of a session's firing."""
 
     start: int
     end: int
@@ -18,7 +18,7 @@ class Fired(NamedTuple):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far sessions reach; `gap` and `max_duration` in ms."""
+    """The bounds of sessions; `gap` and `max_duration` in ms."""
 
     gap: int
     max_duration: int
@@ -27,12 +27,13 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Session:
-    """All but the points; event times in ms.
+    """A session without its points; event times in ms.
 
-    Its points lie in `bins`; new ones come into the first of them, whose number is the session's own.
-    `late` points came when the clock had reached the session's end. `revision` is that of its last firing,
-    -1 before the first one; `supersedes` are the firings that its next one replaces. `waiting`: it has
-    points that are in no firing. `apart` names the bound that keeps it from what comes right after it, or "".
+    Its points are stored in `bins`; new ones are added to the first bin, whose number identifies the session.
+    `late` points arrived after the clock had reached the session's end. `revision` is that of the last
+    firing, -1 before the first one; `supersedes` are the firings that the next one replaces. `waiting` is
+    true if points are in no firing. `apart` is the bound that prevents a merge with the following points, or
+    "".
     """
 
     bins: tuple[int, ...]
@@ -47,7 +48,7 @@ class Session:
     apart: str
 
     def with_point(self, time: int, *, late: bool) -> Session:
-        """The session with a later point of the stream in it."""
+        """Return the session with a further point of the stream."""
         return replace(
             self,
             first=min(self.first, time),
@@ -58,7 +59,7 @@ class Session:
         )
 
     def fired(self, gap: int) -> Session:
-        """The session after it has fired."""
+        """Return the session after a firing."""
         revision = self.revision + 1
         firing = Fired(self.first, self.last + gap, revision, self.first_seq)
         return replace(self, revision=revision, supersedes=(firing,), waiting=False)
@@ -71,7 +72,7 @@ _FIELDS = tuple(field.name for field in fields(Session))
 
 
 def opened(bin_id: int, time: int, sequence: int, *, late: bool) -> Session:
-    """A session of one point."""
+    """Return a session of one point."""
     return Session(
         bins=(bin_id,),
         first=time,
@@ -87,7 +88,7 @@ def opened(bin_id: int, time: int, sequence: int, *, late: bool) -> Session:
 
 
 def united(parts: Sequence[Session]) -> Session:
-    """One session in place of several, which are given in ascending order of time."""
+    """Return the union of sessions, which are given in ascending order of time."""
     if len(parts) == 1:
         return parts[0]
     return Session(
@@ -105,21 +106,21 @@ def united(parts: Sequence[Session]) -> Session:
 
 
 def joined_by(near: Sequence[Session], time: int, bounds: Bounds) -> tuple[Sequence[Session], str]:
-    """Which of the sessions within the gap of a point it joins into one, and the bound that forbids more.
+    """Return the sessions of `near` that a point merges, and the bound that prevents a larger merge, or "".
 
-    All of them where the one stays within the bounds; else the nearest that does, the earlier one of two;
-    else none.
+    `near` are the sessions within the gap of the point. All of them are returned if their union is within the
+    bounds; else the nearest one that is with the point, the earlier one of two; else none.
     """
-    reason = _too_much(near, time, bounds)
+    reason = _exceeded_bound(near, time, bounds)
     if not reason:
         return near, ""
-    possible = [session for session in near if not _too_much([session], time, bounds)]
+    possible = [session for session in near if not _exceeded_bound([session], time, bounds)]
     nearest = min(possible, key=lambda session: session.distance(time), default=None)
     return [] if nearest is None else [nearest], reason
 
 
 def as_table(session: Session) -> dict[str, Any]:
-    """For the state; the fields are in the order of the class."""
+    """Return the table for the state; the fields are in the order of the class."""
     values = {name: getattr(session, name) for name in _FIELDS}
     values["supersedes"] = [list(firing) for firing in session.supersedes]
     return {"session": list(values.values())}
@@ -131,11 +132,11 @@ def from_table(table: dict[str, Any]) -> Session:
     return Session(tuple(bins), first, last, count, late, first_seq, revision, earlier, waiting, apart)
 
 
-def _too_much(sessions: Sequence[Session], time: int, bounds: Bounds) -> str:
-    """The bound that the sessions would pass as one with the point in it, or ""."""
+def _exceeded_bound(sessions: Sequence[Session], time: int, bounds: Bounds) -> str:
+    """Return the bound that the union of the sessions and the point would exceed, or ""."""
     first, last = sessions[0].first, sessions[-1].last
     span = max(last, time) - min(first, time)
-    # A session takes what does not make it longer, even if the bound was lowered since it began.
+    # A point that does not lengthen a session is accepted, even if the bound was lowered since it opened.
     longer = len(sessions) > 1 or span > last - first
     if longer and span > bounds.max_duration:
         return "max_duration"

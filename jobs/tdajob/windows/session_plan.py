@@ -1,4 +1,4 @@
-"""What a message does to the sessions of a stream, found out before anything is changed."""
+"""Effects of a message on the sessions of a stream, computed before anything is changed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from tdajob.windows.session import Bounds, Session, joined_by, opened, united
 from tdajob.windows.values import IntArray
 
-LATE = -1  # in place of a bin
+LATE = -1  # instead of a bin
 
 
 class Due(NamedTuple):
-    """A session that fires, as it is right before, and why."""
+    """A session that fires, in its state before the firing, and the cause."""
 
     session: Session
     closed_by: str
 
 
 class Step(NamedTuple):
-    """After the points before number `stop` of the message these sessions fire, in this order."""
+    """The sessions that fire, in this order, after the points before index `stop` of the message."""
 
     stop: int
     due: list[Due]
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SessionPlan:
-    """`bins` of the points, LATE for those that no session takes; `sessions` as they are afterwards."""
+    """`bins` of the points, LATE for those that are in no session; `sessions` after the message."""
 
     bins: IntArray
     late: NDArray[np.intp]
@@ -44,13 +44,13 @@ class SessionPlan:
 
 @dataclass
 class Trial:
-    """A message tried out point by point.
+    """A simulation of a message, point by point.
 
-    `sessions` are those that are kept, in ascending order of time; no two of them overlap. `now` is the
-    stream's clock, `horizon` the time up to which a session's end is no longer kept; the caller moves both
-    after each point. A session fires for the first time right after the point that moves the clock to its
-    end, or that fills it. What fires again waits until the message is through or the session is no longer
-    kept: so it does at most once.
+    `sessions` are those that are kept, in ascending order of time; they do not overlap. `now` is the stream's
+    clock; sessions that end at or before `horizon` are dropped. The caller advances both after each point. A
+    session fires for the first time right after the point that advances the clock to its end, or that fills
+    it. A repeated firing is delayed to the end of the message, or until the session is dropped: so it happens
+    at most once.
     """
 
     bounds: Bounds
@@ -63,10 +63,10 @@ class Trial:
     _due: list[Due] = field(default_factory=list)
 
     def take(self, time: int, sequence: int) -> int:
-        """A point comes; the bin that it comes into, or LATE."""
+        """Add a point and return its bin, or LATE."""
         begin, end = near(self.sessions, time, time, self.bounds.gap)
-        found = self.sessions[begin:end]
-        parts, apart = joined_by(found, time, self.bounds) if found else ([], "")
+        nearby = self.sessions[begin:end]
+        parts, apart = joined_by(nearby, time, self.bounds) if nearby else ([], "")
         if parts:
             late = any(self._ended(part) for part in parts)
             taken = united(parts).with_point(time, late=late)
@@ -75,22 +75,22 @@ class Trial:
             self.next_bin += 1
         else:
             return LATE
-        after = [session for session in found if all(session is not part for part in parts)]
+        after = [session for session in nearby if all(session is not part for part in parts)]
         after = sorted([*after, taken], key=_first)
         if apart:
-            # All but the last would go on if it were not for the bound.
+            # All but the last would continue without the bound.
             after[:-1] = [replace(session, apart=apart) for session in after[:-1]]
-        self.sessions[begin:end] = [session for session in after if not self._full(session)]
+        self.sessions[begin:end] = [session for session in after if not self._fire_if_full(session)]
         return taken.bins[0]
 
     def move(self, stop: int, now: int, horizon: int) -> None:
-        """The clock moves, or stays, after the point before number `stop`."""
-        place = bisect_right(self.sessions, self.now, key=self._end)
-        while place < len(self.sessions) and self._end(self.sessions[place]) <= now:
-            session = self.sessions[place]
+        """Set the clock, which may be unchanged, after the point before index `stop`."""
+        index = bisect_right(self.sessions, self.now, key=self._end)
+        while index < len(self.sessions) and self._end(self.sessions[index]) <= now:
+            session = self.sessions[index]
             if session.revision < 0:
-                self.sessions[place] = self._fire(session)
-            place += 1
+                self.sessions[index] = self._fire(session)
+            index += 1
         gone = bisect_right(self.sessions, horizon, key=self._end)
         for session in self.sessions[:gone]:
             if session.waiting:
@@ -100,11 +100,11 @@ class Trial:
         self._close_step(stop)
 
     def finish(self, stop: int) -> None:
-        """The message is through."""
+        """Fire the delayed sessions at the end of the message."""
         ended = bisect_right(self.sessions, self.now, key=self._end)
-        for place, session in enumerate(self.sessions[:ended]):
+        for index, session in enumerate(self.sessions[:ended]):
             if session.waiting:
-                self.sessions[place] = self._fire(session)
+                self.sessions[index] = self._fire(session)
         self._close_step(stop)
 
     def _fire(self, session: Session, closed_by: str = "") -> Session:
@@ -118,8 +118,8 @@ class Trial:
             self.steps.append(Step(stop, self._due))
             self._due = []
 
-    def _full(self, session: Session) -> bool:
-        """Whether the session has as many points as it may have; it fires then."""
+    def _fire_if_full(self, session: Session) -> bool:
+        """Fire the session if it has the greatest number of points, and return whether it does."""
         full = session.count >= self.bounds.max_points
         if full:
             self._fire(session, "max_points")
@@ -133,7 +133,7 @@ class Trial:
 
 
 def near(sessions: Sequence[Session], earliest: int, latest: int, gap: int) -> tuple[int, int]:
-    """From which to before which place sessions come within the gap of some time between two."""
+    """Return begin and end index of the sessions within the gap of a time from `earliest` to `latest`."""
     begin = bisect_left(sessions, earliest - gap, key=_last)
     return begin, max(begin, bisect_right(sessions, latest + gap, key=_first))
 

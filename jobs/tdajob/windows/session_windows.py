@@ -1,4 +1,4 @@
-"""Session windows: points with no gap between them."""
+"""Session windows: points without a gap between them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tdajob.windows.values import Firing, Identity
 
 
 class SessionMachine(EventMachine[SessionPlan]):
-    """Sessions of which several may be open, since points come out of order.
+    """Sessions of one stream; several may be open, since points arrive out of order.
 
-    A point that would make a session longer than `max_duration` does not join it, and two sessions that
-    together would pass a bound stay two: they close when the clock reaches their ends, `closed_by` the
-    bound. A session with `max_points` points fires at once and takes no more. So a session never holds
-    more points than that, and those that are kept lie no further back than gap + out_of_orderness +
+    A point that would make a session longer than `max_duration` does not join it, and two sessions whose
+    union would exceed a bound are not merged: they close when the clock reaches their ends, `closed_by` the
+    bound. A session with `max_points` points fires immediately and accepts no more. So a session never has
+    more points than that, and the points that are kept are not older than gap + out_of_orderness +
     allowed_lateness + max_duration.
 
-    A session that has fired and that a point joins fires again when its end, which may be a later one, is
-    reached; it `supersedes` the firings of which it holds the points. One that the timeout has fired is
-    still open, likewise.
+    A session that has fired and gets another point fires again when the clock reaches its end, which may be
+    later then; it `supersedes` the firings whose points it contains. A session that the timeout has fired
+    remains open in the same way.
     """
 
     def __init__(self, settings: WindowSettings, window: SessionWindow) -> None:
@@ -44,18 +44,18 @@ class SessionMachine(EventMachine[SessionPlan]):
         self._dropped: list[int] = []
 
     def _plan(self, rows: Rows) -> SessionPlan:
-        return self._joined_at_once(rows) or self._tried(rows)
+        return self._plan_one_session(rows) or self._simulate(rows)
 
-    def _tried(self, rows: Rows) -> SessionPlan:
+    def _simulate(self, rows: Rows) -> SessionPlan:
         trial = Trial(self._bounds, list(self._sessions), self.clock.now, self.clock.horizon, self._next_bin)
         clocks, horizons = self.clock.after_each(rows.times)
         bins = np.full(len(rows), LATE)
         moments = zip(
             rows.times.tolist(), rows.sequences.tolist(), clocks.tolist(), horizons.tolist(), strict=True
         )
-        for place, (time, sequence, now, horizon) in enumerate(moments):
-            bins[place] = trial.take(time, sequence)
-            trial.move(place + 1, now, horizon)
+        for index, (time, sequence, now, horizon) in enumerate(moments):
+            bins[index] = trial.take(time, sequence)
+            trial.move(index + 1, now, horizon)
             if trial.firings > self.settings.max_windows_per_message:
                 break
         else:
@@ -63,15 +63,15 @@ class SessionMachine(EventMachine[SessionPlan]):
         late = np.flatnonzero(bins == LATE)
         return SessionPlan(bins, late, trial.steps, trial.sessions, trial.next_bin, trial.firings)
 
-    def _joined_at_once(self, rows: Rows) -> SessionPlan | None:
-        """The plan where all points join one session and nothing fires; None asks for a closer look."""
+    def _plan_one_session(self, rows: Rows) -> SessionPlan | None:
+        """Return the plan if all points join one session and nothing fires; None requires a simulation."""
         gap = self._bounds.gap
-        first, last, begun = int(rows.times.min()), int(rows.times.max()), int(rows.times[0])
+        first, last, earliest_arrival = int(rows.times.min()), int(rows.times.max()), int(rows.times[0])
         begin, end = near(self._sessions, first, last, gap)
         if end - begin > 1 or self._anything_ends_by(last):
             return None
         if begin == end:
-            old = opened(self._next_bin, begun, int(rows.sequences[0]), late=False)
+            old = opened(self._next_bin, earliest_arrival, int(rows.sequences[0]), late=False)
         else:
             old = self._sessions[begin]
         new = replace(
@@ -94,7 +94,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         return SessionPlan(bins, NONE_LATE, (), sessions, self._next_bin + (begin == end), 0)
 
     def _anything_ends_by(self, event: int) -> bool:
-        """Whether the clock, moved by a point of that time, reaches the end or the dropping of a session."""
+        """Return True if a point of that time advances the clock to the end or the horizon of a session."""
         now, horizon = self.clock.after(event)
         ended, will_have_ended, will_be_gone = (
             bisect_right(self._sessions, moment - self._bounds.gap, key=lambda session: session.last)
@@ -102,7 +102,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         )
         return will_have_ended > ended or will_be_gone > 0
 
-    def _carry_out(self, rows: Rows, plan: SessionPlan) -> list[Firing]:
+    def _apply(self, rows: Rows, plan: SessionPlan) -> list[Firing]:
         firings: list[Firing] = []
         start = 0
         for stop, due in [*plan.steps, Step(len(rows), [])]:
@@ -110,7 +110,7 @@ class SessionMachine(EventMachine[SessionPlan]):
             for bin_id, part in by_key(rows.part(start, stop), bins):
                 if bin_id != LATE:
                     self.store.append(bin_id, part)
-            firings += [self._fired(session, closed_by) for session, closed_by in due]
+            firings += [self._fire(session, closed_by) for session, closed_by in due]
             start = stop
         self.clock.advance(int(rows.times.max()))
         self._next_bin = plan.next_bin
@@ -118,15 +118,15 @@ class SessionMachine(EventMachine[SessionPlan]):
         return firings
 
     def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
-        waiting = [place for place, session in enumerate(self._sessions) if session.waiting]
-        firings = [self._fired(self._sessions[place], closed_by) for place in waiting[:limit]]
+        waiting = [index for index, session in enumerate(self._sessions) if session.waiting]
+        firings = [self._fire(self._sessions[index], closed_by) for index in waiting[:limit]]
         sessions = list(self._sessions)
-        for place in waiting[:limit]:
-            sessions[place] = sessions[place].fired(self._bounds.gap)
+        for index in waiting[:limit]:
+            sessions[index] = sessions[index].fired(self._bounds.gap)
         self._replace(sessions)
         return firings, len(waiting) <= limit
 
-    def _fired(self, session: Session, closed_by: str) -> Firing:
+    def _fire(self, session: Session, closed_by: str) -> Firing:
         return self._firing(
             content(joined([self.store.rows(bin_id) for bin_id in session.bins])),
             start=session.first,
@@ -140,9 +140,9 @@ class SessionMachine(EventMachine[SessionPlan]):
         )
 
     def _replace(self, sessions: Sequence[Session]) -> None:
-        """Go on with these sessions, and drop the points that none of them has."""
+        """Replace the sessions, and drop the points that are in none of them."""
         before = {session.bins[0]: session for session in self._sessions}
-        self._sessions = [self._folded(session) for session in sessions]
+        self._sessions = [self._merge_small_bins(session) for session in sessions]
         after = {session.bins[0]: session for session in self._sessions}
         self._unsaved |= {number for number, session in after.items() if before.get(number) is not session}
         gone = before.keys() - after.keys()
@@ -152,8 +152,8 @@ class SessionMachine(EventMachine[SessionPlan]):
         for bin_id in [bin_id for bin_id in self.store.bins() if bin_id not in used]:
             self.store.drop(bin_id)
 
-    def _folded(self, session: Session) -> Session:
-        """The session with its small further bins put into its first, so that merging leaves no crumbs."""
+    def _merge_small_bins(self, session: Session) -> Session:
+        """Return the session with its small further bins moved to its first, to avoid small chunks."""
         first, *others = session.bins
         small = [bin_id for bin_id in others if self.store.count(bin_id) < MERGED]
         if not small:
@@ -179,5 +179,5 @@ class SessionMachine(EventMachine[SessionPlan]):
     def _load_own(self, header: Mapping[str, Any], tables: Mapping[int, bytes]) -> None:
         self.clock.load(header)
         self._next_bin = header["next_bin"]
-        found = [from_table(unpacked_table(table)) for table in tables.values()]
-        self._sessions = sorted(found, key=lambda session: session.first)
+        sessions = [from_table(unpacked_table(table)) for table in tables.values()]
+        self._sessions = sorted(sessions, key=lambda session: session.first)

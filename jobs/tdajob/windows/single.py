@@ -1,4 +1,4 @@
-"""No windows: each message by itself."""
+"""No windows: each message fires separately."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class _OneFiring(OnTime):
 
 
 class SingleMachine(Machine[_OneFiring]):
-    """Fires each message that has points at once; nothing is late, nothing waits, no point is kept."""
+    """Fires each message with points immediately; no point is late, waits or is kept."""
 
-    def _plan(self, rows: Rows) -> _OneFiring:  # noqa: ARG002 -- as the base has it
+    def _plan(self, rows: Rows) -> _OneFiring:  # noqa: ARG002 -- signature of the base class
         return _OneFiring()
 
-    def _carry_out(self, rows: Rows, plan: _OneFiring) -> list[Firing]:  # noqa: ARG002 -- likewise
+    def _apply(self, rows: Rows, plan: _OneFiring) -> list[Firing]:  # noqa: ARG002 -- likewise
         return [self._firing(content(rows), closed_by="message")]
 
     def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:  # noqa: ARG002

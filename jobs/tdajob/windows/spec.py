@@ -1,4 +1,4 @@
-"""What windows a stream has, and its bounds. Without numpy: main() on the JobManager reads these."""
+"""Kinds of windows and their bounds. Does not import numpy: main() on the JobManager reads these settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OVERFLOWS = ("error", "landmarks")
 
 @dataclass(frozen=True)
 class CountWindow:
-    """The newest `size` points whenever point number size + k·slide has come; `timeout_ms` None: never."""
+    """The newest `size` points at each arrival of point number size + k·slide; `timeout_ms` None: never."""
 
     kind: ClassVar[str] = "count"
     size: int
@@ -20,7 +20,7 @@ class CountWindow:
 
     def __post_init__(self) -> None:
         if not 1 <= self.slide <= self.size:
-            raise ValueError(f"slide {self.slide} must lie between 1 and size {self.size}")
+            raise ValueError(f"slide {self.slide} must be between 1 and size {self.size}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SlidingWindow:
 
 @dataclass(frozen=True)
 class SessionWindow:
-    """Points without a gap longer than `gap_ms` between them; it ends that long after the last one."""
+    """Points without a gap longer than `gap_ms` between them; the window ends `gap_ms` after the last one."""
 
     kind: ClassVar[str] = "session"
     gap_ms: int
@@ -71,7 +71,7 @@ class SessionWindow:
 
 @dataclass(frozen=True)
 class NoWindow:
-    """Each message by itself."""
+    """Each message is processed separately."""
 
     kind: ClassVar[str] = "none"
     timeout_ms: ClassVar[None] = None
@@ -85,15 +85,15 @@ _KINDS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class WindowSettings:
-    """The windows of one input, with everything that bounds them; times in ms.
+    """The windows of one input, and their bounds; times in ms.
 
-    `out_of_orderness_ms`: the stream's clock is that far behind its greatest event time.
-    `allowed_lateness_ms`: how long, by that clock, a window is kept after its end.
-    `max_windows_per_message`: a message that would fire more is refused; a tick fires so many at a time.
-    `max_duration_ms`: between the first and the last event of a session, at most.
-    `state_ttl_ms`: a stream without messages for that long is forgotten.
-    `dedup_ids`: how many message ids are remembered; 0 for none.
-    `max_points` of a window; `overflow` says what becomes of a larger one: "error" or "landmarks".
+    `out_of_orderness_ms`: the distance of the stream's clock to its greatest event time.
+    `allowed_lateness_ms`: the time, by that clock, for which a window is kept after its end.
+    `max_windows_per_message`: a message that would fire more is refused; a tick fires at most that many.
+    `max_duration_ms`: the greatest time between the first and the last event of a session.
+    `state_ttl_ms`: a stream without messages for that long is removed.
+    `dedup_ids`: the number of message ids that are kept; 0 for none.
+    `max_points` of a window; `overflow` is the handling of a larger one: "error" or "landmarks".
     """
 
     window: WindowSpec
@@ -112,13 +112,13 @@ class WindowSettings:
 
 
 def as_document(spec: WindowSpec) -> dict[str, Any]:
-    """The shape of the windows for the state's header. How long to wait is not part of it: it may change."""
+    """Return the shape of the windows for the state's header, without the timeout, which may change."""
     shape = {name: value for name, value in asdict(spec).items() if name != "timeout_ms"}
     return {"kind": spec.kind, **shape}
 
 
 def from_document(document: Mapping[str, Any]) -> WindowSpec:
-    """The windows of a header, without a timeout."""
+    """Return the windows of a header, without a timeout."""
     shape = {name: value for name, value in document.items() if name != "kind"}
     if document["kind"] != NoWindow.kind:
         shape["timeout_ms"] = None

@@ -1,4 +1,4 @@
-"""Fewer points in place of many, with a bound on what that loses."""
+"""Selection of landmarks among many points, with a bound of the covering radius."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from tdajob.topology.scales import euclidean_distances
 from tdajob.topology.values import FloatArray
 from tdajob.windows.rows import Rows
 
-_BLOCK = 256  # points compared at once: with 5,000 landmarks 10 MB of distances
+_BLOCK = 256  # points per block of distances: 10 MB with 5,000 landmarks
 
 
 def thinned(rows: Rows, limit: int) -> tuple[Rows, float]:
-    """Up to `limit` of the rows such that every row lies within the returned radius of one of them.
+    """Return up to `limit` of the rows, and a radius: every row is within it of one of them.
 
-    Farthest points of all rows where there are at most 2·limit of them. More are cut into groups of about
-    that many, each of which gets its share of landmarks: so it takes at most about 2·limit² distances,
-    however many rows there are, and the bound stays true. Of equal points one is enough: then the radius
-    is 0.0.
+    Up to 2·limit rows: farthest points of all rows. More rows are split into groups of about that size, each
+    of which gets its share of landmarks: this needs at most about 2·limit² distances for any number of rows,
+    and the bound holds. Of equal points one is selected: then the radius is 0.0.
     """
     groups = min(limit, -(-len(rows) // (2 * limit)))
     kept, radius = [], 0.0
@@ -32,9 +31,9 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, float]:
 
 
 def beyond(points: FloatArray, landmarks: FloatArray, radius: float) -> NDArray[np.bool_]:
-    """Which of the points (n, d) lie further than `radius` from all landmarks (m, d)."""
+    """Return a mask (n,) of the points (n, d) that are farther than `radius` from all landmarks (m, d)."""
     blocks = [
-        euclidean_distances(points[at : at + _BLOCK], landmarks).min(axis=1) > radius
-        for at in range(0, len(points), _BLOCK)
+        euclidean_distances(points[start : start + _BLOCK], landmarks).min(axis=1) > radius
+        for start in range(0, len(points), _BLOCK)
     ]
     return np.concatenate(blocks)

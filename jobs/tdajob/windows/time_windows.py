@@ -18,19 +18,19 @@ from tdajob.windows.values import Firing, IntArray
 
 Time = TypeVar("Time", int, IntArray)
 
-_NOWHERE = -(1 << 62)  # in place of a late point's pane
+_NO_PANE = -(1 << 62)  # of a late point
 
 
 class TimeMachine(EventMachine[PanePlan]):
-    """Windows of so many panes each, numbered by their first pane.
+    """Windows with a fixed number of panes, numbered by their first pane.
 
-    A window that the timeout has fired is still open: if points come into it, it fires again, with the
+    A window that the timeout has fired remains open: if points are added to it, it fires again, with the
     next revision, when the clock reaches its end or after the next timeout.
 
-    The points that are kept lie between the oldest window that is kept and the greatest event time, that
-    is in at most (size + out_of_orderness + allowed_lateness) / slide + 2 panes, and a pane keeps at most
-    `max_points` of them (see Panes). A window above `max_points` fires without points (`too_large`) or
-    with landmarks.
+    The points that are kept are between the oldest window that is kept and the greatest event time, that is
+    in at most (size + out_of_orderness + allowed_lateness) / slide + 2 panes, and a pane keeps at most
+    `max_points` of them (see Panes). A window above `max_points` fires without points (`too_large`) or with
+    landmarks.
     """
 
     def __init__(self, settings: WindowSettings, window: TumblingWindow | SlidingWindow) -> None:
@@ -47,9 +47,9 @@ class TimeMachine(EventMachine[PanePlan]):
         quiet = (ended, gone) == (self._last_window(now), self._last_window(horizon))
         if quiet and int(panes.min()) >= ended + self._length:
             return PanePlan(panes, NONE_LATE, (), {}, 0)
-        return self._tried(rows, panes, ended, gone)
+        return self._simulate(rows, panes, ended, gone)
 
-    def _tried(self, rows: Rows, panes: IntArray, ended: int, gone: int) -> PanePlan:
+    def _simulate(self, rows: Rows, panes: IntArray, ended: int, gone: int) -> PanePlan:
         clocks, horizons = self.clock.after_each(rows.times)
         ended_after, gone_after = self._last_window(clocks), self._last_window(horizons)
         late = panes <= gone_after
@@ -77,18 +77,18 @@ class TimeMachine(EventMachine[PanePlan]):
             trial.finish(len(rows))
         return PanePlan(panes, late.nonzero()[0], trial.steps, trial.records, trial.expected)
 
-    def _carry_out(self, rows: Rows, plan: PanePlan) -> list[Firing]:
+    def _apply(self, rows: Rows, plan: PanePlan) -> list[Firing]:
         panes = plan.panes
         if len(plan.late):
             panes = panes.copy()
-            panes[plan.late] = _NOWHERE
+            panes[plan.late] = _NO_PANE
         firings: list[Firing] = []
         start = 0
         for stop, windows in [*plan.steps, Step(len(rows), [])]:
             for pane, part in by_key(rows.part(start, stop), panes[start:stop]):
-                if pane != _NOWHERE:
+                if pane != _NO_PANE:
                     self._panes.add(pane, part)
-            firings += self._fired(windows, "clock")
+            firings += self._fire(windows, "clock")
             start = stop
         gone_before = self._last_window(self.clock.horizon)
         self.clock.advance(int(rows.times.max()))
@@ -102,17 +102,17 @@ class TimeMachine(EventMachine[PanePlan]):
         due: list[Due] = []
         for window in self._waiting():
             if len(due) == limit:
-                return self._fired_early(due, closed_by), False
+                return self._fire_early(due, closed_by), False
             record = self._records.get(window)
             due.append(Due(window, record.revision + 1, record.late) if record else Due(window, 0, 0))
-        return self._fired_early(due, closed_by), True
+        return self._fire_early(due, closed_by), True
 
     def pending_panes(self) -> int:
-        # Crowded ones, too, of which the store may have no point.
+        # Includes panes of which only the tally is kept.
         return len(self._panes.numbers())
 
     def _waiting(self) -> Iterator[int]:
-        """The open windows with points that are in no firing of theirs."""
+        """Yield the open windows with points that are in no firing of the window."""
         alive, newer = self._panes.numbers(), self._newer()
         if not alive:
             return
@@ -121,39 +121,39 @@ class TimeMachine(EventMachine[PanePlan]):
             if record is None or holds_any(newer(record.fired_at), window, self._length):
                 yield window
 
-    def _fired_early(self, due: list[Due], closed_by: str) -> list[Firing]:
+    def _fire_early(self, due: list[Due], closed_by: str) -> list[Firing]:
         for window, revision, late in due:
             self._records.put(window, Record(revision, late, self.next_seq))
-        return self._fired(due, closed_by)
+        return self._fire(due, closed_by)
 
-    def _fired(self, due: Sequence[Due], closed_by: str) -> list[Firing]:
+    def _fire(self, due: Sequence[Due], closed_by: str) -> list[Firing]:
         if not due:
             return []
         windows = [window for window, _, _ in due]
-        found = self._panes.contents(windows, self._length, self.dimension or 0)
+        contents = self._panes.contents(windows, self._length, self.dimension or 0)
         return [
             self._firing(
-                inside,
+                content,
                 start=window * self._width + self._offset,
                 end=(window + self._length) * self._width + self._offset,
                 late=late,
                 revision=revision,
                 closed_by=closed_by,
             )
-            for (window, revision, late), inside in zip(due, found, strict=True)
+            for (window, revision, late), content in zip(due, contents, strict=True)
         ]
 
     def _newer(self) -> Callable[[int], Sequence[int]]:
-        """A function that gives the panes with points of a running number and above."""
+        """Return a function that returns the panes with points of a running number and above."""
         alive = self._panes.numbers()
         return lru_cache(lambda number: [pane for pane in alive if self._panes.newest(pane) >= number])
 
     def _last_window(self, clock: Time) -> Time:
-        """The last window that ends at or before a time; likewise for an array of times."""
+        """Return the last window that ends at or before a time, or at or before each of an array of times."""
         return (clock - self._offset) // self._width - self._length
 
     def _drop_gone(self) -> None:
-        """Drop what only windows need that are no longer kept."""
+        """Drop the panes and records of windows that are past the horizon."""
         gone = self._last_window(self.clock.horizon)
         for pane in self._panes.numbers():
             if pane > gone:
@@ -176,6 +176,6 @@ class TimeMachine(EventMachine[PanePlan]):
 
 
 def _moves(after: IntArray, before: int) -> list[int]:
-    """Before which places of a message the windows have moved: where numbers that only grow do so."""
-    moves = [place + 1 for place in ends_of_runs(after)]
+    """Return the indices of a message's points before which the window number `after` has increased."""
+    moves = [index + 1 for index in ends_of_runs(after)]
     return [1, *moves] if after[0] != before else moves

@@ -1,4 +1,4 @@
-"""What goes into the windows of a stream and what comes out of them."""
+"""Input and output values of a stream's windows, and their common interface."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ IntArray = NDArray[np.int64]
 
 
 class UnreadableState(ValueError):
-    """State that this version of the job cannot read; the message says what it found."""
+    """State that this version of the job cannot read."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arrival:
-    """One accepted message of a stream, its n points in the message's order; n may be 0.
+    """One accepted message of a stream, with its n points in the message's order; n may be 0.
 
-    `coordinates` has shape (n, d), `times` the n event times in epoch ms. `place` is where the message
-    lies in Kafka (`Origin.place`): no two messages of a stream share it, and a replay gives the same.
+    `coordinates` (n, d), event `times` (n,) in epoch ms. `place` is the position of the message in Kafka
+    (`Origin.place`): unique among the messages of a stream, and the same in a replay.
     """
 
     coordinates: FloatArray
@@ -36,12 +36,12 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one firing of a stream from all its others, before and after a restart.
+    """The unique identity of a firing among all firings of a stream, before and after a restart.
 
-    `life` is the place of the first message since the stream was last unknown: numbers and windows may
-    come again in a later life, with other points. `numbers` are first and last running number of a count
-    window, start, end and revision of a time window, and for a session also the first running number,
-    since two sessions that a bound keeps apart may begin and end in the same milliseconds.
+    `life` is the `place` of the first message since the stream's state was created: numbers and windows may
+    be repeated in a later life, with other points. `numbers` are first and last running number of a count
+    window, start, end and revision of a time window, and for a session also the first running number, since
+    two sessions that a bound separates may begin and end in the same milliseconds.
     """
 
     life: str
@@ -51,16 +51,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class WindowInfo:
-    """What is told of a fired window; times in epoch ms.
+    """The metadata of a fired window; times in epoch ms.
 
-    `start` and `end` bound it as [start, end), None where event time plays no part. `first_event` and
-    `last_event` are the least and greatest event time of its points, `first_seq` and `last_seq` the least
-    and greatest of their running numbers. `num_points` counts all of them, `late` those that came when
-    the stream's clock had reached the window's end already. `partial`: a count window with fewer points
-    than its size. `closed_by`: count, clock, message, timeout, max_duration, max_points, state_ttl, or
-    changed (the job came back with other windows). `supersedes` are the firings of sessions that this one
-    replaces. `too_large`: it had more than `max_points` points and comes without any. `covering_radius`:
-    every point lies at most that far from one of those that are given; 0.0 where all are.
+    `start` and `end` bound it as [start, end), None where windows do not depend on event time. `first_event`
+    and `last_event` are the least and greatest event time of its points, `first_seq` and `last_seq` the least
+    and greatest of their running numbers. `num_points` counts all of them, `late` those that arrived after
+    the stream's clock had reached the window's end. `partial`: a count window with fewer points than its
+    size. `closed_by`: count, clock, message, timeout, max_duration, max_points, state_ttl, or changed (the
+    job was restarted with other windows). `supersedes` are the firings of sessions that this one replaces.
+    `too_large`: it had more than `max_points` points and contains none. `covering_radius`: every point is
+    within that distance of a point of the firing; 0.0 if the firing contains all.
     """
 
     kind: str
@@ -92,11 +92,11 @@ class WindowInfo:
 
 @dataclass(frozen=True, eq=False)
 class Firing:
-    """The points of a fired window, in no order that means anything.
+    """The points of a fired window, in unspecified order.
 
-    `sequences` (n,) are the running numbers of the points: each point of a stream has its own, from 1 on,
-    so two windows hold the same point exactly where they share a number. `coordinates` (n, d), `times`
-    (n,) in epoch ms. The arrays are never written to again.
+    `sequences` (n,) are the running numbers of the points, unique in a stream, from 1 on: two windows contain
+    the same point exactly where they share a number. `coordinates` (n, d), `times` (n,) in epoch ms. The
+    arrays are never modified.
     """
 
     sequences: IntArray
@@ -107,10 +107,10 @@ class Firing:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a message or a tick has led to.
+    """The effects of a message or a tick.
 
-    `late` are the indices of the message's points that no window took. `duplicate`: the message's id was
-    known, so it has changed nothing. `expired`: the stream is forgotten; drop its state and this object.
+    `late` are the indices of the message's points that are in no window. `duplicate`: a message with this id
+    was applied before, so nothing has changed. `expired`: the caller must drop the stream's state and object.
     """
 
     firings: tuple[Firing, ...]
@@ -121,7 +121,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Changes:
-    """What to write to the state: the header (None: as it was), chunks to put, and chunks to drop."""
+    """The changes to write to the state: the header (None: unchanged), chunks to put, and chunks to drop."""
 
     header: bytes | None
     puts: Mapping[int, bytes]
@@ -135,40 +135,40 @@ class StreamWindow(ABC):
     def add(self, arrival: Arrival, now_ms: int) -> Outcome:
         """Apply a message, point by point. `now_ms` is processing time.
 
-        Raises MessageError and leaves everything as it was: `wrong_dimension` for points of another
-        dimension than the stream's first ones, `too_many_windows` for a message that would fire more
-        than `max_windows_per_message`.
+        Raises MessageError, without changes: `wrong_dimension` for points of another dimension than the
+        stream's first ones, `too_many_windows` for a message that would fire more than
+        `max_windows_per_message`.
         """
 
     @abstractmethod
     def tick(self, now_ms: int) -> Outcome:
-        """Fire what has waited for too long by processing time, and forget the stream after `state_ttl`.
+        """Fire windows whose timeout in processing time has passed, and expire the stream after `state_ttl`.
 
-        Fires up to `max_windows_per_message` windows; where more are due, `next_tick` is not later than
+        Fires up to `max_windows_per_message` windows; if more are due, `next_tick` is not later than
         `now_ms`.
         """
 
     @abstractmethod
     def count_from(self, began_ms: int) -> None:
-        """Let no wait and no silence count from before `began_ms`, when nobody could have sent anything."""
+        """Count timeouts and `state_ttl` not before `began_ms`: the job read no messages before it."""
 
     @abstractmethod
     def next_tick(self) -> int | None:
-        """The processing time at which `tick` has something to do; None for a stream without messages."""
+        """Return the processing time at which `tick` must be called; None for a stream without messages."""
 
     @abstractmethod
     def pending_panes(self) -> int:
-        """The pieces in which points are kept for windows that may still fire.
+        """Return the number of bins with points for windows that may still fire.
 
-        That is panes of windows by time, parts of sessions, and of a count window one for all its points.
+        These are panes of time windows, parts of sessions, and one bin for all points of a count window.
         """
 
     @abstractmethod
     def changes(self) -> Changes:
-        """What has changed since the last call. Header and chunks together are the whole state."""
+        """Return the changes since the last call. Header and chunks together are the whole state."""
 
 
 def identity(route: str, key: str, window: Identity) -> str:
-    """The id of a result: SHA-256 of the route, the stream's key and what tells the firing from others."""
+    """Return the id of a result: SHA-256 of the route, the stream's key and the identity of the firing."""
     content = orjson.dumps([route, key, window.life, window.kind, *window.numbers])
     return hashlib.sha256(content).hexdigest()
