@@ -37,15 +37,15 @@ def internal_error(error: BaseException) -> tuple[str, Mapping[str, object]]:
     return reason, {"exception": {"type": kind, "place": ours}}
 
 
-def log_failure(log: logging.Logger, error: BaseException, what: str, *about: object) -> None:
-    """Log an exception with its traceback; `about` are the arguments of the format string `what`.
+def log_failure(log: logging.Logger, error: BaseException, template: str, *arguments: object) -> None:
+    """Log an exception with its traceback, under a message of `template` and its `arguments`.
 
     Lone surrogates are escaped: Beam's log handler of a worker fails at them, and its exception would end the
     operator.
     """
     with suppress(Exception):
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        text = f"{what % about}\n{trace}"
+        text = f"{template % arguments}\n{trace}"
         log.error("%s", text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 

@@ -18,7 +18,7 @@ from tdajob.settings import LimitSettings, QueryDefaults
 from tdajob.times import is_in_seconds, parse_timestamp
 from tdajob.topology import metrics
 
-MAX_JOB_ID = 1024  # characters; it becomes the key of the answer
+MAX_JOB_ID = 1024  # characters; it becomes the key of the output record
 _CONFLUENT_FRAME = 5  # a zero byte, then a schema id of four
 _PREDICTED_FROM = 1 << 20  # bytes of a message; a shorter one takes at most 64 times as much
 # Bytes of memory by JSON element: a value with its slot in a list, and the additional bytes of containers.

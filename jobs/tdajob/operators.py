@@ -99,7 +99,7 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
     _answerer: HeavyAnswerer
 
     def __init__(self, settings: Settings, *, threads: bool) -> None:
-        """`threads` is true if the operator runs in a thread of the JVM."""
+        """Create the operator; `threads` is true if it runs in a thread of the JVM."""
         self._settings = settings
         self._pieces = _pieces(threads=threads)
 
@@ -145,7 +145,7 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
     """Parses the messages of one windowed input and keys them by stream."""
 
     def __init__(self, settings: Settings, number: int, beats: Sequence[str]) -> None:
-        """`number` is the input's index; `beats` are heartbeat keys, one for each subtask of the streams."""
+        """Read the input with index `number`; `beats` has a heartbeat key for each subtask of the streams."""
         self._settings = settings
         self._number = number
         self._beats = beats

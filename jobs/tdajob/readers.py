@@ -18,7 +18,7 @@ class StreamReader:
     """Reads the messages of one windowed input; a message that cannot be used becomes an error record."""
 
     def __init__(self, settings: Settings, number: int) -> None:
-        """`number` is the index of the input in the settings."""
+        """Read the input with index `number` of the settings."""
         self._limits = settings.limits
         self._skip = settings.skip
         self._number = number

@@ -9,14 +9,14 @@ class StateError(ValueError):
     """State that this job cannot read: written by a later release, or damaged."""
 
 
-def check_version(state: bytes, what: str, known: Collection[int]) -> int:
-    """Return the version of a state. Raises StateError unless it is one of `known`."""
+def check_version(state: bytes, name: str, versions: Collection[int]) -> int:
+    """Return the version of a state. Raises StateError unless it is one of `versions`."""
     if not state:
-        raise StateError(f"the state of {what} is empty")
-    if state[0] not in known:
-        readable = ", ".join(map(str, sorted(known)))
+        raise StateError(f"the state of {name} is empty")
+    if state[0] not in versions:
+        readable = ", ".join(map(str, sorted(versions)))
         raise StateError(
-            f"the state of {what} has version {state[0]}; this job reads {readable}:"
+            f"the state of {name} has version {state[0]}; this job reads {readable}:"
             " restore it with the release that wrote it"
         )
     return state[0]

@@ -63,7 +63,7 @@ class _Stream:
         pieces: Mapping[int, bytes],
         check: Callable[[FloatArray], None],
     ) -> None:
-        """`check` raises MessageError for points that cannot be used."""
+        """Restore the stream from its pieces; `check` raises MessageError for points that cannot be used."""
         if source.window is None:
             raise ValueError(f"{source.topic} has no window")
         self.source = source
@@ -146,7 +146,7 @@ class StreamAnswerer:
     """
 
     def __init__(self, settings: Settings, began_ms: int = 0) -> None:
-        """`began_ms` is the processing time of the start: timeouts do not count the time before it."""
+        """Count timeouts from `began_ms`, the processing time of the start."""
         self._settings = settings
         self._began_ms = began_ms
         self._places = [(source.route, source.topic) for source in settings.inputs]

@@ -1,4 +1,4 @@
-"""An algorithm that computes nothing until a file exists: a test decides how long it takes."""
+"""An algorithm that blocks until a file exists, so that a test controls its duration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Gated(Algorithm):
     def parameters(self) -> Sequence[Parameter]:
         return (Parameter("gate", str, NOTHING, "the file that is waited for; none without it"),)
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
         return 0
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:

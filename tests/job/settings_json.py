@@ -1,4 +1,4 @@
-"""A whole set of resolved settings, as the command ships them."""
+"""Complete resolved settings, in the form that the command submits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def settings_document(**changes: Any) -> dict[str, Any]:
-    """The resolved settings of a local job; `changes` replace parts by path, such as limits__max_points=3."""
+    """Return the resolved settings of a local job; `changes` replace values, such as limits__max_points=3."""
     document: dict[str, Any] = {
         "schema": 1,
         "job_name": "tda-streaming",

@@ -1,4 +1,4 @@
-"""A job on streams without Flink: its reader, its windows, and what Flink's state would hold."""
+"""A job on streams without Flink: its reader, its windows, and an in-memory keyed state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TUMBLING = {"kind": "tumbling", "size_ms": 1000, "offset_ms": 0, "timeout_ms": N
 
 
 class Pieces(dict[int, bytes]):
-    """What Flink's keyed state holds of one stream."""
+    """The keyed state of one stream."""
 
     def pieces(self) -> dict[int, bytes]:
         return dict(self)
@@ -47,7 +47,7 @@ def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) ->
 
 
 class Job:
-    """One job with its streams; `fresh` makes what is in memory anew, as a restart at `began` does."""
+    """One job with its streams; `fresh` drops everything in memory, as a restart at `began` does."""
 
     def __init__(self, window: dict[str, Any], **changes: Any) -> None:
         self.settings = chosen(window, **changes)
@@ -75,7 +75,7 @@ class Job:
 
 
 def told(answers: Iterator[Answer]) -> list[dict[str, Any]]:
-    """What the answers say, without what differs from run to run."""
+    """Return the records of the answers, without the fields that differ between runs."""
     found = []
     for answer in answers:
         document = json.loads(answer.value)

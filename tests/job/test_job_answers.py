@@ -1,4 +1,4 @@
-"""From a message's bytes to the record that answers it, without Flink."""
+"""Processing of requests without Flink: from the bytes of a message to its output record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
 
 def strict(raw: bytes) -> Any:
-    """JSON by the letter: no NaN, no Infinity."""
+    """Parse strict JSON: no NaN, no Infinity."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} in JSON")

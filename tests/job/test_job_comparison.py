@@ -1,4 +1,4 @@
-"""A stream's diagrams, each against the one before: distances, alerts, and the bytes in between."""
+"""Comparison of consecutive diagrams of a stream: distances, alerts and the stored bytes."""
 
 from __future__ import annotations
 

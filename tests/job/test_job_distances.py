@@ -1,4 +1,4 @@
-"""Requests that send the distances between points instead of the points."""
+"""Requests with the distances between points instead of the points."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_nobody_can_ask_for_points_to_be_taken_as_distances(answerer: Answerer) 
 def test_a_large_matrix_gives_the_bars_of_its_points(
     answerer: Answerer, count: int, max_dimension: int
 ) -> None:
-    """Computed in a child process, by machine code that writes to nothing and takes writable arrays alone."""
+    """The child process uses compiled code, which only accepts writable arrays and must not modify them."""
     angles = [2 * math.pi * index / count for index in range(count)]
     points = [[math.cos(angle), math.sin(angle)] for angle in angles]
     matrix = [[math.dist(one, other) for other in points] for one in points]

@@ -1,4 +1,4 @@
-"""Delay embedding of a stream, value by value: against the definition, over cuts, restores and gaps."""
+"""Delay embedding of a stream compared with its definition, across messages, restores and gaps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fed(embedder: Embedder, values: Sequence[float], times: Sequence[int]) -> Ve
 
 
 def by_definition(chosen: EmbedSettings, values: Iterable[float], times: Iterable[int]) -> Vectors:
-    """One value at a time, with all values since the last start kept."""
+    """The definition: one value at a time, with all values since the last restart."""
     since: list[float] = []
     found: Vectors = []
     complete, before = 0, None
@@ -64,8 +64,8 @@ def test_every_stride_th_vector_is_given() -> None:
     ("times", "restarts", "given_times"),
     [
         ([0, 10, 20, 31, 40, 50], 1, [20, 50]),  # 31 is more than 10 after 20
-        ([0, 10, 20, 30, 29, 39, 49], 1, [20, 30, 49]),  # 29 goes back
-        ([0, 10, 10, 10, 20], 0, [10, 10, 20]),  # equal times follow each other
+        ([0, 10, 20, 30, 29, 39, 49], 1, [20, 30, 49]),  # 29 is before 30
+        ([0, 10, 10, 10, 20], 0, [10, 10, 20]),  # equal times keep their order
     ],
 )
 def test_starts_anew_at_a_hole_and_at_a_step_back(
@@ -110,7 +110,7 @@ def test_state_is_no_longer_than_what_vectors_still_need() -> None:
 
 
 def test_a_sine_embeds_as_an_ellipse() -> None:
-    """sin t and sin(t + φ) = c lie on x² − 2xy cos φ + y² = sin² φ."""
+    """The points (sin t, sin(t + φ)) lie on the ellipse x² − 2xy cos φ + y² = sin² φ."""
     delay, samples = 20, 400
     t = np.arange(samples) * 2 * np.pi / 100
     points, _ = Embedder(replace(PAIRS, delay=delay)).embed(np.sin(t)[:, None], np.arange(samples))

@@ -1,4 +1,4 @@
-"""What the job promises, and the memory that its container allows, as numbers for alerts."""
+"""Metrics for alert rules: the expected latencies of the job, and the memory limit of its container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exceptions that no check has foreseen: one error record each, state as before, and the job continues."""
+"""Unexpected exceptions: one error record each, the state is unchanged, and the job continues."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ ERRORS = Draft202012Validator(
 
 
 class Fails(Algorithm):
-    """An algorithm of a user that breaks where nobody expects it: while its costs are predicted."""
+    """A user's algorithm that fails outside of the computation: while its costs are predicted."""
 
     name = "fails"
 
-    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- signature of the base class
         return False
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
         if n == 3:
             raise ZeroDivisionError("three points \udcff")
         return 0
 
-    def compute(self, points: FloatArray, query: Query) -> Diagram:  # noqa: ARG002 -- as the base has it
+    def compute(self, points: FloatArray, query: Query) -> Diagram:  # noqa: ARG002 -- signature of the base class
         bars = tuple(np.empty((0, 2)) for _ in range(query.max_dimension + 1))
         return Diagram(bars, "none", query.max_persistence, 0.0)
 
@@ -71,7 +71,7 @@ def jobs() -> Iterator[Any]:
 
 
 class Broken(Pieces):
-    """A state backend that does not answer."""
+    """A state backend whose accesses fail."""
 
     def pieces(self) -> dict[int, bytes]:
         raise StateAccessError("no answer")
@@ -88,7 +88,7 @@ def message(points: Any, **fields: Any) -> bytes:
 
 
 class WorkersLog(logging.Handler):
-    """Takes what can be sent in a protobuf message, as Beam's handler does, and fails then as well."""
+    """Accepts text that a protobuf message can contain, and fails otherwise, as Beam's handler does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ def test_a_state_backend_that_fails_is_not_an_error_of_the_message(jobs: Any) ->
 def test_a_point_of_a_stream_has_as_many_coordinates_as_its_state_can_hold(
     jobs: Any, window: dict[str, Any], over: int
 ) -> None:
-    """A picture of 256 x 256 in one row is one coordinate too many."""
+    """An image of 256 x 256 in one row has one coordinate more than the limit."""
     job = jobs({"state_ttl_ms": 60_000, **window})
     answers = job.send([[0.5] * (MAX_POINT_DIMENSION + over)])
     if not over:

@@ -1,4 +1,4 @@
-"""A record at which workers end gets a name, whatever ends them, and costs the others nothing."""
+"""Records at which workers end are named, however the worker ends, without an effect on other records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tdajob.streammessages import parse_stream_message
 
 JOBS = Path(tdajob.__file__).parents[1]
 TOPICS = ["tda_requests", "tda.stream-input_2"]
-# Opens a note, completes a record, begins another one, and is killed as the system kills for memory.
+# Opens a note, completes a record, begins another one, and is killed as the kernel's OOM killer does it.
 _WORKER = """
 import os, pathlib, signal, sys
 from tdajob.inflight import InFlight
@@ -58,7 +58,7 @@ def test_a_record_at_which_workers_die_is_named_once_and_then_tried_again(tmp_pa
     for _ in range(ENOUGH):
         end_a_worker(tmp_path, how)
     note = opened(tmp_path)
-    note.begin(TOPICS[0], 0, 1)  # the others are as before
+    note.begin(TOPICS[0], 0, 1)  # other records are not affected
     note.end()
     with pytest.raises(
         RecordEndsWorker, match=rf"^{TOPICS[1]}/3/{2**62} was in progress {ENOUGH} times when"

@@ -1,4 +1,4 @@
-"""What the job's Kafka clients are told, and that the command's consumers are told the same."""
+"""Options of the job's Kafka clients, and their agreement with those of the command's consumers."""
 
 from __future__ import annotations
 

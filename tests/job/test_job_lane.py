@@ -1,4 +1,4 @@
-"""The lane of heavy requests: light ones pass, ids take turns, and each request has one answer."""
+"""Lanes of heavy requests: light ones are not delayed, ids take turns, each request has one output record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tdajob.lane import IDLE_MS, HeavyAnswerer
 from tdajob.topology.engine import Engine
 
 KAFKA_TIME = 1_704_110_400_000
-LIGHT, HEAVY = 2, 8  # points, of which each takes a second by the rule of the algorithm
+LIGHT, HEAVY = 2, 8  # points; the algorithm predicts one second for each
 GIVEN_UP = 120.0
 ROUTES = [
     {"route": route, "topic": topic, "output_topic": "tda_results", "source_parallelism": 1, "window": None}
@@ -32,13 +32,13 @@ LIMITS = engine_limits(settings.load(json.dumps(settings_document())).limits)
 
 
 class Job:
-    """One subtask of the requests, its lanes, and what Flink's state holds of them."""
+    """One subtask of the requests, its lanes, and their state."""
 
     def __init__(self, engine: Engine, **changes: Any) -> None:
         chosen = {"plugins": ["gated_algorithm"], "inputs": ROUTES, "heavy__after_s": 5.0, **changes}
         self.settings = settings.load(json.dumps(settings_document(**chosen)))
         self.light = Answerer(self.settings)
-        # A process takes seconds to start, so all tests but few have one.
+        # A process takes seconds to start, so all tests except a few share one.
         shared = engine_limits(self.settings.limits) == LIMITS
         self.engine = engine if shared else Engine(engine_limits(self.settings.limits))
         self.heavy = HeavyAnswerer(self.settings, self.engine)
@@ -52,12 +52,12 @@ class Job:
         self.stop()
 
     def stop(self) -> None:
-        """End what is computed, as the end of a worker does."""
+        """End the running computation, as the end of a worker does."""
         if not self.heavy.is_idle or engine_limits(self.settings.limits) != LIMITS:
             self.heavy.close()
 
     def take(self, raw: bytes, topic: str = "tda_jobs") -> Answer | bytes:
-        """What the operator of all requests makes of a message."""
+        """Return the output of the operator of all requests for a message."""
         return self.light.answer_light(raw, topic, 0, next(self._offsets), KAFKA_TIME)
 
     def queue(self, content: Answer | bytes, lane: str = "lane/0") -> None:
@@ -74,14 +74,14 @@ class Job:
             self._note(self.heavy.tick(lane, store, self.now))
 
     def until(self, count: int) -> list[dict[str, Any]]:
-        """All answers, once there are so many; no more come after."""
+        """Wait for exactly `count` output records and return them."""
         wait(lambda: (self.tick(), len(self.answers) >= count)[1])
         self.tick()
         assert len(self.answers) == count
         return self.answers
 
     def restore(self, stores: dict[str, Pieces]) -> None:
-        """Begin again with what a checkpoint had."""
+        """Restart from the state of a checkpoint."""
         self.stop()
         self.heavy = HeavyAnswerer(self.settings, self.engine)
         self.stores = stores
@@ -96,7 +96,7 @@ class Job:
 
 
 def light(job_id: str) -> bytes:
-    """A request that needs no process."""
+    """Send a request that needs no process."""
     return json.dumps({"job_id": job_id, "point_cloud": {"points": [[0, 0], [1, 0], [0, 1]]}}).encode()
 
 
@@ -199,7 +199,7 @@ def test_what_waits_or_is_computed_at_a_checkpoint_is_answered_once_after_it(
 
 
 def test_counts_are_exact_through_restores_at_any_moment(jobs: Callable[..., Job]) -> None:
-    """Answers count when the checkpoint after them is complete, as they do under exactly once."""
+    """Output records count when the next checkpoint is complete, as with exactly-once delivery."""
     numbers, job = random.Random(11), jobs()
     wanted = [f"j{number}" for number in range(40)]
     committed: list[dict[str, Any]] = []

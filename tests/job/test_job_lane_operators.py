@@ -1,4 +1,4 @@
-"""The operators of requests and of the lane as Flink calls them, with what Flink keeps between two starts."""
+"""The operators of requests and lanes, called as Flink does, with the state between two starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Metrics:
 
 
 class Flink:
-    """What Flink gives a keyed operator; a start with `state` restores it without any timer."""
+    """The runtime context of a keyed operator; a start with `state` restores it without timers."""
 
     def __init__(self, state: Mapping[str, Mapping[int, bytes]] | None = None, subtask: int = 0) -> None:
         self.state = {lane: dict((state or {}).get(lane, {})) for lane in LANES}
@@ -118,7 +118,7 @@ def opened() -> Iterator[Any]:
 
 
 def passed_on(light: Any, rows: list[Row]) -> list[tuple[str, bytes]]:
-    """Lane and content of what goes to the lanes."""
+    """Return lane and content of the rows that are sent to the lanes."""
     found = [(tag, row) for one in rows for tag, row in light.process_element(one, None)]
     assert all(tag is HEAVY for tag, _ in found)
     return [(row[0], row[1]) for _, row in found]

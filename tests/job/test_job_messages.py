@@ -257,12 +257,12 @@ def test_proper_json_passes_the_strict_reader(value: Any) -> None:
     try:
         strictjson.check(raw, strictjson.loads(raw))
     except MessageError as error:
-        # Python's writer makes lone surrogates and keeps no limit of depth; neither is proper.
+        # Python's json.dumps writes lone surrogates and has no limit of depth; the job refuses both.
         assert error.code in ("too_deep", "bad_json")  # noqa: PT017
 
 
 def test_memory_does_not_grow_with_the_square_of_a_message() -> None:
-    """One long text among many short ones, of which numpy would make as many long ones: 2 GB of 145 kB."""
+    """With one long string, numpy would allocate its size for each of many short ones: 2 GB for 145 kB."""
     mixed = json.dumps({"job_id": "a", "point_cloud": {"points": ["a" * 20_000] + ["b"] * 25_000}}).encode()
     flat = json.dumps(
         {"job_id": "a", "point_cloud": {"points": [["a" * 20_000] * 2] + [["b"] * 2] * 12_500}}
@@ -321,7 +321,7 @@ def test_what_reading_takes_is_predicted_before_it_is_taken(points: str) -> None
 )
 def test_a_time_in_another_unit_is_refused_by_its_name(sent: int, words: str) -> None:
     error = refused(request("a", [[1]], timestamp=sent))
-    # Above 2^53 the letter of the number is refused first.
+    # Above 2^53 the integer itself is refused first.
     assert error.code == ("bad_timestamp" if sent <= 2**53 else "integer_too_large")
     assert words in error.reason or sent > 2**53
 

@@ -1,4 +1,4 @@
-"""Messages of the stream route: what is accepted whole, what is refused, and what reaches the stream."""
+"""Messages of the stream route: which are accepted or refused, and the content that reaches the stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job's work on streams without Flink: what is kept, what memory may lose, what each window answers."""
+"""Processing of streams without Flink: the state, the evictable cache, and the output records of windows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def jobs() -> Iterator[Any]:
 
 
 def test_the_time_in_which_no_job_ran_is_no_silence_of_a_stream(jobs: Any) -> None:
-    """A savepoint may be days old: its points go on waiting for those that come after it."""
+    """A savepoint may be days old: its points continue to wait for those that arrive after it."""
     job, still = jobs(COUNT), 200_000
     points = cloud(10, 5)
     assert job.send(points[:5], now=0) == []
@@ -101,22 +101,22 @@ def test_panes_are_pending_until_no_window_may_fire_with_them(jobs: Any) -> None
         for second in range(seconds):
             job.send(cloud(2, second), stream, timestamp=KAFKA_TIME + 1000 * second)
     assert pending() == 5
-    # Of stream a the clock, 5 s behind, ends the first two panes; the one of this point is new.
+    # The clock of stream a, 5 s behind, ends the first two panes; the pane of this point is new.
     assert len(job.send(cloud(1, 9), "a", timestamp=KAFKA_TIME + 7500)) == 2
     assert pending() == 4
     for part in range(2):
         job.send(cloud(6, part), "a", timestamp=KAFKA_TIME + 7500)
-    assert pending() == 4, "a pane with too many points, of which none is kept, is still to be told of"
+    assert pending() == 4, "a pane with too many points, of which none is kept, still fires"
     job.fresh()
-    assert pending() == 0, "streams count that are in memory"
+    assert pending() == 0, "only streams in memory are counted"
     job.tick(60_000, "a")
-    assert pending() == 0, "what waited was fired, and the stream forgotten"
+    assert pending() == 0, "the waiting points were fired, and the stream removed"
     job.send(cloud(2, 1), "b", timestamp=KAFKA_TIME + 1000)
     assert pending() == 2
 
 
 def test_what_is_refused_or_was_here_before_moves_no_embedding(jobs: Any) -> None:
-    """Values 0, 1, 2, … with delay 1 and dimension 2: pairs of neighbours, whatever lies between."""
+    """Values 0, 1, 2, … with delay 1 and dimension 2 give pairs of neighbours, across restarts, too."""
     embed = {"delay": 1, "dimension": 2, "stride": 1, "max_gap_ms": None}
     scale = {"kind": "none", "offset": [], "factor": []}
     job = jobs(
@@ -162,7 +162,7 @@ def test_or_it_is_answered_from_landmarks_with_the_bound_of_the_error(jobs: Any)
     assert result["window"]["num_points"] == 25
     assert len([p for p in result["tda_results"]["persistence_pairs"] if p["dimension"] == 0]) <= 10
     bound = result["computation_info"]["error_bound"]
-    # Ten of 25 grid points leave one at least a grid step away; all lie within the square's diagonal.
+    # With ten of 25 grid points at least one is a grid step away; all are within the square's diagonal.
     assert 2 * 0.25 <= bound <= 2 * math.sqrt(2)
 
 

@@ -1,4 +1,4 @@
-"""Savepoints find state again by these names: this list may grow, but no line of it may change."""
+"""Uids of the operators, by which savepoints map state: the list may grow, but no line may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an upload message to the one record that answers it, without Flink."""
+"""Processing of uploads without Flink: from an upload message to its output record."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_one_error_record_of_the_job(
 
 
 def test_by_default_nothing_may_be_read(folder: Path) -> None:
-    """And no process is started to find that out."""
+    """The check starts no process."""
     closed = made()
     before = psutil.Process().children()
     try:

@@ -1,4 +1,4 @@
-"""Each format, good and bad, through the whole route of a local file: message, child process, points."""
+"""Valid and invalid files of each format, through the whole route: message, child process, points."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def access(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UploadAccess]:
 
 @pytest.fixture
 def read(access: UploadAccess, tmp_path: Path) -> Read:
-    """Puts bytes into a file and reads them through the route."""
+    """Writes bytes to a file and reads them through the route."""
 
     def read(name: str, content: bytes | str, **fields: Any) -> FloatArray:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -158,14 +158,14 @@ def test_npz_with_one_array_or_a_named_one(read: Read) -> None:
 
 
 class Evil:
-    """Unpickled, it would make a file."""
+    """Creates a file when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("unpickled",)
 
 
 def header(shape: str, descr: str = "'<f8'", extra: str = "") -> bytes:
-    """The beginning of an npy file with this shape."""
+    """Return the header of an npy file with this shape."""
     text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}{extra}}}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
@@ -318,11 +318,11 @@ def test_a_parquet_file_that_unpacks_far_is_refused_by_what_it_says(read: Read) 
 
 
 def test_a_parquet_file_that_lies_about_its_pages_ends_at_the_memory_of_the_child(read: Read) -> None:
-    """A page's header begins with its kind, the size that it unpacks to and the size that it has."""
+    """The header of a page starts with its kind, its uncompressed size and its compressed size."""
     honest = table({"x": np.arange(7.0)}, compression="snappy", use_dictionary=False)
     unpacked, packed = honest[7] // 2, honest[9] // 2
     assert honest[:10] == b"PAR1\x15\x00\x15" + bytes([2 * unpacked, 0x15, 2 * packed])
-    two_gib = b"\xfe\xff\xff\xff\x0f"  # four bytes more, which the page then has less
+    two_gib = b"\xfe\xff\xff\xff\x0f"  # four bytes longer, so the page gets four bytes less
     lie = honest[:7] + two_gib + b"\x15" + bytes([2 * (packed - 4)]) + honest[10:]
     error = refused(read, "a.parquet", lie)
     assert (error.code, "takes more memory" in error.reason) == ("file_too_large", True), error.reason
@@ -370,7 +370,7 @@ def test_damaged_parquet_never_stops_the_route(read: Read) -> None:
 
 
 def test_no_library_for_files_is_loaded_with_the_answerer() -> None:
-    """A worker that gets no upload does not pay for pyarrow's file systems."""
+    """A worker without uploads does not load pyarrow's file systems."""
     check = (
         "import sys, tdajob.answers;"
         "print([m for m in ('pyarrow', 'pyarrow.fs', 'pyarrow.parquet') if m in sys.modules])"

@@ -1,4 +1,4 @@
-"""Upload messages: what they say, which places they may name, and in which words they are refused."""
+"""Upload messages: their fields, the URIs that they may name, and the errors of refused ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local files below a root and nothing else, whatever links, pipes and writers are about."""
+"""Local files are read only below a root, with links, pipes and concurrent writers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = "1,2\n3,4\n"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`open` is the root; beside it lies what must not be read."""
+    """Create the root `open`, and files outside of it that must not be read."""
     made = tmp_path_factory.mktemp("files")
     (made / "open" / "deep").mkdir(parents=True)
     (made / "open" / "a b.csv").write_text(LINES)
@@ -100,7 +100,7 @@ def test_a_folder_a_socket_and_a_device_are_no_files(access: UploadAccess, folde
     assert "is a folder" in refused(access, folder / "open" / "folder.csv").reason
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.getcwd()
-        os.chdir(folder / "open")  # a socket's path may have some hundred characters at most
+        os.chdir(folder / "open")  # a socket's path is limited to about a hundred characters
         try:
             listener.bind("socket.csv")
         finally:
@@ -124,7 +124,7 @@ def test_a_root_that_is_a_link_to_the_whole_machine_opens_nothing(folder: Path) 
 
 
 def test_links_that_change_all_the_time_never_lead_outside(folder: Path) -> None:
-    """A folder and a link to the forbidden one change places without a pause."""
+    """Exchange a folder and a link to the forbidden folder continuously."""
     root = folder / "open" / "race"
     (root / "real").mkdir(parents=True)
     (root / "real" / "secret.csv").write_text(LINES)
@@ -176,7 +176,7 @@ def test_a_file_that_is_longer_than_it_said_is_not_read_beyond_the_limit() -> No
 def test_a_file_that_grows_is_refused(folder: Path) -> None:
     place = folder / "open" / "growing.csv"
     place.touch()
-    os.truncate(place, 100 << 20)  # long enough to be read that the writer has its turn in between
+    os.truncate(place, 100 << 20)  # reading it takes long enough that the writer runs in between
     ended, writing = threading.Event(), threading.Event()
 
     def grow() -> None:

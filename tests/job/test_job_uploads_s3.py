@@ -1,4 +1,4 @@
-"""Objects of a real S3 service through the route, and services that refuse, hang, trickle or lie."""
+"""Objects of a real S3 service, and services that refuse, hang, send slowly or report wrong sizes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_names_that_need_escapes(s3: S3Service, access: UploadAccess) -> None:
 
 
 def test_large_objects_come_whole_up_to_the_limit(s3: S3Service) -> None:
-    """Several times what is asked for at once; one byte above the limit is refused by the size alone."""
+    """Read an object of several blocks; one byte above the limit is refused by its size alone."""
     cloud = np.random.default_rng(0).random((90_000, 25))
     uri = s3.put("open/large.npy", npy(cloud))
     size = len(npy(cloud))
@@ -117,7 +117,7 @@ def test_a_service_that_is_not_there(s3: S3Service) -> None:
 def service(
     answer: Callable[[socket.socket, threading.Event], None],
 ) -> Iterator[tuple[str, threading.Event]]:
-    """A service that takes every connection, and what it then does; and whether one has come."""
+    """Start a service that handles each connection by `answer`; the event is set at the first connection."""
     came, ended = threading.Event(), threading.Event()
     threads = []
 
@@ -136,7 +136,7 @@ def service(
             try:
                 answer(connection, ended)
             except OSError:
-                return  # the other side has gone
+                return  # the client has closed the connection
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
@@ -155,7 +155,7 @@ def silent(_: socket.socket, ended: threading.Event) -> None:
 
 
 def trickling(connection: socket.socket, ended: threading.Event) -> None:
-    """A header that never ends, a byte now and then: no time-out between two bytes ever passes."""
+    """Send an endless header slowly, so that no timeout between two bytes passes."""
     connection.recv(65536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nx-filler: ")
     while not ended.wait(0.05):
@@ -209,7 +209,7 @@ HEADER = (
 
 @contextmanager
 def changing(heads: list[tuple[int, str]], body: bytes) -> Iterator[str]:
-    """A service whose object has these sizes and tags, one after the other, and always this body."""
+    """Start a service whose object has these sizes and tags in turn, and always this body."""
 
     def answer(connection: socket.socket, _: threading.Event) -> None:
         while asked := connection.recv(65536):

@@ -1,4 +1,4 @@
-"""The shipped schemas against the real job: what it answers, what it accepts, what it refuses."""
+"""The shipped schemas compared with the job: its output records, and the messages it accepts and refuses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETTINGS = job_settings.load(settings_text())
 RULES = Rules(SETTINGS.query, SETTINGS.limits, {"vietoris_rips": [], "alpha": [], "witness": ["landmarks"]})
 LIMITS = Limits(SETTINGS.limits.max_points, 2**40, 60.0, 5)
 
-# What a schema cannot see: what is no JSON that can be read, and what needs more than one value to be judged.
+# Faults that a schema cannot detect: invalid JSON, and conditions on more than one value.
 UNREADABLE = {
     "no value", "empty value", "not UTF-8", "broken JSON", "NaN", "Infinity", "1e400", "very deep",
 }  # fmt: skip
@@ -50,7 +50,7 @@ BLIND = {
 
 
 def accepts(name: str, message: Any) -> bool:
-    """Whether the shipped schema does; the draft that it is written in and the one of registries agree."""
+    """Return True if the shipped schema accepts it; its own draft and the draft of registries must agree."""
     document = SCHEMAS[name].document
     verdict: bool = Draft202012Validator(document).is_valid(message)
     assert verdict == Draft7Validator(json.loads(SCHEMAS[name].text)).is_valid(message)
@@ -142,7 +142,7 @@ def test_each_bad_request_that_a_schema_can_see_is_refused() -> None:
 
 
 def changed(message: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """The message with the value at a path such as point_cloud.dimension replaced."""
+    """Return the message with the value at a path, such as point_cloud.dimension, replaced."""
     new = copy.deepcopy(dict(message))
     *above, last = path.split(".")
     node = new

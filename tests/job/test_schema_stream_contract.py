@@ -1,4 +1,4 @@
-"""The shipped schemas against what the job answers to streams: windows of every kind, late points, alerts."""
+"""The shipped schemas compared with the output of streams: windows of every kind, late points, alerts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WASSERSTEIN = {**BOTTLENECK, "metric": "wasserstein", "order": 1.0, "threshold":
 
 
 class Pieces(dict[int, bytes]):
-    """A stream's pieces, kept as Flink's state keeps them."""
+    """The pieces of a stream, as in Flink's state."""
 
     def pieces(self) -> Mapping[int, bytes]:
         return dict(self)
@@ -57,7 +57,7 @@ class Pieces(dict[int, bytes]):
 
 
 class Stream:
-    """A job with one windowed input, fed by hand."""
+    """A job with one windowed input."""
 
     def __init__(self, window: dict[str, Any], route: str = "streams", **changes: Any) -> None:
         topic, output = {
@@ -92,7 +92,7 @@ class Stream:
         self.answers += [(answer.topic, json.loads(answer.value)) for answer in answers]
 
     def complaints(self) -> list[str]:
-        """What the schemas of the topics have against the records in them."""
+        """Return the violations of the topics' schemas by their records."""
         return [
             f"{topic} {'/'.join(map(str, error.path))}: {error.message}"
             for topic, record in self.answers

@@ -1,4 +1,4 @@
-"""What tests of the uploads route share: uploads as messages, and access to the files that they name."""
+"""Helpers for tests of the uploads route: uploads from messages, and access to their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOUD = [[0.5, -1.0], [2.0, 3e-3], [0.0, 7.25]]
 
 
 def upload(uri: Any, **fields: Any) -> Upload:
-    """The upload of a message that names `uri`."""
+    """Return the upload of a message that names `uri`."""
     return parsed({"job_id": "u", "uri": uri, **fields})
 
 
@@ -34,7 +34,7 @@ def parsed(message: Any, **changes: Any) -> Upload:
 
 
 def access_to(*roots: str | Path, max_points: int = 1000, **uploads: Any) -> UploadAccess:
-    """Access below the roots, which are folders or URIs; `uploads` are further settings."""
+    """Open access below the roots, which are folders or URIs; `uploads` are further settings."""
     named = [root if isinstance(root, str) else root.as_uri() for root in roots]
     document = settings_document()
     document["uploads"].update({"roots": named, "max_bytes": 1 << 20, **uploads})
@@ -54,7 +54,7 @@ def npz(*arrays: Any, packed: bool = True, **named: Any) -> bytes:
 
 
 def table(columns: dict[str, Any], **options: Any) -> bytes:
-    """A Parquet file."""
+    """Return the bytes of a Parquet file."""
     buffer = pa.BufferOutputStream()
     parquet.write_table(pa.table(columns), buffer, **options)
     return bytes(buffer.getvalue())

@@ -1,4 +1,4 @@
-"""What happens at each limit of points, and that what is kept stays bounded."""
+"""Limits of points in windows of each kind, and bounds of the state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cloud(count: int, seed: int, dimension: int = 2) -> FloatArray:
 
 
 def covers(firing: Firing, points: FloatArray) -> bool:
-    """Whether every point lies as near to a given one as the firing says."""
+    """Return True if every point is within the firing's covering radius of a returned point."""
     nearest = cdist(points, firing.coordinates).min(axis=1).max()
     return bool(nearest <= firing.window.covering_radius * (1 + 1e-12))
 
@@ -139,7 +139,7 @@ def test_landmarks_of_equal_points_lose_nothing() -> None:
 
 
 def test_landmarks_stay_near_for_a_stream_that_stays_where_it_is() -> None:
-    """The radius must not grow with the number of points: what a landmark covers is only counted."""
+    """The radius must not grow with the number of points: a point that a landmark covers is only counted."""
     window = new_window(window_settings(TumblingWindow(10**6, 0, None), max_points=200, overflow="landmarks"))
     rng = np.random.default_rng(0)
     for number in range(200):
@@ -187,7 +187,7 @@ def test_an_endless_stream_keeps_a_bounded_state_with_each_point_once(kind: str,
         assert len(set(numbers.tolist())) == len(numbers), "a point is stored twice"
         largest, chunks = max(largest, len(numbers)), max(chunks, len(stream.state.chunks))
         assert len(stream.state.header) < 400
-    # Beyond the longest window: disorder, lateness, a pane, the message, and whole chunks of the ring.
+    # In addition to the longest window: out-of-orderness, lateness, a pane, the message, chunks of the ring.
     assert largest <= needed + 100 + 200 + 100 + message + 90 + 1024 * (kind == "count")
     assert chunks <= largest / 64 + 40
 

@@ -1,4 +1,4 @@
-"""Count windows, by hand: the newest points whenever so many more have come."""
+"""Count windows: hand-computed examples."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_timeout_fires_fewer_points_than_the_size_as_partial() -> None:
     stream = counting(5, 5, timeout_ms=60)
     stream.send(1, 2, now=100)
     stream.send(3, now=150)
-    assert stream.window.next_tick() == 160, "counted from the first point that waits, not from the last"
+    assert stream.window.next_tick() == 160, "counted from the first waiting point, not from the last"
     assert stream.tick(159).firings == ()
     outcome = stream.tick(160)
     assert numbers(outcome) == [(1, 3)]

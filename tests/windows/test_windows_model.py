@@ -1,4 +1,4 @@
-"""Random streams, out of order and late, with ticks and restores, against windows by their definitions."""
+"""Random streams, out of order and late, with ticks and restores, compared with a model of windows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from window_model import Model, model
 
 @dataclass(frozen=True)
 class Message:
-    """Its points' times, each as a step from the greatest one before the message."""
+    """A message, by the times of its points as steps from the greatest time before the message."""
 
     steps: list[int]
     id: str | None
@@ -34,7 +34,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Pause:
-    """Processing time that passes."""
+    """A span of processing time."""
 
     ms: int
 
@@ -84,7 +84,7 @@ def bounds(draw: st.DrawFn, window: st.SearchStrategy[WindowSpec]) -> WindowSett
 
 
 class Stream:
-    """One window twice, of which one is taken up from its state again and again, beside the model."""
+    """Two instances of a window, one restored from its state repeatedly, and the model."""
 
     def __init__(self, given: WindowSettings) -> None:
         self.settings = given
@@ -150,7 +150,7 @@ class Stream:
             self.restored = self.restored_state.restored(self.settings)
 
     def _new_ids(self, firings: tuple[object, ...], again: bool) -> bool:
-        """Whether no firing has the identity of an earlier one."""
+        """Return True if no firing has the identity of an earlier one."""
         names = [firing.window.identity for firing in firings]  # type: ignore[attr-defined]
         if again:
             return all(name in self.seen for name in names)
@@ -172,7 +172,7 @@ def test_windows_are_what_their_definitions_say(kind: str, data: st.DataObject) 
 
 
 def random_events(rng: random.Random, spread: int) -> Iterator[Message | Pause]:
-    """A long stream that drifts ahead, with messages that reach back, repeat themselves, jump and stop."""
+    """Yield a long stream that advances, with late, repeated and jumping messages, and pauses."""
     for _ in range(60):
         if rng.random() < 0.2:
             yield Pause(rng.choice([1, 10, 30, 60, 150]))

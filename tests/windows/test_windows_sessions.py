@@ -1,4 +1,4 @@
-"""Sessions, by hand: joining, merging, late merges, and the bounds that close them."""
+"""Sessions: hand-computed examples of joins, merges, late merges, and bounds that close them."""
 
 from __future__ import annotations
 

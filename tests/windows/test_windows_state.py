@@ -1,4 +1,4 @@
-"""The state of a stream: small changes, changed settings, changed windows, and what older versions wrote."""
+"""State of a stream: sizes of changes, changed settings and windows, and state of earlier versions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_dropped_panes_drop_their_chunks() -> None:
     stream.send(1, 11)
     assert len(stream.state.chunks) == 2
     stream.send(25)
-    assert stored_points(stream.state) == 2, "[0, 20) is through, so pane [0, 10) is needed by none"
+    assert stored_points(stream.state) == 2, "[0, 20) is dropped, so no window needs pane [0, 10)"
     stream.send(1000)
     assert stored_points(stream.state) == 1
     assert len(stream.state.chunks) == 1
@@ -106,7 +106,7 @@ def test_a_smaller_disorder_or_lateness_does_not_lose_and_a_greater_one_does_not
     stream = Sender(window_settings(TumblingWindow(10, 0, None)))
     assert spans(stream.send(5, 12)) == [(0, 10, [5])]
     stream.restart(out_of_orderness_ms=50, allowed_lateness_ms=50)
-    assert stream.send(6).late.tolist() == [0], "what was given up stays so"
+    assert stream.send(6).late.tolist() == [0], "dropped windows stay dropped"
     assert spans(stream.send(13, 69)) == []
     assert spans(stream.send(70)) == [(10, 20, [12, 13])]
     stream.restart(out_of_orderness_ms=0)
@@ -160,9 +160,9 @@ def test_other_windows_tell_first_what_waits_in_the_old_ones(old: WindowSpec, ne
     stream = Sender(window_settings(old, dedup_ids=5))
     stream.send(1, 2, 3, now=100, message_id="a")
     stream.restart(window=new)
-    assert stream.send(4, message_id="a", now=110).duplicate, "ids are still known"
+    assert stream.send(4, message_id="a", now=110).duplicate, "message ids are kept"
     stream.restart()
-    assert (stream.window.next_tick() == 100) == (old.kind != "none"), "what waits is due at once"
+    assert (stream.window.next_tick() == 100) == (old.kind != "none"), "waiting points are due at once"
     outcome = stream.tick(110)
     waiting = {number for firing in outcome.firings for number in firing.sequences.tolist()}
     assert waiting == (set() if old.kind == "none" else {1, 2, 3})
@@ -220,7 +220,7 @@ def test_a_state_of_a_newer_version_is_refused_in_words() -> None:
     chunks = {number: b"\x02" + chunk[1:] for number, chunk in stream.state.chunks.items()}
     with pytest.raises(UnreadableState, match="has version 2"):
         restored(stream.settings, stream.state.header, chunks)
-    with pytest.raises(UnreadableState, match="no table"):
+    with pytest.raises(UnreadableState, match="damaged table"):
         restored(window_settings(NoWindow()), b"\x80", {})
 
 
@@ -234,7 +234,7 @@ STREAMS: dict[str, WindowSpec] = {
 
 
 def played(window: WindowSpec) -> Sender:
-    """A stream with everything a state can hold: late points, revisions, landmarks, merged sessions, ids."""
+    """Return a stream whose state has late points, revisions, landmarks, merged sessions and message ids."""
     stream = Sender(
         window_settings(
             window,
@@ -254,7 +254,7 @@ def played(window: WindowSpec) -> Sender:
 
 
 def kept_state(kind: str) -> State:
-    """What version 1 has written of that stream; the file is never written anew."""
+    """The state of that stream as version 1 wrote it; the file is never recreated."""
     kept = json.loads(FIXTURE.read_text(encoding="utf-8"))[kind]
     chunks = {int(number): base64.b64decode(chunk) for number, chunk in kept["chunks"].items()}
     return State(kept["header"].encode(), chunks)
@@ -262,7 +262,7 @@ def kept_state(kind: str) -> State:
 
 @pytest.mark.parametrize("kind", STREAMS)
 def test_the_state_is_written_as_version_1_says(kind: str) -> None:
-    """A change of the bytes needs a new version: savepoints out there hold these."""
+    """A change of the bytes needs a new version: existing savepoints contain these."""
     assert played(STREAMS[kind]).state == kept_state(kind)
 
 

@@ -1,4 +1,4 @@
-"""What holds for windows of every kind: refusals, message ids, result ids, forgetting."""
+"""Common behaviour of all kinds of windows: refused messages, message ids, result ids, expiry."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_refused_message_changes_nothing(window: WindowSpec) -> None:
     stream.state.save(stream.window)
     assert (stream.state.chunks, stream.state.header, stream.window.next_tick()) == before
     outcome = stream.send(1, message_id="a", now=30)
-    assert not outcome.duplicate, "its id was not remembered"
+    assert not outcome.duplicate, "its id was not stored"
     assert stream.state.chunks != before[0] or stream.state.header != before[1]
 
 
@@ -199,7 +199,7 @@ def test_a_replay_gives_the_same_ids(window: WindowSpec) -> None:
 
 @every_kind
 def test_a_forgotten_stream_that_comes_back_gets_new_ids(window: WindowSpec) -> None:
-    """Its numbers and its windows begin anew, its points are others: an id must not come twice."""
+    """Its numbers and windows restart with other points: no result id may be repeated."""
     settings = window_settings(window, state_ttl_ms=50)
     first, second = Sender(settings), Sender(settings, sent=100)
     old = first.send(1, 2, 3, now=0).firings + first.tick(50).firings

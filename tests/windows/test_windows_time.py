@@ -1,4 +1,4 @@
-"""Tumbling and sliding windows, by hand: the stream's own clock, lateness, revisions, the last window."""
+"""Tumbling and sliding windows: hand-computed examples of clock, lateness, revisions and the last window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings, messages and the state of a stream, for the tests of windows."""
+"""Settings, messages and state of a stream, for the tests of windows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def window_settings(window: WindowSpec, **changes: Any) -> WindowSettings:
 def arrival(
     times: Iterable[int], place: object = "stream-0-0", message_id: str | None = None, dimension: int = 2
 ) -> Arrival:
-    """A message whose points can be told apart by their coordinates: each begins with its event time."""
+    """Return a message whose points are distinct: their coordinates start with the event time."""
     moments = np.array(list(times), dtype=np.int64)
     coordinates = np.column_stack([moments] + [np.arange(len(moments))] * (dimension - 1)).astype(np.float64)
     return Arrival(coordinates.reshape(-1, dimension), moments, message_id, str(place))
@@ -91,7 +91,7 @@ def tell(outcome: Outcome) -> list[Told]:
 
 @dataclass
 class State:
-    """What is kept of a stream between messages: a header and a map of chunks."""
+    """The state of a stream between messages: a header and a map of chunks."""
 
     header: bytes = b""
     chunks: dict[int, bytes] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class State:
 
 
 class Sender:
-    """Sends messages to the windows of one stream; each message has a place of its own."""
+    """Sends messages to the windows of one stream; each message has its own `place`."""
 
     def __init__(self, settings: WindowSettings, sent: int = 0) -> None:
         self.settings = settings
@@ -130,26 +130,26 @@ class Sender:
         return outcome
 
     def restart(self, **changes: Any) -> None:
-        """Take the stream up from its state, under settings that may have changed."""
+        """Restore the stream from its state, with settings that may have changed."""
         self.settings = replace(self.settings, **changes)
         self.window = self.state.restored(self.settings)
 
 
 def spans(outcome: Outcome) -> list[tuple[int | None, int | None, list[int]]]:
-    """Start, end and the sorted event times of each firing."""
+    """Return start, end and the sorted event times of each firing."""
     return [
         (firing.window.start, firing.window.end, sorted(firing.times.tolist())) for firing in outcome.firings
     ]
 
 
 def told_of(outcome: Outcome, *names: str) -> list[Any]:
-    """What the firings say under these names: a value each for one name, tuples for several."""
+    """Return attributes of each firing's window: values for one name, tuples for several."""
     told_each = [tuple(getattr(firing.window, name) for name in names) for firing in outcome.firings]
     return [values[0] for values in told_each] if len(names) == 1 else told_each
 
 
 def stored_points(state: State) -> int:
-    """How many points the chunks of a state hold."""
+    """Return the number of points in the chunks of a state."""
     return sum(len(rows) for rows in stored_rows(state))
 
 

@@ -1,6 +1,6 @@
-"""Windows by their definitions, slowly: every window is a list of points, looked at after each point.
+"""A slow model of windows by their definitions: every window is a list of points, checked after each point.
 
-Nothing here is shared with the job's windows but the values that go in and come out.
+It shares only the input and output values with the job's windows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass
 class Group:
-    """A time window or a session: its points, and how many of them were there when it last fired."""
+    """A time window or a session: its points, and their number at its last firing."""
 
     start: int
     end: int
@@ -91,7 +91,7 @@ class Model:
         return answer
 
     def tick(self, now: int) -> Answer:
-        """What is due at a time, all of it."""
+        """Return everything that is due at a time."""
         answer = Answer()
         if self.last_message is None:
             return answer
@@ -178,7 +178,7 @@ class CountModel(Model):
 
 
 class EventModel(Model):
-    """What tumbling and sliding windows and sessions share: the clock, and when groups fire."""
+    """Common part of tumbling windows, sliding windows and sessions: the clock, and the firing of groups."""
 
     def _apply(self, point: Point, index: int, answer: Answer) -> None:
         if not self._take(point):
