@@ -73,15 +73,13 @@ class Comparer:
         since the two have no common scale. Raises StateError for bytes that this release cannot read.
         """
         bars = {d: self._longest(diagram.bars[d]) for d in self._settings.dimensions}
-        state = _packed(self._basis, result_id, bars)
-        before = None if previous is None else _unpacked(previous)
+        state = _encode(self._basis, result_id, bars)
+        before = None if previous is None else _decode(previous)
         if before is None or before[0] != self._basis or not bars.keys() <= before[2].keys():
             return None, state
-        return self._compared(bars, before[2], before[1]), state
+        return self._compare(bars, before[2], before[1]), state
 
-    def _compared(
-        self, now: Mapping[int, _Bars], before: Mapping[int, _Bars], previous_id: str
-    ) -> Comparison:
+    def _compare(self, now: Mapping[int, _Bars], before: Mapping[int, _Bars], previous_id: str) -> Comparison:
         settings = self._settings
         by_dimension = {d: self._distance(now[d].kept, before[d].kept) for d in now}
         distance = max(by_dimension.values())
@@ -136,7 +134,7 @@ def _basis(query: Query, preprocess: PreprocessSettings) -> bytes:
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()[:16]
 
 
-def _packed(basis: bytes, result_id: str, bars: Mapping[int, _Bars]) -> bytes:
+def _encode(basis: bytes, result_id: str, bars: Mapping[int, _Bars]) -> bytes:
     parts = [_HEADER.pack(_VERSION, basis, bytes.fromhex(result_id), len(bars))]
     for dimension, longest in bars.items():
         header = _DIMENSION.pack(dimension, len(longest.kept), longest.left_out, longest.longest_left_out)
@@ -144,7 +142,7 @@ def _packed(basis: bytes, result_id: str, bars: Mapping[int, _Bars]) -> bytes:
     return b"".join(parts)
 
 
-def _unpacked(state: bytes) -> tuple[bytes, str, dict[int, _Bars]]:
+def _decode(state: bytes) -> tuple[bytes, str, dict[int, _Bars]]:
     """Return the basis, the id of the result and its bars by dimension."""
     check_version(state, "a comparison", [_VERSION])
     try:

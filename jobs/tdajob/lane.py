@@ -210,7 +210,7 @@ class HeavyAnswerer:
             if not running.computation.is_ready(seconds):
                 return
             self._running = None
-            with self._noted(running.waiting.heavy.origin):
+            with self._note_record(running.waiting.heavy.origin):
                 self._finish(running)
         while self._running is None and self._by_id:
             self._start(self._dequeue())
@@ -232,7 +232,7 @@ class HeavyAnswerer:
             self._complete(waiting, self._replies.skipped(heavy.message, origin))
             return
         began = time.monotonic()
-        with self._noted(origin):
+        with self._note_record(origin):
             self._start_computation(waiting, began)
 
     def _start_computation(self, waiting: _Waiting, began: float) -> None:
@@ -248,7 +248,7 @@ class HeavyAnswerer:
             self._complete(waiting, self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id))
 
     @contextmanager
-    def _noted(self, origin: Origin) -> Iterator[None]:
+    def _note_record(self, origin: Origin) -> Iterator[None]:
         """Note the record while this process works on it; not while the child process computes."""
         note = self._in_flight if origin.topic in self._outputs else None
         if note is not None:

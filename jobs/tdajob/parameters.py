@@ -12,7 +12,7 @@ from tdajob.settings import QueryDefaults
 from tdajob.topology.parameters import nearest
 from tdajob.topology.values import Query
 
-_COMPARED = 60  # characters of an unknown name; comparing needs far more memory than the text itself
+_COMPARED_CHARS = 60  # characters of an unknown name; comparing needs far more memory than the text itself
 _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
 
 
@@ -82,7 +82,7 @@ def _parameters(value: Any, algorithm: str, own: Collection[str]) -> Mapping[str
 
 def _nearest(name: str, names: Iterable[str]) -> str:
     choices = sorted(names)
-    near = nearest(name[:_COMPARED], choices)
+    near = nearest(name[:_COMPARED_CHARS], choices)
     return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(choices)}"
 
 

@@ -25,9 +25,11 @@ from tdajob.operators import HEAVY, AnswerHeavy, AnswerMessages, AnswerStreams, 
 from tdajob.settings import Input, Kafka, Settings
 
 ANSWERS_TABLE = "answers"
-_PYFLINKS_KEYED = "org.apache.flink.streaming.api.operators.python.process.ExternalPythonKeyedProcessOperator"
-_MOVED = "org/apache/flink/kafka/shaded/"
-_LEAST_LANES = 8
+_PYFLINK_KEYED_OPERATOR = (
+    "org.apache.flink.streaming.api.operators.python.process.ExternalPythonKeyedProcessOperator"
+)
+_SHADED_PREFIX = "org/apache/flink/kafka/shaded/"
+_MIN_LANES = 8
 MAX_PARALLELISM = 720  # maps streams to subtasks; the command submits with the same value
 
 # A row without a message: it makes every compute subtask start its Python worker, and report its metrics,
@@ -87,7 +89,7 @@ def _process_requests(
 
 def _lane_count(parallelism: int) -> int:
     """Return a power of 2, so that lanes are (nearly) equally distributed after a rescaling, too."""
-    return max(_LEAST_LANES, 1 << (parallelism - 1).bit_length())
+    return max(_MIN_LANES, 1 << (parallelism - 1).bit_length())
 
 
 def _process_streams(
@@ -123,7 +125,7 @@ def _apply(stream: KeyedStream, function: KeyedProcessFunction) -> DataStream:
     kind = UserDefinedDataStreamFunction.KEYED_PROCESS
     operator, output = _get_one_input_stream_operator(stream, function, kind, _row())
     ours = get_gateway().jvm.tdaflink.beam.KeyedOperator
-    if isinstance(ours, JavaClass) and operator.getClass().getName() == _PYFLINKS_KEYED:
+    if isinstance(ours, JavaClass) and operator.getClass().getName() == _PYFLINK_KEYED_OPERATOR:
         operator = ours.of(operator)
     return DataStream(stream._j_data_stream.transform("KEYED PROCESS", output, operator))
 
@@ -239,17 +241,17 @@ def _create(
 
 def _client_options(kafka: Kafka) -> dict[str, str]:
     properties = {
-        **kafka.resolved_properties(_moved_packages()),
+        **kafka.resolved_properties(_package_prefix()),
         "bootstrap.servers": kafka.bootstrap_servers,
     }
     return {f"properties.{name}": value for name, value in properties.items()}
 
 
-def _moved_packages() -> str:
+def _package_prefix() -> str:
     """Return the prefix of Kafka's packages in the connector: the shaded JAR has relocated them."""
     loader = get_gateway().jvm.Thread.currentThread().getContextClassLoader()
-    module = f"{_MOVED}org/apache/kafka/common/security/plain/PlainLoginModule.class"
-    return _MOVED.replace("/", ".") if loader.getResource(module) is not None else ""
+    module = f"{_SHADED_PREFIX}org/apache/kafka/common/security/plain/PlainLoginModule.class"
+    return _SHADED_PREFIX.replace("/", ".") if loader.getResource(module) is not None else ""
 
 
 def _row() -> Any:

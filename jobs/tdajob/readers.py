@@ -30,20 +30,20 @@ class StreamReader:
         """Return key and content of a record. Does not raise."""
         origin = Origin(self._input.route, self._input.topic, partition, offset, timestamp_ms)
         if self._skip and (origin.topic, partition, offset) in self._skip:
-            return _refused(value, origin, SKIPPED, SKIPPED_REASON, None)
+            return _refusal(value, origin, SKIPPED, SKIPPED_REASON, None)
         try:
             message = parse_stream_message(value, origin, self._limits)
             content = packed(Envelope(self._number, origin, message, value or b""))
         except MessageError as error:
-            return _refused(value, origin, error.code, error.reason, error.key)
+            return _refusal(value, origin, error.code, error.reason, error.key)
         except Exception as error:
             log_failure(_log, error, "cannot read %s", origin.place)
             reason, fields = internal_error(error)
-            return _refused(value, origin, CODE, reason, None, fields)
+            return _refusal(value, origin, CODE, reason, None, fields)
         return stream_state_key(origin.route, message.key), content
 
 
-def _refused(
+def _refusal(
     value: bytes | None,
     origin: Origin,
     code: str,

@@ -48,7 +48,7 @@ def parse_stream_message(value: bytes | None, origin: Origin, limits: LimitSetti
     """Parse the points of a message and their times. Raises MessageError: a message is never used in part."""
     raw, document, key = stream_key(value, origin, limits)
     try:
-        return _parsed(raw, document, key, origin, limits)
+        return _parse(raw, document, key, origin, limits)
     except MessageError as error:
         error.key = key
         raise
@@ -57,7 +57,7 @@ def parse_stream_message(value: bytes | None, origin: Origin, limits: LimitSetti
 _KEYS = {"streams": "stream_id", "requests": "job_id"}
 
 
-def _parsed(
+def _parse(
     raw: bytes, document: Mapping[str, Any], key: str, origin: Origin, limits: LimitSettings
 ) -> StreamMessage:
     for field in ("algorithm", "parameters"):

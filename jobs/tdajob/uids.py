@@ -80,9 +80,9 @@ def settle(ends: list[Any], uids: Mapping[str, str], parallelism: int) -> None:
 
 
 def _take_uid(left: dict[str, str], label: str) -> str:
-    further = next((uid for pattern, uid in _FROM_2_3 if re.fullmatch(pattern, label)), None)
-    if further is not None:
-        return further
+    extra_uid = next((uid for pattern, uid in _FROM_2_3 if re.fullmatch(pattern, label)), None)
+    if extra_uid is not None:
+        return extra_uid
     kind = next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, label)), None)
     if kind is None or kind not in left:
         raise UidError(f"the planner made the operator {label}, for which there is no uid")

@@ -110,8 +110,8 @@ class WindowAnswerer:
         self._check_size(firing.window)
         begin = time.perf_counter()
         diagram = self._diagram(key, firing)
-        comparison, state = self._compared(diagram, result_id, previous)
-        more = self._more(diagram, comparison)
+        comparison, state = self._compare(diagram, result_id, previous)
+        more = self._further_fields(diagram, comparison)
         effort = Effort(time.perf_counter() - begin, self._memory())
         subject = Subject(result_id, name, source.route == "streams", firing.window.num_points, None, window)
         record = result_record(subject, self._question, diagram, effort, self._max_bytes, more)
@@ -155,7 +155,7 @@ class WindowAnswerer:
             return self._caches.diagram(key, sequences, points, query)
         return self._engine.compute(points, query)
 
-    def _compared(
+    def _compare(
         self, diagram: Diagram, result_id: str, previous: bytes | None
     ) -> tuple[Comparison | None, bytes | None]:
         if self._comparer is None:
@@ -166,7 +166,7 @@ class WindowAnswerer:
             log_failure(_log, error, "cannot read the previous diagram, so the distance is left out")
             return self._comparer.compare(diagram, result_id, None)
 
-    def _more(self, diagram: Diagram, comparison: Comparison | None) -> dict[str, Any]:
+    def _further_fields(self, diagram: Diagram, comparison: Comparison | None) -> dict[str, Any]:
         more: dict[str, Any] = {}
         if self._comparer is not None:
             more["distance_to_previous"] = None if comparison is None else comparison.document()

@@ -68,7 +68,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         gap = self._bounds.gap
         first, last, earliest_arrival = int(rows.times.min()), int(rows.times.max()), int(rows.times[0])
         begin, end = near(self._sessions, first, last, gap)
-        if end - begin > 1 or self._anything_ends_by(last):
+        if end - begin > 1 or self._reaches_an_end(last):
             return None
         if begin == end:
             old = opened(self._next_bin, earliest_arrival, int(rows.sequences[0]), late=False)
@@ -93,7 +93,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         bins = np.full(len(rows), new.bins[0])
         return SessionPlan(bins, NONE_LATE, (), sessions, self._next_bin + (begin == end), 0)
 
-    def _anything_ends_by(self, event: int) -> bool:
+    def _reaches_an_end(self, event: int) -> bool:
         """Return True if a point of that time advances the clock to the end or the horizon of a session."""
         now, horizon = self.clock.after(event)
         ended, will_have_ended, will_be_gone = (
