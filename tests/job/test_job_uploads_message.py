@@ -86,7 +86,7 @@ def test_the_ending_names_the_format_and_the_field_overrules_it(name: str, form:
         ({"job_id": "a", "uri": "file:///a/b.npy", "columns": ["x"]}, "bad_field", "csv and parquet"),
         ({"job_id": "a", "uri": CSV, "columns": []}, "bad_field", "columns: must be a list"),
         ({"job_id": "a", "uri": CSV, "columns": ["x", 1]}, "bad_field", "a list of names"),
-        ({"job_id": "a", "uri": CSV, "columns": ["x", "x"]}, "bad_field", "twice"),
+        ({"job_id": "a", "uri": CSV, "columns": ["x", "x"]}, "bad_field", "more than once"),
         ({"job_id": "a", "uri": CSV, "delimiter": "::"}, "bad_field", "one ASCII character"),
         ({"job_id": "a", "uri": CSV, "timestamp": "soon"}, "bad_timestamp", "RFC 3339"),
         ({"job_id": "a", "uri": CSV, "timestamp": "2999-01-01"}, "bad_timestamp", "RFC 3339"),

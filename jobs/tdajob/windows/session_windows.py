@@ -66,12 +66,12 @@ class SessionMachine(EventMachine[SessionPlan]):
     def _plan_one_session(self, rows: Rows) -> SessionPlan | None:
         """Return the plan if all points join one session and nothing fires; None requires a simulation."""
         gap = self._bounds.gap
-        first, last, earliest_arrival = int(rows.times.min()), int(rows.times.max()), int(rows.times[0])
+        first, last, opening_time = int(rows.times.min()), int(rows.times.max()), int(rows.times[0])
         begin, end = near(self._sessions, first, last, gap)
         if end - begin > 1 or self._reaches_an_end(last):
             return None
         if begin == end:
-            old = opened(self._next_bin, earliest_arrival, int(rows.sequences[0]), late=False)
+            old = opened(self._next_bin, opening_time, int(rows.sequences[0]), late=False)
         else:
             old = self._sessions[begin]
         new = replace(
