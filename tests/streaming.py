@@ -31,15 +31,15 @@ class Streams:
     errors: str
     events: str
 
-    def send(self, messages: Sequence[dict[str, Any]]) -> None:
-        """Send messages keyed by stream, in order, each confirmed."""
+    def send(self, messages: Sequence[dict[str, Any]], *, patience: float = 60) -> None:
+        """Send messages keyed by stream, in order, each confirmed within `patience` seconds."""
         producer = Producer({"bootstrap.servers": self.cluster.kafka, "enable.idempotence": True})
         for message in messages:
             timestamp = message.pop("kafka_timestamp", 0)
             value = json.dumps(message).encode()
             producer.produce(self.input, value, message["stream_id"], timestamp=timestamp)
             producer.poll(0)
-        assert producer.flush(60) == 0
+        assert producer.flush(patience) == 0
 
     def records(
         self,

@@ -107,6 +107,8 @@ class Steady:
     results: str
     folder: Path
     answers: int = 0
+    patience: float = 60
+    """Seconds that a message may take to be confirmed."""
 
     @property
     def cluster(self) -> Cluster:
@@ -132,7 +134,8 @@ class Steady:
         ]
         names = [f"{tag}-s{stream}" for stream in range(STREAMS)]
         self.streams.send(
-            [{"stream_id": n, "points": cloud} for n, cloud in zip(names, clouds[1:], strict=True)]
+            [{"stream_id": n, "points": cloud} for n, cloud in zip(names, clouds[1:], strict=True)],
+            patience=self.patience,
         )
         sent.points.update(dict.fromkeys(names, 4))
         job_id = f"{tag}-r{number}"
@@ -145,7 +148,7 @@ class Steady:
         producer = Producer({"bootstrap.servers": self.cluster.kafka, "enable.idempotence": True})
         message = {"job_id": job_id, "point_cloud": {"points": points}}
         producer.produce(self.requests, json.dumps(message).encode(), job_id)
-        assert producer.flush(30) == 0
+        assert producer.flush(self.patience) == 0
 
     @contextmanager
     def feed(self, tag: str) -> Iterator[Sent]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import psutil
 import pytest
 from alert_receiver import Posted, alert_receiver
-from harness import Cluster, processes_of, runner
+from harness import Cluster, processes_of
+from supervised import NAME, supervised_cluster, supervision
 
 from tdaflink.domain.waiting import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(900)]
 
-NAME = "watched"
 JOB = {
     "job_name": "shipped",
     "parallelism": 1,
@@ -69,15 +69,10 @@ def alerts() -> Iterator[tuple[str, Posted]]:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory, alerts: tuple[str, Posted]) -> Iterator[Cluster]:
-    state = tmp_path_factory.mktemp("watched")
-    run = runner(state)
-    words = ("setup", "--env", NAME, "--profile", "local", "--port-offset", "auto", "--supervise")
-    try:
-        up = run(*words, "--webhook", f"{alerts[0]}/alerts", "-o", "json", timeout=200).json()
-        yield Cluster(NAME, up["rest_url"], up["kafka"], state, run)
-    finally:
-        down = run("teardown", "--env", NAME, "--purge", "--yes", timeout=120)
-        assert down.code == 0, down.stderr
+    with supervised_cluster(
+        tmp_path_factory.mktemp("watched"), "--webhook", f"{alerts[0]}/alerts"
+    ) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +87,6 @@ def traffic(watched: Cluster) -> Traffic:
         if list(watched.folder.rglob("chk-*/_metadata")):
             break
     return sent
-
-
-def supervision(watched: Cluster) -> dict[str, object]:
-    """What `status` says; nothing while the JobManager is away."""
-    seen = watched.run("status", "-o", "json")
-    return dict(json.loads(seen.stdout)["supervision"]) if seen.code == 0 else {}
 
 
 def test_what_is_killed_comes_back_with_its_job_and_every_record_is_answered_once(
