@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from harness import Cluster
 from shifted_clock import ShiftedClock, c_compiler
@@ -17,6 +18,7 @@ from supervised import supervised_cluster, supervision
 from upgrading import Sent, Steady, steady_config, steady_on
 
 from tdaflink.domain.waiting import poll
+from tdaformats.times import format_timestamp
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -92,6 +94,13 @@ def test_a_full_disk_costs_no_record(disk: SmallDisk, tmp_path: Path) -> None:
         steady.check("full", sent)
 
 
+def seconds_ahead(steady: Steady) -> float:
+    """How far the JobManager's clock is ahead of this machine's."""
+    (job,) = steady.running()
+    shown = httpx.get(f"{steady.cluster.rest_url}/jobs/{job['id']}").json()["now"] / 1000
+    return float(shown - time.time())
+
+
 @pytest.fixture
 def clock(tmp_path: Path) -> ShiftedClock:
     compiler = c_compiler()
@@ -112,6 +121,10 @@ def test_a_clock_that_jumps_an_hour_ahead_and_back_costs_no_record(
         with steady.feed("shifted") as sent:
             clock.jump_to(HOUR)
             time.sleep(SHIFTED_SECONDS)  # that long the cluster sees another hour
+            assert seconds_ahead(steady) == pytest.approx(HOUR, abs=30)
             clock.jump_to(0)
+            assert seconds_ahead(steady) == pytest.approx(0, abs=30)
             wait_for_progress(steady, sent)
-        steady.check("shifted", sent)
+        answers = steady.check("shifted", sent)
+        soon = format_timestamp(round((time.time() + HOUR / 2) * 1000))
+        assert any(one["timestamp"] > soon for one in answers)
