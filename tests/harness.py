@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,12 +117,13 @@ class Cluster:
 
     def processes(self) -> dict[str, psutil.Process]:
         """Component -> its process, told by its command line, not by tdaflink's records."""
-        return {
-            argument.split("=", 1)[1]: process
-            for process in processes_of(self.folder)
-            for argument in process.cmdline()
-            if argument.startswith("-Dtdaflink.component=")
-        }
+        found = {}
+        for process in processes_of(self.folder):
+            with suppress(psutil.NoSuchProcess):  # it may end meanwhile
+                for argument in process.cmdline():
+                    if argument.startswith("-Dtdaflink.component="):
+                        found[argument.split("=", 1)[1]] = process
+        return found
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
