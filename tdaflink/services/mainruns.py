@@ -37,9 +37,23 @@ def run_and_wait(
     try:
         return cluster.run(bundle_id, body)
     except Unreachable:
-        if cluster.job_state(job_id) is not None:
+        if _has_made_its_job(cluster, job, env, job_id):
             return job_id
         return cluster.run(bundle_id, body)
+
+
+def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: str) -> bool:
+    """Whether the main() of a lost answer has made its job, once it has ended.
+
+    A second main() next to it would take its gateway, and the JobManager could run no Python any more.
+    """
+    for _ in poll(MAIN_SECONDS, every=0.3):
+        under_way = cluster.main_under_way()
+        if cluster.job_state(job_id) is not None:
+            return True
+        if not under_way:
+            return False
+    raise _continues(job, env)
 
 
 def run_as_application(
@@ -60,7 +74,11 @@ def run_as_application(
             return application.jobs[0]
         if application.status in TERMINAL_STATES:
             return _without_job(cluster, job_id, application)
-    raise DeadlinePassed(
+    raise _continues(job, env)
+
+
+def _continues(job: Job, env: Environment) -> DeadlinePassed:
+    return DeadlinePassed(
         f"main() of {job.name} has submitted no job after {MAIN_SECONDS:g} s; it continues",
         hint=f"tdaflink list --env {env.name}, or tdaflink logs --env {env.name}",
     )

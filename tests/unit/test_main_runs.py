@@ -26,10 +26,14 @@ PACKAGE = "org.apache.flink.runtime"
 
 @dataclass
 class Flink:
-    """What it knows and was asked to run; the first `lost` answers to a run do not arrive."""
+    """What it knows and was asked to run; the first `lost` answers to a run do not arrive.
+
+    The job of a lost run is known once `dumps` thread dumps have shown its main().
+    """
 
     applications: bool
     lost: int = 0
+    dumps: int = 0
     outcome: str = "RUNNING"
     runs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
@@ -38,6 +42,8 @@ class Flink:
         kind, *rest = path.strip("/").split("/")
         if kind == "applications" and not self.applications:
             return 404, {"errors": [f"Unable to load requested file {path}."]}
+        if path == "/jobmanager/thread-dump":
+            return 200, {"threadInfos": self._threads()}
         if path == "/applications/overview":
             return 200, {"applications": []}
         if rest[0] not in self.known:
@@ -51,11 +57,20 @@ class Flink:
         jobs = [{"jid": rest[0]}] if self.outcome == "RUNNING" else []
         return 200, {"status": self.outcome, "jobs": jobs}
 
+    def _threads(self) -> list[dict[str, str]]:
+        if not self.dumps:
+            return []
+        self.dumps -= 1
+        if not self.dumps:
+            self.known.add(JOB)
+        return [{"threadName": "flink-jar-runner-thread-1", "stringifiedThreadInfo": ""}]
+
     def run(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         way = path.rpartition("/")[2]
         self.runs.append((way, body))
         if way == "run":
-            self.known.add(body["jobId"])
+            if not self.lost:
+                self.known.add(body["jobId"])
             return 200, {"jobid": body["jobId"]}
         if body["applicationId"] in self.known:
             return 400, {"errors": [f"{PACKAGE}.client.DuplicateApplicationSubmissionException: known"]}
@@ -113,6 +128,15 @@ def test_without_applications_main_is_run_as_before(tmp_path: Path) -> None:
     ((way, body),) = flink.runs
     assert (way, "applicationId" in body) == ("run", False)
     assert body["programArgsList"][-4:] == ["-pym", "script", "--size", "3"]
+
+
+@pytest.mark.parametrize(("dumps", "runs"), [(3, 1), (0, 2)])
+def test_main_is_run_again_only_where_none_runs_and_no_job_came_of_it(
+    tmp_path: Path, dumps: int, runs: int
+) -> None:
+    flink = Flink(applications=False, lost=1, dumps=dumps)
+    assert run_main(flink, tmp_path) == JOB
+    assert [body["jobId"] for _, body in flink.runs] == [JOB] * runs
 
 
 def test_an_application_has_the_id_of_its_job(tmp_path: Path) -> None:
