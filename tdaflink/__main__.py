@@ -4,8 +4,8 @@ import gc
 import os
 import sys
 
-# httpx brings a command line of its own along, and httpcore two libraries for asynchronous calls, with all
-# that they import, unless they cannot be had. No call here is asynchronous.
+# If installed, httpx imports its own command line, and httpcore two libraries for asynchronous calls. No call
+# here is asynchronous, so these imports would only make the start slower.
 NOT_IMPORTED = ("httpx._main", "anyio", "trio")
 
 
@@ -17,7 +17,7 @@ def main() -> None:
         prepare_streams()
         _run()
     except KeyboardInterrupt:
-        sys.exit(130)  # before the command was read: there is nothing to say
+        sys.exit(130)  # before the command line was parsed: there is nothing to report
 
 
 def _run() -> None:
@@ -26,7 +26,7 @@ def _run() -> None:
 
         if print_help_page():
             return
-    # Imports make many objects and no garbage: looking for some took a tenth of the start.
+    # Imports create many objects and no garbage: collections took a tenth of the start.
     gc.set_threshold(100_000, 50, 50)
     for name in NOT_IMPORTED:
         sys.modules[name] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The only place that knows where shipped files lie: in the wheel's folder, else in the checkout's."""
+"""Paths of shipped files: in the wheel's folder, else in the checkout's. No other module computes them."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ def _shipped(name: str) -> Path:
 
 
 def jobs_folder() -> Path:
-    """The folder of the shipped PyFlink job: main.py, tdajob/ and the sample configs."""
+    """Return the folder of the shipped PyFlink job: main.py, tdajob/ and the sample configs."""
     return _shipped("jobs")
 
 
 def beam_guard() -> Path:
-    """The JAR that Flink's lib folder has before flink-python: its sources lie beside it."""
+    """Return the JAR that precedes flink-python in Flink's lib folder; its sources are in the same folder."""
     return jobs_folder() / "java" / "beam-guard.jar"
 
 
 def profiles_folder() -> Path:
-    """The folder of the shipped profiles, the topic catalogue, the versions and the JAR lock."""
+    """Return the folder of the shipped profiles, the topic catalogue, the versions and the JAR lock."""
     return _shipped("profiles")
 
 
 def formats_folder() -> Path:
-    """The package of the readers that the command shares with the job, which carries a copy of it."""
+    """Return the package of file readers; the bundle of the job contains a copy of it."""
     return _PACKAGE.parent / "tdaformats"

@@ -1,4 +1,4 @@
-"""Where the alerts of an environment go: kept apart from its settings, since the address may be a secret."""
+"""The webhook for an environment's alerts, stored apart from its settings: the address may be a secret."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LIMITS = Limits(connect=3.0, silence=5.0, whole=8.0, size=1 << 20)
 
 
 def alert_webhook(details: Mapping[str, str] | None = None, folder: Path | None = None) -> str | None:
-    """Where alerts go: as `setup --webhook` has kept it, else as TDAFLINK_ALERT_WEBHOOK says.
+    """Return the address that `setup --webhook` saved, else that of TDAFLINK_ALERT_WEBHOOK.
 
-    None where an address is said that is not kept (yet); `require_webhook` is for those that need it.
+    None where the settings name an address that is not saved (yet); `require_webhook` raises in that case.
     """
     if folder is not None and details and WEBHOOK in details:
         path = Credentials(folder).path(_NAME)
@@ -34,7 +34,7 @@ def alert_webhook(details: Mapping[str, str] | None = None, folder: Path | None 
 
 
 def keep_webhook(folder: Path, address: str | None) -> None:
-    """Keep the address for later calls, or forget it."""
+    """Save the address for later calls, or remove the saved one."""
     if address is not None:
         Credentials(folder).keep(_NAME, address)
     else:
@@ -42,24 +42,24 @@ def keep_webhook(folder: Path, address: str | None) -> None:
 
 
 def require_webhook(details: Mapping[str, str], folder: Path) -> None:
-    """Refuse settings whose address is lost."""
+    """Raise `ConfigError` for settings whose address is no longer saved."""
     if WEBHOOK in details and alert_webhook(details, folder) is None:
         raise ConfigError(
-            f"the address that alerts go to is lost, {details[WEBHOOK]}",
-            hint="tdaflink setup --webhook URL says it again; --webhook none sends alerts nowhere",
+            f"the saved address of the alert webhook is missing: {details[WEBHOOK]}",
+            hint="tdaflink setup --webhook URL saves it again; --webhook none turns sending off",
         )
 
 
 def post_alerts(address: str, document: Mapping[str, Any]) -> None:
-    """Hand alerts over. Raises `Unreachable`, which does not show the address."""
+    """Send alerts to the webhook. Raises `Unreachable`, which does not show the address."""
     from tdaflink.adapters.web_security import web_client
 
     shown = shown_webhook(address)
     body = json.dumps(document).encode()
     try:
         with closing(web_client([address], NO_WEB_SECURITY, "webhook", limits=_LIMITS)) as client:
-            answer = client.request("POST", address, body=body)
+            response = client.request("POST", address, body=body)
     except WebError as error:
-        raise Unreachable(f"the webhook {shown} takes no alert: {error}") from None
-    if not answer.ok:
-        raise Unreachable(f"the webhook {shown} takes no alert: it answers with status {answer.status}")
+        raise Unreachable(f"the webhook {shown} did not accept the alert: {error}") from None
+    if not response.ok:
+        raise Unreachable(f"the webhook {shown} did not accept the alert: status {response.status}")

@@ -1,4 +1,4 @@
-"""What an application cluster is to run, in its environment's folder."""
+"""The job of an application cluster, saved in its environment's folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.domain.saved_values import from_values
 
 
 def load_application(folder: Path) -> Application | None:
-    """The job that was last prepared; None where there was none yet."""
+    """Return the job that was prepared last; None before the first."""
     path = _path(folder)
     hint = "move that file away, then tdaflink setup with --application CONFIG"
     text = read_own(path, "application", hint)
@@ -27,7 +27,7 @@ def load_application(folder: Path) -> Application | None:
 
 
 def save_application(folder: Path, application: Application) -> None:
-    """Remember what the JobManager is to start next."""
+    """Save the job that the JobManager starts next."""
     write_atomically(_path(folder), json.dumps(asdict(application), indent=1) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""A zip archive that is there whole or not at all."""
+"""A zip archive that exists either complete or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.diagnosis import ArchivedFile
 
 
 class Archive:
-    """An archive that is being written. Nobody but its owner may read it."""
+    """An archive that is being written. Only its owner may read it."""
 
     def __init__(self, file: zipfile.ZipFile, root: str) -> None:
         self._file = file
@@ -28,6 +28,6 @@ class Archive:
 
 @contextmanager
 def new_archive(output: OutputFile) -> Iterator[Archive]:
-    """Write an archive; it gets its name once it is complete. Raises `StorageFailed`."""
+    """Write an archive, which gets its name once it is complete. Raises `StorageFailed`."""
     with output.opened() as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as file:
         yield Archive(file, output.path.stem)

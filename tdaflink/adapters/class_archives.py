@@ -1,11 +1,11 @@
-"""Archives of loaded classes (class data sharing), which spare a local JVM a third of its start.
+"""Archives of loaded classes (class data sharing), which shorten the start of a local JVM by a third.
 
-The Java of local clusters comes without one. An archive is made once for a Java and its JARs, from the
-shipped list of the classes that a cluster loads, and lies in the cache folder. A JVM checks an archive
-against both, and starts without it where it does not fit.
+The Java of local clusters has no archive of its own. An archive is created once for a Java and its JARs, from
+the shipped list of the classes that a cluster loads, and is stored in the cache folder. A JVM checks an
+archive against both, and starts without it where it does not match.
 
-Making one takes half a minute of a core. A setup that finds none starts the cluster without, and a process of
-the lowest priority makes it meanwhile, for the starts that follow.
+Creating an archive takes half a minute of a core. Without one, setup starts the cluster immediately, and a
+process of the lowest priority creates the archive in the background, for later starts.
 """
 
 from __future__ import annotations
@@ -35,35 +35,35 @@ _UNUSED_SECONDS = 30 * 86_400.0
 
 @dataclass(frozen=True)
 class ClassArchive:
-    """The archive for JVMs with that class path, of which each entry is a JAR."""
+    """The archive for JVMs with that class path, each entry of which is a JAR."""
 
     program: str
-    """Whose classes: `flink` or `kafka`."""
+    """The owner of the classes: `flink` or `kafka`."""
     java: LocalJava
     class_path: Sequence[Path]
-    """The JARs themselves: a link lies elsewhere in each environment, and the archive holds for one place."""
+    """The JARs with links resolved: links differ between environments; an archive is valid for one path."""
 
     @cached_property
     def path(self) -> Path:
-        """Where it lies, or would lie: for other JARs, another Java or another list in another place."""
-        whole = hashlib.sha256(self._class_list.read_bytes())
+        """Return the archive's path, whether it exists or not; it depends on JARs, Java and class list."""
+        digest = hashlib.sha256(self._class_list.read_bytes())
         for jar in (self.java.java_home / "lib" / "server" / "libjvm.so", *self.class_path):
             status = jar.stat()
-            whole.update(f"{jar} {status.st_size} {int(status.st_mtime)}\0".encode())
-        return _root() / f"{self.program}-{whole.hexdigest()[:16]}.jsa"
+            digest.update(f"{jar} {status.st_size} {int(status.st_mtime)}\0".encode())
+        return _root() / f"{self.program}-{digest.hexdigest()[:16]}.jsa"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What a JVM is given to start with it; nothing where it is not there."""
+        """Return the JVM's option that uses the archive; none where it does not exist."""
         path = self.path
         if not path.is_file():
             return ()
-        require_own(path, f"remove {path}: setup makes it again")
+        require_own(path, f"remove {path}: setup recreates it")
         os.utime(path)
         return (f"-XX:SharedArchiveFile={path}",)
 
     def make_later(self) -> None:
-        """Let a process of its own make the archive, if it is not there and has not failed before."""
+        """Create the archive in a background process, unless it exists or an earlier attempt has failed."""
         path = self.path
         if path.exists() or path.with_suffix(".failed").exists():
             return
@@ -80,7 +80,7 @@ class ClassArchive:
         )
 
     def make(self) -> None:
-        """Write the archive, whole or not at all.
+        """Write the archive atomically.
 
         Raises:
             Unhealthy: the JVM could not write it.
@@ -100,7 +100,7 @@ class ClassArchive:
 
     def _dump(self, folder: Path, archive: Path) -> None:
         names = gzip.decompress(self._class_list.read_bytes())
-        # A JVM crashes at a lambda of a class that other versions of the JARs do not have.
+        # A JVM crashes at a lambda of a class that is missing in other versions of the JARs.
         without_lambdas = b"".join(line for line in names.splitlines(keepends=True) if line[:1] != b"@")
         for listed in (names, without_lambdas):
             (folder / "classes.txt").write_bytes(listed)
@@ -126,7 +126,7 @@ class ClassArchive:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the archive of a program, its Java and its JARs, unless another process does."""
+    """Create the archive of a program, its Java and its JARs, unless another process is creating it."""
     program, java_home, *jars = arguments
     java = LocalJava(Path(java_home), Path(), ())
     archive = ClassArchive(program, java, [Path(jar) for jar in jars])
@@ -150,10 +150,10 @@ def _root() -> Path:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Remove the archives that no JVM has been started with for a month, and what a killed call has left."""
-    long_ago = time.time() - _UNUSED_SECONDS
+    """Remove archives that no JVM has used for 30 days, and temporary files of killed calls."""
+    oldest = time.time() - _UNUSED_SECONDS
     for path in folder.iterdir():
-        if path.lstat().st_mtime < long_ago:
+        if path.lstat().st_mtime < oldest:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The clients of an environment's endpoints, each entered as the environment says."""
+"""The clients of an environment's endpoints, with the environment's credentials and certificates."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ if TYPE_CHECKING:
 
 
 def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
-    """Its JobManager."""
+    """Return the client of its JobManager."""
     endpoints = env.endpoints
     return FlinkRest(endpoints.rest_url, read_seconds, env.security.rest, standby=endpoints.rest_standby)
 
 
 def kafka_of(env: Environment) -> KafkaClient:
-    """Its brokers, for records."""
+    """Return the client of its brokers for records."""
     from tdaflink.adapters.kafka import KafkaClient
 
     return KafkaClient(env.endpoints.kafka, env.security.kafka)
 
 
 def kafka_admin_of(env: Environment) -> KafkaAdmin:
-    """Its brokers, for topics."""
+    """Return the client of its brokers for topics."""
     from tdaflink.adapters.kafka_admin import KafkaAdmin
 
     return KafkaAdmin(env.endpoints.kafka, env.security.kafka)
 
 
 def registry_of(env: Environment | None, address: str, auth: RegistryAuth | None = None) -> SchemaRegistry:
-    """The registry at an address; what an environment says of its own is for that one alone."""
+    """Return the client of the registry at an address.
+
+    The environment's credentials are sent to its own registry only.
+    """
     from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.domain.security import NO_WEB_SECURITY
 

@@ -1,8 +1,8 @@
-"""The Python of local clusters: the own interpreter where it fits, else a virtual environment in the cache.
+"""The Python of local clusters: the command's interpreter if suitable, else a cached virtual environment.
 
-Environments lie below cache/python, one folder for each lock and interpreter; all local clusters share them.
-A folder is complete once it has its record, which is written last: whatever is interrupted before that is
-taken up again by the next call, out of uv's own cache.
+Environments are stored below cache/python, one folder for each lock and interpreter; all local clusters share
+them. A folder is complete once it has its record, which is written last: the next call resumes an interrupted
+installation from uv's own cache.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ from tdaflink.domain.saved_values import checked, from_values
 
 _ASK_SECONDS = 30.0
 _LOCK_SECONDS = 7200.0
-# What the packages take, and uv's cache of them where it is on the same disk.
+# The packages, and uv's cache of them where it is on the same disk.
 _FREE_MB = 1500
-# In uv's error where a setting of the user's forbids it to download interpreters.
+# Part of uv's error where a user's setting forbids uv to download interpreters.
 _NO_DOWNLOADS = "python-downloads"
 _RECORD = "tdaflink.json"
 _LOCK = "requirements.lock.txt"
@@ -69,28 +69,29 @@ LOCAL = "local"
 
 
 def installed_packages(python: str, environment: str, *, engines: bool = True) -> Interpreter:
-    """Return the interpreter at `python` with Flink and Java that it sees, fit to run a cluster.
+    """Return the interpreter at `python` with the Flink and Java packages that a cluster needs.
 
-    Without `engines` those of the job may be missing: a cluster runs without them, until a job starts.
+    Without `engines` the job's engines may be missing: a cluster runs without them, until a job starts.
 
     Raises:
-        MissingExtra: it does not exist, or lacks packages; the setup of `environment` installs them.
+        MissingExtra: it does not exist, or packages are missing; the setup of `environment` installs them.
     """
     versions = load_versions()
     interpreter = _known(python)
-    lacking = ["the interpreter itself"]
+    missing = ["the interpreter itself"]
     if interpreter is not None:
-        lacking = interpreter.missing(versions.flink, versions.java, engines=engines)
-    if interpreter is None or lacking:
+        missing = interpreter.missing(versions.flink, versions.java, engines=engines)
+    if interpreter is None or missing:
         raise MissingExtra(
-            f"{python or 'the Python of the cluster'} lacks what a local cluster runs: {', '.join(lacking)}",
+            f"{python or 'the Python of the cluster'} cannot run a local cluster;"
+            f" missing: {', '.join(missing)}",
             hint=f"tdaflink setup --env {environment} installs it",
         )
     return interpreter
 
 
 def named_interpreter(text: str) -> str:
-    """Return the path of the interpreter that --python names, which a local cluster can run on."""
+    """Return the path of the interpreter that --python names, if a local cluster can use it."""
     interpreter = _named(text)
     if why := misfit(interpreter, load_versions().python.cluster):
         raise UsageError(f"--python {text}: {why}", hint="name another one, or --python auto")
@@ -105,7 +106,7 @@ def install_command(python: str, package: str, environment: str) -> str:
 
 
 def kept_python(python: str) -> PythonPlan:
-    """Return the plan for the interpreter of a cluster that runs: it stays, and is repaired at most."""
+    """Return the plan for the interpreter of a running cluster: it is kept, and repaired where necessary."""
     record = _record_of(python)
     if record is None:
         return PythonPlan(python, "ready")
@@ -116,7 +117,7 @@ def kept_python(python: str) -> PythonPlan:
 def plan_python(named: str | None, saved: str) -> PythonPlan:
     """Choose the interpreter of a local cluster; nothing is installed or downloaded.
 
-    `named` is what the user named, `saved` what the environment has had until now.
+    `named` is the user's choice, `saved` the environment's interpreter so far.
     """
     minors = load_versions().python.cluster
     if named:
@@ -128,7 +129,7 @@ def plan_python(named: str | None, saved: str) -> PythonPlan:
     if (record := _record_of(saved)) and is_current(record):
         return _environment_of(_interpreter(record["base"]))
     for minor in minors:
-        # The own interpreter before others of its version: it is known to work.
+        # The command's own interpreter precedes others of its version: it is known to work.
         for interpreter in chain([own], _installed(minor)):
             if interpreter.minor == minor and misfit(interpreter, minors) is None:
                 return _environment_of(interpreter)
@@ -136,9 +137,9 @@ def plan_python(named: str | None, saved: str) -> PythonPlan:
 
 
 def prepare_python(plan: PythonPlan, sources: PackageSources, reporter: Reporter) -> str:
-    """Carry the plan out, and return the path of the interpreter, which is ready then.
+    """Execute the plan and return the path of the interpreter, which is ready to use.
 
-    Idempotent; safe with several calls at once. Downloads an interpreter only where none fits.
+    Idempotent; safe with several calls at once. Downloads an interpreter only if none is suitable.
     """
     if plan.ready:
         return plan.python
@@ -147,19 +148,19 @@ def prepare_python(plan: PythonPlan, sources: PackageSources, reporter: Reporter
     assert plan.interpreter is not None  # noqa: S101 - all plans but downloads have it
     folder = Path(plan.python).parents[1]
     with _locked(folder, reporter):
-        # Another call may have made it while this one waited.
+        # Another call may have created it while this one waited.
         if not _sound(folder):
             _install(folder, plan.interpreter, sources, reporter)
     return plan.python
 
 
 def environments() -> list[Path]:
-    """Every virtual environment in the cache, complete or not."""
+    """List the virtual environments in the cache, complete or not."""
     return sorted(path for path in _root().glob("*") if path.is_dir())
 
 
 def environment_record(folder: Path) -> dict[str, Any] | None:
-    """What was written down when the environment was completed; None before that."""
+    """Return the record written when the environment was completed; None before that."""
     try:
         record = json.loads(read_own(folder / _RECORD, "record", "") or "")
         for name in ("base", "interpreter"):
@@ -172,24 +173,23 @@ def environment_record(folder: Path) -> dict[str, Any] | None:
 
 
 def is_current(record: dict[str, Any]) -> bool:
-    """Whether an environment has the packages that this tdaflink installs."""
+    """Return whether an environment has the packages that this tdaflink installs."""
     return bool(record["lock"] == _digest(read_python_lock(LOCAL)))
 
 
 def environment_bytes(folder: Path) -> int:
-    """The size of an environment's files; those that are links into uv's cache take their space there."""
+    """Return the size of an environment's files, without links: their space is counted in uv's cache."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def remove_environment(folder: Path) -> bool:
-    """Remove a virtual environment; False where another call is at work on it."""
+    """Remove a virtual environment; False while another call holds its lock."""
     from filelock import FileLock, Timeout
 
     try:
         with FileLock(_lock_file(folder), timeout=0), writing(folder):
-            (folder / _RECORD).unlink(
-                missing_ok=True
-            )  # first: a removal that breaks off leaves no complete one
+            # First: an interrupted removal must not leave a folder that counts as complete.
+            (folder / _RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
     except Timeout:
         return False
@@ -221,17 +221,20 @@ def _ready(interpreter: Interpreter) -> PythonPlan | None:
 
 
 def _named(text: str) -> Interpreter:
-    found = shutil.which(os.path.expanduser(text))
-    if found is None:
-        raise UsageError(f"--python {text}: no program of that name can be run", hint="name an interpreter")
+    path = shutil.which(os.path.expanduser(text))
+    if path is None:
+        raise UsageError(f"--python {text}: no executable of that name", hint="name an interpreter")
     try:
-        return ask_interpreter(Path(found).absolute())
+        return ask_interpreter(Path(path).absolute())
     except Unhealthy as error:
         raise UsageError(f"--python {text}: {error.message}", hint="name an interpreter") from error
 
 
 def _known(python: str) -> Interpreter | None:
-    """The interpreter as it is now; None where it cannot be run. Costs a process only for foreign ones."""
+    """Return the interpreter's current facts; None if it cannot run.
+
+    Starts a process only for interpreters that tdaflink did not install.
+    """
     if python and Path(python) == _ask_self().path:
         return _ask_self()
     if record := _record_of(python):
@@ -243,7 +246,7 @@ def _known(python: str) -> Interpreter | None:
 
 
 def _record_of(python: str) -> dict[str, Any] | None:
-    """The record of the environment that `python` is in, if it is one of ours."""
+    """Return the record of the environment that contains `python`, if tdaflink created it."""
     path = Path(python)
     if len(path.parts) <= 3:
         return None
@@ -266,10 +269,10 @@ def _ask_self() -> Interpreter:
 
 @lru_cache
 def ask_interpreter(python: Path) -> Interpreter:
-    """Return what an interpreter is and has, by running it.
+    """Run an interpreter and return its version, platform and packages.
 
     Raises:
-        Unhealthy: it cannot be run, or is no Python.
+        Unhealthy: it cannot run, or is not Python.
     """
     program = Path(interpreter_program.__file__).read_text(encoding="utf-8")
     words = [str(python), "-c", program, *(f"{module}={package}" for module, package in PACKAGES.items())]
@@ -284,7 +287,7 @@ def ask_interpreter(python: Path) -> Interpreter:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unhealthy(f"{python} cannot be run: {error}") from error
     except (ValueError, IndexError, TypeError, KeyError) as error:
-        raise Unhealthy(f"{python} does not answer as a Python does") from error
+        raise Unhealthy(f"{python} is not a Python interpreter") from error
 
 
 def _read(python: Path, facts: dict[str, Any]) -> Interpreter:
@@ -305,61 +308,63 @@ def _values(interpreter: Interpreter) -> dict[str, Any]:
 
 
 def _installed(minor: str) -> Iterator[Interpreter]:
-    """Interpreters of a version: on the PATH, and those that uv has downloaded."""
+    """Yield the interpreters of a version: those on the PATH, and those that uv has downloaded."""
     if find_uv() is None:
         names = (f"python{minor}", "python3", "python")
-        paths = [Path(found) for name in names if (found := shutil.which(name))]
+        paths = [Path(path) for name in names if (path := shutil.which(name))]
     else:
-        # Not `python find`: it gives up at the first shim of pyenv whose version is not chosen.
+        # Not `python find`: it stops at the first shim of pyenv whose version is not selected.
         words = ("python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")
         listed = json.loads(run_uv([*words, minor], cwd=make_folder(_root())))
-        paths = [Path(found["path"]) for found in listed]
+        paths = [Path(entry["path"]) for entry in listed]
     for path in paths:
         with suppress(Unhealthy):
             yield ask_interpreter(path)
 
 
 def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
-    """Let uv download the preferred interpreter, and choose it."""
+    """Download the preferred interpreter with uv and choose it."""
     minors = load_versions().python.cluster
     own = _ask_self()
     if why := misfit(replace(own, version=f"{minors[0]}.0"), minors):
         raise Unhealthy(
             f"no local cluster can run on this machine: {why}",
-            hint="tdaflink setup --env dev runs it in containers; tdaflink env add takes a cluster elsewhere",
+            hint="tdaflink setup --env dev runs it in containers; tdaflink env add adds an external cluster",
         )
     try:
         if sources.offline:
-            raise Unreachable("this call may download nothing")
+            raise Unreachable("--skip-jars allows no downloads")
         with reporter.step(f"downloading Python {minors[0]}") as step:
             words = ["python", "install", minors[0]]
             run_uv(words, seconds=INSTALL_SECONDS, cwd=make_folder(_root()), progress=step.update)
         for interpreter in _installed(minors[0]):
             if misfit(interpreter, minors) is None:
                 return _environment_of(interpreter)
-        raise Unhealthy("uv has installed one, but does not list it")
+        raise Unhealthy("uv installed an interpreter, but does not list it")
     except TdaflinkError as error:
         raise MissingExtra(
-            f"a local cluster runs on Python {' or '.join(minors)}, and this tdaflink on {own.version}; no"
-            f" other was found on the PATH, and none could be downloaded: {error.message}",
-            hint=_ways_to_an_interpreter(minors, allow=_NO_DOWNLOADS in error.message),
+            f"a local cluster needs Python {' or '.join(minors)}, and this tdaflink runs on {own.version}; no"
+            f" suitable interpreter is on the PATH, and none could be downloaded: {error.message}",
+            hint=_interpreter_hint(minors, allow=_NO_DOWNLOADS in error.message),
             detail=error.detail,
         ) from error
 
 
-def _ways_to_an_interpreter(minors: Sequence[str], *, allow: bool) -> str:
-    """Commands that lead to an interpreter; with `allow` where a setting forbids downloads."""
+def _interpreter_hint(minors: Sequence[str], *, allow: bool) -> str:
+    """Return the commands that provide an interpreter; with `allow`, if a setting forbids downloads."""
     uv = find_uv()
     install = f"{uv} python install {minors[0]}" if uv else f"{sys.executable} -m pip install uv"
     first = f"UV_PYTHON_DOWNLOADS=manual {install}" if allow else install
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    known = [path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]]
-    path = str(known[0]) if known else "PATH"
-    return f"{first}, then tdaflink setup; or tdaflink setup --python {path} with one that is installed"
+    pythons = [
+        path for minor in minors for path in sorted(versions.glob(f"{minor}.*/bin/python{minor}"))[-1:]
+    ]
+    path = str(pythons[0]) if pythons else "PATH"
+    return f"{first}, then tdaflink setup; or tdaflink setup --python {path} with an installed interpreter"
 
 
 def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter: Reporter) -> None:
-    """Bring the folder to exactly what the lock names; what is there and undamaged is kept."""
+    """Install exactly the lock's packages into the folder; undamaged packages are kept."""
     require_free_disk(make_folder(folder), _FREE_MB)
     title = f"installing the cluster's packages for Python {base.version} (1.1 GB)"
     with reporter.step(title) as step, writing(folder):
@@ -368,13 +373,13 @@ def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter:
             try:
                 _sync(folder, sources, damaged_packages(folder), step)
             except Refused:
-                _make(folder, base)  # so damaged that uv cannot read what is installed
+                _make(folder, base)  # so damaged that uv cannot read the installed packages
                 _sync(folder, sources, [], step)
         else:
             _make(folder, base)
             _sync(folder, sources, [], step)
         if damaged := damaged_packages(folder):
-            # Files are linked to uv's cache where the disk allows it, so the damage may be there, too.
+            # Files are hard links into uv's cache where the disk allows it, so the cache may be damaged, too.
             run_uv(["cache", "clean", *damaged], seconds=_LOCK_SECONDS, cwd=folder.parent)
             _sync(folder, sources, damaged, step)
         if damaged := damaged_packages(folder):
@@ -383,7 +388,7 @@ def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter:
 
 
 def _make(folder: Path, base: Interpreter) -> None:
-    """Make a virtual environment without packages, whatever the folder holds."""
+    """Create a virtual environment without packages in place of the folder's content."""
     words = ["venv", "--python", str(base.base), "--no-python-downloads", str(folder)]
     lock = _lock_of(folder)
     shutil.rmtree(folder)
@@ -392,7 +397,7 @@ def _make(folder: Path, base: Interpreter) -> None:
 
 
 def _lock_of(folder: Path) -> str:
-    """The lock that the environment is named by: an older one where a newer tdaflink repairs it."""
+    """Return the lock that the environment is named after: an older one where a newer tdaflink repairs it."""
     try:
         lock = (folder / _LOCK).read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -401,12 +406,12 @@ def _lock_of(folder: Path) -> str:
 
 
 def _complete(folder: Path, base: Interpreter) -> None:
-    """Write the record that makes the environment count."""
+    """Write the record that marks the environment as complete."""
     ask_interpreter.cache_clear()
     installed = ask_interpreter(_python_in(folder))
     versions = load_versions()
-    if lacking := installed.missing(versions.flink, versions.java):
-        raise BadArtifact(f"the lock of the cluster's Python lacks {', '.join(lacking)}")
+    if missing := installed.missing(versions.flink, versions.java):
+        raise BadArtifact(f"packages are missing from the lock of the cluster's Python: {', '.join(missing)}")
     record = {
         "lock": _digest(_lock_of(folder)),
         "base": _values(base),
@@ -417,7 +422,7 @@ def _complete(folder: Path, base: Interpreter) -> None:
 
 
 def _runs(folder: Path, base: Interpreter) -> bool:
-    """Whether the environment's interpreter is there and is the one that it was made from."""
+    """Return whether the environment's interpreter exists and has the version of its base."""
     try:
         ask_interpreter.cache_clear()
         return ask_interpreter(_python_in(folder)).version == base.version
@@ -450,13 +455,13 @@ def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: S
         raise type(error)(
             f"could not install the cluster's Python packages: {error.message}",
             detail=error.detail,
-            hint="tdaflink setup continues it; behind a mirror set UV_DEFAULT_INDEX (or pip's index-url);"
-            " without a network name a folder of wheels: setup --find-links DIR",
+            hint="tdaflink setup continues; behind a mirror, set UV_DEFAULT_INDEX (or pip's index-url);"
+            " without a network, give a folder of wheels: setup --find-links DIR",
         ) from error
 
 
 def _sound(folder: Path) -> bool:
-    """Whether a complete environment still has each file that was installed."""
+    """Return whether the environment is complete and still has each installed file."""
     record = environment_record(folder)
     present = {path.name for path in _distributions(folder)}
     return (
@@ -472,7 +477,7 @@ def _distributions(folder: Path) -> list[Path]:
 
 
 def damaged_packages(folder: Path) -> list[str]:
-    """The packages of which a file is missing or has another size than it was installed with."""
+    """List the packages of which a file is missing or differs in size from its installation."""
     damaged = []
     for distribution in _distributions(folder):
         site = distribution.parent
@@ -501,7 +506,7 @@ def _lock_file(folder: Path) -> Path:
 
 @contextmanager
 def _locked(folder: Path, reporter: Reporter) -> Iterator[None]:
-    """Work on an environment alone; others wait until it is made."""
+    """Hold the environment's lock; other calls wait until it is released."""
     from filelock import FileLock, Timeout
 
     make_folder(folder.parent)
@@ -515,7 +520,7 @@ def _locked(folder: Path, reporter: Reporter) -> Iterator[None]:
                 lock.acquire(timeout=_LOCK_SECONDS, poll_interval=0.2)
             except Timeout:
                 raise Locked(
-                    f"another tdaflink still installs Python packages after {_LOCK_SECONDS:g} s",
+                    f"another tdaflink is still installing Python packages after {_LOCK_SECONDS:g} s",
                     hint="wait for it or stop it, then try again",
                 ) from None
     try:

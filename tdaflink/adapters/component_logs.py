@@ -1,4 +1,4 @@
-"""Logs of an environment's components, from the runtime that runs them or over Flink's REST interface."""
+"""Logs of an environment's components, from its runtime or over Flink's REST interface."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _POLL_SECONDS = 2.0
 
 
 class ComponentLogs(Protocol):
-    """Whose logs there are, and what is in each."""
+    """The components that have logs, and the lines of each."""
 
     def names(self) -> Sequence[str]:
-        """The components, those that run jobs first."""
+        """List the components, those that run jobs first."""
 
     def tail(self, component: str, lines: int) -> Sequence[str]:
-        """The last lines of a component's log, oldest first. Raises `NotFound`."""
+        """Return the last lines of a component's log, oldest first. Raises `NotFound`."""
 
     def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
-        """A component's log as `Runtime.logs` gives it."""
+        """Yield a component's log in the form of `Runtime.logs`."""
 
 
 class RuntimeLogs:
-    """Of an environment that tdaflink runs: the last 15 minutes, dead components included."""
+    """The logs of an environment that tdaflink runs: the last 15 minutes, dead components included."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -45,15 +45,15 @@ class RuntimeLogs:
 
     def tail(self, component: str, lines: int) -> Sequence[str]:
         since = datetime.now(timezone.utc) - timedelta(minutes=_MINUTES)
-        found = self._runtime.logs(component, since=since)
-        return [line.text for line in deque(found, maxlen=lines)]
+        recent = self._runtime.logs(component, since=since)
+        return [line.text for line in deque(recent, maxlen=lines)]
 
     def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
         return self._runtime.logs(component, since=since, follow=follow)
 
 
 class FlinkLogs:
-    """Of a cluster that somebody else runs: what its JobManager gives."""
+    """The logs of an external cluster, as its JobManager serves them."""
 
     def __init__(self, cluster: FlinkRest) -> None:
         self._cluster = cluster
@@ -70,7 +70,7 @@ class FlinkLogs:
         return newer_than(since, (LogLine(text, written_at(text, zone=zone)) for text in texts))
 
     def _zone(self) -> timezone | None:
-        """The zone of the cluster's times, which its logs need not name; None where it does not say."""
+        """Return the cluster's time zone, which its logs need not name; None where it does not report one."""
         try:
             return timezone(timedelta(milliseconds=self._cluster.get("/config")["timezone-offset"]))
         except (TdaflinkError, KeyError, TypeError, ValueError, OverflowError):
@@ -81,10 +81,10 @@ class FlinkLogs:
         return self._cluster.text(path)
 
     def _followed(self, component: str) -> Iterator[str]:
-        """Whole lines as the log grows. Flink gives no part of a file, so each look fetches it whole.
+        """Yield whole lines as the log grows. Flink serves whole files only, so each poll fetches all of it.
 
-        What cannot be followed without a gap is said in a line of its own: a log that was started anew,
-        a JobManager that is away, a TaskManager that is gone.
+        A line of its own reports each possible gap: a log that restarted, a JobManager that does not respond,
+        a TaskManager that is gone.
         """
         read, away = 0, False
         while True:
@@ -92,14 +92,14 @@ class FlinkLogs:
                 text = self._text(component)
             except (Unreachable, NotFound) as error:
                 if not away:
-                    yield f"--- the log of {component} cannot be had now, still trying: {error.message}"
+                    yield f"--- the log of {component} cannot be read, retrying: {error.message}"
                 away = True
             else:
                 if away:
-                    yield f"--- the log of {component} answers again"
+                    yield f"--- the log of {component} can be read again"
                 away = False
                 if len(text) < read:
-                    yield f"--- the log of {component} was started anew; what came in between may be missing"
+                    yield f"--- the log of {component} restarted; lines in between may be missing"
                     read = 0
                 end = text.rfind("\n") + 1
                 yield from text[read:end].splitlines()

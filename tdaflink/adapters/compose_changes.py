@@ -1,4 +1,4 @@
-"""What `docker compose up` would make anew of a project that runs, seen before it does."""
+"""The containers of a running project that `docker compose up` would recreate, determined in advance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STORAGE = ("execution.checkpointing.dir", "execution.checkpointing.savepoint-di
 
 
 def replacement(engine: DockerEngine, folder: Path, settings: ComposeSettings) -> Replacement:
-    """The running containers that the settings no longer describe, in the folder's project."""
+    """Return the running containers of the folder's project that the settings no longer describe."""
     running = {n: c for n, c in engine.containers(settings.project).items() if c.status == "running"}
     if not running:
         return Replacement()
@@ -27,26 +27,26 @@ def replacement(engine: DockerEngine, folder: Path, settings: ComposeSettings) -
     wanted = Compose(settings.project, folder, secrets).hashes(files["compose.yaml"])
     image = engine.image_id(settings.image)
     kinds = {service.name: service.kind for service in settings.services}
-    anew = tuple(
+    outdated = tuple(
         name
         for name, container in sorted(running.items())
         if container.config_hash != wanted.get(name)
         or (_is_flink(kinds.get(name)) and container.image != image)
     )
     fate = fate_of(
-        jobmanager=any(name.startswith(stack.JOBMANAGER) for name in anew),
+        jobmanager=any(name.startswith(stack.JOBMANAGER) for name in outdated),
         taken_over=settings.profile.keeps_jobs,
-        storage_moves=_storage(_before(folder)) != _storage(files[_CONFIG]),
+        storage_moves=_storage(_written_config(folder)) != _storage(files[_CONFIG]),
     )
-    return Replacement(anew, fate)
+    return Replacement(outdated, fate)
 
 
 def _is_flink(kind: str | None) -> bool:
     return kind in (stack.JOBMANAGER, stack.TASKMANAGER)
 
 
-def _before(folder: Path) -> str:
-    hint = f"move {folder / _CONFIG} away: setup writes it again"
+def _written_config(folder: Path) -> str:
+    hint = f"move {folder / _CONFIG} away: setup rewrites it"
     return read_own(folder / _CONFIG, "Flink's config", hint) or ""
 
 

@@ -1,4 +1,4 @@
-"""The command `docker compose` on one project."""
+"""Calls of the command `docker compose` for one project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONFIG_SECONDS = 60.0
 
 
 class Compose:
-    """`docker compose` on one project's folder. `environ` holds the secrets that its file asks for."""
+    """`docker compose` in one project's folder. `environ` holds the secrets that compose.yaml refers to."""
 
     def __init__(self, project: str, folder: Path, environ: Mapping[str, str]) -> None:
         self._project = project
@@ -23,7 +23,7 @@ class Compose:
         self._environ = {**ours, **environ, "COMPOSE_ANSI": "never", "BUILDKIT_PROGRESS": "plain"}
 
     def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
-        """Start a command on the project's file, in a session of its own; it writes to `log`."""
+        """Start a command on compose.yaml in its own process group; its output goes to `log`."""
         command = ["docker", "compose", "-p", self._project, "-f", str(self._folder / "compose.yaml"), *words]
         with log.open("wb") as out:
             return subprocess.Popen(
@@ -37,7 +37,7 @@ class Compose:
             )
 
     def hashes(self, text: str) -> dict[str, str]:
-        """Service -> what Compose would write on its container, were `text` the project's file."""
+        """Return each service's configuration hash if `text` were the project's compose.yaml."""
         words = [
             "docker",
             "compose",
@@ -59,16 +59,16 @@ class Compose:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Unhealthy(f"docker compose config does not end within {_CONFIG_SECONDS:.0f} s") from error
+            raise Unhealthy(f"docker compose config did not end within {_CONFIG_SECONDS:.0f} s") from error
         if done.returncode:
-            raise Unhealthy("docker compose does not take its file", detail=done.stderr.strip()[-2000:])
+            raise Unhealthy("docker compose rejected compose.yaml", detail=done.stderr.strip()[-2000:])
         return dict(line.split() for line in done.stdout.splitlines() if line.strip())
 
     def down(self, seconds: float) -> None:
-        """Stop and remove the project's containers and network, whether its file is there or not."""
+        """Stop and remove the project's containers and network, whether its compose.yaml exists or not."""
         words = ["docker", "compose", "-p", self._project, "down"]
         try:
-            # From a folder without a compose file: the engine's labels tell what belongs to the project.
+            # From a folder without compose.yaml: Compose finds the project's containers by their labels.
             done = subprocess.run(
                 words,
                 cwd="/",
@@ -80,7 +80,7 @@ class Compose:
             )
         except subprocess.TimeoutExpired as error:
             raise Unhealthy(
-                f"docker compose does not stop {self._project} within {seconds * 3:.0f} s"
+                f"docker compose did not stop {self._project} within {seconds * 3:.0f} s"
             ) from error
         if done.returncode:
             raise Unhealthy(
@@ -89,7 +89,7 @@ class Compose:
 
 
 def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
-    """End a command that is no longer wanted."""
+    """Terminate a process, and kill it after `seconds`."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -100,15 +100,15 @@ def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> Non
 
 
 def compose_version() -> str:
-    """Raises `MissingExtra` where Docker has no Compose."""
+    """Return the version of Docker's Compose plugin. Raises `MissingExtra` where it is not installed."""
     words = ["docker", "compose", "version", "--short"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise Unhealthy(f"docker compose does not answer within {_SECONDS:.0f} s") from error
+        raise Unhealthy(f"docker compose did not respond within {_SECONDS:.0f} s") from error
     if done.returncode:
         raise MissingExtra(
-            "Docker has no plugin compose (docker compose version fails)",
-            hint="install docker-compose-plugin, or Docker Desktop, which has it",
+            "Docker's Compose plugin is not installed (docker compose version fails)",
+            hint="install docker-compose-plugin, or Docker Desktop, which contains it",
         )
     return done.stdout.strip()

@@ -1,7 +1,7 @@
-"""The files of an environment on Docker Compose: compose.yaml, Flink's configuration, what is mounted.
+"""The files of an environment on Docker Compose: compose.yaml, Flink's configuration, mounted files.
 
-Each service is a snippet of text under profiles/compose/services, so that a person finds comments and order
-in what is written.
+Each service is a text snippet under profiles/compose/services, so that the written file keeps comments and
+order.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _INTERNAL, _CLIENT, _CONTROLLER = 9092, 19092, 9093
 
 
 _UNSENT = (
-    "\n# Alerts are shown and sent nowhere: TDAFLINK_ALERT_WEBHOOK names a webhook when this is written,"
-    "\n# or name a receiver in monitoring/alertmanager/alertmanager.yml."
+    "\n# Alerts are shown only: set TDAFLINK_ALERT_WEBHOOK to a webhook when this file is written,"
+    "\n# or add a receiver to monitoring/alertmanager/alertmanager.yml."
 )
 
 
 @dataclass(frozen=True)
 class ComposeSettings:
-    """All that the files of one environment depend on.
+    """The inputs of one environment's files.
 
-    `storage` and `s3_endpoint` say where checkpoints go if the profile leaves that to its user.
+    `storage` and `s3_endpoint` locate the checkpoints if the profile leaves that to the user.
     """
 
     project: str
@@ -53,7 +53,7 @@ class ComposeSettings:
     s3_endpoint: str | None = None
     webhook: str | None = None
     s3_role: bool = False
-    """Whether the role of the machine gives access to that place, without keys."""
+    """True if the role of the machine gives access to `storage` without keys."""
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -64,12 +64,12 @@ class ComposeSettings:
 
     @property
     def kafka_cluster(self) -> str:
-        """The brokers as the job sees them."""
+        """Return the brokers' addresses inside the network of the containers."""
         return ",".join(f"{broker.name}:{_INTERNAL}" for broker in self.of_kind(stack.KAFKA))
 
     @property
     def checkpoints(self) -> str:
-        """Below which address Flink keeps what must outlive a container."""
+        """Return the address below which Flink stores state that must outlive a container."""
         storage = parts_of(self.profile).storage
         if storage == "volume":
             return STATE
@@ -77,7 +77,7 @@ class ComposeSettings:
 
 
 def compose_files(settings: ComposeSettings) -> dict[str, str]:
-    """Path below a folder of one's own -> text."""
+    """Return the text of each file by its path below the environment's compose folder."""
     files = {
         "flink/config.yaml": _flink_config(settings),
         "flink/log4j-console.properties": _shipped("log4j-console.properties"),
@@ -136,7 +136,7 @@ def _common(settings: ComposeSettings) -> dict[str, object]:
 
 
 def _own(settings: ComposeSettings, service: Service, files: Mapping[str, str]) -> dict[str, object]:
-    """What one service's snippet is filled with."""
+    """Return the values for the placeholders of one service's snippet."""
     images = load_versions().images.model_dump()
     kind = service.kind
     image = images.get({stack.CONTROLLER: "kafka"}.get(kind, kind.replace("-", "_")), settings.image)
@@ -161,7 +161,7 @@ def _kafka(settings: ComposeSettings, service: Service) -> dict[str, object]:
     controllers = settings.of_kind(stack.CONTROLLER) or settings.of_kind(stack.KAFKA)
     is_controller = service in controllers
     roles = [role for role, has in (("broker", broker), ("controller", is_controller)) if has]
-    voters = ",".join(f"{_node(one)}@{one.name}:{_CONTROLLER}" for one in controllers)
+    voters = ",".join(f"{_node(node)}@{node.name}:{_CONTROLLER}" for node in controllers)
     values = {"max_message_bytes": load_catalogue().max_message_bytes}
     source = f"{settings.profile.name}/kafka.yaml"
     properties = {
@@ -199,12 +199,12 @@ def _listeners(service: Service, *, broker: bool, controller: bool) -> dict[str,
 
 
 def _variable(key: str) -> str:
-    """A property as the image takes it."""
+    """Return the name of the variable by which the image sets a broker property."""
     return "KAFKA_" + key.replace("-", "___").replace("_", "__").replace(".", "_").upper()
 
 
 def _cluster_id(project: str) -> str:
-    """22 characters of base64, always the same ones for a project, as its brokers' storage holds it."""
+    """Return 22 characters of base64, constant for a project, since its brokers' storage contains the id."""
     return (
         base64.urlsafe_b64encode(b"T" + hashlib.sha256(project.encode()).digest()[:15]).decode().rstrip("=")
     )
@@ -228,7 +228,7 @@ def _flink_config(settings: ComposeSettings) -> str:
 
 
 def _s3(settings: ComposeSettings) -> dict[str, str]:
-    """The keys come from the variables that every S3 client knows, not from here."""
+    """Return Flink's S3 settings without keys, which S3 clients read from their usual variables."""
     if settings.checkpoints == STATE:
         return {}
     bundled = parts_of(settings.profile).storage == "bundled_s3"
@@ -247,7 +247,7 @@ def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
             SECRET: f"${{{SECRET}:?is the secret of that key}}",
         }
     if parts_of(settings.profile).storage == "given_s3" and not settings.s3_endpoint:
-        # Without them S3's client asks for the role of the machine.
+        # Both may stay empty: the S3 client then uses the role of the machine.
         environment |= {KEY: f"${{{KEY}:-}}", SECRET: f"${{{SECRET}:-}}"}
     return environment
 
@@ -257,7 +257,7 @@ def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
 
 def _monitored(settings: ComposeSettings) -> Monitored:
     nodes = [*settings.of_kind(stack.CONTROLLER), *settings.of_kind(stack.KAFKA)]
-    alerting = [f"{one.name}:9093" for one in settings.of_kind(stack.ALERTMANAGER)]
+    alerting = [f"{service.name}:9093" for service in settings.of_kind(stack.ALERTMANAGER)]
     return Monitored(
         environment=settings.environment,
         jobmanagers=Addresses(dns=("jobmanagers",), port=FLINK_PORT),
@@ -282,7 +282,7 @@ def _lines(indent: int, values: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Plain where YAML reads it as the text that it is."""
+    """Return the value as a YAML scalar, plain where YAML reads that as the same text."""
     plain = yaml.safe_load(value) == value and ": " not in value and not value.startswith("$")
     return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -298,13 +298,13 @@ def _conditions(services: Sequence[Service]) -> str:
 
 def _volumes(settings: ComposeSettings, text: str) -> str:
     mounts = [line.strip()[2:].split(":")[0] for line in text.splitlines() if line.startswith("      - ")]
-    known = {service.name for service in settings.services}
-    named = [m for m in dict.fromkeys(mounts) if m == "flink-state" or m.removesuffix("-log") in known]
-    return "\nvolumes:\n" + "\n".join(f"  {name}:" for name in named) + "\n"
+    services = {service.name for service in settings.services}
+    volumes = [m for m in dict.fromkeys(mounts) if m == "flink-state" or m.removesuffix("-log") in services]
+    return "\nvolumes:\n" + "\n".join(f"  {volume}:" for volume in volumes) + "\n"
 
 
 def _digest(kind: str, files: Mapping[str, str]) -> str:
-    """Changes with the files that are mounted, so that Compose makes the container anew."""
+    """Return a digest of the mounted files, so that Compose recreates the container when they change."""
     folder = {
         stack.JOBMANAGER: "flink/",
         stack.TASKMANAGER: "flink/",

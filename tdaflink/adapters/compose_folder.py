@@ -1,4 +1,4 @@
-"""The folder of an environment on Docker Compose: its files, the image's build context, what is mounted."""
+"""The folder of an environment on Docker Compose: its files, the image's build context, mounted files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tdaflink.domain.stack import parts_of
 def compose_settings(
     environment: Environment, profile: Profile, project: str, folder: Path | None = None
 ) -> ComposeSettings:
-    """What the files of an environment depend on: one that runs in its folder, or is only written down."""
+    """Return the inputs of an environment's files; `folder` is that of a saved environment."""
     return ComposeSettings(
         project=project,
         environment=environment.name,
@@ -37,10 +37,10 @@ def compose_settings(
 
 
 def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
-    """Everything that `docker compose` needs beside the secrets.
+    """Write everything that `docker compose` needs except the secrets.
 
-    Containers run as other users: these may read what is mounted, and what the image is built from, which
-    keeps its modes there.
+    Containers run as other users, so mounted files and those of the image, which keep their modes there, are
+    readable by all.
     """
     for path, text in compose_files(settings).items():
         file = folder / path
@@ -60,16 +60,16 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
 
 
 def has_s3_role(environment: Environment) -> bool:
-    """Whether the role of the machine gives access to the environment's place on S3."""
+    """Return whether the role of the machine gives access to the environment's S3 storage."""
     return environment.details.get(S3_ROLE) == "on"
 
 
 def require_storage(environment: Environment, profile: Profile) -> None:
-    """Refuse a profile whose checkpoints go to a service of the user's, where none is named."""
+    """Raise `ConfigError` if the profile stores checkpoints on the user's S3 service, and none is given."""
     storage = environment.details.get("storage", "")
     if parts_of(profile).storage == "given_s3" and not storage.startswith("s3://"):
         raise ConfigError(
-            f"{environment.name} keeps its checkpoints on an S3 service, and none is named"
-            + (f" by {storage!r}" if storage else ""),
-            hint="--storage s3://bucket/path [--s3-endpoint URL]; --scale brings one along for a trial",
+            f"{environment.name} stores its checkpoints on an S3 service, and "
+            + (f"{storage!r} is no s3:// address" if storage else "--storage is missing"),
+            hint="--storage s3://bucket/path [--s3-endpoint URL]; --scale adds an S3 service for a trial",
         )

@@ -1,4 +1,4 @@
-"""The runtime `compose`: a cluster of containers, described by a file that is anybody's to read and run."""
+"""The runtime `compose`: a cluster of containers, whose compose.yaml also runs without tdaflink."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _REGISTRY_PATH = "/apis/ccompat/v7"
 
 
 class ComposeRuntime:
-    """One Compose project. Its files lie in the environment's folder, under compose/."""
+    """One Compose project. Its files are in the environment's folder, under compose/."""
 
     def __init__(self, environment: Environment, profile: Profile, folder: Path) -> None:
         self._environment = environment
@@ -59,15 +59,15 @@ class ComposeRuntime:
         self.project = f"tdaflink-{environment.name}-{digest(str(folder))[:6]}"
 
     def settings(self) -> ComposeSettings:
-        """All that the environment's files depend on."""
+        """Return the inputs of the environment's files."""
         return compose_settings(self._environment, self._profile, self.project, self._folder.parent)
 
     # -- the protocol
 
     def endpoints(self) -> Endpoints:
-        """The command sees 127.0.0.1, the job the names of the containers."""
+        """Return the endpoints: on 127.0.0.1 for the command, by the containers' names for the job."""
         settings = self.settings()
-        rest, *standby = [_url(one) for one in settings.of_kind(stack.JOBMANAGER)]
+        rest, *standby = [_url(manager) for manager in settings.of_kind(stack.JOBMANAGER)]
         brokers = settings.of_kind(stack.KAFKA)
         alerting = settings.of_kind(stack.ALERTMANAGER)
         return Endpoints(
@@ -82,7 +82,7 @@ class ComposeRuntime:
         )
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
-        """A volume as the JobManager sees it, the S3 service as this machine does, by the kept keys."""
+        """Return access to a volume through the JobManager, or to the S3 service with the saved keys."""
         storage = parts_of(self._profile).storage
         if canonical(address).startswith("file://") and storage == "volume":
             manager = self.settings().of_kind(stack.JOBMANAGER)[0].name
@@ -96,29 +96,30 @@ class ComposeRuntime:
         return S3Files(replace(access, key=keys.get(KEY), secret=keys.get(SECRET)))
 
     def python_plan(self) -> PythonPlan:
-        """The image's interpreter, which comes with it."""
+        """Return the image's interpreter, which is always ready."""
         return PythonPlan(IMAGE_PYTHON, "ready")
 
     def prepare(self, sources: PackageSources, reporter: Reporter) -> str:  # noqa: ARG002
-        """Nothing: the image holds what jobs run with."""
+        """Return the image's interpreter; the image contains everything that jobs need."""
         return IMAGE_PYTHON
 
     def python_places(self) -> list[str]:
-        """The TaskManagers' containers."""
+        """Return the TaskManagers' containers."""
         return [service.name for service in self.settings().of_kind(stack.TASKMANAGER)]
 
     def run_python(self, component: str, program: str, *arguments: str) -> str:
-        """What the program prints in the interpreter of the component's container."""
+        """Run a program in the interpreter of the component's container and return its output."""
         return self._engine.execute(self.project, component, [IMAGE_PYTHON, "-c", program, *arguments])
 
     def preflight(self) -> None:
-        """Docker, room, disk, secrets, ports: what `up` would stumble over."""
+        """Check Docker, memory and cores, disk, secrets and ports before `up`."""
         self._engine.check()
         require_room(self._profile, *self._engine.room())
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
         require_storage(self._environment, self._profile)
         self._secrets()
-        running = {name for name, one in self._engine.containers(self.project).items() if _runs(one)}
+        containers = self._engine.containers(self.project)
+        running = {name for name, container in containers.items() if _runs(container)}
         for service in self.settings().services:
             if service.port and service.name not in running and not port_is_free(service.port):
                 raise PortTaken(
@@ -128,12 +129,12 @@ class ComposeRuntime:
                 )
 
     def replaced(self) -> Replacement:
-        """What `docker compose up` would make anew."""
+        """Return the containers that `docker compose up` would recreate."""
         return replacement(self._engine, self._folder, self.settings())
 
     def up(self, reporter: Reporter) -> Changes:
-        """Build the image unless it is there, start what is not running, wait until all is healthy."""
-        compose = self._written()
+        """Build the image unless it exists, start what is not running, wait until all is healthy."""
+        compose = self._write_project()
         self._build(compose, reporter)
         before = self._engine.containers(self.project)
         self._replace_unhealthy(compose, before, reporter)
@@ -145,14 +146,15 @@ class ComposeRuntime:
         with reporter.step("TaskManagers registered") as step:
             self._wait_for_workers(step)
         after = self._engine.containers(self.project)
-        started = [one.name for one in services if _is_new(before.get(one.name), after.get(one.name))]
+        started = [s.name for s in services if _is_new(before.get(s.name), after.get(s.name))]
         return Changes(
             started=tuple(started), unchanged=tuple(s.name for s in services if s.name not in started)
         )
 
     def down(self, reporter: Reporter) -> Changes:
         """Stop and remove containers and network; volumes stay."""
-        alive = [name for name, one in self._engine.containers(self.project).items() if _runs(one)]
+        containers = self._engine.containers(self.project)
+        alive = [name for name, container in containers.items() if _runs(container)]
         with reporter.step("stopping containers") as step:
             if not alive:
                 step.unchanged("none was running")
@@ -170,22 +172,22 @@ class ComposeRuntime:
                 shutil.rmtree(folder)
 
     def components(self) -> list[Component]:
-        """Each container as it is now."""
-        found = self._engine.containers(self.project)
-        return [_seen(service, found.get(service.name)) for service in self.settings().services]
+        """Return the current state of each service's container."""
+        containers = self._engine.containers(self.project)
+        return [_component(service, containers.get(service.name)) for service in self.settings().services]
 
     def ended(self) -> list[str]:
-        """None: Docker starts containers again."""
+        """Return nothing: Docker restarts containers itself."""
         return []
 
     def is_running(self) -> bool:
-        """Whether a container of it is alive."""
+        """Return whether any of its containers is alive."""
         return any(component.health != "dead" for component in self.components())
 
     def logs(
         self, component: str, *, since: datetime | None = None, follow: bool = False
     ) -> Iterator[LogLine]:
-        """What the component's container writes, by the engine's clock."""
+        """Yield the output of the component's container, with the engine's timestamps."""
         names = [service.name for service in self.settings().services]
         if component not in names:
             raise NotFound(
@@ -198,7 +200,7 @@ class ComposeRuntime:
     def _secrets(self) -> dict[str, str]:
         return stack_secrets(self._profile, self._folder / ".env", role=has_s3_role(self._environment))
 
-    def _written(self) -> Compose:
+    def _write_project(self) -> Compose:
         secrets = self._secrets()
         write_compose_folder(self._folder, self.settings())
         keep_variables(secrets, self._folder / ".env")
@@ -222,14 +224,14 @@ class ComposeRuntime:
     def _replace_unhealthy(
         self, compose: Compose, before: Mapping[str, Container], reporter: Reporter
     ) -> None:
-        sick = sorted(name for name, one in before.items() if _runs(one) and one.health == "unhealthy")
-        if sick:
-            with reporter.step("restarting " + ", ".join(sick)):
-                process = compose.start(self._folder / "restart.log", "restart", *sick)
+        unhealthy = sorted(name for name, c in before.items() if _runs(c) and c.health == "unhealthy")
+        if unhealthy:
+            with reporter.step("restarting " + ", ".join(unhealthy)):
+                process = compose.start(self._folder / "restart.log", "restart", *unhealthy)
                 self._watch(process, self._profile.ready_within, lambda: None)
 
     def _start(self, compose: Compose, reporter: Reporter) -> None:
-        """Compose itself waits for what others depend on, and says what did not become healthy."""
+        """Run `up`, which waits for services that others depend on and reports those that stay unhealthy."""
         log = self._folder / "up.log"
         with reporter.step("containers") as step:
             process = compose.start(log, "up", "--detach", "--no-build", "--remove-orphans")
@@ -237,54 +239,54 @@ class ComposeRuntime:
             if process.returncode:
                 raise self._failed("docker compose could not start all containers", end_of_file(log))
 
-    def _watch(self, process: subprocess.Popen[bytes], seconds: float, look: Any) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], seconds: float, show_progress: Any) -> None:
         try:
             for _ in poll(seconds, every=_POLL_SECONDS):
                 if process.poll() is not None:
                     return
-                look()
+                show_progress()
         finally:
             stop_process(process)
 
     def _waiting(self) -> str:
-        waiting = [one for one in self.components() if one.health != "healthy"]
-        return ", ".join(f"{one.name} {one.detail or one.health}" for one in waiting[:3])
+        waiting = [component for component in self.components() if component.health != "healthy"]
+        return ", ".join(f"{c.name} {c.detail or c.health}" for c in waiting[:3])
 
     def _wait_until_healthy(self, service: Service, step: Step, before: Container | None) -> None:
         for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
             container = self._engine.containers(self.project).get(service.name)
-            seen = _seen(service, container)
-            if seen.health == "healthy":
+            component = _component(service, container)
+            if component.health == "healthy":
                 if not _is_new(before, container):
                     step.unchanged("running, unchanged")
                 return
-            step.update(seen.detail or seen.health)
+            step.update(component.detail or component.health)
             if container is not None and container.status in ("exited", "dead"):
                 break
         raise self._failed(
-            f"{service.title} is not healthy: {seen.detail or seen.health}", "", [service.name]
+            f"{service.title} is not healthy: {component.detail or component.health}", "", [service.name]
         )
 
     def _wait_for_workers(self, step: Step) -> None:
-        wanted = self._profile.taskmanagers * self._profile.slots
+        expected = self._profile.taskmanagers * self._profile.slots
         urls = [self.endpoints().rest_url, *self.endpoints().rest_standby]
-        found = 0
+        registered = 0
         for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
-            found = max(_slots(url) for url in urls)
-            if found >= wanted:
+            registered = max(_slots(url) for url in urls)
+            if registered >= expected:
                 return
-            step.update(f"{found} of {wanted} slots")
-        workers = [one.name for one in self.settings().of_kind(stack.TASKMANAGER)]
-        raise self._failed(f"Flink has {found} of {wanted} slots", "", workers)
+            step.update(f"{registered} of {expected} slots")
+        workers = [service.name for service in self.settings().of_kind(stack.TASKMANAGER)]
+        raise self._failed(f"Flink has {registered} of {expected} slots", "", workers)
 
-    def _failed(self, what: str, said: str, names: Sequence[str] = ()) -> Unhealthy:
-        """An error with the end of the log of each container that is not well."""
-        found = self._engine.containers(self.project)
-        sick = names or [one.name for one in self.components() if one.health != "healthy"]
-        ends = [f"--- end of {n}\n{self._engine.end_of_log(found[n])}" for n in sick if n in found]
+    def _failed(self, message: str, output: str, names: Sequence[str] = ()) -> Unhealthy:
+        """Return an error with the end of the log of each container that is not healthy."""
+        containers = self._engine.containers(self.project)
+        shown = names or [c.name for c in self.components() if c.health != "healthy"]
+        ends = [f"--- end of {n}\n{self._engine.end_of_log(containers[n])}" for n in shown if n in containers]
         return Unhealthy(
-            what,
-            detail="\n".join([said, *ends]).strip(),
+            message,
+            detail="\n".join([output, *ends]).strip(),
             hint=f"tdaflink setup --env {self._environment.name} tries again; files in {self._folder}",
         )
 
@@ -298,20 +300,20 @@ def _runs(container: Container) -> bool:
 
 
 def _is_new(before: Container | None, after: Container | None) -> bool:
-    """Whether a container was made or started between two looks."""
+    """Return whether a container was created or started between two observations."""
     if before is None or after is None:
         return True
     return (before.id, before.started_at) != (after.id, after.started_at)
 
 
-def _seen(service: Service, container: Container | None) -> Component:
+def _component(service: Service, container: Container | None) -> Component:
     if container is None:
-        return Component(service.name, "dead", "not there")
+        return Component(service.name, "dead", "no container")
     if not _runs(container):
         killed = ", out of memory" if container.out_of_memory else ""
         return Component(service.name, "dead", f"{container.status}, code {container.exit_code}{killed}")
-    known: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
-    health = known.get(container.health, "starting")
+    reported: dict[str, Health] = {"healthy": "healthy", "unhealthy": "unhealthy"}
+    health = reported.get(container.health, "starting")
     detail = "" if health == "healthy" else container.health
     return Component(service.name, health, detail, started_at=container.started_at)
 

@@ -14,7 +14,7 @@ _MAX_DEPTH = 64
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
-    """The mapping that a JSON or YAML file holds.
+    """Return the mapping that a JSON or YAML file contains.
 
     Raises `NotFound` for a missing file and `ConfigError` with line and column for broken text.
     """
@@ -29,7 +29,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
 
 
 def parse_scalar(text: str) -> Any:
-    """The value of `--set key=value`, read as YAML: 3, 0.5, true, text, [1, 2], {a: 1}."""
+    """Parse the value of `--set key=value` as YAML: 3, 0.5, true, text, [1, 2], {a: 1}."""
     from tdaflink.adapters.yamltext import load_yaml
 
     return load_yaml(text, f"--set: {text[:60]!r}")
@@ -59,14 +59,14 @@ def _kind(value: Any) -> str:
 
 
 def as_yaml(values: Mapping[str, Any]) -> str:
-    """A config as YAML text, keys in their order."""
+    """Return a config as YAML text, with keys in their order."""
     from tdaflink.adapters.yamltext import dump_yaml
 
     return dump_yaml(dict(values))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises `ConfigError` where that fails."""
+    """Write a file. Raises `ConfigError` where writing fails."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Checkpoints and savepoints in a volume, which the containers of an environment alone can open."""
+"""Checkpoints and savepoints in a volume, which only the containers of an environment can open."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from tdaflink.domain.snapshots import MAGIC, METADATA, StoredFile, canonical
 
-# Runs in a container and prints JSON. The first bytes of _metadata come with it: one call for all.
+# Runs in a container and prints JSON. It includes the first bytes of _metadata: one call for all.
 _WALK = """
 import json, os, sys
-found = []
+files = []
 for place, _, names in os.walk(sys.argv[1]):
     for name in names:
         path = os.path.join(place, name)
@@ -20,8 +20,8 @@ for place, _, names in os.walk(sys.argv[1]):
             head = open(path, "rb").read(int(sys.argv[3])).hex() if name == sys.argv[2] else ""
         except OSError:
             continue
-        found.append([path, status.st_size, status.st_mtime, head])
-print(json.dumps(found))
+        files.append([path, status.st_size, status.st_mtime, head])
+print(json.dumps(files))
 """
 _HEAD = """
 import json, sys
@@ -35,7 +35,7 @@ _REMOVE = "import shutil, sys; shutil.rmtree(sys.argv[1]); print('null')"
 
 
 class ContainerFiles:
-    """Files as a container sees them. `run` prints what a Python program prints there."""
+    """Files in the file system of a container. `run` runs a Python program there and returns its output."""
 
     def __init__(self, run: Callable[..., str]) -> None:
         self._run = run
@@ -43,20 +43,19 @@ class ContainerFiles:
 
     def walk(self, folder: str) -> list[StoredFile]:
         files = self._ask(_WALK, _inside(folder), METADATA, str(len(MAGIC)))
-        found = [StoredFile(f"file://{path}", size, modified) for path, size, modified, _ in files]
         self._heads = {f"file://{path}": bytes.fromhex(head) for path, _, _, head in files if head}
-        return found
+        return [StoredFile(f"file://{path}", size, modified) for path, size, modified, _ in files]
 
     def head(self, path: str, count: int) -> bytes:
-        known = self._heads.get(path, b"")
-        if len(known) >= count:
-            return known[:count]
+        head = self._heads.get(path, b"")
+        if len(head) >= count:
+            return head[:count]
         return bytes.fromhex(self._ask(_HEAD, _inside(path), str(count)))
 
     def remove(self, folder: str) -> None:
         self._ask(_REMOVE, _inside(folder))
 
-    def sees(self, path: str) -> bool:  # noqa: ARG002 - every container of the cluster has the volume
+    def sees(self, path: str) -> bool:  # noqa: ARG002 - the volume is mounted in every Flink container
         return True
 
     def _ask(self, program: str, *arguments: str) -> Any:

@@ -1,6 +1,6 @@
-"""The secrets of an environment: given by variables, made for its own services, or typed in for another's.
+"""The secrets of an environment: from variables, generated for its services, or entered for external ones.
 
-Each lies in a file of mode 0600 in a folder of mode 0700, and is refused where others may open it.
+Each is stored in a file of mode 0600 in a folder of mode 0700, and is refused if other users may open it.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ KEY, SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 DEFAULT_PASSWORDS = frozenset(
     {"admin", "password", "grafana", "minioadmin", "changeme", "secret", "test", "flink"}
 )
-LEAST_LENGTH = 8  # characters; what S3 services demand of a secret key
+LEAST_LENGTH = 8  # characters; the minimum that S3 services require of a secret key
 _BYTES = 24
-_OWN_KEY = "tdaflink-"  # so begins the key of an S3 service that comes along
+_OWN_KEY = "tdaflink-"  # prefix of the key of a bundled S3 service
 
 
 class Credentials:
-    """What was typed in for an environment: each secret a file of its own below the environment's folder."""
+    """Secrets entered by the user: one file for each below the environment's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "credentials"
 
     def path(self, name: str) -> Path:
-        """Where the secret of that name lies, whether it was kept or not."""
+        """Return the path of the secret of that name, whether it exists or not."""
         return self._folder / name
 
     def keep(self, name: str, value: str) -> None:
-        """Keep a secret in place of one of that name."""
+        """Save a secret, replacing one of the same name."""
         _keep(self.path(name), value + "\n")
 
     def forget(self) -> None:
-        """Remove every secret that is kept."""
+        """Remove all saved secrets."""
         with writing(self._folder):
             if self._folder.is_dir():
                 for path in self._folder.iterdir():
@@ -49,30 +49,30 @@ class Credentials:
                 self._folder.rmdir()
 
 
-# -- what the containers of an environment are given by variables
+# -- variables of an environment's containers
 
 
 VARIABLES = {
     GRAFANA: "The password of Grafana's user admin.",
-    KEY: "The key of the S3 service that keeps checkpoints. On AWS both may stay empty where the role of the"
-    " machine gives access (with a hop limit of 2 for its metadata, since containers ask).",
+    KEY: "The key of the S3 service that stores checkpoints. On AWS both may stay empty if the role of the"
+    " machine gives access (with a hop limit of 2 for its metadata: the requests come from containers).",
     SECRET: "The secret of that key.",
 }
 
 
 def secret_names(profile: Profile) -> tuple[str, ...]:
-    """The variables that the profile's compose file asks for."""
+    """Return the variables that the profile's compose.yaml requires."""
     parts = parts_of(profile)
     grafana = () if parts.default_passwords else (GRAFANA,)
     return grafana if parts.storage == "volume" else (*grafana, KEY, SECRET)
 
 
 def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[str, str]:
-    """Variable -> secret: from the environment, else the one that `file` keeps, else made where that will do.
+    """Return the secrets by variable: from the environment, else from `file`, else generated where possible.
 
-    With `role` an S3 service of the user's is entered by the role of the machine: without keys.
-    Raises `ConfigError`, without the value, for one that only its user knows, for one that everybody knows,
-    and for a file that others may read.
+    With `role`, the role of the machine gives access to the user's S3 service: without keys.
+    Raises `ConfigError`, without the value, for a secret that only the user can provide, for a default
+    password, and for a file that other users may read.
     """
     bundled = parts_of(profile).storage == "bundled_s3"
     names = secret_names(profile)
@@ -80,40 +80,38 @@ def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[s
         names = tuple(name for name in names if name not in (KEY, SECRET))
     kept = kept_variables(file) if names else {}
     if kept.get(KEY, "").startswith(_OWN_KEY) != bundled:
-        # Of the other size of the profile, which has another S3 service.
+        # These are the keys of the profile's other size, which has another S3 service.
         kept = {name: value for name, value in kept.items() if name not in (KEY, SECRET)}
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name in names:
-        own = bundled and name in (
-            KEY,
-            SECRET,
-        )  # of this one service: those in the environment are for another
+        # Keys in the process environment belong to another S3 service than the bundled one.
+        own = bundled and name in (KEY, SECRET)
         given = None if own else os.environ.get(name)
         if given is not None and name == GRAFANA:
-            found[name] = _checked(given, name)
+            values[name] = _checked(given, name)
         elif given:
-            found[name] = given
+            values[name] = given
         elif name in kept:
-            found[name] = kept[name]
+            values[name] = kept[name]
         elif own or name == GRAFANA:
-            found[name] = (_OWN_KEY if name == KEY else "") + secrets.token_urlsafe(_BYTES)
+            values[name] = (_OWN_KEY if name == KEY else "") + secrets.token_urlsafe(_BYTES)
         else:
             raise _missing(name, profile)
-    return found
+    return values
 
 
 def keep_variables(values: Mapping[str, str], file: Path) -> None:
-    """Keep secrets where `docker compose` finds them by itself."""
+    """Save secrets in the .env file that `docker compose` reads automatically."""
     _keep(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))
 
 
 def kept_variables(file: Path) -> dict[str, str]:
-    """Variable -> secret as they were kept; none where there is no file."""
+    """Return the saved secrets by variable; none if the file does not exist."""
     return variables_of(private_text(file, "the environment's secrets")) if file.exists() else {}
 
 
 def variables_of(text: str) -> dict[str, str]:
-    """What a .env file says."""
+    """Parse the text of a .env file."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
 
@@ -122,12 +120,12 @@ def _keep(path: Path, text: str) -> None:
     make_folder(path.parent)
     with writing(path.parent):
         path.parent.chmod(0o700)
-    # The temporary file that is put in its place is made with mode 0600.
+    # The temporary file that replaces it is created with mode 0600.
     write_atomically(path, text)
 
 
 def _checked(value: str, variable: str) -> str:
-    hint = f"export {variable} with one of your own, or unset it: then one is generated"
+    hint = f"export {variable} with a password of your own, or unset it to have one generated"
     if not value.strip():
         raise ConfigError(f"{variable} is empty", hint=hint)
     if value.lower() in DEFAULT_PASSWORDS:
@@ -137,14 +135,14 @@ def _checked(value: str, variable: str) -> str:
             f"{variable} is too short: {len(value)} characters, at least {LEAST_LENGTH} are needed", hint=hint
         )
     if {"'", '"', "\n"} & set(value):
-        raise ConfigError(f"{variable} has a quote or a line break, which no .env file keeps", hint=hint)
+        raise ConfigError(f"{variable} has a quote or a line break, which a .env file cannot hold", hint=hint)
     return value
 
 
 def _missing(name: str, profile: Profile) -> ConfigError:
-    more = "; --scale brings an S3 service along for a trial" if profile.scalable else ""
+    more = "; --scale adds an S3 service for a trial" if profile.scalable else ""
     return ConfigError(
-        f"{name} is not set: {profile.name} keeps its checkpoints on an S3 service of yours",
-        hint=f"set {KEY} and {SECRET}, and name the place with --storage s3://bucket/path; --s3-role for"
+        f"{name} is not set: {profile.name} stores its checkpoints on your S3 service",
+        hint=f"set {KEY} and {SECRET}, and give the location with --storage s3://bucket/path; --s3-role uses"
         f" the role of the machine on AWS{more}",
     )

@@ -80,7 +80,7 @@ def test_the_address_is_kept_for_the_owner_alone_and_forgotten_again(
     keep_webhook(tmp_path, None)
     assert not kept.exists()
     assert alert_webhook(details, tmp_path) is None
-    with pytest.raises(ConfigError, match=r"is lost, https://hooks\.example:8443/…"):
+    with pytest.raises(ConfigError, match=r"is missing: https://hooks\.example:8443/…"):
         require_webhook(details, tmp_path)
     require_webhook({}, tmp_path)
 
@@ -164,7 +164,7 @@ def test_a_webhook_that_takes_no_alert_costs_a_line_without_its_secret(
 ) -> None:
     url, _ = receiver
     document = webhook_document("local", [lost_component("kafka", NOW)], "http://127.0.0.1:8081")
-    for address, words in ((f"{url}/geheim", "status 403"), ("http://127.0.0.1:1/geheim", "takes no alert")):
+    for address, words in ((f"{url}/geheim", "status 403"), ("http://127.0.0.1:1/geheim", "did not accept")):
         with pytest.raises(Unreachable, match=words) as caught:
             post_alerts(address, document)
         assert "geheim" not in str(caught.value)

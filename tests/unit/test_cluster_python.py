@@ -79,7 +79,7 @@ def test_interpreter_answers_with_its_version_and_platform() -> None:
 
 
 def test_program_that_is_no_python_is_refused() -> None:
-    with pytest.raises(Unhealthy, match="/bin/true does not answer as a Python does"):
+    with pytest.raises(Unhealthy, match="/bin/true is not a Python interpreter"):
         ask_interpreter(Path("/bin/true"))
 
 
@@ -149,8 +149,8 @@ def test_password_of_a_mirror_is_in_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--python", "no-such-python"), "--python no-such-python: no program of that name can be run"),
-        (("--python", "/bin/true"), "--python /bin/true: /bin/true does not answer as a Python does"),
+        (("--python", "no-such-python"), "--python no-such-python: no executable of that name"),
+        (("--python", "/bin/true"), "--python /bin/true: /bin/true is not a Python interpreter"),
         (("--env", "dev", "--python", "auto"), "--python goes with local environments, and dev is none"),
         (("--env", "dev", "--find-links", "."), "--find-links goes with local environments"),
     ],
@@ -191,7 +191,7 @@ def test_without_any_interpreter_one_error_names_the_ways_to_one(tmp_path: Path)
         command_line("setup"), env=environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert "a local cluster runs on Python 3.12 or 3.11, and this tdaflink on 3.1" in done.stderr
+    assert "a local cluster needs Python 3.12 or 3.11, and this tdaflink runs on 3.1" in done.stderr
     assert "python install 3.12, then tdaflink setup; or tdaflink setup --python PATH" in done.stderr
     # The reason is said once, and the command that the error names does not meet the same refusal.
     assert done.stderr.count("downloads are not allowed") == 1
