@@ -1,4 +1,4 @@
-"""How much disk an environment's files occupy."""
+"""Disk space of an environment's files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BLOCK = 512  # the unit of st_blocks, whatever the file system's own blocks are
 
 
 def disk_usage(folder: Path) -> DiskUsage:
-    """What is below an environment's folder, and its temporary files outside it."""
+    """Return the disk usage of an environment's folder, including temporary files outside of it."""
     sizes: Counter[str] = Counter()
     for entry in _entries(folder):
         sizes[_KINDS.get(entry.name, "other")] += _size(entry)
@@ -40,21 +40,21 @@ def disk_usage(folder: Path) -> DiskUsage:
 
 
 def _size(entry: os.DirEntry[str]) -> int:
-    """The blocks that it holds with all below it: Kafka's indexes, for one, are mostly holes."""
+    """Return the allocated bytes, recursively: sparse files such as Kafka's indexes are mostly holes."""
     try:
         status = entry.stat(follow_symlinks=False)
         own = status.st_blocks * _BLOCK if hasattr(status, "st_blocks") else status.st_size
         if entry.is_dir(follow_symlinks=False):
             return own + sum(_size(below) for below in _entries(Path(entry.path)))
-        # RocksDB's snapshots are further names of the same files.
+        # RocksDB's snapshots are hard links to the same files.
         return own // status.st_nlink
     except OSError:
-        return 0  # gone in the meantime
+        return 0  # removed in the meantime
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as found:
-            yield from found
+        with os.scandir(folder) as entries:
+            yield from entries
     except OSError:
         return

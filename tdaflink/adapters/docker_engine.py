@@ -1,4 +1,4 @@
-"""The Docker engine, looked at by its SDK. Foreign errors become ours here."""
+"""The Docker engine, accessed through its SDK, whose errors are mapped here."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a project as the engine has it; `health` is the engine's word, empty without a check.
+    """A container of a project; `health` is the engine's term, empty without a health check.
 
-    `image` is the id of what Compose made it from, `config_hash` tells what Compose was told of it.
+    `image` is the id of the image that Compose created it from, `config_hash` Compose's hash of its settings.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Container:
 
 
 class DockerEngine:
-    """The engine that the command `docker` talks to. Methods raise `Unreachable` where it is not there."""
+    """The engine that the command `docker` uses. Methods raise `Unreachable` if it does not respond."""
 
     def __init__(self) -> None:
         self.host = ""
@@ -65,19 +65,19 @@ class DockerEngine:
         return client
 
     def check(self) -> None:
-        """Raise unless engine and Compose are there, may be used, and are new enough."""
+        """Raise unless engine and Compose are installed, accessible and new enough."""
         version = self._client.version()["Version"]
         _require(version, OLDEST_ENGINE, "Docker engine", "update Docker")
         _require(compose_version(), OLDEST_COMPOSE, "Docker Compose", "update the Compose plugin")
 
     def room(self) -> tuple[int, int]:
-        """Memory in MB and cores that containers may share."""
+        """Return the memory in MB and the cores that containers share."""
         with _mapped():
             info = self._client.info()
         return int(info["MemTotal"]) // 2**20, int(info["NCPU"])
 
     def image_id(self, tag: str) -> str | None:
-        """The id of the image that has the tag now, if there is one."""
+        """Return the id of the image that has the tag, if there is one."""
         from docker.errors import ImageNotFound
 
         with _mapped():
@@ -87,42 +87,42 @@ class DockerEngine:
                 return None
 
     def containers(self, project: str) -> dict[str, Container]:
-        """Service -> its container, running or not."""
-        wanted = {"label": f"{_PROJECT}={project}"}
+        """Return each service's container, running or not."""
+        labels = {"label": f"{_PROJECT}={project}"}
         with _mapped():
-            # One may be removed between being listed and being looked at.
-            found = self._client.containers.list(all=True, filters=wanted, ignore_removed=True)
-        seen = [_container(one.attrs) for one in found]
-        return {container.service: container for container in seen}
+            # A container may be removed between being listed and being inspected.
+            listed = self._client.containers.list(all=True, filters=labels, ignore_removed=True)
+        containers = [_container(entry.attrs) for entry in listed]
+        return {container.service: container for container in containers}
 
     def remove_volumes(self, project: str) -> None:
-        """Remove what the project's containers kept; they must be gone."""
+        """Remove the project's volumes; its containers must be removed before."""
         with _mapped():
             for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
                 volume.remove()
 
     def execute(self, project: str, service: str, command: Sequence[str]) -> str:
-        """What a command prints in the running container of a service. Raises `Unhealthy` where it fails."""
+        """Run a command in a service's container and return its output. Raises `Unhealthy` where it fails."""
         container = self.containers(project).get(service)
         if container is None:
             raise Unhealthy(f"{service} has no container")
         with _mapped():
-            found = self._client.containers.get(container.id).exec_run(list(command), demux=True)
-        out, err = (bytes(part or b"").decode("utf-8", "replace") for part in found.output)
-        if found.exit_code:
+            result = self._client.containers.get(container.id).exec_run(list(command), demux=True)
+        out, err = (bytes(part or b"").decode("utf-8", "replace") for part in result.output)
+        if result.exit_code:
             raise Unhealthy(
-                f"{service}: {command[0]} ended with {found.exit_code}", detail=(err or out)[-2000:]
+                f"{service}: {command[0]} ended with {result.exit_code}", detail=(err or out)[-2000:]
             )
         return out
 
     def end_of_log(self, container: Container, lines: int = 25) -> str:
-        """The last lines of what a container wrote."""
+        """Return the last lines of a container's output."""
         with _mapped():
-            found = self._client.containers.get(container.id).logs(tail=lines)
-        return bytes(found).decode("utf-8", "replace").strip()
+            output = self._client.containers.get(container.id).logs(tail=lines)
+        return bytes(output).decode("utf-8", "replace").strip()
 
     def logs(self, project: str, service: str, *, since: datetime | None, follow: bool) -> Iterator[LogLine]:
-        """A service's output; followed over restarts and new containers, each line once."""
+        """Yield a service's output, each line once; follows over restarts and new containers."""
         last = ""
         start = since.timestamp() if since else None
         while True:
@@ -160,7 +160,7 @@ class DockerEngine:
         text = str(error)
         if "Permission denied" in text:
             return Refused(
-                f"this user may not talk to the Docker engine at {self.host}",
+                f"this user has no permission to use the Docker engine at {self.host}",
                 hint="sudo usermod -aG docker $USER, then log in again",
             )
         return Unreachable(
@@ -172,21 +172,21 @@ class DockerEngine:
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """The engine's and its connection's errors as ours."""
+    """Map the errors of the engine and of its connection to `Unhealthy`."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
     try:
         yield
     except (DockerException, RequestException) as error:
-        raise Unhealthy(f"the Docker engine did not do what it was asked: {error}") from error
+        raise Unhealthy(f"a request to the Docker engine failed: {error}") from error
 
 
 def _host() -> str:
-    """The address that the command `docker` uses: DOCKER_HOST, else that of its context."""
+    """Return the address that the command `docker` uses: DOCKER_HOST, else that of its context."""
     if shutil.which("docker") is None:
         raise MissingExtra(
-            "Docker is not installed: there is no command docker",
+            "Docker is not installed: the command docker does not exist",
             hint="install Docker Engine or Docker Desktop; tdaflink setup --env local needs neither",
         )
     if chosen := os.environ.get("DOCKER_HOST"):
@@ -199,11 +199,12 @@ def _host() -> str:
     return "unix:///var/run/docker.sock"
 
 
-def _require(version: str, oldest: tuple[int, int], what: str, hint: str) -> None:
+def _require(version: str, oldest: tuple[int, int], program: str, hint: str) -> None:
     numbers = version.lstrip("v").split("-")[0].split("+")[0].split(".")
-    found = tuple(int(number) for number in numbers[:2] if number.isdigit())
-    if found < oldest:
-        raise Unhealthy(f"{what} {version} is too old: {'.'.join(map(str, oldest))} is the oldest", hint=hint)
+    installed = tuple(int(number) for number in numbers[:2] if number.isdigit())
+    if installed < oldest:
+        minimum = ".".join(map(str, oldest))
+        raise Unhealthy(f"{program} {version} is too old: at least {minimum} is required", hint=hint)
 
 
 def _container(attributes: Mapping[str, Any]) -> Container:
@@ -231,6 +232,6 @@ def _whole_lines(stream: Iterator[bytes]) -> Iterator[str]:
 
 
 def _moment(stamp: str) -> datetime:
-    """The engine's stamp with its nanoseconds cut to what Python keeps."""
+    """Parse the engine's timestamp; its nanoseconds are truncated to microseconds."""
     whole, _, fraction = stamp.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")

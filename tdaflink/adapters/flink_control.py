@@ -1,4 +1,4 @@
-"""The part of Flink's REST interface that savepoints, stopping and rescaling need."""
+"""Calls of Flink's REST interface for savepoints, stopping and rescaling."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from tdaflink.adapters.json_answers import JsonObject
 from tdaflink.domain.errors import NotFound, Refused
 
-_MAIN_THREAD = "flink-jar-runner-thread"  # lives as long as a main() runs
-_MAIN_FRAME = "org.apache.flink.client.python.PythonDriver.main("  # of an application, in a thread of a pool
+_MAIN_THREAD = "flink-jar-runner-thread"  # exists as long as a main() runs
+_MAIN_FRAME = "org.apache.flink.client.python.PythonDriver.main("  # of an application, in a pool's thread
 
 
 @dataclass(frozen=True)
 class Triggered:
-    """How a savepoint or checkpoint that was asked for stands; neither path nor failure: under way."""
+    """The state of a requested savepoint; in progress without path and failure."""
 
     path: str | None = None
     failure: str | None = None
 
 
 class JobControl(ABC):
-    """Mixed into the client of Flink's REST interface; raises what that raises."""
+    """A mixin for the client of Flink's REST interface; raises the client's errors."""
 
     @abstractmethod
     def _object(self, path: str, *, params: Mapping[str, str] | None = None) -> JsonObject: ...
@@ -40,7 +40,7 @@ class JobControl(ABC):
     ) -> JsonObject: ...
 
     def main_under_way(self) -> bool:
-        """Whether the JobManager runs a main() now, whoever has asked for it."""
+        """Return whether the JobManager is running a main(), from this command or any other client."""
         threads = self._object("/jobmanager/thread-dump").children("threadInfos")
         return any(
             thread.text("threadName").startswith(_MAIN_THREAD)
@@ -49,20 +49,20 @@ class JobControl(ABC):
         )
 
     def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
-        """Ask for a savepoint; asking twice under one trigger id is asking once."""
+        """Request a savepoint; idempotent for one trigger id."""
         body = {"cancel-job": False, "triggerId": trigger_id, "target-directory": directory}
         self._request("POST", f"/jobs/{job_id}/savepoints", json=body)
 
     def stop(self, job_id: str, trigger_id: str, directory: str | None, *, drain: bool) -> None:
-        """Ask the job to stop with a savepoint; asking twice under one trigger id is asking once."""
+        """Request that the job stops with a savepoint; idempotent for one trigger id."""
         body = {"drain": drain, "triggerId": trigger_id, "targetDirectory": directory}
         self._request("POST", f"/jobs/{job_id}/stop", json=body)
 
     def savepoint(self, job_id: str, trigger_id: str) -> Triggered:
-        """How that savepoint stands. `NotFound` where the cluster knows nothing of it, or no longer."""
-        found = self._object(f"/jobs/{job_id}/savepoints/{trigger_id}")
-        operation = found.child("operation")
-        if found.required("status").text("id") != "COMPLETED":
+        """Return the state of a requested savepoint. `NotFound` if the cluster has no record of it."""
+        result = self._object(f"/jobs/{job_id}/savepoints/{trigger_id}")
+        operation = result.child("operation")
+        if result.required("status").text("id") != "COMPLETED":
             return Triggered()
         if location := operation.text("location", ""):
             return Triggered(path=location)
@@ -72,47 +72,47 @@ class JobControl(ABC):
         )
 
     def newest_savepoint(self, job_id: str) -> str | None:
-        """Where the last savepoint of a job lies that the cluster remembers, also of one that has ended."""
+        """Return the path of a job's last savepoint in Flink's history, also for a job that has ended."""
         latest = self._object(f"/jobs/{job_id}/checkpoints").child("latest")
         return latest.child("savepoint").text("external_path", "") or None
 
     def trigger_checkpoint(self, job_id: str) -> None:
-        """Ask for a checkpoint now; whether one completes is seen in `checkpoints`."""
+        """Request a checkpoint; `checkpoints` shows its completion."""
         self._request("POST", f"/jobs/{job_id}/checkpoints", json={"checkpointType": "CONFIGURED"})
 
     def max_parallelism(self, job_id: str) -> int:
-        """The largest parallelism that the state of every task of the job allows."""
+        """Return the largest parallelism that the state of every task of the job allows."""
         vertices = self._object(f"/jobs/{job_id}").children("vertices")
         return min((vertex.count("maxParallelism") for vertex in vertices), default=1)
 
     def requirements(self, job_id: str) -> dict[str, dict[str, Any]] | None:
-        """Bounds of each task's parallelism by its id; None without the adaptive scheduler."""
+        """Return the bounds of each task's parallelism by its id; None without the adaptive scheduler."""
         try:
-            found = self._object(f"/jobs/{job_id}/resource-requirements")
+            vertices = self._object(f"/jobs/{job_id}/resource-requirements")
         except (Refused, NotFound):
             return None
-        for vertex_id in found.raw:
-            bounds = found.required(vertex_id).required("parallelism")
+        for vertex_id in vertices.raw:
+            bounds = vertices.required(vertex_id).required("parallelism")
             bounds.count("lowerBound"), bounds.count("upperBound")
-        return dict(found.raw)
+        return dict(vertices.raw)
 
     def require(self, job_id: str, requirements: Mapping[str, Any]) -> None:
-        """Set those bounds; the adaptive scheduler then rescales the job."""
+        """Set the bounds of each task's parallelism; the adaptive scheduler then rescales the job."""
         self._request("PUT", f"/jobs/{job_id}/resource-requirements", json=dict(requirements))
 
     def job_clock(self, job_id: str) -> float:
-        """What the JobManager's clock shows, in epoch seconds."""
+        """Return the JobManager's time, in epoch seconds."""
         return self._object(f"/jobs/{job_id}").millis("now") / 1000
 
     def restart_times(self, job_id: str) -> tuple[float, float]:
-        """When the tasks that run now were planned, and when the last of them was open.
+        """Return when the running tasks were created, and when the last of them was running.
 
-        In epoch seconds of the JobManager's clock, whose answer may be some seconds old.
+        In epoch seconds of the JobManager's clock; Flink's values may be some seconds old.
         """
         job = self._object(f"/jobs/{job_id}")
         running = 0
         for vertex in job.children("vertices"):
             times = self._object(f"/jobs/{job_id}/vertices/{vertex.ident('id')}/subtasktimes")
-            opened = (one.required("timestamps").millis("RUNNING") for one in times.children("subtasks"))
+            opened = (task.required("timestamps").millis("RUNNING") for task in times.children("subtasks"))
             running = max(running, *opened, 0)
         return job.required("timestamps").millis("CREATED") / 1000, running / 1000

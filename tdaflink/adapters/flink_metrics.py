@@ -1,4 +1,4 @@
-"""What jobs do, out of Flink's metrics: few calls for each job, each over all subtasks of a task at once."""
+"""The load of jobs from Flink's metrics: few calls for each job, each for all subtasks of a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdaflink.domain.errors import NotFound
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, VertexLoad
 from tdaflink.domain.travelling import TOLD
 
-# Metrics appear with the first record that they count, so their names are asked for anew after a while.
+# Metrics appear with the first record that they count, so their names are listed again after this time.
 _NAMES_SECONDS = 10.0
 _NAMES_SECONDS_AT_A_GLANCE = 60.0
 _QUERY_CHARACTERS = 3000  # Flink refuses a request line above 4,096
@@ -26,7 +26,7 @@ _TIMES = {
     "idle": "idleTimeMsPerSecond",
 }
 _OF_ANY_TASK = {*_TIMES.values(), "numRecordsIn", "numRecordsOut", "currentInputWatermark"}
-# The shipped job's own clockwork, which reads nothing.
+# The shipped job's timer source, which reads no records.
 _HEARTBEAT = "heartbeat-source"
 _MEMORY = {
     "heap_used": "Status.JVM.Memory.Heap.Used",
@@ -56,28 +56,28 @@ class _Task:
     names: tuple[str, ...]
 
     @property
-    def tells(self) -> bool:
-        """Whether its metrics say what a job has read or computed."""
+    def has_job_metrics(self) -> bool:
+        """Return whether its metrics include records read or computations."""
         return any(name not in _OF_ANY_TASK for name in self.names)
 
 
 @dataclass(frozen=True)
-class _Known:
+class _TaskList:
     listed_at: float
     tasks: tuple[_Task, ...]
 
 
 class JobLoads:
-    """Reads loads of one cluster's jobs again and again; it remembers for a while which metrics there are."""
+    """A repeated reader of the loads of one cluster's jobs; it caches the names of their metrics."""
 
     def __init__(self, cluster: FlinkRest) -> None:
         self._cluster = cluster
-        self._known: dict[str, _Known] = {}
+        self._listed: dict[str, _TaskList] = {}
         self._interval: dict[str, int | None] = {}
         self._parameters: dict[str, Mapping[str, str]] = {}
 
     def cluster_state(self) -> ClusterState:
-        """Slots and memory."""
+        """Return the cluster's slots and memory."""
         overview = self._cluster.overview()
         return ClusterState(
             flink_version=overview.flink_version,
@@ -89,12 +89,12 @@ class JobLoads:
         )
 
     def glance(self, job_id: str) -> JobLoad:
-        """Rates, computation and lag alone. Raises `NotFound`."""
+        """Return rates, computation and lag only. Raises `NotFound`."""
         tasks = self._tasks(job_id, _NAMES_SECONDS_AT_A_GLANCE)
-        return self._load(job_id, [task for task in tasks if task.tells], {})
+        return self._load(job_id, [task for task in tasks if task.has_job_metrics], {})
 
     def look(self, job_id: str) -> JobLoad:
-        """Everything: also each task's load, checkpoints and failures. Raises `NotFound`."""
+        """Return everything, including each task's load, checkpoints and failures. Raises `NotFound`."""
         return self._load(
             job_id,
             self._tasks(job_id, _NAMES_SECONDS),
@@ -107,7 +107,7 @@ class JobLoads:
         )
 
     def remains(self, job_id: str) -> JobLoad:
-        """What is still known of a job that has ended. Raises `NotFound`."""
+        """Return checkpoints, failures and parameters of a job that has ended. Raises `NotFound`."""
         return JobLoad(
             taken_at=time.time(),
             checkpoints=self._cluster.checkpoints(job_id),
@@ -116,15 +116,15 @@ class JobLoads:
         )
 
     def forget_all_but(self, job_ids: Iterable[str]) -> None:
-        """Drop what is remembered of jobs that are gone."""
+        """Drop the cached values of all other jobs."""
         kept = set(job_ids)
-        for memory in (self._known, self._interval, self._parameters):
-            for job_id in memory.keys() - kept:
-                del memory[job_id]
+        for cache in (self._listed, self._interval, self._parameters):
+            for job_id in cache.keys() - kept:
+                del cache[job_id]
 
     def _load(self, job_id: str, tasks: Sequence[_Task], more: Mapping[str, Any]) -> JobLoad:
-        found = [(task, self._values(job_id, task)) for task in tasks]
-        everything = [values for _, values in found]
+        task_values = [(task, self._values(job_id, task)) for task in tasks]
+        everything = [values for _, values in task_values]
         counts = self._counts(job_id)
         return JobLoad(
             taken_at=time.time(),
@@ -132,7 +132,7 @@ class JobLoads:
             records_in=metric_values.records_in(everything),
             records_per_second=metric_values.records_per_second(everything),
             computation=metric_values.computation(everything),
-            vertices=[_vertex(task, values) for task, values in found],
+            vertices=[_vertex(task, values) for task, values in task_values],
             positions=metric_values.offsets(everything, "current"),
             committed=metric_values.offsets(everything, "committed"),
             watermark=metric_values.watermark(everything),
@@ -140,52 +140,52 @@ class JobLoads:
         )
 
     def _counts(self, job_id: str) -> Mapping[str, int]:
-        """The job's own metrics, as far as they have a value yet; Flink writes -1 before."""
+        """Return the job's own metrics that have a value; Flink reports -1 before."""
         metrics = self._cluster.rows(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
-        found = {metric.text("id"): finite(metric.raw.get("value")) for metric in metrics}
-        return {name: int(value) for name, value in found.items() if value is not None and value >= 0}
+        values = {metric.text("id"): finite(metric.raw.get("value")) for metric in metrics}
+        return {name: int(value) for name, value in values.items() if value is not None and value >= 0}
 
     def _tasks(self, job_id: str, fresh_seconds: float) -> Sequence[_Task]:
-        known = self._known.get(job_id)
-        if known is None or known.listed_at + fresh_seconds < time.monotonic():
+        listed = self._listed.get(job_id)
+        if listed is None or listed.listed_at + fresh_seconds < time.monotonic():
             vertices = self._cluster.object(f"/jobs/{job_id}").children("vertices")
             tasks = tuple(self._task(job_id, vertex) for vertex in vertices)
-            known = self._known[job_id] = _Known(time.monotonic(), tasks)
-        return known.tasks
+            listed = self._listed[job_id] = _TaskList(time.monotonic(), tasks)
+        return listed.tasks
 
     def _task(self, job_id: str, vertex: JsonObject) -> _Task:
         vertex_id, name = vertex.ident("id"), vertex.text("name")
         path = f"/jobs/{job_id}/vertices/{vertex_id}/subtasks/metrics"
         names = tuple(metric.text("id") for metric in self._cluster.rows(path))
-        wanted = tuple(metric for metric in names if _wanted(metric))
-        return _Task(vertex_id, name, _kind(name, names), vertex.count("parallelism"), wanted)
+        requested = tuple(metric for metric in names if _is_requested(metric))
+        return _Task(vertex_id, name, _kind(name, names), vertex.count("parallelism"), requested)
 
     def _values(self, job_id: str, task: _Task) -> Values:
         path = f"/jobs/{job_id}/vertices/{task.id}/subtasks/metrics"
-        found: dict[str, Mapping[str, float]] = {}
+        values: dict[str, Mapping[str, float]] = {}
         for names in _chunks(task.names):
             metrics = self._cluster.rows(path, params={"get": ",".join(names)})
             if len(metrics) < len(names):
-                self._known.pop(job_id, None)  # the task is being started anew
+                self._listed.pop(job_id, None)  # the task is restarting
             for metric in metrics:
-                found[metric.text("id")] = {
+                values[metric.text("id")] = {
                     key: number
                     for key, value in metric.raw.items()
                     if key != "id" and (number := finite(value)) is not None
                 }
-        return found
+        return values
 
     def _checkpoint_interval(self, job_id: str) -> int | None:
         if job_id not in self._interval:
             interval = self._cluster.object(f"/jobs/{job_id}/checkpoints/config").whole("interval", 0)
-            # Flink writes the largest number there is where checkpoints are off.
+            # Flink reports 2^63 - 1 where checkpoints are off.
             self._interval[job_id] = interval if 0 < interval < 2**53 else None
         return self._interval[job_id]
 
     def _job_parameters(self, job_id: str) -> Mapping[str, str]:
         if job_id not in self._parameters:
-            told = self._cluster.job_parameters(job_id)
-            self._parameters[job_id] = {key: told[key] for key in told if key in TOLD}
+            parameters = self._cluster.job_parameters(job_id)
+            self._parameters[job_id] = {key: parameters[key] for key in parameters if key in TOLD}
         return self._parameters[job_id]
 
     def _memory(self, path: str) -> Memory:
@@ -201,8 +201,8 @@ class JobLoads:
         return Memory(**{field: values.get(name) for field, name in _MEMORY.items()})
 
 
-def _wanted(name: str) -> bool:
-    # A name that a task does not have empties the whole reply, so nothing is asked for blindly.
+def _is_requested(name: str) -> bool:
+    # A name that a task does not have empties the whole response, so only listed names are requested.
     if name in _OF_ANY_TASK or TDA.search(name) or OFFSET.search(name):
         return True
     return _HEARTBEAT not in name and any(pattern.match(name) for pattern in (READ, READ_RATE))
@@ -211,7 +211,7 @@ def _wanted(name: str) -> bool:
 def _chunks(names: Sequence[str]) -> Iterator[list[str]]:
     chunk: list[str] = []
     for name in names:
-        if chunk and sum(len(one) + 3 for one in (*chunk, name)) > _QUERY_CHARACTERS:
+        if chunk and sum(len(metric) + 3 for metric in (*chunk, name)) > _QUERY_CHARACTERS:
             yield chunk
             chunk = []
         chunk.append(name)

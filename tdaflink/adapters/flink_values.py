@@ -1,4 +1,4 @@
-"""Values of ours out of what Flink's REST interface answers."""
+"""Conversion of responses of Flink's REST interface to domain values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClusterOverview:
 
 
 def cluster_overview(raw: JsonObject) -> ClusterOverview:
-    """Of /overview."""
+    """Convert the response of /overview."""
     return ClusterOverview(
         flink_version=raw.text("flink-version"),
         taskmanagers=raw.count("taskmanagers"),
@@ -32,7 +32,7 @@ def cluster_overview(raw: JsonObject) -> ClusterOverview:
 
 
 def listed_job(raw: JsonObject, env: str) -> Job:
-    """Of an entry of /jobs/overview, which does not tell the parallelism."""
+    """Convert an entry of /jobs/overview, which does not contain the parallelism."""
     tasks = raw.required("tasks")
     return Job(
         id=raw.ident("jid"),
@@ -48,7 +48,7 @@ def listed_job(raw: JsonObject, env: str) -> Job:
 
 
 def vertex_of(raw: JsonObject) -> Vertex:
-    """Of a task among a job's details."""
+    """Convert a task of a job's details."""
     metrics, tasks = raw.child("metrics"), raw.required("tasks")
     return Vertex(
         id=raw.ident("id"),
@@ -61,7 +61,7 @@ def vertex_of(raw: JsonObject) -> Vertex:
 
 
 def checkpoints_of(raw: JsonObject) -> Checkpoints:
-    """Of a job's checkpoints."""
+    """Convert a job's checkpoints."""
     counts, latest = raw.child("counts"), raw.child("latest").child("completed")
     acknowledged = latest.whole("latest_ack_timestamp", 0)
     size = latest.whole("checkpointed_size", None)
@@ -78,7 +78,7 @@ def checkpoints_of(raw: JsonObject) -> Checkpoints:
 
 
 def failure_of(raw: JsonObject) -> Failure:
-    """Of an entry of a job's exceptions."""
+    """Convert an entry of a job's exceptions."""
     text = raw.text("stacktrace", "")
     return Failure(
         timestamp=iso_time(raw.millis("timestamp")),
@@ -94,6 +94,6 @@ def failure_of(raw: JsonObject) -> Failure:
 
 
 def iso_time(epoch_ms: int) -> str:
-    """Milliseconds since the epoch as ISO-8601 UTC with Z."""
+    """Format milliseconds since the epoch as ISO-8601 UTC with Z."""
     moment = datetime.fromtimestamp(epoch_ms / 1000, tz=timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Where tdaflink keeps its files, and what it says when it cannot write them."""
+"""The folders of tdaflink's files, and the errors of writing them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tdaflink.domain.errors import StorageFailed
 
 _STATE, _CACHE = "TDAFLINK_STATE_DIR", "TDAFLINK_CACHE_DIR"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# All that tdaflink puts into its state folder: one that holds nothing else is its own.
+# The entries of tdaflink's state folder: a folder without any other entry belongs to tdaflink.
 _OF_STATE = {"environments", "current"}
 
 
 def state_folder() -> Path:
-    """Environments and what belongs to them: TDAFLINK_STATE_DIR, else the platform's place.
+    """Return the folder of environments and their data: TDAFLINK_STATE_DIR, else the platform's default.
 
-    Others may not enter it, whatever the umask was. Raises `StorageFailed` where it is not this user's.
+    Other users may not enter it, whatever the umask was. Raises `StorageFailed` if it is not this user's.
     """
     root = _folder(_STATE, "user_state_dir")
     _secure(root, _STATE)
@@ -31,9 +31,9 @@ def state_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """What can be had again: TDAFLINK_CACHE_DIR, else the platform's place.
+    """Return the folder of files that can be downloaded or recreated: TDAFLINK_CACHE_DIR, else the default.
 
-    Others may not write to it: programs are run from there. Raises `StorageFailed` where it is not this
+    Other users may not write to it: programs are run from there. Raises `StorageFailed` if it is not this
     user's.
     """
     root = _folder(_CACHE, "user_cache_dir")
@@ -53,12 +53,12 @@ def _folder(variable: str, function: str) -> Path:
 
 
 def user_id() -> int:
-    """The user whom new files will belong to."""
+    """Return the id of the user who will own new files."""
     return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def require_own(path: Path, hint: str) -> None:
-    """Raise `StorageFailed` where what exists at `path` belongs to somebody but this user and root."""
+    """Raise `StorageFailed` if `path` exists and belongs to a user other than this one and root."""
     try:
         owner = path.stat().st_uid
     except OSError:
@@ -68,15 +68,15 @@ def require_own(path: Path, hint: str) -> None:
 
 
 def _trusted() -> set[int]:
-    """Whose files this user runs and reads: the own ones, root's, and those of the user of `sudo`."""
+    """Return the users whose files are run and read: this user, root, and the user who called `sudo`."""
     trusted = {0, user_id()}
     sudo = os.environ.get("SUDO_UID", "")
     return trusted | {int(sudo)} if user_id() == 0 and sudo.isdecimal() and len(sudo) < 12 else trusted
 
 
 def _secure(folder: Path, variable: str) -> None:
-    """Check a folder that exists, and close it to others. Raises `StorageFailed` with the way out."""
-    hint = f"name a folder of your own by {variable}"
+    """Check an existing folder, and close it to other users. Raises `StorageFailed` with a hint."""
+    hint = f"set {variable} to a folder of your own"
     try:
         status = folder.stat()
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def _secure(folder: Path, variable: str) -> None:
     except (OSError, ValueError) as error:
         raise StorageFailed(f"{folder} cannot be used: {_words(error)}", hint=hint) from None
     if not stat.S_ISDIR(status.st_mode):
-        raise StorageFailed(f"{folder} is a file, and the folder of tdaflink would be there", hint=hint)
+        raise StorageFailed(f"{folder} is a file, but tdaflink needs a folder there", hint=hint)
     require_own(folder, f"chown -R it to this user, or {hint}")
     if not hasattr(os, "geteuid") or status.st_uid != user_id():
         return
@@ -92,11 +92,11 @@ def _secure(folder: Path, variable: str) -> None:
     if not unwanted:
         return
     if variable == _CACHE or _holds_nothing_else(folder):
-        with suppress(OSError):  # a disk that is mounted to be read
+        with suppress(OSError):  # the disk may be mounted read-only
             folder.chmod(stat.S_IMODE(status.st_mode) & ~unwanted)
     elif unwanted & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         raise StorageFailed(
-            f"everybody may write to {folder}, which holds more than tdaflink's state",
+            f"all users may write to {folder}, which contains more than tdaflink's state",
             hint=f"chmod go-w '{folder}', or {hint}",
         )
 
@@ -111,18 +111,18 @@ def _holds_nothing_else(folder: Path) -> bool:
 
 
 def private_folder(path: Path) -> Path:
-    """Return a folder whose name others can guess, made for this user alone.
+    """Create a folder with a predictable name for this user alone, and return it.
 
-    Raises `StorageFailed` where a link, a file or another user's folder has the name.
+    Raises `StorageFailed` if a link, a file or another user's folder has the name.
     """
-    hint = f"remove it, or name another place by TMPDIR: export TMPDIR=~/tmp; {path.parent} is open to others"
+    hint = f"remove it, or set TMPDIR to another folder: export TMPDIR=~/tmp; {path.parent} is open to others"
     with writing(path):
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
         status = path.lstat()
     if not stat.S_ISDIR(status.st_mode):
         kind = "a link" if stat.S_ISLNK(status.st_mode) else "no folder"
-        raise StorageFailed(f"{path} is {kind}: tdaflink would keep files of this user there", hint=hint)
+        raise StorageFailed(f"{path} is {kind}, but tdaflink stores files of this user there", hint=hint)
     if hasattr(os, "geteuid") and status.st_uid != user_id():
         raise StorageFailed(f"{path} belongs to another user (id {status.st_uid})", hint=hint)
     if status.st_mode & _OTHERS:
@@ -137,12 +137,12 @@ def user_temporary_folder() -> Path:
 
 
 def user_temporary_path() -> Path:
-    """Where this user's own temporary folder is, whether it exists or not."""
+    """Return the path of this user's own temporary folder, whether it exists or not."""
     return Path(tempfile.gettempdir()) / f"tdaflink-{user_id()}"
 
 
 def user_runtime_folder() -> Path:
-    """Return where this user's processes find each other's locks: in XDG_RUNTIME_DIR if it is this user's."""
+    """Return the folder of locks between this user's processes: in XDG_RUNTIME_DIR if it is this user's."""
     given = Path(os.environ.get("XDG_RUNTIME_DIR") or ".")
     try:
         status = given.lstat()
@@ -160,7 +160,7 @@ def _words(error: Exception) -> str:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write at `path` into an error that says what to do."""
+    """Map the system's errors of writing to `path` to `StorageFailed` with a hint."""
     try:
         yield
     except OSError as error:
@@ -172,16 +172,16 @@ def writing(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
             raise StorageFailed(
-                f"cannot write {place}: {error.strerror}", hint="move away what has that name"
+                f"cannot write {place}: {error.strerror}", hint="move away the file or folder of that name"
             ) from error
         raise StorageFailed(
             f"cannot write {place}: {error.strerror or error}",
-            hint="make the folder writable, or name another by TDAFLINK_STATE_DIR or TDAFLINK_CACHE_DIR",
+            hint="make the folder writable, or set TDAFLINK_STATE_DIR or TDAFLINK_CACHE_DIR to another",
         ) from error
 
 
 def make_folder(path: Path) -> Path:
-    """The folder, made where it is missing; below the state folder nobody else may enter what is new."""
+    """Create a missing folder, and return it; tdaflink's own new folders are closed to other users."""
     with writing(path):
         if not path.is_dir():
             mode = 0o700 if _is_private(path) else 0o777
@@ -197,7 +197,7 @@ def _is_private(path: Path) -> bool:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's whole content; a reader sees the old one or the new one, never a part."""
+    """Replace a file's whole content; a reader sees the old or the new content, never a part."""
     make_folder(path.parent)
     with writing(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -211,10 +211,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def require_free_disk(folder: Path, wanted: int) -> None:
-    """Raise `StorageFailed` where the disk that `folder` is on has fewer than `wanted` MB free."""
+    """Raise `StorageFailed` if the disk of `folder` has fewer than `wanted` MB free."""
     free = shutil.disk_usage(make_folder(folder)).free // 2**20
     if free < wanted:
         raise StorageFailed(
-            f"{folder} has {free} MB free, and the environment needs {wanted} MB",
+            f"{folder} has {free} MB free, but the environment needs {wanted} MB",
             hint="free some space, or point TDAFLINK_STATE_DIR to another disk",
         )

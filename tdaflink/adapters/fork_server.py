@@ -1,4 +1,4 @@
-"""The script that Flink runs in the interpreter's place, so that its Python processes are forks of one."""
+"""The script that Flink runs instead of the interpreter, so that its Python processes are forks."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _PROGRAM = "fork_server_program.py"
 
 
 def forks(folder: Path) -> bool:
-    """Whether processes fork that are started by the script in that folder."""
-    # PyFlink's start script does not quote its path, and elsewhere a fork of so much is not safe.
+    """Return whether the script in that folder starts processes by forking."""
+    # PyFlink's start script does not quote its path. A fork with these libraries is safe on Linux only.
     return sys.platform == "linux" and not any(character.isspace() for character in str(folder))
 
 
 def fork_server_files(folder: str, python: str, cache: str) -> dict[str, str]:
-    """File name -> its text, for the folder that holds them, and that the processes' user may write to.
+    """Return the text of each file by name, for `folder`, which the processes' user may write to.
 
-    `cache` is the cache folder of the machine, where jobs keep the machine code that they compile.
+    `cache` is the cache folder of the machine, where jobs store the machine code that they compile.
     """
     words = (python, "-I", "-S", f"{folder}/{_PROGRAM}", folder, f"{cache}/kernels")
     return {

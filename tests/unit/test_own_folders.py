@@ -62,7 +62,7 @@ def test_a_state_folder_that_holds_other_things_is_left_as_it_is(folders: Path) 
     state.chmod(0o755)
     assert (state_folder(), mode(state)) == (state, 0o755)
     state.chmod(0o777)
-    with pytest.raises(StorageFailed, match="everybody may write") as raised:
+    with pytest.raises(StorageFailed, match="all users may write") as raised:
         state_folder()
     assert "chmod go-w" in str(raised.value.hint)
 

@@ -100,7 +100,7 @@ def test_what_is_no_flink_ends_list_with_exit_code_3_and_the_reason(name: str, t
     assert "token" not in done.stderr
     if reason:
         assert error["kind"] == "unexpected_answer"
-        assert f"what answers at {server.url} is no Flink REST interface" in error["message"]
+        assert f"the service at {server.url} is not Flink's REST interface" in error["message"]
         assert "FLINK_REST_URL" in error["hint"]
 
 
@@ -199,7 +199,7 @@ def test_flinks_own_errors_stay_flinks() -> None:
     with (
         hostile_server(recorded({})) as server,
         closing(FlinkRest(server.url)) as cluster,
-        pytest.raises(NotFound, match="does not know"),
+        pytest.raises(NotFound, match="has no /jobs/"),
     ):
         cluster.vertices("b" * 32)
 
