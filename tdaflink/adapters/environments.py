@@ -1,4 +1,4 @@
-"""Saved environments: one folder each under the state folder, and the name of the current one."""
+"""Saved environments: a folder for each under the state folder, and the name of the current one."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class EnvironmentStore:
-    """Reads and writes environments; needs nothing but the standard library, so that `list` starts fast."""
+    """The saved environments; needs only the standard library, so that `list` starts fast."""
 
     def __init__(self) -> None:
         self._root = state_folder()
 
     def resolve(self, name: str | None) -> Environment:
-        """The environment of that name, else the current one, else `local`, as environment variables
-        of this call change it."""
+        """Return the environment of that name, else the current one, else `local`.
+
+        Environment variables of this call override its endpoints.
+        """
         environment = self.find(self.chosen_name(name))
         if environment is None:
             environment = self._unsaved(name)
@@ -55,17 +57,17 @@ class EnvironmentStore:
 
     @staticmethod
     def overridden(environment: Environment) -> Environment:
-        """The environment with the endpoints that environment variables of this call name."""
+        """Return the environment with the endpoints that environment variables of this call name."""
         endpoints = _overridden(environment.endpoints)
         security = _still_meant(environment.security, environment.endpoints, endpoints)
         return replace(environment, endpoints=endpoints, security=security)
 
     def chosen_name(self, name: str | None) -> str:
-        """The name that a call means."""
+        """Return `name`, else the current environment's name, else `local`."""
         return name or self.current() or DEFAULT_NAME
 
     def find(self, name: str) -> Environment | None:
-        """The environment as it was saved, without this call's environment variables."""
+        """Return the saved environment, without this call's environment variables."""
         path = self.folder(name) / "environment.json"
         hint = (
             f"move that file away, then tdaflink setup --env {name}, which recognizes what runs, or for the"
@@ -81,12 +83,12 @@ class EnvironmentStore:
             raise ConfigError(f"{path} is not a saved environment: {why}", hint=hint) from None
 
     def save(self, environment: Environment) -> None:
-        """Write the environment; it does not become the current one."""
+        """Save the environment; the current one does not change."""
         path = self.folder(environment.name) / "environment.json"
         write_atomically(path, json.dumps(asdict(environment), indent=1) + "\n")
 
     def forget(self, name: str) -> None:
-        """Take the environment off the list; its data must be gone already."""
+        """Remove the environment from the list; its data must be removed before."""
         with writing(self._root):
             (self.folder(name) / "environment.json").unlink(missing_ok=True)
             try:
@@ -97,7 +99,7 @@ class EnvironmentStore:
                 (self._root / "current").unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
-        """Forget the environment with all that is kept of it here."""
+        """Remove the environment with all data that is stored here."""
         self.forget(name)
         folder = self.folder(name)
         with writing(folder):
@@ -105,13 +107,13 @@ class EnvironmentStore:
                 shutil.rmtree(folder)
 
     def use(self, name: str) -> None:
-        """Make a saved environment the current one."""
+        """Set the current environment, which must be saved."""
         if self.find(name) is None:
             raise _unknown(name, self.names())
         write_atomically(self._root / "current", name + "\n")
 
     def current(self) -> str | None:
-        """The environment last set up or chosen. Raises `ConfigError` where its file is damaged."""
+        """Return the environment last set up or chosen. Raises `ConfigError` if its file is damaged."""
         path = self._root / "current"
         known = ", ".join(self.names()) or "none is saved"
         hint = f"tdaflink env use NAME writes it again ({known}); --env NAME does without it"
@@ -121,7 +123,7 @@ class EnvironmentStore:
         return text or None
 
     def names(self) -> list[str]:
-        """All saved environments."""
+        """List all saved environments."""
         try:
             found = [path.parent.name for path in self._root.glob("environments/*/environment.json")]
         except OSError as error:
@@ -129,7 +131,7 @@ class EnvironmentStore:
         return sorted(name for name in found if _NAME.fullmatch(name))
 
     def folder(self, name: str) -> Path:
-        """The environment's own folder, whether it exists or not."""
+        """Return the environment's own folder, whether it exists or not."""
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} cannot name an environment",
@@ -141,14 +143,14 @@ class EnvironmentStore:
     def lock(
         self, name: str, *, seconds: float = LOCK_SECONDS, waiting: Callable[[str], None] | None = None
     ) -> Iterator[None]:
-        """Work on the environment alone; `waiting` hears who is at work where another one is."""
+        """Hold the environment's lock; `waiting` receives a message about the holder before a wait."""
         self.folder(name)
         with self._locked(f"{name}.lock", f"environment {name}", seconds, waiting):
             yield
 
     @contextmanager
     def lock_ports(self) -> Iterator[None]:
-        """Choose and save a port offset alone, so that two new environments never choose the same."""
+        """Hold the lock of port offsets, so that two new environments never choose the same."""
         with self._locked(".ports.lock", "the choice of ports", LOCK_SECONDS, None):
             yield
 
@@ -186,13 +188,13 @@ class EnvironmentStore:
         if name or not os.environ.get("FLINK_REST_URL"):
             raise _unknown(chosen, self.names())
         rest_url = _address("FLINK_REST_URL")
-        # Nothing is saved, but the variables of the seed's scripts name a cluster: that is enough.
+        # Nothing is saved, but the environment variables name a cluster.
         kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
 
 
 def _address(variable: str) -> str:
-    """The address that a variable names. Raises `ConfigError`, which shows no credentials."""
+    """Return the address in a variable. Raises `ConfigError`, which shows no credentials."""
     example, credentials = _ADDRESSES[variable]
     return web_address(os.environ[variable], variable, example, credentials=credentials)
 
@@ -205,7 +207,7 @@ def _holder(path: Path) -> str:
 
 
 def _environment(name: str, values: Any) -> Environment:
-    """A saved environment. Raises `ValueError` for what is none."""
+    """Convert the JSON of a saved environment. Raises `ValueError` if it is not valid."""
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
     security = read_security(values["security"]) if "security" in values else Security()
@@ -224,7 +226,7 @@ def _unknown(name: str, names: list[str]) -> NotFound:
 
 
 def _still_meant(security: Security, saved: Endpoints, now: Endpoints) -> Security:
-    """The security without the part of each endpoint that is another one now: secrets are for the saved."""
+    """Return the security of unchanged endpoints: secrets are sent to the saved endpoints only."""
     return Security(
         security.rest if now.rest_url == saved.rest_url else NO_WEB_SECURITY,
         security.kafka if now.kafka == saved.kafka else NO_KAFKA_SECURITY,

@@ -1,14 +1,15 @@
 """Start Flink's Python processes as forks of one process that has imported what they need.
 
-A script that Flink's `python.executable` and `python.client.executable` name runs this program in the
-interpreter's place. For a job's main(), PyFlink's worker, and the workers' own child processes it asks the
-fork server of its folder for a process, hands over its arguments, environment, working directory and files,
-and stands for that process until it ends. All else, and what no server can fork, the interpreter runs itself.
+The script named by Flink's `python.executable` and `python.client.executable` runs this program instead of
+the interpreter. For a job's main(), PyFlink's worker, and the workers' own child processes, the program
+requests a process from the fork server of its folder, passes its arguments, environment, working directory
+and files, and represents that process until it ends: a proxy for signals and exit status. The interpreter
+itself runs everything else, also where no server can fork.
 
-A fresh worker imports Beam, PyFlink, numpy and the engines first: seconds of a core for each slot, whenever a
-job starts or restarts. A fork has them, and shares their memory with the others.
+A fresh worker first imports Beam, PyFlink, numpy and the engines: seconds of a core for each slot, whenever a
+job starts or restarts. A fork has them already, and shares their memory with the other forks.
 
-It runs in the cluster's own Python, which need not have tdaflink: the standard library alone.
+The program runs in the cluster's own Python, which need not have tdaflink: it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 WORKER = "pyflink.fn_execution.beam.beam_boot"
-# PyFlink sets it for a job's main(), and for nothing else.
+# PyFlink sets it for a job's main() only.
 GATEWAY = "PYFLINK_GATEWAY_PORT"
 PRELOADED_FOR_MAIN = ("pyflink.datastream.connectors", "pyflink.table")
 PRELOADED = (
@@ -47,18 +48,18 @@ PRELOADED = (
     "orjson",
 )
 _SOCKET, _LOCK, _LOG = "socket", "lock", "log"
-# The script that starts processes through this program, for a worker that starts some of its own, and the
-# descriptors that those inherit beside the streams.
+# The script that starts processes through this program, for workers that start child processes, and the
+# descriptors that these inherit in addition to the standard streams.
 SCRIPT, DESCRIPTORS = "TDAFLINK_FORKING_PYTHON", "TDAFLINK_FORKED_DESCRIPTORS"
 _KERNELS = "tdaflink_kernels_"
 _STREAMS = (0, 1, 2)
 _LENGTH = struct.Struct("!I")
 _LONGEST_REQUEST = 16 << 20
-_ANSWER_SECONDS = 110.0  # Beam gives up a worker that has not connected after two minutes.
+_ANSWER_SECONDS = 110.0  # Beam abandons a worker that has not connected after two minutes.
 _REQUEST_SECONDS = 10.0
 _MOST_DESCRIPTORS = 16
 _IDLE_SECONDS = 60.0
-# What libraries start threads by when they are imported: Arrow's allocator, and matrix products.
+# Settings against threads at import: those of Arrow's allocator, and of matrix products.
 _SINGLE_THREADED = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OPENBLAS_NUM_THREADS": "1",
@@ -68,15 +69,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class NoFork(Exception):
-    """No process can be had from a server; the text says why."""
+    """No server can fork the process; the text is the reason."""
 
 
-# -- In place of the interpreter: the one that asks
+# -- The client, which runs in place of the interpreter
 
 
 @dataclass(frozen=True)
 class Call:
-    """What the interpreter is to run: a module, or else code."""
+    """The interpreter's task: a module, or else code."""
 
     module: str | None
     code: str | None
@@ -85,24 +86,24 @@ class Call:
 
     @property
     def forkable(self) -> bool:
-        """Whether that is a worker, a child process of one, or a job's main()."""
+        """Return whether the call is a worker, a worker's child process, or a job's main()."""
         if self.code is not None:
             return DESCRIPTORS in os.environ
         return self.module is not None and (self.module == WORKER or GATEWAY in os.environ)
 
 
 def call_of(words: list[str]) -> Call:
-    """What the words after `python` mean; neither module nor code where it is something else."""
+    """Parse the arguments of `python`; neither module nor code for all other uses."""
     unbuffered = words[:1] == ["-u"]
-    kind, named = [*words[unbuffered : unbuffered + 2], "", ""][:2]
+    option, value = [*words[unbuffered : unbuffered + 2], "", ""][:2]
     arguments = words[unbuffered + 2 :]
-    return Call(named if kind == "-m" else None, named if kind == "-c" else None, arguments, unbuffered)
+    return Call(value if option == "-m" else None, value if option == "-c" else None, arguments, unbuffered)
 
 
 def main() -> None:
-    """Run `PROGRAM FOLDER KERNELS WORDS...` as `python WORDS...`, forked where that is possible.
+    """Run `PROGRAM FOLDER KERNELS WORDS...` as `python WORDS...`, forked where possible.
 
-    A number as the only word is the id of a JVM that will call later: the server comes up for it.
+    A number as the only word is the process id of a JVM that will call later: the server starts in advance.
     """
     folder, kernels, *words = sys.argv[1:]
     owner = int(words[0]) if len(words) == 1 and words[0].isdecimal() else None
@@ -117,15 +118,16 @@ def main() -> None:
                 stand_for(connection, pid)
     if owner is not None:
         return
-    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 -- that is the point
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 -- replaces this process on purpose
 
 
 def forked(
     folder: str, kernels: str, words: list[str], owner: int | None = None
 ) -> tuple[socket.socket, int]:
-    """The connection that reports how the process ends, and its id; the server's, where nothing is to run.
+    """Fork a process; return the connection that reports its exit, and its id.
 
-    The server ends with the last process that was an `owner`: the JVM that calls, unless another is named.
+    Without `words`, the server is started and its own id is returned. The server ends with its last `owner`:
+    the calling JVM by default.
     """
     directory = os.getcwd()
     try:
@@ -145,20 +147,20 @@ def forked(
     body = json.dumps(request).encode()
     socket.send_fds(connection, [_LENGTH.pack(len(body))], numbers)
     connection.sendall(body)
-    answer = _received(connection)
-    if "pid" not in answer:
-        raise NoFork(answer.get("refused", "it has no answer"))
-    return connection, answer["pid"]
+    reply = _receive(connection)
+    if "pid" not in reply:
+        raise NoFork(reply.get("refused", "the server sent no process id"))
+    return connection, reply["pid"]
 
 
 def _flink() -> int:
-    """The TaskManager: PyFlink starts its workers through a shell."""
+    """Return the TaskManager's process id: PyFlink starts its workers through a shell."""
     with open(f"/proc/{os.getppid()}/stat", encoding="utf-8", errors="replace") as facts:
         return int(facts.read().rpartition(")")[2].split()[1])
 
 
 def _connected(folder: str, kernels: str) -> socket.socket:
-    """A connection to the folder's server, which is started where there is none."""
+    """Connect to the folder's server, which is started if it does not run."""
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         return _connect()
     with open(_LOCK, "w", encoding="utf-8") as lock:
@@ -182,9 +184,9 @@ def _connect() -> socket.socket:
 
 
 def _require_same_user(connection: socket.socket) -> None:
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    if struct.unpack("3i", found)[1] != os.getuid():
-        raise NoFork("another user's process has its socket")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    if struct.unpack("3i", credentials)[1] != os.getuid():
+        raise NoFork("the socket belongs to another user's process")
 
 
 def _start_server(folder: str, kernels: str) -> None:
@@ -196,9 +198,9 @@ def _start_server(folder: str, kernels: str) -> None:
     with listener, open(_LOG, "wb") as log:
         listener.bind(_SOCKET)
         listener.listen(64)
-        # Where a main() comes first it is a JobManager's machine, which runs no engine.
+        # If the first call is a main(), this is a JobManager's machine, which runs no engine.
         kernels = "" if GATEWAY in os.environ else kernels
-        # A job's own modules belong to its own processes.
+        # The server must not import modules of a job: PYTHONPATH applies to the job's processes.
         environ = {
             name: value for name, value in os.environ.items() if name != "PYTHONPATH"
         } | _SINGLE_THREADED
@@ -214,46 +216,46 @@ def _start_server(folder: str, kernels: str) -> None:
 
 
 def stand_for(connection: socket.socket, pid: int) -> NoReturn:
-    """Pass signals on to the process, and end as it ends."""
+    """Forward signals to the process, and end with its exit status or signal."""
 
-    def pass_on(number: int, _frame: Any) -> None:
+    def forward(number: int, _frame: Any) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
     for number in _SIGNALS:
-        signal.signal(number, pass_on)
+        signal.signal(number, forward)
     connection.settimeout(None)
     try:
-        status = _received(connection)["status"]
+        status = _receive(connection)["status"]
     except (NoFork, OSError, KeyError):
-        os._exit(1)  # the server was killed, and the process ended after it
+        os._exit(1)  # the server was killed, and the process ended because of that
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        with contextlib.suppress(OSError):  # nobody handles some of them, such as SIGKILL
+        with contextlib.suppress(OSError):  # some signals, such as SIGKILL, cannot have a handler
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _received(connection: socket.socket) -> dict[str, Any]:
+def _receive(connection: socket.socket) -> dict[str, Any]:
     return dict(json.loads(_exactly(connection, _LENGTH.unpack(_exactly(connection, _LENGTH.size))[0])))
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:
     if size > _LONGEST_REQUEST:
-        raise NoFork(f"a message of {size} bytes")
+        raise NoFork(f"a message of {size} bytes exceeds {_LONGEST_REQUEST}")
     parts = bytearray()
     while len(parts) < size:
         part = connection.recv(size - len(parts))
         if not part:
-            raise NoFork("it closed the connection")
+            raise NoFork("the server closed the connection")
         parts += part
     return bytes(parts)
 
 
-def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
-    body = json.dumps(answer).encode()
-    with contextlib.suppress(OSError):  # whoever asked may be gone
+def _send(connection: socket.socket, reply: dict[str, Any]) -> None:
+    body = json.dumps(reply).encode()
+    with contextlib.suppress(OSError):  # the client may have ended
         connection.sendall(_LENGTH.pack(len(body)) + body)
 
 
@@ -262,20 +264,20 @@ def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
 
 @dataclass
 class Request:
-    """What a forked process is to be."""
+    """The description of a process to fork."""
 
     connection: socket.socket
     received: list[int]
     words: list[str]
     numbers: list[int]
-    """The descriptors as which the process has what was received."""
+    """The numbers that the received descriptors get in the process."""
     environ: dict[str, str]
     directory: str
     owner: int
 
 
 class Server:
-    """Forks a process for each request, until the JVMs that asked have ended."""
+    """The fork server: forks a process for each request, until all owners have ended."""
 
     def __init__(self, folder: str, kernels: str, listener: socket.socket) -> None:
         self._kernels = kernels
@@ -289,7 +291,7 @@ class Server:
         self._foreign: frozenset[str] = frozenset()
 
     def preload(self) -> None:
-        """Import what the processes need. What cannot be imported is theirs to report."""
+        """Import the processes' modules. Import errors are left to the processes, which report them."""
         ours = set(sys.modules)
         for name in PRELOADED if self._kernels else PRELOADED_FOR_MAIN:
             try:
@@ -301,13 +303,13 @@ class Server:
         roots = {name.partition(".")[0] for name in set(sys.modules) - ours}
         self._foreign = frozenset(roots - sys.stdlib_module_names)
         if (threads := len(os.listdir("/proc/self/task"))) > 1:
-            raise NoFork(f"the modules started {threads - 1} threads, which a fork would lack")
+            raise NoFork(f"the modules started {threads - 1} threads, which a fork would not have")
         gc.collect()
         # Pages that the collector does not touch stay shared.
         gc.freeze()
 
     def serve(self) -> Request | None:
-        """Fork for each request. Returns in each forked process with what it is to be; None at the end."""
+        """Fork for each request. Return the request in each forked process, None in the server at its end."""
         for wakes in (self._woken, self._wakes, self._listener):
             wakes.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -325,7 +327,7 @@ class Server:
                 return request
 
     def _is_current(self) -> bool:
-        """Whether new requests still come here: the folder may be gone, or another server may have it."""
+        """Return whether the folder's socket is still this server's: it may be removed or replaced."""
         try:
             return os.stat(self._socket).st_ino == self._inode
         except OSError:
@@ -352,8 +354,8 @@ class Server:
             _require_same_user(connection)
             connection.settimeout(_REQUEST_SECONDS)
             head, received, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
-            wanted = json.loads(_exactly(connection, _LENGTH.unpack(head)[0]))
-            request = Request(connection, received, **wanted)
+            fields = json.loads(_exactly(connection, _LENGTH.unpack(head)[0]))
+            request = Request(connection, received, **fields)
             if shadowed := self._shadowed(request):
                 _send(connection, {"refused": f"the job brings its own {shadowed}"})
                 raise NoFork(shadowed)
@@ -368,20 +370,20 @@ class Server:
         return request
 
     def _shadowed(self, request: Request) -> str | None:
-        """A preloaded package that the process would find elsewhere."""
+        """Return a preloaded package that the process would import from another path, if there is one."""
         from importlib.machinery import PathFinder
 
         own = _search_path(request)
         for name in sorted(self._foreign):
-            found = PathFinder.find_spec(name, own)
+            spec = PathFinder.find_spec(name, own)
             loaded = getattr(sys.modules.get(name), "__spec__", None)
-            # A folder without __init__.py, which has no origin, comes after each package of that name.
-            if found is not None and found.origin and (loaded is None or found.origin != loaded.origin):
+            # A folder without __init__.py, which has no origin, ranks below every package of that name.
+            if spec is not None and spec.origin and (loaded is None or spec.origin != loaded.origin):
                 return name
         return None
 
     def _fork(self, request: Request) -> bool:
-        """Whether this is the forked process."""
+        """Fork, and return True in the forked process."""
         pid = os.fork() if request.words else None
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -406,7 +408,7 @@ def _close(descriptors: Sequence[int]) -> None:
 
 
 def _load_kernels(folder: str) -> None:
-    """Import the machine code that a job compiled last, as the job would: its name depends on its content."""
+    """Import the machine code that a job compiled last, as the job does: its name depends on its content."""
     from importlib.machinery import PathFinder
     from importlib.util import module_from_spec
 
@@ -428,14 +430,14 @@ def _load_kernels(folder: str) -> None:
             if file.endswith(".py") and file != "__init__.py":
                 import_module(f"{name}.{file[:-3]}")
     except Exception as error:
-        # A job takes those that are there for whole.
+        # A job would treat partly imported kernels as complete.
         for name in [name for name in sys.modules if name.startswith(_KERNELS)]:
             del sys.modules[name]
         print(f"kernels in {folder}: {type(error).__name__}: {error}", flush=True)
 
 
 def _search_path(request: Request) -> list[str]:
-    """What `python -m` looks through before the interpreter's own folders."""
+    """Return the folders that `python -m` searches before the interpreter's own."""
     added = request.environ.get("PYTHONPATH", "")
     return [request.directory, *filter(None, added.split(os.pathsep))]
 
@@ -444,7 +446,7 @@ def _search_path(request: Request) -> list[str]:
 
 
 def become(request: Request, script: str) -> NoReturn:
-    """Run what is asked for as a fresh interpreter would, and end."""
+    """Run the requested module or code as a fresh interpreter would, and exit."""
     import atexit
     import io
     import runpy
@@ -454,7 +456,7 @@ def become(request: Request, script: str) -> NoReturn:
     import types
 
     call = call_of(request.words)
-    # Out of the way of the numbers that the received ones get.
+    # Above the numbers that the received descriptors get.
     lowest = max(request.numbers) + 1
     connection = fcntl.fcntl(request.connection.detach(), fcntl.F_DUPFD_CLOEXEC, lowest)
     received = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest) for descriptor in request.received]
@@ -467,7 +469,7 @@ def become(request: Request, script: str) -> NoReturn:
     os.environ[SCRIPT] = script
     os.environ.pop(DESCRIPTORS, None)
     time.tzset()
-    tempfile.tempdir = None  # by this environment
+    tempfile.tempdir = None  # to be determined from the new environment
     threading.Thread(target=_end_with, args=(connection,), daemon=True, name="fork-server").start()
     if call.unbuffered:
         for text in (sys.stdout, sys.stderr):
@@ -477,7 +479,7 @@ def become(request: Request, script: str) -> NoReturn:
     sys.argv = ["-m" if call.code is None else "-c", *call.arguments]
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        numpy.random.seed()  # Python's own generator has seeded itself
+        numpy.random.seed()  # Python's own generator reseeds itself after a fork
     main_module = sys.modules["__main__"] = types.ModuleType("__main__")
     code = 0
     try:
@@ -488,11 +490,11 @@ def become(request: Request, script: str) -> NoReturn:
     except SystemExit as end:
         code = _exit_code(end.code)
     except BaseException as error:
-        # Flink shows it to the user: from the module on, as it would come from an interpreter.
+        # Flink shows the traceback to the user: it begins at the module, as that of an interpreter.
         trace = error.__traceback__
         sys.excepthook(type(error), error.with_traceback(trace.tb_next if trace else None), trace)
         code = 1
-    # As an interpreter ends, but for what it forgets then: half a second for all that is imported.
+    # The exit of an interpreter without its cleanup of modules, which takes half a second with all imports.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for text in (sys.stdout, sys.stderr):
@@ -509,14 +511,14 @@ def _exit_code(value: object) -> int:
 
 
 def _end_with(connection: int) -> None:
-    """End when the process that stands for this one has been killed."""
+    """Exit when the process that represents this one has been killed."""
     with contextlib.suppress(OSError):
         os.read(connection, 1)
     os._exit(128 + signal.SIGKILL)
 
 
 def serve(folder: str, kernels: str, descriptor: int) -> None:
-    """Be the folder's server, or one of the processes that it forks."""
+    """Run the folder's server, and in each forked process its request."""
     del sys.path[0]  # this program's folder
     with socket.socket(fileno=descriptor) as listener:
         server = Server(folder, kernels, listener)

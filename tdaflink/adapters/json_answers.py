@@ -1,4 +1,4 @@
-"""Reads JSON that another service has answered: each field is checked where it enters."""
+"""Strict access to JSON responses of other services: each field is checked when it is read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MakesError = Callable[[str], Exception]
 
 
 class WrongForm(ValueError):
-    """An answer that is no JSON, or not of the form that the service gives; its text says where and why."""
+    """A response that is not JSON, or not of the expected form; the text names the field and the reason."""
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a body. Raises `WrongForm`, also for NaN, for deep nesting and for endless numbers."""
+    """Parse a body. Raises `WrongForm`, also for NaN, too deep nesting and numbers of too many digits."""
     if not body.strip():
         raise WrongForm("the answer is empty")
     try:
@@ -41,23 +41,23 @@ def read_json(body: bytes) -> Any:
 
 
 def json_object(value: Any, error: MakesError = WrongForm, where: str = "") -> JsonObject:
-    """A value that must be an object; `where` it stands in the answer, `error` makes what is raised."""
+    """Check that a value is an object; `where` is its path in the response, `error` creates the exception."""
     if not isinstance(value, dict):
         raise error(f"{where or 'the answer'} must be an object, not {_shown(value)}")
     return JsonObject(value, error, where)
 
 
 def json_objects(value: Any, error: MakesError = WrongForm, where: str = "") -> list[JsonObject]:
-    """A value that must be a list of objects."""
+    """Check that a value is a list of objects."""
     if not isinstance(value, list):
         raise error(f"{where or 'the answer'} must be a list, not {_shown(value)}")
     return [json_object(item, error, f"{where}[{number}]") for number, item in enumerate(value)]
 
 
 class JsonObject:
-    """An object of an answer. A default stands for a field that is missing or null.
+    """An object in a response. A default replaces a field that is missing or null.
 
-    What is not of the expected form raises the error that `error` makes of the reason.
+    A field of another form raises the exception that `error` creates from the reason.
     """
 
     __slots__ = ("_error", "_where", "raw")
@@ -68,12 +68,12 @@ class JsonObject:
         self._where = where
 
     def text(self, name: str, default: T = _MISSING) -> str | T:
-        """A text."""
+        """Return a text."""
         value = self._value(name, default)
         return value if value is default or isinstance(value, str) else self._refuse(name, value, "a text")
 
     def ident(self, name: str) -> str:
-        """An id, which may stand in a path."""
+        """Return an id, which is safe as a part of a path."""
         value = self.text(name)
         if (
             not value.isprintable()
@@ -85,7 +85,7 @@ class JsonObject:
         return value
 
     def whole(self, name: str, default: T = _MISSING) -> int | T:
-        """A whole number of at most 64 bits."""
+        """Return a whole number of at most 64 bits."""
         value = self._value(name, default)
         if value is default:
             return default
@@ -96,19 +96,19 @@ class JsonObject:
         return int(value)
 
     def count(self, name: str, default: T = _MISSING) -> int | T:
-        """A whole number that is not negative."""
+        """Return a whole number that is not negative."""
         value = self.whole(name, default)
         return value if value is default or value >= 0 else self._refuse(name, value, "no negative number")  # type: ignore[operator]
 
     def millis(self, name: str) -> int:
-        """A time in milliseconds since the epoch, of which there is a date; Flink's -1 is 0."""
+        """Return a time in milliseconds since the epoch, up to the year 9999; Flink's -1 becomes 0."""
         value = self.whole(name)
         if not -1 <= value <= _LATEST_MS:
             self._refuse(name, value, "a time in milliseconds")
         return max(0, value)
 
     def number(self, name: str, default: T = _MISSING) -> float | T:
-        """A finite number, also one that is written as a text, as in Flink's metrics."""
+        """Return a finite number, which may be written as a text, as in Flink's metrics."""
         value = self._value(name, default)
         if value is default:
             return default
@@ -116,7 +116,7 @@ class JsonObject:
         return number if number is not None else self._refuse(name, value, "a finite number")
 
     def flag(self, name: str, default: T = _MISSING) -> bool | T:
-        """True or false."""
+        """Return a boolean."""
         value = self._value(name, default)
         return (
             value
@@ -125,19 +125,19 @@ class JsonObject:
         )
 
     def child(self, name: str) -> JsonObject:
-        """An object within; an empty one where it is missing or null."""
+        """Return a nested object; an empty one where it is missing or null."""
         return json_object(self._value(name, {}), self._error, self._path(name))
 
     def required(self, name: str) -> JsonObject:
-        """An object within that must be there."""
+        """Return a nested object, which must exist."""
         return json_object(self._value(name, _MISSING), self._error, self._path(name))
 
     def children(self, name: str, default: list[Any] = _MISSING) -> list[JsonObject]:
-        """A list of objects."""
+        """Return a list of objects."""
         return json_objects(self._value(name, default), self._error, self._path(name))
 
     def texts(self, name: str, default: list[str] = _MISSING) -> list[str]:
-        """A list of texts."""
+        """Return a list of texts."""
         value = self._value(name, default)
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self._refuse(name, value, "a list of texts")
@@ -159,7 +159,7 @@ class JsonObject:
 
 
 def finite(value: Any) -> float | None:
-    """The number that a value is or, as a text, means; None where it is no finite one."""
+    """Convert a number or a text to a finite number; None where that is not possible."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -170,7 +170,7 @@ def finite(value: Any) -> float | None:
 
 
 def _without_surrogates(value: Any) -> Any:
-    """The value with a replacement for each half of a character, which could not be written anywhere."""
+    """Replace lone surrogates, which no encoding can write."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

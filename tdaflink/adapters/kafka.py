@@ -1,4 +1,4 @@
-"""Records into Kafka, and the client that opens topics for writing and reading."""
+"""The client of a Kafka cluster: opens topics for writing and reading."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class KafkaClient:
-    """One Kafka cluster.
+    """The client of one Kafka cluster.
 
-    Everything it opens raises `Unreachable` where no broker answers in time, and `NotFound` for a topic
-    that does not exist (it never makes one).
+    Its readers and writers raise `Unreachable` if no broker responds in time, and `NotFound` for a topic that
+    does not exist (topics are never created).
     """
 
     def __init__(self, bootstrap: str, security: KafkaSecurity = NO_KAFKA_SECURITY) -> None:
@@ -54,19 +54,19 @@ class KafkaClient:
         return TopicWriter(producer, topic, self.bootstrap)
 
     def partition_counts(self, topics: Sequence[str]) -> dict[str, int]:
-        """How many partitions each topic has."""
+        """Return the number of partitions of each topic."""
         from confluent_kafka.admin import AdminClient
 
-        # The admin client is the lightest that can ask for metadata.
-        found = self._connection.require_partitions(self._connection.open(AdminClient, {}), topics)
-        return {topic: sum(1 for name, _ in found if name == topic) for topic in topics}
+        # The admin client is the lightest client that can request metadata.
+        partitions = self._connection.require_partitions(self._connection.open(AdminClient, {}), topics)
+        return {topic: sum(1 for name, _ in partitions if name == topic) for topic in topics}
 
     def watch(self) -> TopicWatch:
-        """A look at topics that is taken again and again."""
+        """Return a reader of offsets and newest records over connections that are kept open."""
         return TopicWatch(self._connection)
 
     def tail(self, topics: Sequence[str], start: Start, *, optional: Sequence[str] = ()) -> Tail:
-        """Open topics for reading, outside any consumer group; those of `optional` may be missing."""
+        """Open topics for reading, outside any consumer group; the topics in `optional` may be missing."""
         from confluent_kafka import Consumer, KafkaError
 
         lost = threading.Event()
@@ -78,7 +78,7 @@ class KafkaClient:
         consumer = self._connection.open(
             Consumer,
             {
-                # The library demands a group's name; without subscribe and commit it is never made.
+                # The library requires a group id; without subscribe and commit the group is never created.
                 "group.id": f"tdaflink-reader-{secrets.token_hex(8)}",
                 **CONSUMER_DEFAULTS,
                 "fetch.wait.max.ms": 100,
@@ -95,7 +95,7 @@ class KafkaClient:
 
 
 class TopicWriter:
-    """Writes keyed records to one topic; `confirmed` counts those that the brokers have acknowledged."""
+    """A writer of keyed records to one topic; `confirmed` counts the acknowledged records."""
 
     def __init__(self, producer: Producer, topic: str, bootstrap: str) -> None:
         self.topic = topic
@@ -105,7 +105,7 @@ class TopicWriter:
         self._failure: TdaflinkError | None = None
 
     def write(self, key: str, value: bytes) -> None:
-        """Hand over one record; waits while the buffer is full. Raises the first failure so far."""
+        """Queue one record; waits while the buffer is full. Raises the first failure so far."""
         from confluent_kafka import KafkaException
 
         deadline = time.monotonic() + DELIVERY_SECONDS
@@ -117,20 +117,20 @@ class TopicWriter:
             except BufferError as error:
                 if time.monotonic() > deadline:
                     raise DeadlinePassed(
-                        f"Kafka at {self._bootstrap} took no message for {DELIVERY_SECONDS:.0f} s"
+                        f"Kafka at {self._bootstrap} accepted no message for {DELIVERY_SECONDS:.0f} s"
                     ) from error
                 self.serve(TICK_SECONDS)
             except KafkaException as error:
                 raise mapped(error.args[0], self._bootstrap) from error
 
     def serve(self, seconds: float) -> None:
-        """Take in acknowledgements for at most so long. Raises the first failure so far."""
+        """Process acknowledgements for at most `seconds`. Raises the first failure so far."""
         self._producer.poll(seconds)
         if self._failure is not None:
             raise self._failure
 
     def flush(self) -> None:
-        """Wait until every record is acknowledged or one has failed, for the delivery deadline at most."""
+        """Wait until every record is acknowledged or one has failed, at most for the delivery timeout."""
         deadline = time.monotonic() + DELIVERY_SECONDS + 1.0
         while self._producer.flush(TICK_SECONDS) and time.monotonic() < deadline:
             if self._failure is not None:

@@ -1,4 +1,4 @@
-"""Topics of a Kafka cluster. Every call has a deadline, and Kafka's errors are mapped here."""
+"""Administration of a Kafka cluster's topics. Every call has a deadline; Kafka's errors are mapped here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST_ANSWER_SECONDS = 2.5
 
 
 class KafkaAdmin:
-    """Reads and makes topics."""
+    """An administrator of topics: lists, creates, deletes and grows them."""
 
     def __init__(self, bootstrap: str, security: KafkaSecurity = NO_KAFKA_SECURITY) -> None:
         from confluent_kafka.admin import AdminClient
@@ -32,11 +32,11 @@ class KafkaAdmin:
         )
 
     def check(self, seconds: float = _FIRST_ANSWER_SECONDS) -> None:
-        """Raise `Unreachable` unless a broker answers a metadata request."""
+        """Raise `Unreachable` unless a broker responds to a metadata request."""
         self._metadata(seconds)
 
     def topics(self) -> dict[str, TopicInfo]:
-        """Name -> every topic, with the settings that were given to it."""
+        """Return every topic by name, with the settings that override the broker's."""
         metadata = self._metadata()
         settings = self._settings([name for name in metadata.topics if not name.startswith("__")])
         return {
@@ -45,11 +45,11 @@ class KafkaAdmin:
         }
 
     def replicas(self) -> int:
-        """Of a topic for which nobody has said how many it shall have."""
+        """Return the replication factor of new topics that have none configured."""
         return replicas_on(len(self._metadata().brokers))
 
     def create(self, topics: Iterable[TopicSpec]) -> list[str]:
-        """Make the topics; returns the names of those that were not there. One that exists is a success."""
+        """Create topics and return the names of the new ones; a topic that exists already is a success."""
         from confluent_kafka import KafkaError
         from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
@@ -72,7 +72,7 @@ class KafkaAdmin:
         )
 
     def delete(self, topics: Iterable[str]) -> None:
-        """Delete topics; one that is gone already is a success."""
+        """Delete topics; a topic that does not exist is a success."""
         from confluent_kafka import KafkaError
 
         self._first_answer()
@@ -82,14 +82,14 @@ class KafkaAdmin:
             self._each(futures, "delete topic", fine=KafkaError.UNKNOWN_TOPIC_OR_PART)
 
     def grow(self, partitions: Mapping[str, int]) -> None:
-        """Give topics more partitions: name -> the new number."""
+        """Increase the number of partitions: name -> the new number."""
         from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 
         self._first_answer()
-        wanted = [NewPartitions(name, number) for name, number in partitions.items()]
-        if wanted:
+        new = [NewPartitions(name, number) for name, number in partitions.items()]
+        if new:
             self._each(
-                self._client.create_partitions(wanted, operation_timeout=_SECONDS, request_timeout=_SECONDS),
+                self._client.create_partitions(new, operation_timeout=_SECONDS, request_timeout=_SECONDS),
                 "add partitions to topic",
             )
 
@@ -116,15 +116,15 @@ class KafkaAdmin:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         if not resources:
             return {}
-        found = {}
+        settings = {}
         for resource, future in self._client.describe_configs(resources, request_timeout=_SECONDS).items():
             try:
                 entries = future.result(timeout=_SECONDS + 5).values()
             except KafkaException as error:
                 raise self._mapped(error, f"describe topic {resource.name}") from error
             own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
-            found[resource.name] = {e.name: str(e.value) for e in entries if int(e.source) == own}
-        return found
+            settings[resource.name] = {e.name: str(e.value) for e in entries if int(e.source) == own}
+        return settings
 
     def _first_answer(self) -> None:
         if not self._answered:
@@ -133,9 +133,9 @@ class KafkaAdmin:
     def _metadata(self, seconds: float | None = None) -> Any:
         from confluent_kafka import KafkaException
 
-        patience = seconds or (_SECONDS if self._answered else _FIRST_ANSWER_SECONDS)
+        timeout = seconds or (_SECONDS if self._answered else _FIRST_ANSWER_SECONDS)
         try:
-            metadata = self._client.list_topics(timeout=patience)
+            metadata = self._client.list_topics(timeout=timeout)
         except KafkaException as error:
             raise self._mapped(error, "list topics") from error
         self._answered = True
@@ -147,14 +147,14 @@ class KafkaAdmin:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return NotFound(f"could not {action}: {cause.str()}", hint="tdaflink topics list")
-        found = self._connection.failed(self._client, cause)
-        if isinstance(found, Refused):
+        mapped = self._connection.failed(self._client, cause)
+        if isinstance(mapped, Refused):
             return Refused(f"Kafka at {self.bootstrap} refused to {action}: {cause.str()}")
-        return found
+        return mapped
 
 
 def _partitions(topic: Any) -> tuple[Partition, ...]:
     return tuple(
-        Partition(number, found.leader, tuple(found.replicas), tuple(found.isrs))
-        for number, found in sorted(topic.partitions.items())
+        Partition(number, partition.leader, tuple(partition.replicas), tuple(partition.isrs))
+        for number, partition in sorted(topic.partitions.items())
     )

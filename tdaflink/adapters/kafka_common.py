@@ -1,6 +1,6 @@
-"""What reading and writing Kafka share: deadlines and errors.
+"""Deadlines, consumer settings and error mapping of all Kafka clients.
 
-The library is loaded where it is first used, and its errors end here.
+The library is imported where it is first used.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0  # with the start of Python, a dead endpoint is reported within 3 s
 DELIVERY_SECONDS = 30.0
 MAX_MESSAGE_BYTES = 16 * 2**20
-# What every consumer reads with, as the job's sources do (`CONSUMER_DEFAULTS` in jobs/tdajob/pipeline.py).
+# The settings of every consumer, as of the job's sources (`CONSUMER_DEFAULTS` in jobs/tdajob/pipeline.py).
 CONSUMER_DEFAULTS = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
 }
-# Short enough for Ctrl-C to be noticed at once: the library does not return to Python while it waits.
+# Short enough for an immediate reaction to Ctrl-C: the library does not return to Python while it waits.
 TICK_SECONDS = 0.1
 
-# The library writes its connection troubles to stderr unless it is given a logger; we report them as errors.
+# Without a logger the library writes connection problems to stderr; they are reported as errors instead.
 quiet = logging.getLogger("tdaflink.kafka")
 quiet.addHandler(logging.NullHandler())
 quiet.propagate = False
 
 
 def mapped(error: KafkaError, bootstrap: str) -> TdaflinkError:
-    """The library's error as ours."""
+    """Map an error of the library to one of tdaflink's."""
     from confluent_kafka import KafkaError as Code
 
     unreachable = (Code._TRANSPORT, Code._ALL_BROKERS_DOWN, Code._TIMED_OUT, Code._RESOLVE)
@@ -49,7 +49,7 @@ def mapped(error: KafkaError, bootstrap: str) -> TdaflinkError:
         )
     if error.code() == Code.MSG_SIZE_TOO_LARGE:
         return Refused(
-            f"a message is larger than Kafka at {bootstrap} takes", hint="send fewer points per message"
+            f"a message is larger than Kafka at {bootstrap} accepts", hint="send fewer points per message"
         )
     if error.code() in (Code.UNKNOWN_TOPIC_OR_PART, Code._UNKNOWN_TOPIC, Code._UNKNOWN_PARTITION):
         return NotFound(f"Kafka at {bootstrap}: {error.str()}", hint="tdaflink topics create")

@@ -1,4 +1,4 @@
-"""How a Kafka cluster is entered, what topics it has, and why it does not answer."""
+"""Connections to a Kafka cluster: authentication, metadata of its topics, and the reasons of failures."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ Client = TypeVar("Client")
 
 
 class Connection:
-    """How a cluster is entered, and why it is not, which the library tells beside its errors."""
+    """The access to a cluster; it keeps the library's last asynchronous error as the reason of a failure."""
 
     def __init__(self, bootstrap: str, security: KafkaSecurity = NO_KAFKA_SECURITY) -> None:
         self.bootstrap = bootstrap
         self._security = security
-        self._trouble: KafkaError | None = None
+        self._last_error: KafkaError | None = None
 
     def open(
         self,
         kind: Callable[..., Client],
         settings: Mapping[str, Any],
-        heard: Callable[[Any], None] | None = None,
+        on_error: Callable[[Any], None] | None = None,
     ) -> Client:
-        """A client of the library with these settings; `heard` gets its further errors, too.
+        """Create a client of the library with these settings; `on_error` receives its asynchronous errors.
 
-        Raises `ConfigError` for secrets and certificates that cannot be had or used.
+        Raises `ConfigError` for secrets and certificates that are missing or invalid.
         """
         from confluent_kafka import KafkaException
 
         def notice(error: KafkaError) -> None:
             self._note(error)
-            if heard is not None:
-                heard(error)
+            if on_error is not None:
+                on_error(error)
 
         shared = {
             "bootstrap.servers": self.bootstrap,
@@ -62,70 +62,73 @@ class Connection:
     def require_partitions(
         self, client: AnyClient, topics: Sequence[str], *, optional: Sequence[str] = ()
     ) -> list[tuple[str, int]]:
-        """Topic and number of every partition; raises `NotFound` unless all but the optional topics exist."""
-        # Asking for a topic by name would make it on brokers with automatic creation.
-        known = self.topics(client)
-        missing = [topic for topic in topics if topic not in known]
+        """Return topic and number of every partition. Raises `NotFound` if a topic is missing.
+
+        Topics in `optional` may be missing.
+        """
+        # A metadata request for a topic by name would create it on brokers with automatic creation.
+        existing = self.topics(client)
+        missing = [topic for topic in topics if topic not in existing]
         if missing:
             raise NotFound(
                 f"there is no topic {missing[0]} on {self.bootstrap}",
-                hint="tdaflink topics list shows those there are; tdaflink topics create makes missing ones",
+                hint="tdaflink topics list shows the existing ones; tdaflink topics create adds missing ones",
             )
-        wanted = [topic for topic in (*topics, *optional) if topic in known]
-        return [(topic, partition) for topic in wanted for partition in known[topic]]
+        requested = [topic for topic in (*topics, *optional) if topic in existing]
+        return [(topic, partition) for topic in requested for partition in existing[topic]]
 
     def topics(self, client: AnyClient) -> dict[str, list[int]]:
-        """Name and partition numbers of every topic."""
+        """Return the partition numbers of every topic by name."""
         from confluent_kafka import KafkaException
 
         try:
             metadata = client.list_topics(timeout=CONNECT_SECONDS)
         except KafkaException as error:
             raise self.failed(client, error.args[0]) from error
-        self._trouble = None
+        self._last_error = None
         return {name: list(topic.partitions) for name, topic in metadata.topics.items()}
 
     def failed(self, client: AnyClient, error: KafkaError) -> TdaflinkError:
-        """The library's error as ours, with what it has told beside it."""
-        # What it tells comes when it is polled, as messages do, of which none may be taken away here.
+        """Map an error of the library, with the reason of its last asynchronous error."""
+        # Asynchronous errors are delivered by poll, as messages are, of which none may be consumed here.
         if not (hasattr(client, "assignment") and client.assignment()):
             client.poll(0)
         return self._refusal() or mapped(error, self.bootstrap)
 
     def _note(self, error: KafkaError) -> None:
-        if self._trouble is None or _telling(error) >= _telling(self._trouble):
-            self._trouble = error
+        if self._last_error is None or _specificity(error) >= _specificity(self._last_error):
+            self._last_error = error
 
     def _refusal(self) -> TdaflinkError | None:
         from confluent_kafka import KafkaError as Code
 
-        if self._trouble is None:
+        if self._last_error is None:
             return None
-        words, code = _last_words(self._trouble.str()), self._trouble.code()
+        reason, code = _reason(self._last_error.str()), self._last_error.code()
         if code == Code._AUTHENTICATION:
             return AccessDenied(
-                f"Kafka at {self.bootstrap} does not let {self._security.user or 'us'} in: {words}",
+                f"Kafka at {self.bootstrap} rejected {self._security.user or 'this client'}: {reason}",
                 hint="--kafka-user, --kafka-password and --kafka-mechanism of tdaflink env add",
             )
-        if code == Code._SSL or "SSL" in words:
-            # A broker that goes down hangs up, too; only one that is up gives a reason.
-            kind = AccessDenied if code == Code._SSL or " alert " in words else Unreachable
+        if code == Code._SSL or "SSL" in reason:
+            # A broker that shuts down closes connections, too; only a running broker gives a reason.
+            kind = AccessDenied if code == Code._SSL or " alert " in reason else Unreachable
             return kind(
-                f"no TLS connection with Kafka at {self.bootstrap}: {words}",
+                f"no TLS connection with Kafka at {self.bootstrap}: {reason}",
                 hint="tdaflink env add: --kafka-ca names the authority of its certificate, --kafka-cert and"
-                " --kafka-key your own, --kafka-protocol says whether it speaks TLS at all",
+                " --kafka-key your own, --kafka-protocol whether it uses TLS",
             )
         if code == Code._ALL_BROKERS_DOWN:
-            # Without a word of why: it took the connection.
+            # It accepted the connection and closed it without a reason.
             return Unreachable(
-                f"Kafka at {self.bootstrap} hangs up on {self._security.protocol}",
-                hint="try again, or another --kafka-protocol of tdaflink env add (SSL or SASL_…)",
+                f"Kafka at {self.bootstrap} closes {self._security.protocol} connections",
+                hint="try again, or set another --kafka-protocol of tdaflink env add (SSL or SASL_…)",
             )
         return None
 
 
-def _telling(error: KafkaError) -> int:
-    """How much an error says about why there is no connection."""
+def _specificity(error: KafkaError) -> int:
+    """Rank an error by the detail of its reason for a missing connection."""
     from confluent_kafka import KafkaError as Code
 
     if error.code() in (Code._AUTHENTICATION, Code._SSL):
@@ -134,10 +137,10 @@ def _telling(error: KafkaError) -> int:
 
 
 def client_properties(security: KafkaSecurity) -> dict[str, str]:
-    """The library's settings, secrets included. Raises `ConfigError` for one that cannot be had."""
+    """Return the library's settings, secrets included. Raises `ConfigError` for a missing secret."""
     if security.protocol == "PLAINTEXT":
         return {}
-    side, found = security.client, {"security.protocol": security.protocol}
+    side, properties = security.client, {"security.protocol": security.protocol}
     files = {
         "ssl.ca.location": ("--kafka-ca", side.ca),
         "ssl.certificate.location": ("--kafka-cert", side.certificate),
@@ -146,14 +149,14 @@ def client_properties(security: KafkaSecurity) -> dict[str, str]:
     for name, (option, path) in files.items():
         if path is not None:
             _check_file(path, option)
-            found[name] = path
+            properties[name] = path
     if side.key is not None:
         private_text(Path(side.key), "--kafka-key")
     if security.mechanism and security.user and side.password:
-        found["sasl.mechanism"] = security.mechanism
-        found["sasl.username"] = security.user
-        found["sasl.password"] = secret(side.password, "security.kafka.password")
-    return found
+        properties["sasl.mechanism"] = security.mechanism
+        properties["sasl.username"] = security.user
+        properties["sasl.password"] = secret(side.password, "security.kafka.password")
+    return properties
 
 
 def _check_file(path: str, option: str) -> None:
@@ -163,8 +166,8 @@ def _check_file(path: str, option: str) -> None:
         raise ConfigError(error.message) from None
 
 
-def _last_words(text: str) -> str:
-    """What a line of the library says, without broker, thread and address before it."""
+def _reason(text: str) -> str:
+    """Return a line of the library without the broker, thread and address before it."""
     text = text.split(" (after ", 1)[0]
-    place, _, words = text.partition(": ")
-    return words if "/" in place else text
+    origin, _, reason = text.partition(": ")
+    return reason if "/" in origin else text

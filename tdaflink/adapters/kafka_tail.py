@@ -1,4 +1,4 @@
-"""Records out of Kafka, outside any consumer group."""
+"""Reading of records from Kafka, outside any consumer group."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Start = Literal["beginning", "now"]
 
 @dataclass(frozen=True)
 class Record:
-    """One record as it lies in a topic."""
+    """One record of a topic."""
 
     topic: str
     partition: int
@@ -34,9 +34,9 @@ class Record:
 
 
 class Tail:
-    """Reads some partitions from their beginning, or from now on.
+    """A reader of partitions from their beginning, or from their current end.
 
-    `caught_up` turns true once everything has been read that was there at the opening.
+    `caught_up` is true once all records have been read that existed when the reader was opened.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Tail:
         self._connection = connection
         self._lost = lost
         self._lost_since: float | None = None
-        # The end is asked for now: the library's own OFFSET_END is where the topic ends at the first fetch.
-        places = {place: self._bounds(*place) for place in partitions}
-        begun = start == "beginning"
-        self._behind = {place: end for place, (begin, end) in places.items() if begun and begin < end}
+        # The end is determined now: the library's own OFFSET_END is the end at the first fetch.
+        bounds = {place: self._bounds(*place) for place in partitions}
+        from_start = start == "beginning"
+        self._behind = {place: end for place, (begin, end) in bounds.items() if from_start and begin < end}
         consumer.assign(
-            [TopicPartition(*place, begin if begun else end) for place, (begin, end) in places.items()]
+            [TopicPartition(*place, begin if from_start else end) for place, (begin, end) in bounds.items()]
         )
 
     @property
@@ -74,7 +74,7 @@ class Tail:
         self._consumer.close()
 
     def read(self, seconds: float) -> Record | None:
-        """The next record, if there is one within so long."""
+        """Return the next record, or None if there is none within `seconds`."""
         from confluent_kafka import KafkaError
 
         message = self._consumer.poll(min(seconds, TICK_SECONDS))
@@ -108,7 +108,7 @@ class Tail:
         return begin, end
 
     def _look_for_broker(self) -> None:
-        """A broker that restarts is waited for, one that stays away is an error."""
+        """Tolerate a broker that restarts; raise `Unreachable` after `PATIENCE_SECONDS`."""
         self._lost_since = self._lost_since or time.monotonic()
         try:
             self._connection.topics(self._consumer)

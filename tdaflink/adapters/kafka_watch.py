@@ -1,4 +1,4 @@
-"""Where topics end, what groups have committed, and the newest records, over connections that are kept."""
+"""Offsets of topics and consumer groups, and the newest records, over connections that are kept open."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
 
 Place = tuple[str, int]
-_COORDINATOR_SECONDS = 8.0  # the first group of a cluster waits until its offsets topic is made
+_COORDINATOR_SECONDS = 8.0  # the first group of a cluster waits until the offsets topic is created
 _READ_SECONDS = 1.5
 
 
 class TopicWatch:
-    """One thread's look at a Kafka cluster. All raises `Unreachable` where no broker answers in time."""
+    """A reader of offsets and newest records; not thread-safe.
+
+    Every method raises `Unreachable` if no broker responds in time.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -29,46 +32,46 @@ class TopicWatch:
         self._consumer: Consumer | None = None
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         if self._consumer is not None:
             self._consumer.close()
         self._consumer = self._admin = None
 
     def partitions(self, topics: Iterable[str]) -> list[Place]:
-        """The partitions of those of the topics that exist."""
-        known = self._connection.topics(self._client())
-        return [(topic, number) for topic in topics for number in known.get(topic, ())]
+        """Return the partitions of the topics; topics that do not exist are left out."""
+        existing = self._connection.topics(self._client())
+        return [(topic, number) for topic in topics for number in existing.get(topic, ())]
 
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The offset of the next record of each partition; those that are gone are left out."""
+        """Return each partition's end offset; partitions that do not exist are left out."""
         return self._offsets(places, latest=True)
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:
-        """The offset of the first record that each partition still has."""
+        """Return the offset of the first record that each partition still has."""
         return self._offsets(places, latest=False)
 
     def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """What a consumer group has committed: the offset of the record that it would read next.
+        """Return the committed offsets of a consumer group: those of the records that it reads next.
 
-        Asked by a consumer that does not join the group: the library's admin client crashes where a broker
-        has no coordinator yet for a group that it does not know.
+        Read through a consumer that does not join the group: the library's admin client crashes if a broker
+        has no coordinator yet for an unknown group.
         """
         from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-        asked = [TopicPartition(*place) for place in places]
-        if not asked:
+        requested = [TopicPartition(*place) for place in places]
+        if not requested:
             return {}
         consumer = self._connection.open(Consumer, {"group.id": group, "enable.auto.commit": False})
         try:
-            found = consumer.committed(asked, timeout=_COORDINATOR_SECONDS)
+            offsets = consumer.committed(requested, timeout=_COORDINATOR_SECONDS)
         except KafkaException as error:
             raise mapped(error.args[0], self._connection.bootstrap) from error
         finally:
             consumer.close()
-        return {(p.topic, p.partition): p.offset for p in found if p.offset >= 0 and p.error is None}
+        return {(p.topic, p.partition): p.offset for p in offsets if p.offset >= 0 and p.error is None}
 
     def newest(self, ends: Mapping[Place, int], back: int) -> list[Record]:
-        """The last `back` records of each partition, as far as they come within 1.5 s."""
+        """Return the last `back` records of each partition that arrive within 1.5 s."""
         from confluent_kafka import TopicPartition
 
         left = {place: end for place, end in ends.items() if end > 0}
@@ -83,12 +86,12 @@ class TopicWatch:
                 for message in consumer.consume(back * len(left), timeout=min(rest, 0.1)):
                     self._take(message, left, records)
         finally:
-            # What has been fetched ahead is dropped: a busy topic costs nothing between two looks.
+            # Drops prefetched records: a busy topic costs nothing between two reads.
             consumer.unassign()
         return records
 
     def value_at(self, topic: str, partition: int, offset: int) -> bytes | None:
-        """The bytes of one record; None where it has none, is gone, or does not come within 1.5 s."""
+        """Return the value of one record; None if it is null, deleted, or does not arrive within 1.5 s."""
         from confluent_kafka import TopicPartition
 
         consumer = self._reader()
@@ -102,7 +105,7 @@ class TopicWatch:
                     self._take(message, left, records)
         finally:
             consumer.unassign()
-        return next((one.value for one in records if one.offset == offset), None)
+        return next((record.value for record in records if record.offset == offset), None)
 
     def _take(self, message: Any, left: dict[Place, int], records: list[Record]) -> None:
         from confluent_kafka import KafkaError
@@ -122,19 +125,19 @@ class TopicWatch:
         from confluent_kafka import KafkaError, KafkaException, TopicPartition
         from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
-        wanted = (OffsetSpec.latest if latest else OffsetSpec.earliest)()  # type: ignore[no-untyped-call]
-        asked = {TopicPartition(*place): wanted for place in places}
-        if not asked:
+        spec = (OffsetSpec.latest if latest else OffsetSpec.earliest)()  # type: ignore[no-untyped-call]
+        requested = {TopicPartition(*place): spec for place in places}
+        if not requested:
             return {}
         gone = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
-        found = {}
-        for place, future in self._client().list_offsets(asked, request_timeout=CONNECT_SECONDS).items():
+        offsets = {}
+        for place, future in self._client().list_offsets(requested, request_timeout=CONNECT_SECONDS).items():
             try:
-                found[place.topic, place.partition] = int(future.result(timeout=CONNECT_SECONDS + 1).offset)
+                offsets[place.topic, place.partition] = int(future.result(timeout=CONNECT_SECONDS + 1).offset)
             except KafkaException as error:
                 if error.args[0].code() not in gone:
                     raise mapped(error.args[0], self._connection.bootstrap) from error
-        return found
+        return offsets
 
     def _client(self) -> AdminClient:
         from confluent_kafka.admin import AdminClient

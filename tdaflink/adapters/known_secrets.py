@@ -1,4 +1,4 @@
-"""The secrets that this machine knows of an environment, so that they can be taken out of what leaves it."""
+"""The secrets of an environment on this machine, for the redaction of output."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tdaflink.domain.redaction import secret_values
 
 
 def known_secrets(folder: Path) -> list[str]:
-    """Values of variables whose names tell it, of the environment's credentials, and of its .env files."""
-    found = secret_values(os.environ)
+    """Return the values of variables with secret names, of the environment's credentials and .env files."""
+    values = secret_values(os.environ)
     with suppress(OSError):
-        found += [_text(path) for path in (folder / "credentials").iterdir() if path.is_file()]
+        values += [_text(path) for path in (folder / "credentials").iterdir() if path.is_file()]
     for path in folder.glob("**/.env"):
-        found += list(variables_of(_text(path)).values())
-    return [value for value in found if value]
+        values += list(variables_of(_text(path)).values())
+    return [value for value in values if value]
 
 
 def referred_secrets(config: object) -> list[str]:
-    """What the references {"$env": NAME} and {"$file": PATH} in a config lead to, where it can be read."""
+    """Return the values of the references {"$env": NAME} and {"$file": PATH} in a config, if readable."""
     return [value for kind, place in _references(config) if (value := _referred(kind, place))]
 
 

@@ -1,4 +1,4 @@
-"""The runtimes by name: adding one is a module of its own and a line here."""
+"""The runtimes by name: a new one is a module of its own and a line here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.snapshots import Storage
 
 
 def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
-    """The runtime that an environment's cluster runs in."""
+    """Return the runtime of an environment's cluster."""
     folder = store.folder(environment.name)
     if environment.runtime == "process":
         from tdaflink.adapters.process_runtime import ProcessRuntime
@@ -26,14 +26,14 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
 
 
 def storage_of(environment: Environment, store: EnvironmentStore) -> Storage:
-    """What opens the storage of the environment's checkpoints and savepoints."""
+    """Return the function that opens the storage of the environment's checkpoints and savepoints."""
     if environment.runtime == EXTERNAL:
         return state_files
     return runtime_for(environment, store).state_files
 
 
 def run_by_others(environment: Environment) -> UsageError:
-    """The error of a call that would start or stop what is not ours."""
+    """Return the error of a call that would start or stop an external cluster."""
     return UsageError(
         f"the cluster of environment {environment.name!r} is run by somebody else "
         f"(runtime {environment.runtime})",

@@ -124,14 +124,14 @@ def test_a_broker_that_does_not_let_us_in_is_one_clear_error(outside: Outside, t
     wrong = private(tmp_path / "wrong", "another-password")
     rest = ("--rest-url", outside.cluster.rest_url)
     code, message, hint = error(outside.add("wrong", *rest, *outside.kafka(password=wrong)))
-    assert (code, "does not let analyst in" in message) == (3, True)
+    assert (code, "rejected analyst" in message) == (3, True)
     assert "--kafka-password" in hint
     code, message, hint = error(outside.add("wrong", *rest, *outside.kafka(ca=outside.pems.stranger_ca)))
     assert (code, "no TLS connection" in message, "verify failed" in message) == (3, True, True)
     assert "--kafka-ca" in hint
     for brokers in (outside.broker.scram_tls, outside.broker.plain):
         code, message, hint = error(outside.add("wrong", *rest, "--kafka", brokers))
-        assert (code, "hangs up on PLAINTEXT" in message) == (3, True)
+        assert (code, "closes PLAINTEXT connections" in message) == (3, True)
         assert "--kafka-protocol" in hint
     tls = ("--kafka-protocol", "SSL", "--kafka-ca", outside.pems.ca)
     code, message, _ = error(outside.add("wrong", *rest, "--kafka", outside.cluster.kafka, *tls))
