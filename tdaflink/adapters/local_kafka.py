@@ -1,4 +1,4 @@
-"""A Kafka broker, which is its own controller, as a process of this machine."""
+"""A Kafka broker, which is its own controller, as a process on this machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PROBE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """All that the local broker depends on."""
+    """The inputs of the local broker's files and command."""
 
     folder: Path
     profile: Profile
@@ -42,7 +42,7 @@ class KafkaSettings:
     jars: Sequence[Path]
     max_message_bytes: int
     agent: Path | None = None
-    """The JMX exporter's JAR where the broker is to show its metrics."""
+    """The JMX exporter's JAR, if the broker exposes its metrics."""
 
     @property
     def properties(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ class KafkaSettings:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Those of its Java."""
+        """Return the options of its JVM."""
         if self.agent is None:
             return self.profile.kafka_java_options
         place = f"127.0.0.1:{self.ports['kafka_metrics']}:{kafka_exporter_config()}"
@@ -68,7 +68,7 @@ class KafkaSettings:
 
 
 class KafkaBroker:
-    """The broker."""
+    """The broker's process."""
 
     name = "kafka"
     title = "Kafka broker"
@@ -99,7 +99,7 @@ class KafkaBroker:
         return Launch(self.name, command, self._environ(), self._logs / f"{self.name}.out", self.settings)
 
     def problem(self, _running: Running) -> str | None:
-        """What keeps it from being ready; None when it answers with metadata."""
+        """Return why it is not ready; None if it responds with metadata."""
         if not _listens(self._settings.ports["kafka"]):
             return f"nothing listens at {self._settings.address}"
         from tdaflink.adapters.kafka_admin import KafkaAdmin
@@ -117,8 +117,8 @@ class KafkaBroker:
         logging = profile_folder(self._settings.profile.name) / "log4j2.properties"
         write_atomically(self._home / "log4j2.properties", logging.read_text(encoding="utf-8"))
         library = make_folder(self._home / "libs")
-        wanted = {jar.name for jar in self._settings.jars}
-        for stale in [path for path in library.iterdir() if path.name not in wanted]:
+        names = {jar.name for jar in self._settings.jars}
+        for stale in [path for path in library.iterdir() if path.name not in names]:
             stale.unlink()
         for jar in self._settings.jars:
             link(jar, library / jar.name)
@@ -158,14 +158,14 @@ class KafkaBroker:
 
 
 def _cluster_id() -> str:
-    """22 characters of base64, as Kafka wants it; a leading dash would be taken for an option."""
+    """Return 22 characters of base64, as Kafka requires; a leading dash would be parsed as an option."""
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return text
 
 
 def _escaped(value: str) -> str:
-    """As Java reads a property: backslashes doubled, everything beyond Latin as \\uXXXX."""
+    """Escape a value for a Java properties file: backslashes doubled, everything beyond ASCII as \\uXXXX."""
     units = value.replace("\\", "\\\\").encode("utf-16-be")
     codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
     return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)

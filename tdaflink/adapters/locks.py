@@ -1,4 +1,4 @@
-"""Locks between the processes of one machine, also of different users where the system has such locks."""
+"""Locks between the processes of one machine; on Linux also between different users."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LOOK_SECONDS = 0.1
 
 @contextmanager
 def submission_lock(rest_url: str, seconds: float) -> Iterator[None]:
-    """Hold the right to run a main() on the JobManager at `rest_url`.
+    """Hold the lock for running a main() on the JobManager at `rest_url`.
 
-    Flink's PythonDriver keeps its gateway in a static field, so two runs at once wedge the JobManager.
+    Flink's PythonDriver keeps its gateway in a static field, so two concurrent runs block the JobManager.
     Raises `Locked` after `seconds`.
     """
     name = hashlib.sha256(rest_url.encode()).hexdigest()[:24]
@@ -32,14 +32,14 @@ def submission_lock(rest_url: str, seconds: float) -> Iterator[None]:
             return
     raise Locked(
         f"another submission to {rest_url} has been under way for more than {seconds:g} s",
-        hint="wait for it, or end it if it hangs",
+        hint="wait for it, or stop it if it hangs",
     )
 
 
 class PortClaims:
-    """Port offsets that no other process of this machine may choose until this is closed.
+    """Port offsets that no other process of this machine may choose until the claims are closed.
 
-    A port that was found free is bound seconds later; in between another setup would find it free, too.
+    A free port is bound only seconds after the check; until then another setup would also consider it free.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class PortClaims:
         self._held.close()
 
     def take(self, offset: int) -> bool:
-        """Whether the offset is this setup's from now on."""
+        """Claim the offset; False if another process has it."""
         lock = MachineLock.taken(f"ports-{offset}")
         if lock is None:
             return False
@@ -61,10 +61,10 @@ class PortClaims:
 
 
 class MachineLock:
-    """A name that one process of this machine holds at a time; it is free again once that has ended.
+    """A named lock of this machine, which is released at the latest when its process ends.
 
-    On Linux it is an abstract socket, which all users share and which leaves no file that another user could
-    have put there; elsewhere it is a file in a folder of this user alone.
+    On Linux it is an abstract socket, which all users share and which needs no file that another user could
+    create first; elsewhere it is a file in a folder of this user alone.
     """
 
     def __init__(self, held: ExitStack) -> None:
@@ -78,7 +78,7 @@ class MachineLock:
 
     @classmethod
     def taken(cls, name: str) -> MachineLock | None:
-        """The lock of that name; None while another process has it."""
+        """Take the lock of that name; None while another process holds it."""
         held = ExitStack()
         taken = _take_socket(name, held) if sys.platform == "linux" else None
         if taken is None:
@@ -87,7 +87,7 @@ class MachineLock:
 
 
 def _take_socket(name: str, held: ExitStack) -> bool | None:
-    """Whether the name is free; None where the system has no such sockets."""
+    """Bind the abstract socket; False if the name is taken, None if the system has no such sockets."""
     try:
         claim = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         claim.bind(f"\0tdaflink/{name}")

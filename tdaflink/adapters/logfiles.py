@@ -1,4 +1,4 @@
-"""Log files of the local cluster: rolled over by Log4j, read in order, followed over rollings."""
+"""Log files of the local cluster: rolled over by Log4j, read in order, followed over rollovers."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ _TIME = re.compile(r"\[?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)[,.](\d{3})\d*(Z|[+-]
 
 
 def read_log(path: Path, *, since: datetime | None, follow: bool) -> Iterator[LogLine]:
-    """The lines of `path` and of the files that it was rolled into, oldest first.
+    """Yield the lines of `path` and of the files that it was rolled into, oldest first.
 
-    `since` leaves out lines that are older. With `follow` it never ends by itself; a file that does not
-    exist yet is waited for.
+    `since` leaves out older lines. With `follow` the iterator never ends; it waits for a file that does not
+    exist yet.
     """
     lines = _followed(path) if follow else _kept(path)
     return newer_than(since, (LogLine(text, written_at(text)) for text in lines))
 
 
 def newer_than(since: datetime | None, lines: Iterable[LogLine]) -> Iterator[LogLine]:
-    """The lines from `since` on; one without a time belongs to the one before it."""
-    wanted = since is None
+    """Yield the lines from `since` on; a line without a time belongs to the line before it."""
+    included = since is None
     for line in lines:
         if since is not None and line.time is not None:
-            wanted = line.time >= since
-        if wanted:
+            included = line.time >= since
+        if included:
             yield line
 
 
 def written_at(text: str, *, zone: timezone | None = None) -> datetime | None:
-    """Read the time at the start of a line as Log4j writes it, with the zone that it names.
+    """Parse the time at the start of a line in Log4j's format, with its zone.
 
-    Where it names none, as in logs of earlier versions and of other clusters, it is taken to be of `zone`;
-    None means the zone of this process.
+    A time without a zone, as in logs of earlier versions and of other clusters, is in `zone`; None means the
+    zone of this process.
     """
-    found = _TIME.match(text)
-    if found is None:
+    match = _TIME.match(text)
+    if match is None:
         return None
-    whole, thousandths, offset = found.groups()
+    seconds, thousandths, offset = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{whole}.{thousandths}{_offset(offset)}")
+        moment = datetime.fromisoformat(f"{seconds}.{thousandths}{_offset(offset)}")
         if moment.tzinfo is None and zone is not None:
             return moment.replace(tzinfo=zone)
         return moment.astimezone()
-    except (ValueError, OverflowError):  # digits that are no time
+    except (ValueError, OverflowError):  # digits that are not a valid time
         return None
 
 
 def _offset(written: str | None) -> str:
-    """The offset in the form that `fromisoformat` of each Python reads."""
+    """Return the offset in the form that `fromisoformat` of every supported Python accepts."""
     if written is None:
         return ""
     return "+00:00" if written == "Z" else f"{written[:3]}:{written[-2:]}"
 
 
 def _files(path: Path) -> list[Path]:
-    """Oldest first: Log4j gives the newest rolled file the highest number."""
-    rolled = [found for found in path.parent.glob(path.name + ".*") if found.suffix[1:].isdigit()]
-    return [*sorted(rolled, key=lambda found: int(found.suffix[1:])), path]
+    """Return the files, oldest first: Log4j gives the newest rolled file the highest number."""
+    rolled = [file for file in path.parent.glob(path.name + ".*") if file.suffix[1:].isdigit()]
+    return [*sorted(rolled, key=lambda file: int(file.suffix[1:])), path]
 
 
 def _kept(path: Path) -> Iterator[str]:
@@ -77,7 +77,10 @@ def _kept(path: Path) -> Iterator[str]:
 
 
 def _followed(path: Path) -> Iterator[str]:
-    """Every file once, by its identity, since a name passes from file to file; the last one as it grows."""
+    """Yield the lines of every file once, and follow the last one.
+
+    Files are identified by their inode, since a rollover gives their names to other files.
+    """
     done: dict[int, int] = {}
     while True:
         waiting = [file for file in _files(path) if _is_new(file, done)]
@@ -87,21 +90,21 @@ def _followed(path: Path) -> Iterator[str]:
             continue
         with opened:
             identity = os.fstat(opened.fileno()).st_ino
-            yield from _grown(opened, path, identity)
+            yield from _follow_file(opened, path, identity)
             done[identity] = os.fstat(opened.fileno()).st_size
 
 
 def _is_new(file: Path, done: Mapping[int, int]) -> bool:
-    """Whether the file was not read; a smaller one has but got the identity of one that was deleted."""
+    """Return whether the file was not read; a smaller file has reused the inode of a deleted one."""
     try:
-        found = file.stat()
+        status = file.stat()
     except FileNotFoundError:
         return False
-    return found.st_size < done.get(found.st_ino, found.st_size + 1)
+    return status.st_size < done.get(status.st_ino, status.st_size + 1)
 
 
-def _grown(opened: IO[str], path: Path, identity: int) -> Iterator[str]:
-    """Whole lines of a file, until another one has its name and nothing more comes."""
+def _follow_file(opened: IO[str], path: Path, identity: int) -> Iterator[str]:
+    """Yield whole lines of a file, until another file has its name and its end is reached."""
     rest = ""
     last_round = False
     while True:

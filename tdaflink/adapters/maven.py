@@ -1,4 +1,4 @@
-"""JARs from a Maven repository: what a lock must name, and downloads into a cache that all share."""
+"""JARs from a Maven repository: resolution for the lock, and downloads into a shared cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOCK_SECONDS = 600.0
 
 
 def repository_address(mirror: str | None = None) -> str:
-    """The mirror that was named, by option or by TDAFLINK_MAVEN_MIRROR, else the one that jgo knows."""
+    """Return the mirror given by option or by TDAFLINK_MAVEN_MIRROR, else jgo's default repository."""
     chosen = mirror or os.environ.get("TDAFLINK_MAVEN_MIRROR")
     if chosen:
         login_of(chosen, "--mirror" if mirror else "TDAFLINK_MAVEN_MIRROR")
@@ -39,28 +39,28 @@ def repository_address(mirror: str | None = None) -> str:
 
 
 def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
-    """The roots and all that they need at run time; where two roots disagree on a version, the first wins."""
+    """Return the roots with their runtime dependencies; if two roots differ on a version, the first wins."""
     from jgo.maven import MavenContext
 
     context = MavenContext(repo_cache=make_folder(cache_folder() / "poms"), remote_repos={"main": address})
-    found: dict[tuple[str, str, str], Coordinates] = {}
+    jars: dict[tuple[str, str, str], Coordinates] = {}
     for root in roots:
         try:
-            with _impatient():
-                wanted = [context.create_dependency(root)]
-                inputs, transitive = context.resolver.resolve(wanted, transitive=True)
-        except Exception as error:  # jgo raises whatever its parser or requests raised
+            with _default_timeout():
+                dependency = context.create_dependency(root)
+                inputs, transitive = context.resolver.resolve([dependency], transitive=True)
+        except Exception as error:  # jgo passes on all errors of its parser and of requests
             raise Refused(f"{address} could not resolve {root}: {error}") from error
         for item in [*inputs, *transitive]:
             if item.type == "jar" and item.scope in (None, "", "compile", "runtime"):
                 jar = Coordinates(item.groupId, item.artifactId, item.version, item.classifier or "")
-                found.setdefault((jar.group, jar.artifact, jar.classifier), jar)
-    return list(found.values())
+                jars.setdefault((jar.group, jar.artifact, jar.classifier), jar)
+    return list(jars.values())
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """Bound each wait of a library whose requests have no timeout."""
+def _default_timeout() -> Iterator[None]:
+    """Set a timeout for the sockets of a library whose requests have none."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_RESOLVER_SECONDS)
     try:
@@ -70,19 +70,19 @@ def _impatient() -> Iterator[None]:
 
 
 class JarCache:
-    """Files by their SHA-256, under the cache folder. Safe with several processes at once."""
+    """The cache of JARs by their SHA-256. Safe with several processes at once."""
 
     def __init__(self) -> None:
         self._root = cache_folder() / "jars"
 
     def path(self, jar: LockedJar) -> Path:
-        """Where the JAR lies once it is cached."""
+        """Return the path of the JAR in the cache, whether it is cached or not."""
         return self._root / jar.sha256 / jar.coordinates.filename
 
     def has(self, jar: LockedJar, *, thorough: bool = False) -> bool:
-        """Whether the cache has the JAR, byte for byte; a wrong file is deleted.
+        """Return whether the cache has the JAR, byte for byte; a wrong file is deleted.
 
-        A file that was hashed before and has kept its size and time is trusted, unless `thorough`.
+        A file that was hashed before and has the same size and time is trusted, unless `thorough`.
         """
         path = self.path(jar)
         try:
@@ -100,7 +100,7 @@ class JarCache:
         return False
 
     def is_tampered(self, jar: LockedJar) -> bool:
-        """Whether another file lies where the JAR belongs; it is left there."""
+        """Return whether the JAR's path has another file's content; the file is not removed."""
         path = self.path(jar)
         return path.is_file() and sha256_of(path) != jar.sha256
 
@@ -110,7 +110,7 @@ class JarCache:
         address: str,
         progress: Callable[[float, float], None] = lambda _done, _total: None,
     ) -> None:
-        """Download the JARs, several at once, going on where an earlier download broke off."""
+        """Download the JARs, several at once; interrupted downloads are resumed."""
         counter = _Counter(sum(jar.size for jar in jars), progress)
         with Repository(address) as repository, ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
             tasks = [pool.submit(self._fetch_one, repository, jar, counter) for jar in jars]
@@ -123,7 +123,7 @@ class JarCache:
                 raise
 
     def add(self, coordinates: Coordinates, place: str, address: str) -> LockedJar:
-        """Download a JAR that no lock knows yet, and say what it is."""
+        """Download a JAR that is not locked yet, and return its size and hash."""
         part = make_folder(self._root / "partial") / f"{coordinates.filename}.new"
         part.unlink(missing_ok=True)
         with Repository(address) as repository:
@@ -144,21 +144,24 @@ class JarCache:
                     return
                 self._download_locked(repository, jar, part, counter)
         except Timeout as error:
-            raise Unreachable(f"another process is still fetching {jar.coordinates}") from error
+            raise Unreachable(
+                f"another process is still downloading {jar.coordinates} after {_LOCK_SECONDS:g} s",
+                hint="wait for it or stop it, then try again",
+            ) from error
 
     def _download_locked(self, repository: Repository, jar: LockedJar, part: Path, counter: _Counter) -> None:
         resumed, path = part.exists(), jar.coordinates.path
         _download(repository, path, part, jar.size, counter)
         if resumed and sha256_of(part) != jar.sha256:
-            # What an earlier call left may be another server's wrong bytes: one clean try decides.
+            # The earlier part may be of another server with other content: download once from the start.
             part.unlink()
             _download(repository, path, part, jar.size, counter)
-        found = sha256_of(part)
-        if found != jar.sha256:
+        sha256 = sha256_of(part)
+        if sha256 != jar.sha256:
             part.unlink()
             raise BadArtifact(
                 f"{jar.coordinates} from {repository.address}/{path} is not the locked file:"
-                f" its SHA-256 is {found}, the lock wants {jar.sha256}; it was deleted",
+                f" its SHA-256 is {sha256}, the lock requires {jar.sha256}; it was deleted",
                 hint="check TDAFLINK_MAVEN_MIRROR and --mirror, or fetch through another network",
             )
         self._keep(jar, part)
@@ -180,11 +183,11 @@ class JarCache:
 
 
 class _Stopped(Exception):
-    """Another download failed, or the user interrupted: this one need not go on."""
+    """Another download failed, or the user interrupted: this download stops."""
 
 
 class _Counter:
-    """Adds up bytes of all threads, and is where they hear that they shall stop."""
+    """The sum of downloaded bytes of all threads; after `stop`, `add` raises `_Stopped` in each."""
 
     def __init__(self, total: int, progress: Callable[[float, float], None]) -> None:
         self._total = total
@@ -205,7 +208,7 @@ class _Counter:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -214,24 +217,24 @@ def sha256_of(path: Path) -> str:
 
 
 def _download(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> None:
-    """Bring `part` to the whole file; what it holds already is not asked for again."""
+    """Complete `part` to the whole file; bytes that it has are not requested again."""
     url = f"{repository.address}/{path}"
     counter.add(part.stat().st_size if part.exists() else 0)
     for _ in range(ATTEMPTS):
         try:
             if _continue(repository, path, part, size, counter):
                 return
-            reason = "the connection broke off"
+            reason = "the connection was interrupted"
         except WebError as error:
             reason = words_of(error)
     raise Unreachable(
         f"could not download {url} in {ATTEMPTS} attempts: {reason}",
-        hint="tdaflink jars fetch goes on where this one stopped; TDAFLINK_MAVEN_MIRROR names a mirror",
+        hint="tdaflink jars fetch resumes the download; TDAFLINK_MAVEN_MIRROR names a mirror",
     )
 
 
 def _continue(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> bool:
-    """One request for what is missing; whether the file is whole now."""
+    """Request the missing bytes once; return whether the file is complete now."""
     have = part.stat().st_size if part.exists() else 0
     if size is not None and have == size:
         return True
@@ -254,7 +257,7 @@ def _continue(repository: Repository, path: str, part: Path, size: int | None, c
                 file.write(chunk)
                 counter.add(len(chunk))
                 if size is not None and file.tell() > size:
-                    return True  # longer than the locked file: the hash will refuse it
+                    return True  # longer than the locked file: its hash will not match
     return size is None or part.stat().st_size >= size
 
 
@@ -262,6 +265,6 @@ def _check(response: Reply, url: str) -> None:
     if response.status == 404:
         raise NotFound(f"{url} does not exist", hint="check TDAFLINK_MAVEN_MIRROR and --mirror")
     if response.status >= 500:
-        raise CallBroken(f"the server answered {response.status}")
+        raise CallBroken(f"the server responded with status {response.status}")
     if not 200 <= response.status < 300:
         raise Refused(f"{url} was refused with status {response.status}")

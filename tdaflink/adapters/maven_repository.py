@@ -1,4 +1,4 @@
-"""The server of a Maven repository: files, some redirects, and no more bytes or time than a file needs."""
+"""The server of a Maven repository: files, some redirects, limits on bytes and time from a file's size."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tdaflink.adapters.web_client import Reply
 
 _LIMITS = Limits(connect=10.0, silence=30.0, whole=60.0)
-_SLOWEST_BYTES_PER_SECOND = 32 << 10  # of a download that is still worth waiting for
-_MOST_BYTES = 1 << 30  # of a file whose size is not known yet
+_SLOWEST_BYTES_PER_SECOND = 32 << 10  # slower downloads are aborted
+_MOST_BYTES = 1 << 30  # limit for a file of unknown size
 _REDIRECTS = 5
 
 
 class Repository:
-    """The server of a Maven repository, which may send its files from elsewhere."""
+    """The server of a Maven repository, which may redirect to other servers."""
 
     def __init__(self, address: str) -> None:
         from tdaflink.adapters.web_client import WebClient
@@ -45,7 +45,7 @@ class Repository:
 
     @contextmanager
     def open(self, path: str, headers: Mapping[str, str], size: int | None) -> Iterator[Reply]:
-        """The answer with the file, after some redirects. Credentials go to the repository alone."""
+        """Open the response with the file, after redirects. Credentials are sent to the repository only."""
         url = f"{self.address}/{path}"
         limits = replace(_LIMITS, size=_MOST_BYTES if size is None else size + CHUNK, whole=_seconds(size))
         for _ in range(_REDIRECTS):
@@ -61,7 +61,7 @@ class Repository:
 
 
 def login_of(address: str, source: str) -> tuple[dict[str, str], str]:
-    """The header of the credentials in an address, and the address without them; `source` named it."""
+    """Split an address into the header of its credentials and the rest; errors name `source`."""
     scheme, separator, rest = address.partition("://")
     authority, slash, path = rest.partition("/")
     login, sign, host = authority.rpartition("@")
@@ -69,15 +69,15 @@ def login_of(address: str, source: str) -> tuple[dict[str, str], str]:
     return (basic_header(unquote(login), source) if sign else {}), bare
 
 
-def _redirected(url: str, place: str) -> str:
-    there = urljoin(url, place)
-    if urlsplit(there).scheme != "https" and urlsplit(there)[:2] != urlsplit(url)[:2]:
+def _redirected(url: str, location: str) -> str:
+    target = urljoin(url, location)
+    if urlsplit(target).scheme != "https" and urlsplit(target)[:2] != urlsplit(url)[:2]:
         raise CallBroken(
-            f"it redirects to {hide_credentials(there).partition('?')[0][:200]}, which is not https"
+            f"it redirects to {hide_credentials(target).partition('?')[0][:200]}, which is not https"
         )
-    return there
+    return target
 
 
 def _seconds(size: int | None) -> float:
-    """How long one attempt may take."""
+    """Return the time limit of one attempt."""
     return _LIMITS.whole + (_MOST_BYTES if size is None else size) / _SLOWEST_BYTES_PER_SECOND

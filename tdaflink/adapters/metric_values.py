@@ -1,4 +1,4 @@
-"""What the values of Flink's metrics say of a job, over all its tasks and their subtasks."""
+"""Aggregation of Flink's metrics of a job over its tasks and their subtasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OFFSET = re.compile(
 TDA = re.compile(r"\.tda_(?!ready$|incremental_|errors_by_code)[a-z0-9_]+$")
 _NO_WATERMARK = -(2.0**62)
 
-# Of one metric over all subtasks: sum, min, max, avg.
+# Metric -> aggregate (sum, min, max, avg) over all subtasks -> value.
 Values = Mapping[str, Mapping[str, float]]
 
 
@@ -31,7 +31,7 @@ def _each(everything: Sequence[Values], pattern: Callable[[str], object], kind: 
 
 
 def checkpoints(counts: Mapping[str, int]) -> Checkpoints:
-    """The job's own counts, the newest completed checkpoint among them."""
+    """Return the checkpoint counts of the job's metrics, and the newest completed checkpoint."""
     done = counts.get("lastCheckpointCompletedTimestamp")
     return Checkpoints(
         completed=counts.get("numberOfCompletedCheckpoints", 0),
@@ -45,23 +45,23 @@ def checkpoints(counts: Mapping[str, int]) -> Checkpoints:
 
 
 def records_in(everything: Sequence[Values]) -> int | None:
-    """How many records the sources have read."""
+    """Return the number of records that the sources have read."""
     read = _each(everything, READ.match, "sum")
     return int(sum(read)) if read else None
 
 
 def records_per_second(everything: Sequence[Values]) -> float | None:
-    """How many they read each second, over the last minute."""
+    """Return the records that the sources read each second, averaged over the last minute."""
     rates = _each(everything, READ_RATE.match, "sum")
     return sum(rates) if rates else None
 
 
 def computation(everything: Sequence[Values]) -> Computation | None:
-    """Counts are added up over tasks and subtasks; of times and bytes the highest counts."""
+    """Return sums of counts over tasks and subtasks, and the maxima of times and bytes."""
 
     def total(name: str) -> int | None:
-        found = _each(everything, lambda full: full.endswith(f".tda_{name}"), "sum")
-        return int(sum(found)) if found else None
+        counts = _each(everything, lambda full: full.endswith(f".tda_{name}"), "sum")
+        return int(sum(counts)) if counts else None
 
     def highest(name: str) -> float | None:
         return max(_each(everything, lambda full: full.endswith(f".tda_{name}"), "max"), default=None)
@@ -89,21 +89,21 @@ def computation(everything: Sequence[Values]) -> Computation | None:
 
 
 def offsets(everything: Sequence[Values], kind: str) -> Offsets:
-    """The next offsets: `current` those that the sources read, `committed` those of their last checkpoint."""
-    found: dict[str, dict[int, int | None]] = {}
+    """Return the next offsets by topic and partition; `kind`: `current` or `committed` (last checkpoint)."""
+    by_topic: dict[str, dict[int, int | None]] = {}
     for values in everything:
         for name, value in values.items():
             match = OFFSET.search(name)
             if match and match["kind"] == kind and "max" in value:
                 offset = int(value["max"])
-                # The current offset is that of the last record read, the committed one that of the next.
+                # Flink's current offset is that of the last record read, the committed one that of the next.
                 following = None if offset < 0 else offset + (kind == "current")
-                found.setdefault(match["topic"], {})[int(match["partition"])] = following
-    return found
+                by_topic.setdefault(match["topic"], {})[int(match["partition"])] = following
+    return by_topic
 
 
 def watermark(everything: Sequence[Values]) -> int | None:
-    """The lowest watermark of any task in epoch milliseconds; None of a job that has none."""
-    found = _each(everything, lambda name: name == "currentInputWatermark", "min")
-    told = [value for value in found if value > _NO_WATERMARK]
-    return int(min(told)) if told else None
+    """Return the lowest watermark of any task in epoch milliseconds; None for a job without watermarks."""
+    lowest = _each(everything, lambda name: name == "currentInputWatermark", "min")
+    watermarks = [value for value in lowest if value > _NO_WATERMARK]
+    return int(min(watermarks)) if watermarks else None

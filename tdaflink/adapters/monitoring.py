@@ -17,9 +17,9 @@ from tdaflink.resources import profiles_folder
 
 
 def monitoring_files(monitored: Monitored) -> dict[str, str]:
-    """Path below a folder of one's own -> text of each file.
+    """Return the text of each file by its path below the environment's monitoring folder.
 
-    | path | where its container has it |
+    | path | path in its container |
     |---|---|
     | prometheus/ | /etc/prometheus (prometheus.yml, rules/*.yml) |
     | alertmanager/alertmanager.yml | /etc/alertmanager/alertmanager.yml |
@@ -27,7 +27,7 @@ def monitoring_files(monitored: Monitored) -> dict[str, str]:
     | grafana/dashboards/ | /var/lib/grafana/dashboards |
     | kafka/kafka-jmx.yaml | the configuration of each broker's JMX exporter |
 
-    alertmanager.yml holds the webhook's address, which may be a secret.
+    alertmanager.yml contains the webhook's address, which may be a secret.
     """
     folder = profiles_folder() / "monitoring"
     files = {
@@ -46,27 +46,27 @@ def monitoring_files(monitored: Monitored) -> dict[str, str]:
 
 
 def reporter_settings() -> dict[str, Scalar]:
-    """What Flink's configuration has besides so that each of its processes shows its metrics."""
+    """Return the settings of Flink's configuration by which each process exposes its metrics."""
     return read_yaml(profiles_folder() / "monitoring" / "flink.yaml")
 
 
 def kafka_exporter_config() -> Path:
-    """The configuration of the brokers' JMX exporter, as it is shipped."""
+    """Return the path of the shipped configuration of the brokers' JMX exporter."""
     return profiles_folder() / "monitoring" / "kafka-jmx.yaml"
 
 
 def write_monitoring_files(folder: Path, monitored: Monitored) -> None:
-    """Write an environment's files below `folder`; those that are no longer wanted go.
+    """Write an environment's files below `folder`, and remove files that no longer belong to it.
 
-    Containers read them as other users, so they may be read by all; `folder` itself is its owner's alone,
-    since alertmanager.yml may hold a secret.
+    Containers read them as other users, so all users may read them; only the owner may enter `folder` itself,
+    since alertmanager.yml may contain a secret.
     """
-    wanted = monitoring_files(monitored)
+    files = monitoring_files(monitored)
     make_folder(folder).chmod(0o700)
     for path in [path for path in folder.rglob("*") if path.is_file()]:
-        if str(path.relative_to(folder)) not in wanted:
+        if str(path.relative_to(folder)) not in files:
             path.unlink()
-    for name, text in wanted.items():
+    for name, text in files.items():
         write_atomically(folder / name, text)
         (folder / name).chmod(0o644)
         for parent in (folder / name).relative_to(folder).parents:
@@ -85,7 +85,9 @@ def _prometheus(monitored: Monitored) -> dict[str, Any]:
     }
     config["global"]["external_labels"] = {"environment": monitored.environment}
     config["scrape_configs"] = [
-        {**job, **found} for job in config["scrape_configs"] if (found := _discovery(places[job["job_name"]]))
+        {**job, **discovery}
+        for job in config["scrape_configs"]
+        if (discovery := _discovery(places[job["job_name"]]))
     ]
     alertmanager = _discovery(monitored.alertmanager)
     if alertmanager:
@@ -96,13 +98,13 @@ def _prometheus(monitored: Monitored) -> dict[str, Any]:
 
 
 def _discovery(addresses: Addresses) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    discovery: dict[str, Any] = {}
     if addresses.static:
-        found["static_configs"] = [{"targets": list(addresses.static)}]
+        discovery["static_configs"] = [{"targets": list(addresses.static)}]
     if addresses.dns:
         names = {"names": list(addresses.dns), "type": "A", "port": addresses.port, "refresh_interval": "5s"}
-        found["dns_sd_configs"] = [names]
-    return found
+        discovery["dns_sd_configs"] = [names]
+    return discovery
 
 
 def _expected(taskmanagers: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""This very command, run once more."""
+"""Calls of this command in a child process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.domain.errors import ConfigError
 
 
 def data_of(words: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, Any]:
-    """Exit code and JSON of a call; what it says on stderr is shown unless `quiet`."""
+    """Return exit code and JSON of a call; its stderr is shown unless `quiet`."""
     ran = subprocess.run(
         _command([*words, "-o", "json"]),
         cwd=_existing(folder),
@@ -25,7 +25,7 @@ def data_of(words: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple
 
 
 def run_in(words: Sequence[str], folder: Path) -> int:
-    """Exit code of a call that has the terminal."""
+    """Run a call in the terminal and return its exit code."""
     return subprocess.run(_command(words), cwd=_existing(folder), check=False).returncode
 
 
@@ -35,5 +35,5 @@ def _command(words: Sequence[str]) -> list[str]:
 
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        raise ConfigError(f"the folder {folder}, in which the plan was made, is no longer there")
+        raise ConfigError(f"the folder {folder}, in which the plan was made, no longer exists")
     return folder

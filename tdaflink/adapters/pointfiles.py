@@ -1,4 +1,4 @@
-"""Files of points and of whole messages: tables (csv, npy, npz, Parquet), JSON and JSON lines."""
+"""Reading files of points and of whole messages: tables (csv, npy, npz, Parquet), JSON and JSON lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tdaformats.errors import MessageError
 from tdaformats.limits import MAX_COORDINATE
 
 Points = list[Any]
-"""Each a list of coordinates, or an object with coordinates and a time."""
+"""Points, each a list of coordinates or an object with coordinates and a time."""
 Message = dict[str, Any]
 Payload = Points | Message
 
@@ -40,7 +40,7 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """How a user says that a file is to be read; None is: not said."""
+    """A user's options for reading a file; None where an option is not given."""
 
     form: str | None = None
     delimiter: str | None = None
@@ -52,10 +52,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class PointFile:
-    """What a file holds: clouds (lists of points), and whole messages.
+    """The content of a file: clouds (lists of points), and whole messages.
 
-    Of a table `columns` are those of the coordinates and `beside` the values of further columns; `notes` are
-    what a person might have meant differently.
+    For a table, `columns` are those of the coordinates and `beside` the values of further columns. `notes`
+    describe decisions that the user may have intended differently.
     """
 
     payloads: Sequence[Payload]
@@ -65,7 +65,7 @@ class PointFile:
 
 
 def route_of(payload: Payload) -> str | None:
-    """The route that a message is for; None for a cloud, which any route takes."""
+    """Return the route of a message; None for a cloud, which any route accepts."""
     if isinstance(payload, list):
         return None
     if "uri" in payload:
@@ -74,10 +74,10 @@ def route_of(payload: Payload) -> str | None:
 
 
 def read(source: str, reading: Reading = Reading()) -> PointFile:
-    """Every cloud and every whole message of a file; `-` is stdin.
+    """Read every cloud and every whole message of a file; `-` is stdin.
 
-    Without a format the name's ending decides, and where that says nothing, the content. What the job would
-    refuse raises `UsageError`, which names the place.
+    Without a format, the content's first bytes decide, then the name's ending, then the first character.
+    Values that the job would refuse raise `UsageError`, which names the position.
     """
     if reading.form is not None and reading.form not in FORMATS:
         raise UsageError(
@@ -98,11 +98,12 @@ def read(source: str, reading: Reading = Reading()) -> PointFile:
 
 
 def _by_content(name: str, content: bytes) -> str | None:
-    """The format that the first bytes tell for sure; a name may be wrong."""
-    for magic, what in _OTHERS.items():
+    """Return the format that the first bytes identify, whatever the name is; None if they are ambiguous."""
+    for magic, description in _OTHERS.items():
         if content.startswith(magic):
             raise UsageError(
-                f"{name} is {what}, which is not read", hint=f"send it as one of {', '.join(FORMATS)}"
+                f"{name} is {description}, which is not supported",
+                hint=f"send it as one of {', '.join(FORMATS)}",
             )
     return next((form for magic, form in _MAGIC.items() if content.startswith(magic)), None)
 
@@ -119,9 +120,9 @@ def _check_options(name: str, form: str, reading: Reading) -> None:
     for option, value in given.items():
         if value is not None and form not in tables.OPTIONS_OF[option]:
             forms = " and ".join(tables.OPTIONS_OF[option])
-            raise UsageError(f"--{option}: belongs to {forms}, and {name} is {form}", hint="leave it out")
+            raise UsageError(f"--{option}: belongs to {forms}, but {name} is {form}", hint="leave it out")
     if reading.beside and form not in tables.OPTIONS_OF["columns"]:
-        raise UsageError(f"--time and --by name columns of csv and parquet, and {name} is {form}")
+        raise UsageError(f"--time and --by name columns of csv and parquet, but {name} is {form}")
 
 
 # -- tables
@@ -130,31 +131,31 @@ def _check_options(name: str, form: str, reading: Reading) -> None:
 def _from_table(name: str, content: bytes, form: str, reading: Reading) -> PointFile:
     delimiter = "\t" if reading.delimiter == "\\t" else reading.delimiter
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
-        raise UsageError(f"delimiter {delimiter!r}: it is one character", hint="--delimiter ';'")
+        raise UsageError(f"delimiter {delimiter!r}: it must be one character", hint="--delimiter ';'")
     options = tables.Options(reading.columns, reading.key, delimiter, reading.header, reading.beside)
     try:
-        found = tables.read_table(content, form, options, _BOUNDS)
+        table = tables.read_table(content, form, options, _BOUNDS)
     except MessageError as error:
         raise UsageError(f"{name}: {error.reason}", hint=_hint(error)) from error
     except ImportError as error:
         package = "pyarrow" if form == "parquet" else "numpy"
         raise MissingExtra(
             f"{name}: {form} files need {package}, which is not installed here",
-            hint=f"pip install {package}, or send csv, or a file that the job reads by itself: file:///… or s3://…",
+            hint=f"pip install {package}, send csv, or name a file that the job reads: file:///… or s3://…",
         ) from error
     except MemoryError as error:
-        raise UsageError(f"{name}: takes more memory to be read than there is", hint="send less") from error
-    rows = found.rows()
+        raise UsageError(f"{name}: reading it needs more memory than is free", hint="send less") from error
+    rows = table.rows()
     _check_coordinates(name, rows)
-    return PointFile([rows], found.columns, found.beside, found.notes)
+    return PointFile([rows], table.columns, table.beside, table.notes)
 
 
 def _check_coordinates(name: str, rows: Sequence[Sequence[float]]) -> None:
     for number, row in enumerate(rows, 1):
-        for place, value in enumerate(row, 1):
+        for position, value in enumerate(row, 1):
             if abs(value) > MAX_COORDINATE:
                 raise UsageError(
-                    f"{name}: point {number}, coordinate {place} is {value:g}: send numbers up to"
+                    f"{name}: point {number}, coordinate {position} is {value:g}: send numbers up to"
                     f" {MAX_COORDINATE:g} in size"
                 )
 
@@ -169,7 +170,7 @@ def _hint(error: MessageError) -> str | None:
 
 
 def _from_json(name: str, text: str) -> Iterator[Payload]:
-    """One JSON value or many, one after the other (JSON lines are such)."""
+    """Yield the payloads of one or more consecutive JSON values, such as JSON lines."""
     try:
         for line, value in strictjson.documents(text):
             yield from _payloads(f"{name}, line {line}", value)
@@ -181,7 +182,7 @@ def _from_json(name: str, text: str) -> Iterator[Payload]:
 
 
 def _payloads(where: str, value: Any) -> Iterator[Payload]:
-    if isinstance(value, list) and value and all(isinstance(one, dict) and _is_message(one) for one in value):
+    if isinstance(value, list) and value and all(isinstance(v, dict) and _is_message(v) for v in value):
         for index, message in enumerate(value, 1):
             yield _checked(f"{where}, message {index}", message)
     elif isinstance(value, list):
@@ -206,7 +207,7 @@ def _is_message(value: Mapping[str, Any]) -> bool:
 
 
 def _checked(where: str, message: Message) -> Message:
-    """A message whose points are sound; its ids and parameters are checked when flags have completed it."""
+    """Check a message's points; ids and parameters are checked once options have completed it."""
     try:
         messages.check_points(str(route_of(message)), message)
     except MessageError as error:

@@ -1,10 +1,10 @@
-"""Asks the Python that a cluster runs jobs with what it has and what it reaches."""
+"""A probe of the Python that runs a cluster's jobs: packages, reachable endpoints, writable folders."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +13,7 @@ from tdaflink.domain.cluster_python import ENGINES
 from tdaflink.domain.doctor import PythonAnswer, python_answer
 from tdaflink.domain.errors import TdaflinkError
 
-# Module -> package, of all that the shipped job needs to import.
+# Module -> package, for all that the shipped job imports.
 IMPORTED = {**ENGINES, "pyflink": "apache-flink"}
 
 
@@ -22,37 +22,36 @@ class RunsPython(Protocol):
     """A runtime that can run a program in the cluster's own Python."""
 
     def python_places(self) -> Sequence[str]:
-        """The components that run jobs' Python."""
+        """Return the components that run jobs' Python."""
 
     def run_python(self, component: str, program: str, *arguments: str) -> str:
-        """What the program prints there. Raises `Unhealthy` where it cannot run or fails."""
+        """Run a program there and return its output. Raises `Unhealthy` if it cannot run or fails."""
 
 
 def ask_python(
     runtime: RunsPython, component: str, places: Sequence[str], folders: Sequence[str]
 ) -> PythonAnswer:
-    """One component's answer."""
+    """Run the probe in one component and return its result."""
     program = (Path(__file__).parent / "probe_program.py").read_text(encoding="utf-8")
-    asked = {"modules": IMPORTED, "places": list(places), "folders": list(folders)}
+    request = {"modules": IMPORTED, "places": list(places), "folders": list(folders)}
     began = time.time()
     try:
-        printed = runtime.run_python(component, program, json.dumps(asked))
-        return python_answer(component, json.loads(printed.splitlines()[-1]), began, time.time())
+        output = runtime.run_python(component, program, json.dumps(request))
+        return python_answer(component, json.loads(output.splitlines()[-1]), began, time.time())
     except TdaflinkError as error:
         return PythonAnswer(component, error=f"{error.message}: {error.detail or ''}".rstrip(": "))
     except (ValueError, KeyError, IndexError) as error:
-        return PythonAnswer(component, error=f"it gave no answer that can be read ({error})")
+        return PythonAnswer(component, error=f"the output of its Python is not valid ({error})")
 
 
 def requirement(package: str) -> str:
-    """The package as tdaflink's own requirements name it, with the versions that it needs."""
-    found: Mapping[str, str] = {}
+    """Return the package with the versions of tdaflink's own requirements."""
     try:
-        wanted = metadata.requires("tdaflink") or []
+        requirements = metadata.requires("tdaflink") or []
     except metadata.PackageNotFoundError:
-        wanted = []
-    found = {_name(text): text.partition(";")[0].strip() for text in wanted}
-    return found.get(package, package)
+        requirements = []
+    by_name = {_name(text): text.partition(";")[0].strip() for text in requirements}
+    return by_name.get(package, package)
 
 
 def _name(text: str) -> str:

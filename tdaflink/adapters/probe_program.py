@@ -1,6 +1,6 @@
-"""Runs in the cluster's own Python, which need not have tdaflink: the standard library alone.
+"""A program for the cluster's own Python, which need not have tdaflink: it uses the standard library only.
 
-Reads what is asked from its first argument, as JSON, and prints the answer as one line of JSON.
+It reads a JSON request from its first argument, and prints the result as one line of JSON.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _CONNECT_SECONDS = 3.0
 _WRITTEN_BYTES = 1 << 20
 
 
-def answer(asked: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any]) -> dict[str, Any]:
     modules, broken = {}, {}
-    for name, package in asked["modules"].items():
+    for name, package in request["modules"].items():
         try:
             import_module(name)
             modules[name] = metadata.version(package)
@@ -31,8 +31,8 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "modules": modules,
         "broken": broken,
-        "unreachable": {place: why for place in asked["places"] if (why := _unreachable(place))},
-        "folders": {folder: _unwritable(folder) for folder in asked["folders"]},
+        "unreachable": {place: why for place in request["places"] if (why := _unreachable(place))},
+        "folders": {folder: _unwritable(folder) for folder in request["folders"]},
         "now": time.time(),
     }
 

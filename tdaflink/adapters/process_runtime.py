@@ -50,10 +50,10 @@ from tdaflink.domain.snapshots import StateFiles
 from tdaflink.domain.waiting import poll
 
 _POLL_SECONDS = 0.1
-# How long a component that was up before may take to answer before it counts as hung.
+# A component that was ready before counts as hung if it does not respond within this time.
 _HUNG_SECONDS = 12.0
 
-# What is to be replaced has had its chance to end well.
+# Processes that are replaced get less time to stop.
 _REPLACED_SECONDS = 8.0
 
 
@@ -72,19 +72,19 @@ class LocalComponent(Protocol):
     def settings(self) -> str: ...
 
     def prepare(self) -> ClassArchive:
-        """Write what the process reads, and return the archive of its classes, which need not exist."""
+        """Write the process's files, and return the archive of its classes, which need not exist."""
 
     def launch(self, processes: ProcessTable) -> Launch:
-        """Return the command that starts the process, once it is prepared."""
+        """Return the command that starts the process; `prepare` must be called before."""
 
     def problem(self, running: Running) -> str | None:
-        """What keeps the running process from being ready; None when it is."""
+        """Return why the running process is not ready; None if it is."""
 
 
 class ProcessRuntime:
-    """Kafka, a JobManager and TaskManagers; each is started alone and repaired alone.
+    """Kafka, a JobManager and TaskManagers; each is started and repaired independently.
 
-    A cluster that is made for one job has no Kafka of its own.
+    An application cluster has no Kafka of its own.
     """
 
     def __init__(self, environment: Environment, profile: Profile, folder: Path) -> None:
@@ -98,28 +98,30 @@ class ProcessRuntime:
         self._one_job = is_application(environment)
 
     def endpoints(self) -> Endpoints:
-        """Client and cluster see the same loopback addresses."""
+        """Return the loopback addresses, which are the same for the command and the cluster."""
         kafka = f"127.0.0.1:{self._ports['kafka']}"
         if self._one_job:
             kafka = self._environment.endpoints.kafka
         return Endpoints(f"http://127.0.0.1:{self._ports['rest']}", kafka, kafka)
 
     def preflight(self) -> None:
-        """Missing packages, a full disk, taken ports: what `up` would stumble over."""
+        """Check packages, disk space and ports before `up`."""
         installed_packages(self._environment.python, self._environment.name)
         if not bash_available():
-            raise MissingExtra("PyFlink starts its workers through bash: there is none", hint="install bash")
+            raise MissingExtra(
+                "bash is not installed; PyFlink needs it to start workers", hint="install bash"
+            )
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
         for component in self._components():
             if self._processes.find(component.name) is None:
                 self._require_ports(component.needs)
 
     def replaced(self) -> Replacement:
-        """Nothing: what runs with older settings is warned of and left alone."""
+        """Return nothing: processes with older settings cause a warning and are kept."""
         return Replacement()
 
     def up(self, reporter: Reporter) -> Changes:
-        """Start what is not running, replace what hangs, wait until everything is ready."""
+        """Start missing components, replace hung ones, and wait until all are ready."""
         self._clear_temporary()
         components = self._components()
         if self._metrics:
@@ -142,7 +144,7 @@ class ProcessRuntime:
         )
 
     def down(self, reporter: Reporter) -> Changes:
-        """Stop Flink, then Kafka, and nothing that was not started here."""
+        """Stop Flink, then Kafka; only processes that this environment started."""
         names = self._names()
         stopped: list[str] = []
         flink = [name for name in names if name != "kafka"]
@@ -167,48 +169,48 @@ class ProcessRuntime:
                 shutil.rmtree(self._folder)
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
-        """Folders of this machine, or what the job's config names."""
+        """Return access to folders of this machine, or to the storage in the job's config."""
         return state_files(address, flink)
 
     def python_plan(self) -> PythonPlan:
-        """The interpreter that is named, else this one or another; a cluster that runs keeps its own."""
+        """Return the plan for the chosen, else a suitable interpreter; a running cluster keeps its own."""
         saved = self._environment.python
         if self.is_running():
             return kept_python(saved)
         return plan_python(self._environment.details.get(PYTHON), saved)
 
     def prepare(self, sources: PackageSources, reporter: Reporter) -> str:
-        """Install what the cluster runs on, where it is not installed; return its interpreter."""
+        """Install the cluster's packages where they are missing, and return its interpreter."""
         return prepare_python(self.python_plan(), sources, reporter)
 
     def python_places(self) -> list[str]:
-        """The TaskManagers, all of which run the environment's interpreter."""
+        """Return the TaskManagers, all of which run the environment's interpreter."""
         return [f"taskmanager-{number}" for number in range(1, self._profile.taskmanagers + 1)]
 
     def run_python(self, component: str, program: str, *arguments: str) -> str:
-        """What the program prints in the interpreter that the component runs jobs with."""
+        """Run a program in the interpreter of the component's jobs and return its output."""
         return run_in_python(component, self._environment.python, program, arguments)
 
     def components(self) -> list[Component]:
-        """Each component as it is now."""
+        """Return the current state of each component."""
         try:
             components = self._components()
         except MissingExtra as error:
-            return [self._seen_alone(name, error.message) for name in self._names()]
-        return [self._seen(component) for component in components]
+            return [self._without_packages(name, error.message) for name in self._names()]
+        return [self._state(component) for component in components]
 
     def ended(self) -> list[str]:
-        """The components whose processes are gone."""
+        """Return the components whose processes have ended."""
         return [name for name in self._names() if self._processes.find(name) is None]
 
     def is_running(self) -> bool:
-        """Whether a process of it is alive; needs none of the cluster's packages."""
+        """Return whether any of its processes is alive; needs none of the cluster's packages."""
         return any(self._processes.find(name) for name in self._names())
 
     def logs(
         self, component: str, *, since: datetime | None = None, follow: bool = False
     ) -> Iterator[LogLine]:
-        """The component's own log file and those that it was rolled into."""
+        """Yield the component's own log file and those that it was rolled into."""
         if component not in (names := self._names()):
             raise NotFound(
                 f"environment {self._environment.name} has no component {component!r}: {', '.join(names)}"
@@ -251,7 +253,7 @@ class ProcessRuntime:
         return find_local_java(self._environment.python, self._environment.name)
 
     def _monitored(self) -> Monitored:
-        """For a Prometheus of the user's own on this machine."""
+        """Return the targets for the user's own Prometheus on this machine."""
 
         def at(*ports: int) -> Addresses:
             return Addresses(static=tuple(f"127.0.0.1:{port}" for port in ports))
@@ -269,13 +271,13 @@ class ProcessRuntime:
         )
 
     def _names(self) -> list[str]:
-        """Names alone, which stopping needs even where Flink's packages are no longer installed."""
+        """Return the components' names; needs none of Flink's packages, so that stopping always works."""
         workers = [f"taskmanager-{number}" for number in range(1, self._profile.taskmanagers + 1)]
         recorded = [path.stem for path in (self._folder / "run").glob("taskmanager-*.json")]
         return ["jobmanager", *sorted({*workers, *recorded}), *([] if self._one_job else ["kafka"])]
 
     def _sound(self, components: Sequence[LocalComponent]) -> list[LocalComponent]:
-        """Those that need nothing; a TaskManager is as good as gone with the JobManager that it knew."""
+        """Return the components that need no restart; TaskManagers restart together with the JobManager."""
         sound: list[LocalComponent] = []
         for component in components:
             orphaned = component.name.startswith("taskmanager") and all(c.name != "jobmanager" for c in sound)
@@ -284,12 +286,12 @@ class ProcessRuntime:
         return sound
 
     def _is_sound(self, component: LocalComponent) -> bool:
-        """Alive and answering; one that was started a moment ago is given the time that it may need."""
+        """Return whether it is alive and ready; waits for a component that has just started."""
         running = self._processes.find(component.name)
         if running is None or running.suspended:
             return False
-        patience = max(_HUNG_SECONDS, self._profile.ready_within - running.age)
-        for _ in poll(patience, every=_POLL_SECONDS):
+        seconds = max(_HUNG_SECONDS, self._profile.ready_within - running.age)
+        for _ in poll(seconds, every=_POLL_SECONDS):
             if component.problem(running) is None:
                 return True
             if self._processes.find(component.name) is None:
@@ -303,7 +305,8 @@ class ProcessRuntime:
             self._clear_temporary()
             for component in components:
                 self._require_ports(component.needs)
-            archives = {archive.path: archive for archive in (one.prepare() for one in components)}
+            prepared = [component.prepare() for component in components]
+            archives = {archive.path: archive for archive in prepared}
             with ThreadPoolExecutor(len(components)) as pool:
                 started = list(pool.map(self._start_one, components))
             for archive in archives.values():
@@ -314,7 +317,7 @@ class ProcessRuntime:
         return self._processes.start(component.launch(self._processes))
 
     def _wait_until_ready(self, component: LocalComponent, running: Running, step: Step) -> None:
-        problem: str | None = "it was not asked yet"
+        problem: str | None = "it was not checked yet"
         for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
             problem = component.problem(running)
             if problem is None:
@@ -344,7 +347,7 @@ class ProcessRuntime:
                 )
 
     def _clear_temporary(self) -> None:
-        """Remove the temporary files of processes that are gone, however they ended."""
+        """Remove the temporary files of processes that have ended."""
         self._temporary.clear(self._processes.alive())
 
     def _require_all_gone(self, names: Sequence[str]) -> None:
@@ -353,24 +356,27 @@ class ProcessRuntime:
             if not self._processes.has_leftovers(names):
                 return
             time.sleep(_POLL_SECONDS)
-        raise Unhealthy(f"some processes of {self._environment.name} do not end even when killed")
+        raise Unhealthy(
+            f"some processes of {self._environment.name} did not end after SIGKILL",
+            hint=f"tdaflink teardown --env {self._environment.name} tries again",
+        )
 
     def _warn_of_older_settings(self, component: LocalComponent, reporter: Reporter) -> None:
         running = self._processes.find(component.name)
         if running and running.settings and running.settings != component.settings:
             reporter.warn(
                 f"{component.title} runs with older settings; "
-                f"tdaflink teardown --env {self._environment.name} and setup bring the new ones in"
+                f"tdaflink teardown --env {self._environment.name} and setup apply the new ones"
             )
 
-    def _seen_alone(self, name: str, problem: str) -> Component:
-        """A component that cannot be asked, since what it runs on is not installed."""
+    def _without_packages(self, name: str, problem: str) -> Component:
+        """Return the state of a component that cannot be checked, since its packages are not installed."""
         running, log = self._processes.find(name), component_log(self._folder, name)
         if running is None:
             return Component(name, "dead", f"not running; {problem}", log=log)
         return Component(name, "unhealthy", problem, running.pid, log, running.create_time)
 
-    def _seen(self, component: LocalComponent) -> Component:
+    def _state(self, component: LocalComponent) -> Component:
         running = self._processes.find(component.name)
         if running is None:
             return Component(component.name, "dead", "not running", log=component.log)

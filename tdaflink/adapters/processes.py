@@ -1,4 +1,4 @@
-"""Processes of an environment: started detached, recorded, recognised again, and no others ever touched."""
+"""Processes of an environment: started detached, recorded, recognized, and never confused with others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tdaflink.domain.errors import ConfigError, Unhealthy
 from tdaflink.domain.saved_values import from_values
 from tdaflink.domain.waiting import poll
 
-# Both lie in each process's own command or environment, so that it is recognised without any record.
+# Both are variables of each process's environment, so that it is recognized without a record.
 _FOLDER_VARIABLE = "TDAFLINK_PROCESS_OF"
 _COMPONENT_VARIABLE = "TDAFLINK_PROCESS_COMPONENT"
-# The start time that the system reports moves a little when its clock is set.
+# The start time that the system reports shifts slightly when its clock is set.
 _START_TIME_SLACK = 2.0
 _COMMAND_SECONDS = 5.0
 _FIRST_PID_OF_NONE = 2**31
@@ -33,7 +33,7 @@ _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a component. `settings` is a digest of all that its behaviour depends on."""
+    """The command and environment of a component. `settings` is a digest of everything that affects it."""
 
     component: str
     command: tuple[str, ...]
@@ -42,12 +42,12 @@ class Launch:
     settings: str
     tag: str = ""
     companion: str | None = None
-    """A program that is started with it, in the same environment, with its process id as the argument."""
+    """A program to start with it, in the same environment, with its process id as the argument."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A component's process, seen alive. `tag` is what it was started as, for whom it reports to."""
+    """A component's living process. `tag` is the id under which it registers, if it has one."""
 
     component: str
     pid: int
@@ -57,12 +57,12 @@ class Running:
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
+        """Return the seconds since its start."""
         return max(0.0, time.time() - self.create_time)
 
     @property
     def suspended(self) -> bool:
-        """Whether it was stopped by a signal and does nothing."""
+        """Return whether it is stopped by a signal."""
         try:
             return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
         except psutil.Error:
@@ -78,11 +78,11 @@ class ProcessTable:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def markers(self, component: str) -> tuple[str, ...]:
-        """JVM options that name environment and component in the command itself."""
+        """Return JVM options that name environment and component in the process's command line."""
         return (f"-Dtdaflink.environment={self._folder}", f"-Dtdaflink.component={component}")
 
     def start(self, launch: Launch) -> Running:
-        """Start a component in a session of its own, so that it outlives the terminal."""
+        """Start a component detached from the terminal, so that it outlives it."""
         make_folder(launch.out.parent)
         environ = {
             **launch.environ,
@@ -121,11 +121,11 @@ class ProcessTable:
         except OSError as error:
             raise Unhealthy(
                 f"could not start {launch.component}: {command[0]}: {error.strerror}",
-                hint=f"tdaflink setup --env {self._folder.name} repairs what is damaged",
+                hint=f"tdaflink setup --env {self._folder.name} repairs the installation",
             ) from error
 
     def find(self, component: str) -> Running | None:
-        """The component's living process, also one whose start could not be recorded."""
+        """Return the component's living process, also one whose start was not recorded."""
         recorded = self._recorded(component)
         if recorded is not None and self._is_ours(recorded):
             return recorded
@@ -140,15 +140,15 @@ class ProcessTable:
         return None
 
     def ending(self, running: Running) -> str | None:
-        """How a process that this very table has started came to its end; None while it lives."""
+        """Return the exit status or signal of a process that this object started; None while it lives."""
         status = self._children[running.pid].poll()
         if status is None:
             return None
         return f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
     def stop(self, components: Sequence[str], seconds: float) -> list[str]:
-        """Stop these components and all that they started; returns those that were alive."""
-        alive = [name for name in components if (found := self.find(name)) and _signal(found.pid)]
+        """Stop these components and their child processes; return those that were alive."""
+        alive = [name for name in components if (main := self.find(name)) and _signal(main.pid)]
         self._wait_until_gone(components, seconds * 0.7)
         leftovers = self._members(components)
         _signal_all(leftovers, signal.SIGTERM)
@@ -161,28 +161,28 @@ class ProcessTable:
         return alive
 
     def has_leftovers(self, components: Sequence[str]) -> bool:
-        """Whether anything that these components started is still there."""
+        """Return whether any process of these components is still alive."""
         return bool(self._members(components))
 
     def alive(self) -> set[str]:
-        """The components of which any process is alive, Python workers included."""
+        """Return the components of which any process is alive, Python workers included."""
         return {component for component, _ in self._marked()}
 
     def _wait_until_gone(self, components: Sequence[str], seconds: float) -> None:
-        mains = [psutil.Process(found.pid) for name in components if (found := self._living(name))]
+        mains = [psutil.Process(main.pid) for name in components if (main := self._living(name))]
         _wait_all(mains, seconds, self._reap)
 
     def _living(self, component: str) -> Running | None:
-        found = self.find(component)
-        return found if found and psutil.pid_exists(found.pid) else None
+        main = self.find(component)
+        return main if main and psutil.pid_exists(main.pid) else None
 
     def _members(self, components: Iterable[str]) -> list[psutil.Process]:
-        """Every process whose environment says that it comes from one of these components."""
+        """Return every process whose environment names one of these components."""
         names = set(components)
         return [process for component, process in self._marked() if component in names]
 
     def _marked(self) -> Iterator[tuple[str, psutil.Process]]:
-        """Every living process whose environment names this folder, with its component."""
+        """Yield every living process whose environment names this folder, with its component."""
         for process in _own_processes():
             try:
                 environ = process.environ()
@@ -194,7 +194,7 @@ class ProcessTable:
                 continue
 
     def _is_ours(self, recorded: Running) -> bool:
-        """A process id may belong to another program by now: start time and command must agree too."""
+        """Return whether start time and command match: the process id may have been reused."""
         try:
             process = psutil.Process(recorded.pid)
             started = abs(process.create_time() - recorded.create_time) < _START_TIME_SLACK
@@ -210,7 +210,7 @@ class ProcessTable:
             text = read_own(self._record(component), f"record of {component}", "")
             recorded = from_values(Running, json.loads(text or ""))
         except (ConfigError, ValueError, RecursionError):
-            # Damaged: the process is recognized by its command, too.
+            # A damaged record: the process is also recognized by its command.
             return None
         return recorded if 0 < recorded.pid < _FIRST_PID_OF_NONE else None
 
@@ -223,21 +223,21 @@ class ProcessTable:
 
 
 def processes_below(folder: Path) -> list[int]:
-    """The ids of the processes whose program lies in a folder, or was started from there."""
-    found = []
+    """Return the ids of the processes whose executable is in a folder, or was called by a path there."""
+    pids = []
     prefix = f"{folder}{os.sep}"
     for process in _own_processes():
         try:
             words = process.cmdline()[:1]
             if any(word.startswith(prefix) for word in (*words, process.exe())) and _alive(process):
-                found.append(process.pid)
+                pids.append(process.pid)
         except (psutil.Error, OSError):
             continue
-    return found
+    return pids
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this port of the loopback interface."""
+    """Return whether a server can listen on this port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -248,7 +248,7 @@ def port_is_free(port: int) -> bool:
 
 
 def port_holder(port: int) -> str:
-    """The process that listens on a port, in words."""
+    """Describe the process that listens on a port."""
     try:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr
@@ -256,7 +256,7 @@ def port_holder(port: int) -> str:
                 return _described(connection.pid)
     except psutil.Error:
         pass
-    return "a process that this user may not see"
+    return "a process that this user may not inspect"
 
 
 def _described(pid: int) -> str:
@@ -276,7 +276,7 @@ def _described(pid: int) -> str:
 
 
 def _wait_for_command(process: subprocess.Popen[bytes]) -> None:
-    """The kernel says that a program runs a moment before its command, by which it is known, can be read."""
+    """Wait until the process's command, by which it is recognized, is visible: shortly after its start."""
     for _ in poll(_COMMAND_SECONDS, every=0.005):
         try:
             if process.poll() is not None or psutil.Process(process.pid).cmdline():
@@ -291,8 +291,8 @@ def _own_processes() -> Iterable[psutil.Process]:
 
 
 def _adopted(component: str, process: psutil.Process, recorded: Running | None) -> Running:
-    found = Running(component, process.pid, process.create_time())
-    return replace(found, settings=recorded.settings, tag=recorded.tag) if recorded else found
+    running = Running(component, process.pid, process.create_time())
+    return replace(running, settings=recorded.settings, tag=recorded.tag) if recorded else running
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -304,7 +304,7 @@ def _signal(pid: int) -> bool:
         process = psutil.Process(pid)
         process.terminate()
         if process.status() == psutil.STATUS_STOPPED:
-            process.resume()  # a suspended process obeys only once it runs again
+            process.resume()  # a stopped process handles SIGTERM only once it continues
     except psutil.Error:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Reads the shipped profiles, the topic catalogue, the schemas, the versions and the JAR lock."""
+"""Reading of the shipped profiles, topic catalogue, schemas, versions and JAR lock."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def profile_names() -> list[str]:
-    """The profiles that are shipped."""
+    """List the shipped profiles."""
     return sorted(path.parent.name for path in profiles_folder().glob("*/profile.yaml"))
 
 
 def load_profile(name: str, *, scaled: bool = False) -> Profile:
-    """A shipped profile, validated; `scaled` makes it as small as it says that it can be."""
+    """Read and validate a shipped profile; `scaled` applies its values for a small machine."""
     if name not in profile_names():
         raise NotFound(f"no profile named {name!r}; shipped: {', '.join(profile_names())}")
     folder = profile_folder(name)
@@ -40,15 +40,15 @@ def load_profile(name: str, *, scaled: bool = False) -> Profile:
     smaller = values.pop("scaled", None)
     if scaled and smaller is None:
         raise UsageError(
-            f"the profile {name} has no smaller form", hint="--scale goes with: " + ", ".join(_scalable())
+            f"the profile {name} has no smaller size", hint="profiles with --scale: " + ", ".join(_scalable())
         )
-    whole = _merged(values, smaller) if scaled else values
-    named = {"name": name, "scalable": smaller is not None, **whole}
-    return _validated(Profile, named, folder / "profile.yaml")
+    sized = _merged(values, smaller) if scaled else values
+    complete = {"name": name, "scalable": smaller is not None, **sized}
+    return _validated(Profile, complete, folder / "profile.yaml")
 
 
 def profile_of(environment: Environment) -> Profile:
-    """The profile that an environment was made from, in its size."""
+    """Return the profile of an environment, in its size."""
     return load_profile(environment.profile, scaled=environment.details.get(SCALE) == "on")
 
 
@@ -57,7 +57,7 @@ def _scalable() -> list[str]:
 
 
 def _layered(folder: Path, file: str) -> dict[str, Any]:
-    """A profile's values, flink.yaml and kafka.yaml over those of the folder that it extends."""
+    """Merge a profile's values, flink.yaml and kafka.yaml over those of the folder that it extends."""
     values = read_yaml(folder / file)
     parts = [part for part in ("flink", "kafka") if (folder / f"{part}.yaml").exists()]
     own = {**values, **{part: read_yaml(folder / f"{part}.yaml") for part in parts}}
@@ -66,7 +66,7 @@ def _layered(folder: Path, file: str) -> dict[str, Any]:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings are merged key by key, anything else is replaced."""
+    """Merge mappings key by key; all other values are replaced."""
     both = {
         key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below[key], dict) else value
         for key, value in above.items()
@@ -76,12 +76,12 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def profile_folder(name: str) -> Path:
-    """Where a profile's files lie."""
+    """Return the folder of a profile's files."""
     return profiles_folder() / name
 
 
 def topic_sizing(environment: Environment) -> TopicSizing:
-    """How an environment scales the catalogue; what somebody else runs gets the catalogue as it is."""
+    """Return how an environment scales the catalogue; external clusters use it unchanged."""
     return (
         profile_of(environment).topics
         if environment.profile in profile_names()
@@ -90,58 +90,58 @@ def topic_sizing(environment: Environment) -> TopicSizing:
 
 
 def load_catalogue() -> Catalogue:
-    """The topic catalogue."""
+    """Read the topic catalogue."""
     path = profiles_folder() / "topics.yaml"
     return _validated(Catalogue, read_yaml(path), path)
 
 
 def load_versions() -> Versions:
-    """The versions that belong together."""
+    """Read the tested combination of versions."""
     path = profiles_folder() / "versions.yaml"
     return _validated(Versions, read_yaml(path), path)
 
 
 def load_python_settings() -> PythonSettings:
-    """What the locks of Python packages are made from."""
+    """Read the sources of the locks of Python packages."""
     path = profiles_folder() / "python" / "locks.yaml"
     return _validated(PythonSettings, read_yaml(path), path)
 
 
 def load_end_of_life() -> EndOfLife:
-    """Until when the lines of the parts are maintained."""
+    """Read the dates until which release lines of the parts are maintained."""
     path = profiles_folder() / "end-of-life.yaml"
     return _validated(EndOfLife, read_yaml(path), path)
 
 
 def schema_path(name: str) -> Path:
-    """Where the JSON Schema of that name is shipped."""
+    """Return the path of the shipped JSON Schema of that name."""
     return profiles_folder() / "schemas" / f"{name}.json"
 
 
 def load_schemas() -> tuple[ShippedSchema, ...]:
-    """The schemas of the catalogue's topics, in its order."""
+    """Read the schemas of the catalogue's topics, in its order."""
     topics = load_catalogue().topics.items()
     return tuple(_schema(topic, entry.value_schema) for topic, entry in topics if entry.value_schema)
 
 
 def algorithms_path() -> Path:
-    """The table of the algorithms that the job ships."""
+    """Return the path of the table of shipped algorithms."""
     return profiles_folder() / "algorithms.json"
 
 
 def load_algorithms() -> tuple[AlgorithmInfo, ...]:
-    """The algorithms that the job ships, by name."""
+    """Read the shipped algorithms, by name."""
     documents = json.loads(algorithms_path().read_text(encoding="utf-8"))["algorithms"]
     return tuple(algorithm_of(document) for document in documents)
 
 
 def lock_path() -> Path:
-    """The JAR lock that is shipped."""
+    """Return the path of the shipped JAR lock."""
     return profiles_folder() / "jars.lock.json"
 
 
 def load_lock() -> JarLock:
-    """The shipped JAR lock."""
+    """Read the shipped JAR lock."""
     path = lock_path()
     try:
         return JarLock.from_json(path.read_text(encoding="utf-8"), source=str(path))
@@ -163,7 +163,7 @@ def _schema(topic: str, name: str) -> ShippedSchema:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a shipped YAML file holds."""
+    """Read a shipped YAML file, which must contain a mapping."""
     try:
         values = load_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""Prometheus' HTTP interface, as far as the dashboard asks it."""
+"""The part of Prometheus' HTTP interface that the dashboard uses."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _URGENT = {"critical": 0, "page": 0, "error": 1, "warning": 2}
 
 
 class Prometheus:
-    """One Prometheus.
+    """The client of one Prometheus.
 
-    Raises `Unreachable` where it does not answer, `UnexpectedAnswer` where something else does, and `Refused`
-    where it says no.
+    Raises `Unreachable` if it does not respond, `UnexpectedAnswer` for a response of another service, and
+    `Refused` for an error that Prometheus reports.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,14 +40,14 @@ class Prometheus:
         self._client.close()
 
     def firing(self) -> list[Alert]:
-        """The alerts that fire now, the most urgent first."""
+        """Return the firing alerts, the most urgent first."""
         alerts = [
             raw for raw in self._get("/api/v1/alerts").children("alerts") if raw.text("state") == "firing"
         ]
         return sorted(map(_alert, alerts), key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
 
     def history(self, seconds: float, step: float) -> dict[str, History]:
-        """What each job has read and answered each second, every `step` seconds, by its id."""
+        """Return the rates of records and windows of each job, every `step` seconds, by job id."""
         end = time.time()
         times = {"start": f"{end - seconds:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         records, windows = (self._range(query, times) for query in (_RECORDS, _WINDOWS))
@@ -59,7 +59,7 @@ class Prometheus:
         return {series.child("metric").text("job_id", ""): self._values(path, series) for series in result}
 
     def _values(self, path: str, series: JsonObject) -> list[float]:
-        """The values of a series, without those that are no number."""
+        """Return the finite values of a series."""
         pairs = series.raw.get("values")
         if not isinstance(pairs, list) or not all(
             isinstance(pair, list) and len(pair) == 2 for pair in pairs
@@ -68,20 +68,21 @@ class Prometheus:
         return [number for _, value in pairs if (number := finite(value)) is not None]
 
     def targets(self) -> list[tuple[str, str, str]]:
-        """Address, health ("up", "down", "unknown") and last error of everything that it scrapes."""
-        found = self._get("/api/v1/targets", {"state": "active"}).children("activeTargets")
+        """Return address, health ("up", "down", "unknown") and last error of each scrape target."""
+        targets = self._get("/api/v1/targets", {"state": "active"}).children("activeTargets")
         return [
-            (hide_credentials(t.text("scrapeUrl")), t.text("health"), t.text("lastError", "")) for t in found
+            (hide_credentials(t.text("scrapeUrl")), t.text("health"), t.text("lastError", ""))
+            for t in targets
         ]
 
     def has_series(self, expression: str) -> bool:
-        """Whether the expression has any value now."""
+        """Return whether the expression has any value now."""
         return bool(self._get("/api/v1/query", {"query": expression}).children("result"))
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject:
         try:
-            answer = self._client.request("GET", self.url + path, params=params)
-            reply = json_object(read_json(answer.body), lambda why: self._unexpected(path, why))
+            response = self._client.request("GET", self.url + path, params=params)
+            reply = json_object(read_json(response.body), lambda why: self._unexpected(path, why))
         except (BadAnswer, WrongForm) as error:
             raise self._unexpected(path, str(error)) from None
         except WebError as error:
@@ -89,16 +90,16 @@ class Prometheus:
                 raise problem from None
             raise Unreachable(f"no Prometheus answers at {self.url} ({words_of(error)})") from error
         if reply.text("status", "") == "error":
-            words = reply.text("error", f"status {answer.status}")
-            raise Refused(f"Prometheus at {self.url} refused {path}: {words}", reason=words)
-        if not answer.ok:
-            raise self._unexpected(path, f"status {answer.status}")
+            reason = reply.text("error", f"status {response.status}")
+            raise Refused(f"Prometheus at {self.url} refused {path}: {reason}", reason=reason)
+        if not response.ok:
+            raise self._unexpected(path, f"status {response.status}")
         return reply.required("data")
 
     def _unexpected(self, path: str, why: str) -> UnexpectedAnswer:
         return UnexpectedAnswer(
-            f"what answers at {self.url} is no Prometheus: GET {path}: {why}",
-            hint="name another one by --prometheus URL",
+            f"the service at {self.url} is not Prometheus: GET {path}: {why}",
+            hint="name another address by --prometheus URL",
         )
 
 

@@ -1,4 +1,4 @@
-"""The locks of Python packages: where they are stored, and how uv makes them."""
+"""The locks of Python packages: their paths, and their resolution by uv."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HINT = "UV_DEFAULT_INDEX names another package index, UV_FIND_LINKS a folder of
 
 
 def python_lock_path(name: str) -> Path:
-    """Return where the lock of that name is shipped."""
+    """Return the path of the shipped lock of that name."""
     return profiles_folder() / "python" / f"{name}.lock.txt"
 
 
@@ -51,22 +51,24 @@ def save_python_lock(name: str, text: str) -> None:
 
 
 def extra_requirements(extra: str, without: Sequence[str] = ()) -> list[str]:
-    """List what an extra of the installed package asks for, sorted, without the extra's own condition."""
+    """List the requirements of an extra of the installed package, sorted, without the extra's condition."""
     condition = re.compile(rf"""(?:;\s*|\s+and\s+)extra == ['"]{re.escape(extra)}['"]$""")
     try:
-        wanted = metadata.requires("tdaflink") or []
+        requirements = metadata.requires("tdaflink") or []
     except metadata.PackageNotFoundError as error:
-        raise ConfigError("tdaflink is not installed, so its extras are not known") from error
-    found = {condition.sub("", text) for text in wanted if condition.search(text)}
-    if not found:
+        raise ConfigError(
+            "the package tdaflink is not installed, so its extras cannot be read", hint="pip install tdaflink"
+        ) from error
+    selected = {condition.sub("", text) for text in requirements if condition.search(text)}
+    if not selected:
         raise ConfigError(f"the package has no extra {extra!r}")
-    return sorted(text for text in found if package_name(text) not in without)
+    return sorted(text for text in selected if package_name(text) not in without)
 
 
 def package_name(requirement: str) -> str:
     """Return the normalized name that a requirement begins with."""
-    named = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return re.sub(r"[-_.]+", "-", named[0]).lower() if named else ""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
 
 
 def lock_roots(source: LockSource) -> list[str]:
@@ -77,11 +79,11 @@ def lock_roots(source: LockSource) -> list[str]:
 
 
 def compile_lock(source: LockSource, before: str | None) -> str:
-    """Resolve a lock's roots to versions and hashes; versions of `before` are kept where they still fit.
+    """Resolve a lock's roots to versions and hashes; versions in `before` are kept if still compatible.
 
     Raises:
-        Refused: no versions fit together.
-        Unreachable: no package index answers.
+        Refused: the requirements have no solution.
+        Unreachable: no package index responds.
     """
     versions = load_versions().python
     if source.platform is None:
@@ -101,7 +103,7 @@ def compile_lock(source: LockSource, before: str | None) -> str:
 def resolve(
     roots: Sequence[str], target: str, python: str, constraints: PythonLock | None = None
 ) -> frozenset[str] | None:
-    """Return the names of all packages that the roots bring on a platform; None where a wheel is missing."""
+    """Return the names of the roots and their dependencies on a platform; None if a wheel is missing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words = ["--python-platform", target, "--python-version", python, "--no-annotate", "-o", "found.txt"]
@@ -115,17 +117,17 @@ def resolve(
             if "No solution found" in (error.detail or ""):
                 return None
             raise
-        found = (folder / "found.txt").read_text(encoding="utf-8").splitlines()
-        return frozenset(package_name(line) for line in found if line)
+        lines = (folder / "found.txt").read_text(encoding="utf-8").splitlines()
+        return frozenset(package_name(line) for line in lines if line)
 
 
 def command_requirements() -> list[str]:
-    """List what the package asks for without any extra."""
+    """List the requirements of the package without extras."""
     return sorted(text for text in metadata.requires("tdaflink") or [] if "extra ==" not in text)
 
 
 def platforms_path() -> Path:
-    """Return where the table of platforms is shipped."""
+    """Return the path of the shipped table of platforms."""
     return profiles_folder() / "python" / "platforms.json"
 
 
@@ -150,9 +152,9 @@ def _compile(folder: Path, roots: Sequence[str], without: Sequence[str], words: 
     )
     source_only = [f"--no-binary={package}" for package in load_python_settings().source_only]
     fixed = ["--no-header", "--quiet", "--python", sys.executable, "--only-binary=:all:", *source_only]
-    words = ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words]
+    command = ["pip", "compile", _INPUT, "--override", "left-out.txt", *fixed, *words]
     try:
-        run_uv(words, seconds=_COMPILE_SECONDS, environ=_ENVIRON, cwd=folder)
+        run_uv(command, seconds=_COMPILE_SECONDS, environ=_ENVIRON, cwd=folder)
     except Unreachable as error:
         raise Unreachable("no package index answers uv", detail=error.detail, hint=_HINT) from error
     except Refused as error:

@@ -1,4 +1,4 @@
-"""A schema registry by Confluent's REST interface. One place makes every call and maps errors, once."""
+"""The client of a schema registry with Confluent's REST interface. One method makes all calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 BASIC_VARIABLE = "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"  # Confluent's own names
 BEARER_VARIABLE = "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN"
-CONNECT_SECONDS = 2.0  # a dead registry is reported within 3 s, also one that takes calls and is silent
+CONNECT_SECONDS = (
+    2.0  # a dead registry is reported within 3 s, also one that accepts calls without a response
+)
 READ_SECONDS = 2.5
 WRITE_SECONDS = 15.0
 _EXAMPLE = "http://host:port, with a path where the registry has one"
@@ -38,16 +40,16 @@ T = TypeVar("T")
 
 
 class SchemaRegistry:
-    """One registry.
+    """The client of one registry.
 
-    Every method raises `Unreachable` where nothing answers in time, `UnexpectedAnswer` where what answers is
-    no registry, `Incompatible` for a version that may not be, and `Refused` for every other no.
+    Every method raises `Unreachable` if nothing responds in time, `UnexpectedAnswer` for a response of
+    another service, `Incompatible` for an incompatible version, and `Refused` for all other errors.
     """
 
     def __init__(
         self, url: str, auth: RegistryAuth | None = None, security: WebSecurity = NO_WEB_SECURITY
     ) -> None:
-        """What is shown is that of a config, else of an environment, else Confluent's variables."""
+        """Use the credentials of a config, else of an environment, else of Confluent's variables."""
         self.url = web_address(url, "the address of the schema registry", _EXAMPLE, credentials=_CREDENTIALS)
         limits = Limits(CONNECT_SECONDS, READ_SECONDS, 2 * READ_SECONDS)
         headers = _authorization(auth, security)
@@ -57,92 +59,92 @@ class SchemaRegistry:
         self._client.close()
 
     def versions(self, subject: str) -> tuple[int, ...]:
-        """The versions of a subject, none where the registry does not know it."""
+        """Return the versions of a subject; none if the registry does not have it."""
         path = f"/subjects/{subject}/versions"
         return self._ask("GET", path, _versions) or ()
 
     def latest(self, subject: str) -> RegisteredSchema | None:
-        """The latest version of a subject."""
+        """Return the latest version of a subject."""
         return self._ask("GET", f"/subjects/{subject}/versions/latest", _registered)
 
     def find(self, subject: str, text: str) -> RegisteredSchema | None:
-        """The version of a subject that is this schema."""
+        """Return the version of a subject that is this schema."""
         return self._ask("POST", f"/subjects/{subject}", _registered, body=_json_schema(text))
 
     def register(self, subject: str, text: str) -> int:
-        """Make the schema the next version; its id, the old one where it is a version already."""
+        """Register the schema as the next version, unless it is a version already, and return its id."""
         path = f"/subjects/{subject}/versions"
-        found = self._ask(
-            "POST", path, lambda answer: json_object(answer).whole("id"), body=_json_schema(text)
+        schema_id = self._ask(
+            "POST", path, lambda value: json_object(value).whole("id"), body=_json_schema(text)
         )
-        if found is None:
-            raise Refused(f"the schema registry at {self.url} did not take a version of {subject}")
-        return found
+        if schema_id is None:
+            raise Refused(f"the schema registry at {self.url} did not accept a version of {subject}")
+        return schema_id
 
     def level(self, subject: str) -> str:
-        """By which rule the registry compares versions of the subject: NONE, BACKWARD, FULL_TRANSITIVE…"""
+        """Return the subject's compatibility level: NONE, BACKWARD, FULL_TRANSITIVE…"""
         own = self._ask("GET", f"/config/{subject}?defaultToGlobal=true", _level)
         return own or self._ask("GET", "/config", _level) or "NONE"
 
     def compatible(self, subject: str, text: str) -> tuple[bool, tuple[str, ...]]:
-        """Whether the schema may become the next version of a known subject, and the registry's reasons."""
+        """Return whether the schema is compatible with an existing subject, and the registry's reasons."""
         path = f"/compatibility/subjects/{subject}/versions?verbose=true"
         return self._ask("POST", path, _verdict, body=_json_schema(text)) or (True, ())
 
-    # -- the one chokepoint
+    # -- the methods that all calls go through
 
     def _ask(
         self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, str] | None = None
     ) -> T | None:
-        """The answer as `read` sees it; None where the registry does not know what was asked about."""
-        answer = self._send(method, path, body)
+        """Make a call and convert its response with `read`; None if the registry does not have the object."""
+        response = self._send(method, path, body)
         try:
-            value = read_json(answer.body)
-            if answer.ok:
+            value = read_json(response.body)
+            if response.ok:
                 return read(value)
             refusal = json_object(value)
-            code, words = refusal.whole("error_code"), refusal.text("message")
+            code, reason = refusal.whole("error_code"), refusal.text("message")
         except WrongForm as error:
-            raise self._unexpected(answer, method, path, str(error)) from None
+            raise self._unexpected(response, method, path, str(error)) from None
         if code in _UNKNOWN:
             return None
-        if answer.status == 409:
+        if response.status == 409:
             raise Incompatible(
-                f"the schema registry at {self.url} refused {path}: incompatible", detail=words
+                f"the schema registry at {self.url} refused {path}: incompatible", detail=reason
             )
-        raise Refused(f"the schema registry at {self.url} refused {method} {path}: {words}", reason=words)
+        raise Refused(f"the schema registry at {self.url} refused {method} {path}: {reason}", reason=reason)
 
     def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> Answer:
-        what = f"the schema registry at {self.url}"
+        service = f"the schema registry at {self.url}"
         content = None if body is None else json.dumps(body).encode()
         limits = Limits(CONNECT_SECONDS, WRITE_SECONDS, WRITE_SECONDS) if method != "GET" else None
         try:
-            answer = self._client.request(method, self.url + path, body=content, limits=limits)
+            response = self._client.request(method, self.url + path, body=content, limits=limits)
         except BadAnswer as error:
             raise self._not_a_registry(f"{method} {path}: {error}") from None
         except WebError as error:
-            if (problem := tls_problem(what, error, "registry")) is not None:
+            if (problem := tls_problem(service, error, "registry")) is not None:
                 raise problem from None
             raise Unreachable(
                 f"no schema registry answers at {self.url} ({words_of(error)})",
-                hint="start it, or name another one by SCHEMA_REGISTRY_URL",
+                hint="start it, or name another address by SCHEMA_REGISTRY_URL",
             ) from error
-        if answer.status in (401, 403):
+        if response.status in (401, 403):
             raise denied(
-                what,
-                answer.status,
+                service,
+                response.status,
                 "registry",
                 also=f"set {BASIC_VARIABLE} to user:password or {BEARER_VARIABLE} to a token,"
                 " give a --config with schema_registry_auth",
             )
-        return answer
+        return response
 
-    def _unexpected(self, answer: Answer, method: str, path: str, why: str) -> UnexpectedAnswer:
-        return self._not_a_registry(f"it answered {method} {path} with status {answer.status}: {why}")
+    def _unexpected(self, response: Answer, method: str, path: str, why: str) -> UnexpectedAnswer:
+        return self._not_a_registry(f"it answered {method} {path} with status {response.status}: {why}")
 
-    def _not_a_registry(self, said: str) -> UnexpectedAnswer:
+    def _not_a_registry(self, reason: str) -> UnexpectedAnswer:
         return UnexpectedAnswer(
-            f"{self.url} is not a schema registry: {said}",
+            f"{self.url} is not a schema registry: {reason}",
             hint="an address may have a path: Apicurio's ends in /apis/ccompat/v7",
         )
 
@@ -151,28 +153,28 @@ def _json_schema(text: str) -> Mapping[str, str]:
     return {"schemaType": "JSON", "schema": text}
 
 
-def _versions(answer: Any) -> tuple[int, ...]:
-    if not isinstance(answer, list) or not all(type(one) is int for one in answer):
+def _versions(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(version) is int for version in value):
         raise WrongForm("the answer must be a list of versions")
-    return tuple(sorted(answer))
+    return tuple(sorted(value))
 
 
-def _registered(answer: Any) -> RegisteredSchema:
-    found = json_object(answer)
-    return RegisteredSchema(found.whole("id"), found.whole("version"), found.text("schema", None))
+def _registered(value: Any) -> RegisteredSchema:
+    schema = json_object(value)
+    return RegisteredSchema(schema.whole("id"), schema.whole("version"), schema.text("schema", None))
 
 
-def _level(answer: Any) -> str:
-    return json_object(answer).text("compatibilityLevel")
+def _level(value: Any) -> str:
+    return json_object(value).text("compatibilityLevel")
 
 
-def _verdict(answer: Any) -> tuple[bool, tuple[str, ...]]:
-    found = json_object(answer)
-    return found.flag("is_compatible"), tuple(found.texts("messages", []))
+def _verdict(value: Any) -> tuple[bool, tuple[str, ...]]:
+    verdict = json_object(value)
+    return verdict.flag("is_compatible"), tuple(verdict.texts("messages", []))
 
 
 def _authorization(auth: RegistryAuth | None, security: WebSecurity) -> dict[str, str]:
-    """The header that proves who asks, by the first of the three that says something."""
+    """Return the header of the credentials: of a config, else of an environment, else of the variables."""
     if auth is not None:
         return authorization(auth.basic, auth.bearer, "schema_registry_auth")
     if security.basic or security.bearer:

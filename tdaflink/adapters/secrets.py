@@ -1,4 +1,4 @@
-"""Secrets that settings only refer to."""
+"""Secrets that settings refer to by variable or file."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Literal
 from tdaflink.adapters.user_files import MEBIBYTE, read_text
 from tdaflink.domain.errors import ConfigError, TdaflinkError
 
-_LARGEST = MEBIBYTE  # a bundle of certificates, at most
+_LARGEST = MEBIBYTE  # enough for a bundle of certificates
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def secret(reference: Mapping[Literal["$env", "$file"], str], setting: str) -> str:
-    """What {"$env": NAME} or {"$file": PATH} refers to; errors name the setting and the place, no content."""
-    ((kind, place),) = reference.items()
+    """Resolve {"$env": NAME} or {"$file": PATH}; errors name setting and reference, never the value."""
+    ((kind, target),) = reference.items()
     if kind == "$env":
-        value = os.environ.get(place)
+        value = os.environ.get(target)
         if not value:
             raise ConfigError(
-                f"{setting}: the environment variable {place} is not set",
-                hint=f"read -rs {place} && export {place}",
+                f"{setting}: the environment variable {target} is not set",
+                hint=f"read -rs {target} && export {target}",
             )
         return value
-    return private_text(Path(place).expanduser(), setting)
+    return private_text(Path(target).expanduser(), setting)
 
 
 def private_text(path: Path, setting: str) -> str:
-    """The content of a secret's file, which nobody but its owner may open."""
+    """Return the content of a secret's file. Raises `ConfigError` if other users may open it."""
     try:
         value = read_text(path, setting, limit=_LARGEST).strip()
         mode = stat.S_IMODE(path.stat().st_mode)

@@ -1,4 +1,4 @@
-"""Where Flink keeps checkpoints and savepoints: listing, reading and removing them without Flink."""
+"""Storage of checkpoints and savepoints: listing, reading and removing them without Flink."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _S3_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class S3Access:
-    """How a bucket is entered; without keys those of the usual AWS variables and files count."""
+    """Endpoint and credentials of a bucket; without keys, the usual AWS variables and files apply."""
 
     endpoint: str | None = None
     region: str = "us-east-1"
@@ -28,7 +28,7 @@ class S3Access:
 
 
 def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
-    """What reads the storage of an address; `flink` is the JobManager's configuration."""
+    """Return access to the storage of an address; `flink` is the JobManager's configuration."""
     scheme = canonical(address).partition("://")[0]
     if scheme == "file":
         return LocalFiles()
@@ -41,7 +41,7 @@ def state_files(address: str, flink: Mapping[str, str]) -> StateFiles:
 
 
 def s3_access(flink: Mapping[str, str]) -> S3Access:
-    """The service of AWS_ENDPOINT_URL, else that of Flink's own `s3.endpoint`."""
+    """Return access to the service of AWS_ENDPOINT_URL, else to that of Flink's own `s3.endpoint`."""
     return S3Access(
         os.environ.get("AWS_ENDPOINT_URL") or flink.get("s3.endpoint"),
         os.environ.get("AWS_REGION") or flink.get("s3.region") or "us-east-1",
@@ -49,20 +49,20 @@ def s3_access(flink: Mapping[str, str]) -> S3Access:
 
 
 class LocalFiles:
-    """A folder of this machine."""
+    """Files of this machine."""
 
     def walk(self, folder: str) -> list[StoredFile]:
-        found = []
+        files = []
         for place, _, names in os.walk(_local(folder)):
             for name in names:
                 path = Path(place, name)
                 try:
                     status = path.stat()
                 except OSError:
-                    continue  # Flink has removed it since
+                    continue  # removed by Flink in the meantime
                 if stat.S_ISREG(status.st_mode):
-                    found.append(StoredFile(f"file://{path}", status.st_size, status.st_mtime))
-        return found
+                    files.append(StoredFile(f"file://{path}", status.st_size, status.st_mtime))
+        return files
 
     def head(self, path: str, count: int) -> bytes:
         try:
@@ -82,7 +82,7 @@ class LocalFiles:
 
 
 class S3Files:
-    """A bucket."""
+    """Files of a bucket."""
 
     def __init__(self, access: S3Access) -> None:
         self._filesystem = _s3_client(access)
@@ -109,7 +109,7 @@ class S3Files:
     def remove(self, folder: str) -> None:
         self._try(folder, lambda: self._filesystem.delete_dir(folder.partition("://")[2]))
 
-    def sees(self, path: str) -> bool:  # noqa: ARG002 - a bucket is seen from everywhere
+    def sees(self, path: str) -> bool:  # noqa: ARG002 - a bucket is reachable from every machine
         return True
 
     def _try(self, address: str, call: Any) -> Any:
@@ -129,7 +129,7 @@ def _s3_client(access: S3Access) -> Any:
     except ImportError:
         raise MissingExtra(
             "listing checkpoints on S3 needs pyarrow, which is not installed",
-            hint="pip install 'tdaflink[s3]', or --from with the whole path",
+            hint="pip install 'tdaflink[s3]', or give the whole path with --from",
         ) from None
     options: dict[str, Any] = {}
     if access.endpoint:

@@ -1,4 +1,4 @@
-"""What a supervisor leaves for others to read: that it runs, and what it has done. Read without psutil."""
+"""The state of an environment's supervisor: its lock and its repairs. Read without psutil."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tdaflink.domain.supervision import Repair, Supervision, is_supervised
 
 
 class SupervisorFile:
-    """The file of one environment's supervisor, and the lock by which a running one is recognized."""
+    """The file of one environment's supervisor, and the lock that a running supervisor holds."""
 
     def __init__(self, folder: Path) -> None:
         self._repairs = folder / "run" / "repairs.state"
@@ -32,15 +32,15 @@ class SupervisorFile:
         return _locked(self._held)
 
     def write(self, repairs: int, last: Repair) -> None:
-        """Save how often the supervisor has acted, and what it did last."""
+        """Save the number of repairs, and the last one."""
         write_atomically(self._repairs, json.dumps({"repairs": repairs, "last": asdict(last)}) + "\n")
 
     def clear(self) -> None:
-        """Forget what an earlier supervisor has done."""
+        """Remove the repairs of an earlier supervisor."""
         self._repairs.unlink(missing_ok=True)
 
     def read(self) -> Supervision:
-        """Whether one runs, and what it has done; a damaged file counts as none."""
+        """Return whether a supervisor runs, and its repairs; a damaged file counts as none."""
         try:
             saved = json.loads(read_own(self._repairs, "repairs", "") or "")
             repairs = checked(int, saved["repairs"], "repairs")
@@ -60,7 +60,7 @@ class SupervisorFile:
 
 
 def supervision_of(environment: Environment) -> Supervision | None:
-    """Whether the supervisor runs and what it has done; None where the environment is to have none."""
+    """Return whether the supervisor runs, and its repairs; None for an environment without supervisor."""
     if not is_supervised(environment):
         return None
     return SupervisorFile(EnvironmentStore().folder(environment.name)).read()

@@ -177,9 +177,9 @@ def test_a_machine_that_is_too_small_is_told_what_it_takes() -> None:
 
 
 def test_only_a_profile_that_has_a_small_form_can_be_scaled() -> None:
-    with pytest.raises(UsageError, match="dev has no smaller form") as refused:
+    with pytest.raises(UsageError, match="dev has no smaller size") as refused:
         load_profile("dev", scaled=True)
-    assert refused.value.hint == "--scale goes with: prod"
+    assert refused.value.hint == "profiles with --scale: prod"
 
 
 @pytest.mark.parametrize("name", ["dev", "staging"])

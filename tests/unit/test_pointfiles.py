@@ -213,7 +213,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read(str(tmp_path))
     with pytest.raises(UsageError, match="'xlsx' is not a format"):
         payloads(written(tmp_path, "a.csv", "1,2"), form="xlsx")
-    with pytest.raises(UsageError, match="it is one character"):
+    with pytest.raises(UsageError, match="it must be one character"):
         payloads(written(tmp_path, "a.csv", "1,2"), delimiter="::")
 
 
@@ -234,7 +234,7 @@ def test_a_file_of_another_kind_is_named_whatever_it_is_called(
 
 
 def test_options_belong_to_formats(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--key: belongs to npz, and .* is csv"):
+    with pytest.raises(UsageError, match=r"--key: belongs to npz, but .* is csv"):
         payloads(written(tmp_path, "a.csv", "1,2"), key="x")
     with pytest.raises(UsageError, match="--time and --by name columns"):
         payloads(written(tmp_path, "a.json", "[[1]]"), beside=("t",))

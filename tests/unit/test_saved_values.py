@@ -187,7 +187,7 @@ def test_a_ledger_that_another_process_holds_is_said_to_be_locked(
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     try:
         holder.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(Locked, match="another process has had the ledger"):
+        with pytest.raises(Locked, match="another process has locked the ledger"):
             ledger.versions()
     finally:
         holder.close()
