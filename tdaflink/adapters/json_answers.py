@@ -23,34 +23,34 @@ class WrongForm(ValueError):
 def read_json(body: bytes) -> Any:
     """Parse a body. Raises `WrongForm`, also for NaN, too deep nesting and numbers of too many digits."""
     if not body.strip():
-        raise WrongForm("the answer is empty")
+        raise WrongForm("the response is empty")
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json)
         return _without_surrogates(value) if b"\\ud" in body.lower() else value
     except WrongForm:
         raise
     except UnicodeDecodeError as error:
-        raise WrongForm(f"the answer is no JSON: byte {error.start} is not UTF-8") from None
+        raise WrongForm(f"the response is not JSON: byte {error.start} is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise WrongForm(f"the answer is no JSON: {error.msg} at character {error.pos}") from None
+        raise WrongForm(f"the response is not JSON: {error.msg} at character {error.pos}") from None
     except (ValueError, RecursionError) as error:
         why = (
             "it is nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
         )
-        raise WrongForm(f"the answer is no JSON that can be read: {why}") from None
+        raise WrongForm(f"the JSON of the response cannot be read: {why}") from None
 
 
 def json_object(value: Any, error: MakesError = WrongForm, where: str = "") -> JsonObject:
     """Check that a value is an object; `where` is its path in the response, `error` creates the exception."""
     if not isinstance(value, dict):
-        raise error(f"{where or 'the answer'} must be an object, not {_shown(value)}")
+        raise error(f"{where or 'the response'} must be an object, not {_shown(value)}")
     return JsonObject(value, error, where)
 
 
 def json_objects(value: Any, error: MakesError = WrongForm, where: str = "") -> list[JsonObject]:
     """Check that a value is a list of objects."""
     if not isinstance(value, list):
-        raise error(f"{where or 'the answer'} must be a list, not {_shown(value)}")
+        raise error(f"{where or 'the response'} must be a list, not {_shown(value)}")
     return [json_object(item, error, f"{where}[{number}]") for number, item in enumerate(value)]
 
 
@@ -98,7 +98,7 @@ class JsonObject:
     def count(self, name: str, default: T = _MISSING) -> int | T:
         """Return a whole number that is not negative."""
         value = self.whole(name, default)
-        return value if value is default or value >= 0 else self._refuse(name, value, "no negative number")  # type: ignore[operator]
+        return value if value is default or value >= 0 else self._refuse(name, value, "0 or more")  # type: ignore[operator]
 
     def millis(self, name: str) -> int:
         """Return a time in milliseconds since the epoch, up to the year 9999; Flink's -1 becomes 0."""
@@ -181,7 +181,7 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def _no_json(constant: str) -> NoReturn:
-    raise WrongForm(f"the answer is no JSON: it holds {constant}")
+    raise WrongForm(f"the response is not JSON: it contains {constant}")
 
 
 def _shown(value: Any) -> str:

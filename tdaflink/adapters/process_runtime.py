@@ -108,9 +108,7 @@ class ProcessRuntime:
         """Check packages, disk space and ports before `up`."""
         installed_packages(self._environment.python, self._environment.name)
         if not bash_available():
-            raise MissingExtra(
-                "bash is not installed; PyFlink needs it to start workers", hint="install bash"
-            )
+            raise MissingExtra("PyFlink starts workers through bash, which is missing", hint="install bash")
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
         for component in self._components():
             if self._processes.find(component.name) is None:

@@ -140,7 +140,7 @@ class SchemaRegistry:
         return response
 
     def _unexpected(self, response: Answer, method: str, path: str, why: str) -> UnexpectedAnswer:
-        return self._not_a_registry(f"it answered {method} {path} with status {response.status}: {why}")
+        return self._not_a_registry(f"{method} {path} has status {response.status}: {why}")
 
     def _not_a_registry(self, reason: str) -> UnexpectedAnswer:
         return UnexpectedAnswer(
@@ -155,7 +155,7 @@ def _json_schema(text: str) -> Mapping[str, str]:
 
 def _versions(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(version) is int for version in value):
-        raise WrongForm("the answer must be a list of versions")
+        raise WrongForm("the response must be a list of versions")
     return tuple(sorted(value))
 
 

@@ -1,8 +1,8 @@
-"""Files that a user names: one function to read them, one to write them.
+"""Safe reading and writing of files that a user names.
 
-A name may be anything: a folder, a device, a FIFO, a link, a file of a terabyte. What is read is a regular
-file of bounded size, or a pipe that the shell has opened for this process. What is written is a new file or
-an existing regular one; it is checked before the work starts, and replaced in one step after it.
+A name may refer to anything: a folder, a device, a FIFO, a link, a file of a terabyte. Only regular files of
+bounded size are read, and pipes that the shell has opened for this process. Only new files and existing
+regular ones are written; they are checked before the work starts, and replaced in one step after it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEBIBYTE = 2**20
 _BLOCK = 2**20
 _LARGEST_OWN = 16 * MEBIBYTE
 _NAMED_DESCRIPTOR = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+")
-# What a file begins with that is no text in UTF-8, and what its user calls it.
+# First bytes of files that are not text in UTF-8, and the names of their formats.
 _FORMS = (
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "a zip archive"),
@@ -55,11 +55,11 @@ _KINDS = {
 def read_bytes(path: Path | str, what: str, *, limit: int, hint: str | None = None) -> bytes:
     """Return the content of a file that a user named; `-` is standard input.
 
-    `what` begins each message (--config, plan); `hint` says what to do where there is no such file.
+    `what` begins each message (--config, plan); `hint` is that of the error for a missing file.
 
     Raises:
         NotFound: there is no such file.
-        UsageError: it is no regular file, may not be read, or has more than `limit` bytes.
+        UsageError: it is not a regular file, may not be read, or has more than `limit` bytes.
     """
     named = str(path)
     if named == STDIN:
@@ -92,15 +92,15 @@ def read_text(path: Path | str, what: str, *, limit: int, hint: str | None = Non
 
     Raises:
         NotFound: there is no such file.
-        UsageError: likewise as for bytes, and where the content is no UTF-8.
+        UsageError: as for bytes, and for content that is not UTF-8.
     """
     return decoded(read_bytes(path, what, limit=limit, hint=hint), str(path), what)
 
 
 def read_own(path: Path, what: str, hint: str) -> str | None:
-    """Return the text of one of tdaflink's own small files; None where it does not exist.
+    """Return the text of one of tdaflink's own small files; None if it does not exist.
 
-    Raises `ConfigError` with the way out where it is damaged: no regular file, too large, or no UTF-8.
+    Raises `ConfigError` with `hint` if it is damaged: not a regular file, too large, or not UTF-8.
     """
     try:
         return read_text(path, what, limit=_LARGEST_OWN)
@@ -111,12 +111,12 @@ def read_own(path: Path, what: str, hint: str) -> str | None:
 
 
 def require_regular(path: Path | str, what: str) -> None:
-    """Raise `UsageError` for what exists, and would be waited for or never end if it were read."""
+    """Raise `UsageError` for an existing file that could block or never end when it is read."""
     named = str(path)
     try:
         status = os.stat(named)
     except (OSError, ValueError):
-        return  # whoever opens it says why it cannot be
+        return  # the error is reported when the file is opened
     if named != STDIN and not stat.S_ISREG(status.st_mode) and not _is_own_pipe(named, status):
         raise UsageError(
             f"{what}: {named} is {_kind(status.st_mode)}, not a file", hint="name a regular file"
@@ -124,12 +124,12 @@ def require_regular(path: Path | str, what: str) -> None:
 
 
 def require_file(path: Path | str, what: str) -> None:
-    """Check a file that a library opens by itself; it is at most as large as certificates are."""
+    """Check a file that a library opens; the limit of its size is that of certificates."""
     read_bytes(path, what, limit=16 * MEBIBYTE)
 
 
 def decoded(content: bytes, name: str, what: str) -> str:
-    """Return the text that bytes are in UTF-8. Raises `UsageError`, which names the encoding or the place."""
+    """Decode UTF-8. Raises `UsageError`, which names the file's format, or the line of the invalid byte."""
     name = "standard input" if name == STDIN else name
     form = next((form for magic, form in _FORMS if content.startswith(magic)), None)
     if form:
@@ -148,13 +148,13 @@ def decoded(content: bytes, name: str, what: str) -> str:
 
 
 def _opened(named: str) -> int:
-    """A descriptor of the file; opening never waits for the other end of a FIFO."""
+    """Open the file and return its descriptor, without waiting for the other end of a FIFO."""
     wait = 0 if _NAMED_DESCRIPTOR.fullmatch(named) else getattr(os, "O_NONBLOCK", 0)
     return os.open(named, os.O_RDONLY | wait | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
 
 
 def _is_own_pipe(named: str, status: os.stat_result) -> bool:
-    """Whether this is what a shell opened for this process: `<(command)`, or standard input by its name."""
+    """Return whether the shell opened this pipe for the process: `<(command)`, or standard input by name."""
     return bool(_NAMED_DESCRIPTOR.fullmatch(named)) and (
         stat.S_ISFIFO(status.st_mode) or (named == "/dev/stdin" and not stat.S_ISDIR(status.st_mode))
     )
@@ -171,7 +171,7 @@ def _bounded(file: IO[bytes], named: str, what: str, limit: int) -> bytes:
 
 def _too_large(named: str, what: str, limit: int) -> UsageError:
     size = f"{limit // MEBIBYTE} MiB" if limit >= MEBIBYTE else f"{limit} bytes"
-    return UsageError(f"{what}: {named} has more than {size}, the most that is read")
+    return UsageError(f"{what}: {named} has more than {size}, the limit for this file")
 
 
 # -- writing
@@ -179,10 +179,10 @@ def _too_large(named: str, what: str, limit: int) -> UsageError:
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A file that a user named to be written, checked before the work that makes its content.
+    """An output file that a user named, checked before the work that produces its content.
 
-    `path` is as the user named it, `target` the file that links lead to. A new file can be read by whom the
-    umask says, by its owner alone if `private`; an existing one keeps its mode.
+    `path` is the user's name for it, `target` the file with links resolved. The mode of a new file follows
+    the umask, or is 0600 if `private`; an existing file keeps its mode.
     """
 
     path: Path
@@ -197,7 +197,7 @@ class OutputFile:
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        """Give a file to write to, which takes the name at the end of the block if nothing was raised."""
+        """Yield a file to write to, which replaces the target at the end of the block unless it raises."""
         part = self.target.with_name(f".{self.target.name[:100]}.{os.urandom(6).hex()}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         with self._storing():
@@ -209,7 +209,7 @@ class OutputFile:
                     file.flush()
                     self._keep_mode(file.fileno())
             with self._storing():
-                # It may have become something else since it was checked.
+                # It may have been replaced since it was checked.
                 _require_regular(self.path, self.target, self.what)
                 os.replace(part, self.target)
         except BaseException as error:
@@ -239,12 +239,12 @@ class OutputFile:
 
 
 def output_file(path: Path, what: str, *, private: bool = False) -> OutputFile:
-    """Return the file that a user named to be written, if it can be; `what` begins each message.
+    """Check an output file that a user named; `what` begins each message.
 
-    Links are followed: what they lead to is written, and they stay. No folder is made.
+    Links are followed: their target is written, and they are kept. No folder is created.
 
     Raises:
-        UsageError: it exists and is no regular file, or its folder does not exist.
+        UsageError: it exists and is not a regular file, or its folder does not exist.
         StorageFailed: this user may not write there.
     """
     target = _target(path, what)
@@ -253,19 +253,19 @@ def output_file(path: Path, what: str, *, private: bool = False) -> OutputFile:
     if not folder.is_dir():
         raise UsageError(f"{what} {path}: there is no folder {folder}", hint=f"mkdir -p '{folder}'")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise StorageFailed(f"{what} {path}: nothing may be written in the folder {folder}")
+        raise StorageFailed(f"{what} {path}: this user may not write in the folder {folder}")
     if target.exists() and not os.access(target, os.W_OK):
-        raise StorageFailed(f"{what} {path}: the file may not be written")
+        raise StorageFailed(f"{what} {path}: this user may not write the file")
     if len(os.fsencode(target.name)) > _longest_name(folder):
         raise UsageError(f"{what} {path}: the name is too long")
     return OutputFile(path, target, what, private)
 
 
 def output_folder(path: Path, what: str) -> Path:
-    """Return the folder that a user named to be filled, with links followed; it may be missing.
+    """Check an output folder that a user named and return it with links resolved; it may be missing.
 
     Raises:
-        UsageError: it exists and is no folder, or the folder that it would be made in does not exist.
+        UsageError: it exists and is not a folder, or its parent folder does not exist.
         StorageFailed: this user may not write there.
     """
     target = _target(path, what)
@@ -273,18 +273,18 @@ def output_folder(path: Path, what: str) -> Path:
         if not target.is_dir():
             raise UsageError(f"{what} {path}: that is {_kind(target.stat().st_mode)}, not a folder")
         if not os.access(target, os.W_OK | os.X_OK):
-            raise StorageFailed(f"{what} {path}: nothing may be written in this folder")
+            raise StorageFailed(f"{what} {path}: this user may not write in the folder")
     elif not target.parent.is_dir():
         raise UsageError(
             f"{what} {path}: there is no folder {target.parent}", hint=f"mkdir -p '{target.parent}'"
         )
     elif not os.access(target.parent, os.W_OK | os.X_OK):
-        raise StorageFailed(f"{what} {path}: nothing may be written in the folder {target.parent}")
+        raise StorageFailed(f"{what} {path}: this user may not write in the folder {target.parent}")
     return target
 
 
 def _target(path: Path, what: str) -> Path:
-    """What links lead to, whether it exists or not."""
+    """Return the path with links resolved, whether it exists or not."""
     try:
         return path.absolute().resolve()
     except (OSError, RuntimeError, ValueError) as error:
@@ -302,9 +302,9 @@ def _require_regular(path: Path, target: Path, what: str) -> None:
         raise UsageError(f"{what} {path}: {_words(error)}") from None
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{what} {path}: that is {_kind(status.st_mode)}", hint="name a file")
-    # A descriptor under /proc leads to what has no name any more, or another one.
+    # A descriptor under /proc may refer to a file that was deleted or renamed.
     if not target.exists() or not os.path.samestat(status, target.stat()):
-        raise UsageError(f"{what} {path}: that is no file in a folder", hint="name a file")
+        raise UsageError(f"{what} {path}: that is not a file in a folder", hint="name a file")
 
 
 def _kind(mode: int) -> str:
@@ -322,5 +322,5 @@ def _words(error: Exception) -> str:
     if isinstance(error, TdaflinkError):
         return error.message
     if isinstance(error, RuntimeError) or getattr(error, "errno", None) == 40:
-        return "it is a link that leads to itself"
+        return "it is a link to itself"
     return str(getattr(error, "strerror", None) or error)

@@ -1,4 +1,4 @@
-"""uv, which finds and downloads interpreters, makes virtual environments and installs locked packages."""
+"""Calls of uv: interpreters, virtual environments and locked packages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import IO
 
 from tdaflink.domain.errors import DeadlinePassed, MissingExtra, Refused, Unreachable
 
-# A download of 1 GB over a slow line; uv itself gives up on a silent connection after 30 s.
+# A download of 1 GB over a slow line; uv itself closes a silent connection after 30 s.
 INSTALL_SECONDS = 7200.0
 ASK_SECONDS = 60.0
 _KILL_SECONDS = 5.0
-_SHOWN = 1500  # letters of the beginning, and of the end, of what uv says of a failure
-# What would make uv look at a project or an environment that is none of ours.
+_SHOWN = 1500  # characters of the beginning, and of the end, of uv's output after a failure
+# Variables that would make uv use the user's own project or environment.
 _NOT_INHERITED = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "UV_PYTHON"}
 # pip's settings of mirrors and certificates -> uv's, for users who have configured pip alone.
 _PIP_VARIABLES = {
@@ -46,14 +46,14 @@ _PASSWORD = re.compile(r"(://[^/\s:@]+:)[^@\s/]+@")
 
 
 def find_uv() -> Path | None:
-    """Return the uv that is installed beside tdaflink, else the one on the PATH, else None."""
+    """Return the uv in tdaflink's own environment, else the uv on the PATH, else None."""
     try:
         from uv import find_uv_bin
 
         return Path(find_uv_bin())
     except (ImportError, FileNotFoundError):
-        found = shutil.which("uv")
-        return Path(found) if found else None
+        path = shutil.which("uv")
+        return Path(path) if path else None
 
 
 def run_uv(
@@ -64,12 +64,12 @@ def run_uv(
     environ: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> str:
-    """Run uv and return what it prints on stdout; `progress` receives each line of its stderr.
+    """Run uv and return its stdout; `progress` receives each line of its stderr.
 
     Raises:
         MissingExtra: uv is not installed.
-        Unreachable: what it needs cannot be downloaded.
-        Refused: it failed otherwise; `detail` is the end of its stderr.
+        Unreachable: a download failed for lack of a network or a server.
+        Refused: it failed for another reason; `detail` is the end of its stderr.
         DeadlinePassed: it did not end within `seconds`.
     """
     uv = find_uv()
@@ -111,7 +111,7 @@ def run_uv(
 
 
 def uv_environ() -> dict[str, str]:
-    """Return the caller's environment, with pip's mirrors and certificates where uv has none of its own."""
+    """Return the caller's environment, with pip's mirrors and certificates if uv has none of its own."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     for name, value in _pip_settings():
         if not (kept.get(name) or kept.get(_OLDER_NAMES.get(name, name))):
@@ -120,7 +120,7 @@ def uv_environ() -> dict[str, str]:
 
 
 def _pip_settings() -> Iterator[tuple[str, str]]:
-    """uv's name and value of what variables and files of pip set, the strongest first."""
+    """Yield uv's variable and value for each setting of pip's variables and files, the strongest first."""
     for variable, name in _PIP_VARIABLES.items():
         if value := os.environ.get(variable):
             yield name, " ".join(value.split())
@@ -137,7 +137,7 @@ def _pip_settings() -> Iterator[tuple[str, str]]:
 
 
 def _pip_files() -> list[Path]:
-    """pip's configuration files, the strongest first, as pip's own documentation lists them."""
+    """Return pip's configuration files, the strongest first, in the order of pip's documentation."""
     if named := os.environ.get("PIP_CONFIG_FILE"):
         return [] if named == os.devnull else [Path(named)]
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -161,7 +161,7 @@ def _collect(stream: IO[str] | None, lines: list[str], show: Callable[[str], Non
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a uv that still runs: it must not write into what the next setup repairs."""
+    """Terminate a running uv: it must not write into files that the next setup repairs."""
     if process.poll() is not None:
         return
     process.terminate()
@@ -179,7 +179,7 @@ def _failure(words: Sequence[str], errors: Sequence[str]) -> Refused | Unreachab
         f"uv {words[0]} failed: {_PASSWORD.sub(chr(92) + '1***@', first.removeprefix('error:').strip())}"
     )
     kind = Unreachable if _NO_NETWORK.search(detail) else Refused
-    # Where uv says one line only, the message has it already.
+    # If uv prints one line only, the message contains it already.
     return kind(message, detail=None if message.endswith(detail.removeprefix("error:").strip()) else detail)
 
 

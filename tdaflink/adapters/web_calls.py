@@ -1,4 +1,4 @@
-"""What a call over HTTP is held to, what it brings and how it fails; `web_client` makes the calls."""
+"""Limits, responses and errors of HTTP calls; `web_client` makes the calls."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ CHUNK = 1 << 17
 
 
 class WebError(Exception):
-    """A call without an answer that can be used; its text says why."""
+    """A call without a usable response; its text is the reason."""
 
 
 class NoConnection(WebError):
-    """Nothing was sent: no address, no listener, no TLS."""
+    """Nothing was sent: the address, the connection or TLS failed."""
 
 
 class CallBroken(WebError):
-    """No whole answer came."""
+    """No complete response arrived."""
 
 
 class TooSlow(CallBroken):
-    """No whole answer came in time."""
+    """No complete response arrived in time."""
 
 
 class BadAnswer(WebError):
-    """An answer that is no HTTP, is too large or cannot be decoded."""
+    """A response that is not HTTP, is too large or cannot be decoded."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds until a connection, between two reads and for the whole call; bytes of a decoded answer."""
+    """Seconds until a connection, between two reads and for the whole call; bytes of a decoded response."""
 
     connect: float = 2.0
     silence: float = 10.0
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer. Names of headers are in lower case."""
+    """A complete response. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -56,10 +56,10 @@ class Answer:
 
     @property
     def form(self) -> str:
-        """The type of its content as it says itself."""
+        """Return the content type of its header."""
         return self.headers.get("content-type", "").partition(";")[0].strip()[:60] or "no content type"
 
 
 def words_of(error: BaseException) -> str:
-    """The reason of a failed call."""
+    """Return the reason of a failed call."""
     return str(error) or type(error).__name__

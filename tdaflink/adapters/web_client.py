@@ -1,7 +1,7 @@
-"""Bounded HTTP: a call has a deadline and a bound on bytes, and follows no redirect.
+"""Bounded HTTP: a call has a deadline and a limit of bytes, and follows no redirect.
 
-httpx has a timeout for each single read, which an answer that drips never reaches. httpcore, the connection
-pool below it, takes the network from a backend: the one here gives each operation what is left of its call.
+httpx has a timeout for each single read, which a slow, steady response never reaches. httpcore, the
+connection pool below it, uses a network backend: the one here limits each operation to its call's rest.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     from tdaflink.adapters.web_proxies import Proxies, Proxy
 
-_WRITTEN = 1 << 14  # at a time: within one, a peer that takes single bytes is not noticed
+_WRITTEN = 1 << 14  # bytes of one write; the deadline is checked between writes only
 _IDLE_SECONDS = 5.0
 _IDLE_CONNECTIONS = 10
-_HEADER_BYTES = 1 << 20  # more than httpcore takes of status line and headers
+_HEADER_BYTES = 1 << 20  # above httpcore's own limit of status line and headers
 _NO_ANSWER = "disconnected without sending a response"
 
 
 @dataclass
 class _Budget:
-    """What is left of one call."""
+    """The remaining time and bytes of one call."""
 
     limits: Limits
     deadline: float = field(init=False)
@@ -44,7 +44,7 @@ class _Budget:
         self.raw = self.limits.size + _HEADER_BYTES
 
     def wait(self, seconds: float | None) -> float:
-        """How long the next operation may wait."""
+        """Return the time limit of the next operation."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise self.passed()
@@ -53,7 +53,7 @@ class _Budget:
     def passed(self) -> TooSlow:
         if time.monotonic() < self.deadline:
             return TooSlow(f"silent for {self.limits.silence:g} s")
-        return TooSlow(f"the answer was not complete after {self.limits.whole:g} s")
+        return TooSlow(f"the response was not complete after {self.limits.whole:g} s")
 
     def take(self, count: int) -> None:
         self.raw -= count
@@ -61,12 +61,12 @@ class _Budget:
             raise BadAnswer(_too_large(self.limits.size))
 
 
-# A pool serves several threads, and a connection several calls: an operation belongs to its thread's call.
+# Pools are shared by threads, and connections by calls: an operation belongs to the call of its thread.
 _CALL: ContextVar[_Budget] = ContextVar("call")
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose operations stay within the budget of their call."""
+    """A connection whose operations are limited by the budget of their call."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -103,7 +103,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Network(httpcore.NetworkBackend):
-    """The sockets of the standard library, within the budget of the call that opens them."""
+    """The sockets of httpcore's default backend, limited by the budget of the call that opens them."""
 
     def __init__(self) -> None:
         self._sockets = httpcore.SyncBackend()
@@ -122,7 +122,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Transport(httpx.BaseTransport):
-    """Connection pools over such a network: a direct one, and one for each proxy in use."""
+    """Connection pools with limited calls: a direct pool, and one for each proxy in use."""
 
     def __init__(self, context: ssl.SSLContext | None, proxies: Proxies | None) -> None:
         self._context = context
@@ -135,7 +135,7 @@ class _Transport(httpx.BaseTransport):
         default = 443 if url.scheme == "https" else 80
         port = url.port or default
         proxy = self._proxies.proxy_for(url.scheme, url.host, port) if self._proxies else None
-        asked = httpcore.Request(
+        core_request = httpcore.Request(
             request.method,
             httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
@@ -143,9 +143,9 @@ class _Transport(httpx.BaseTransport):
             extensions=request.extensions,
         )
         with _mapped(proxy):
-            answer = self._pool(proxy).handle_request(asked)
-        body = cast("Iterable[bytes]", answer.stream)  # the other kind is of asynchronous calls
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(body))
+            response = self._pool(proxy).handle_request(core_request)
+        body = cast("Iterable[bytes]", response.stream)  # asynchronous calls have the other type of stream
+        return httpx.Response(response.status, headers=response.headers, stream=_Body(body))
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -173,7 +173,7 @@ class _Transport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of an answer, with the errors of this module."""
+    """The body of a response, with the errors of this module."""
 
     def __init__(self, stream: Iterable[bytes]) -> None:
         self._stream = stream
@@ -189,7 +189,7 @@ class _Body(httpx.SyncByteStream):
 
 
 class Reply:
-    """An answer whose body is still to be read, once and within the call's budget."""
+    """A response whose body is read once, within the call's budget."""
 
     def __init__(self, response: httpx.Response, limits: Limits) -> None:
         self.status = response.status_code
@@ -198,11 +198,11 @@ class Reply:
         self._limits = limits
 
     def chunks(self) -> Iterator[bytes]:
-        """The body piece by piece as it was sent. Raises `CallBroken` where its end is missing."""
+        """Yield the body in pieces, not decoded. Raises `CallBroken` if its end is missing."""
         return self._response.iter_raw()
 
     def read(self) -> bytes:
-        """The whole body, decoded."""
+        """Return the whole body, decoded."""
         decode = _decoder(self.headers.get("content-encoding", "identity").strip().lower())
         content = bytearray()
         for chunk in self.chunks():
@@ -214,9 +214,9 @@ class Reply:
 
 
 class WebClient:
-    """Calls the servers of one service; its threads share its connections.
+    """The client of one service's servers; thread-safe, with shared connections.
 
-    Methods raise `WebError`, and nothing else that the network or the other side causes.
+    Methods raise `WebError` for every error of the network or of the server.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ class WebClient:
         limits: Limits | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        # What httpx would take from the environment comes by `context` and `proxies`, whose errors name it.
+        # Not from the environment by httpx: `context` and `proxies` raise errors that name the variable.
         self._client = httpx.Client(
             headers={"Accept-Encoding": "gzip", "User-Agent": "tdaflink", **(headers or {})},
             transport=_Transport(context, proxies),
@@ -248,9 +248,9 @@ class WebClient:
         file: tuple[str, str, bytes, str] | None = None,
         limits: Limits | None = None,
     ) -> Answer:
-        """The whole answer, whatever its status.
+        """Make a call and return the complete response, whatever its status.
 
-        `body` is JSON; `file` is the one field of a form: its name, a file's name, content and content type.
+        `body` is JSON; `file` is the only field of a form: its name, a file's name, content, content type.
         """
         limits = limits or self.limits
         content: dict[str, Any] = {} if body is None else {"content": body}
@@ -270,7 +270,7 @@ class WebClient:
         limits: Limits | None = None,
         **content: Any,
     ) -> Iterator[Reply]:
-        """An answer whose body the block reads."""
+        """Make a call and yield the response, whose body the block reads."""
         limits = limits or self.limits
         timeout = httpx.Timeout(limits.silence, connect=limits.connect)
         call = _CALL.set(_Budget(limits))
@@ -278,9 +278,9 @@ class WebClient:
             try:
                 request = self._client.build_request(method, url, headers=headers, timeout=timeout, **content)
             except (httpx.InvalidURL, ValueError) as error:
-                raise NoConnection(f"no address: {error}") from None
+                raise NoConnection(f"not a valid address: {error}") from None
             if request.url.scheme not in ("http", "https") or not request.url.host:
-                raise NoConnection("no address of an HTTP server")
+                raise NoConnection("not the address of an HTTP server")
             response = self._sent(request)
             try:
                 yield Reply(response, limits)
@@ -291,14 +291,14 @@ class WebClient:
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            # The server may just have ended an idle connection; what changes nothing is asked again.
+            # The server may have closed an idle connection; a call that changes nothing is repeated.
             with suppress(_NoAnswer):
                 return self._client.send(request, stream=True)
         return self._client.send(request, stream=True)
 
 
 class _NoAnswer(CallBroken):
-    """The connection ended before an answer began."""
+    """The connection ended before a response began."""
 
 
 @contextmanager
@@ -308,33 +308,33 @@ def _mapped(proxy: Proxy | None) -> Iterator[None]:
     except (httpcore.ConnectError, httpcore.ConnectTimeout, OSError) as error:
         raise NoConnection(words_of(error)) from error
     except httpcore.ProxyError as error:
-        raise NoConnection(f"the proxy {proxy} answers {error}"[:200]) from error
+        raise NoConnection(f"the proxy {proxy} responded: {error}"[:200]) from error
     except (httpcore.TimeoutException, httpcore.NetworkError) as error:
         raise CallBroken(words_of(error)) from error
     except httpcore.RemoteProtocolError as error:
         if _NO_ANSWER in str(error):
-            raise _NoAnswer("the connection was closed before an answer") from error
+            raise _NoAnswer("the connection was closed before a response") from error
         if "peer closed connection" in str(error):
-            raise CallBroken("the connection broke off before the end of the answer") from error
-        raise BadAnswer(f"the answer is no HTTP ({str(error)[:80]})") from error
+            raise CallBroken("the connection was closed before the end of the response") from error
+        raise BadAnswer(f"the response is not HTTP ({str(error)[:80]})") from error
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
-        raise BadAnswer(f"the call or its answer is no HTTP ({str(error)[:80]})") from error
+        raise BadAnswer(f"the call or its response is not HTTP ({str(error)[:80]})") from error
 
 
 def _too_large(size: int) -> str:
     return (
-        f"the answer is larger than {size >> 20} MB"
+        f"the response is larger than {size >> 20} MB"
         if size >> 20
-        else f"the answer is larger than {size} bytes"
+        else f"the response is larger than {size} bytes"
     )
 
 
 def _decoder(encoding: str) -> Any:
-    """Decodes pieces of a body up to a number of bytes; called with -1 at its end."""
+    """Return a function that decodes pieces of a body up to a number of bytes; call it with -1 at the end."""
     if encoding in ("", "identity"):
         return lambda chunk, _: chunk
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BadAnswer(f"its content encoding {encoding[:20]!r} was not asked for")
+        raise BadAnswer(f"its content encoding {encoding[:20]!r} is not supported")
     import zlib
 
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
@@ -345,6 +345,6 @@ def _decoder(encoding: str) -> Any:
         try:
             return unpacker.decompress(chunk, max(most, 1))
         except zlib.error as error:
-            raise BadAnswer(f"its content is no {encoding}: {error}") from None
+            raise BadAnswer(f"its content is not {encoding}: {error}") from None
 
     return decode

@@ -1,4 +1,4 @@
-"""Looks at a component of an environment of ours: whether it answers, and what."""
+"""Requests to a component of a managed environment, to check its health."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from tdaflink.adapters.web_calls import Limits, WebError
 
 
 def probe(url: str, seconds: float) -> JsonObject | None:
-    """The object that is answered; None where there is none in time. Its fields raise `WrongForm`."""
+    """Return the response's JSON object; None if there is none in time. Its fields raise `WrongForm`."""
     from tdaflink.adapters.web_client import WebClient
 
     client = WebClient(limits=Limits(seconds, seconds, seconds))
     try:
-        answer = client.request("GET", url)
-        return json_object(read_json(answer.body)) if answer.ok else None
+        response = client.request("GET", url)
+        return json_object(read_json(response.body)) if response.ok else None
     except (WebError, WrongForm):
         return None
     finally:

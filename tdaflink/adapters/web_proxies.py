@@ -1,4 +1,4 @@
-"""Proxies and certificate authorities that the variables of the environment name."""
+"""Proxies and certificate authorities from environment variables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Proxy:
 
 
 class Proxies:
-    """HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; those in lower case come first, as with curl.
+    """The proxies of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case has precedence, as in curl.
 
     Raises `ConfigError` that names the variable and shows no credentials.
     """
@@ -39,13 +39,13 @@ class Proxies:
         self._direct = [entry.strip() for entry in _variable("no_proxy")[1].split(",") if entry.strip()]
 
     def proxy_for(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """The proxy on the way to a host, None where it is asked directly."""
+        """Return the proxy for a host, None for a direct connection."""
         proxy = self._by_scheme[scheme]
-        return None if proxy is None or any(_means(entry, host, port) for entry in self._direct) else proxy
+        return None if proxy is None or any(_matches(entry, host, port) for entry in self._direct) else proxy
 
 
 def trusted_authorities() -> ssl.SSLContext:
-    """Those of SSL_CERT_FILE and SSL_CERT_DIR where these are set, else those of certifi."""
+    """Return a context with the authorities of SSL_CERT_FILE and SSL_CERT_DIR if set, else of certifi."""
     file, folders = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if not file and not folders:
         import certifi
@@ -56,7 +56,7 @@ def trusted_authorities() -> ssl.SSLContext:
         if folder:
             if not Path(folder).is_dir():
                 raise ConfigError(
-                    f"SSL_CERT_DIR: {folder!r} is no folder", hint=_UNSET.format("SSL_CERT_DIR")
+                    f"SSL_CERT_DIR: {folder!r} is not a folder", hint=_UNSET.format("SSL_CERT_DIR")
                 )
             context.load_verify_locations(capath=folder)
     if file:
@@ -65,7 +65,7 @@ def trusted_authorities() -> ssl.SSLContext:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             hint = _UNSET.format("SSL_CERT_FILE")
-            raise ConfigError(f"SSL_CERT_FILE: {file!r} holds no certificates: {why}", hint=hint) from None
+            raise ConfigError(f"SSL_CERT_FILE: {file!r} has no certificates: {why}", hint=hint) from None
     return context
 
 
@@ -73,7 +73,7 @@ _UNSET = "name PEM certificates, or unset {} to trust the usual authorities"
 
 
 def _variable(name: str) -> tuple[str, str]:
-    """Which of the two spellings is set, and its value."""
+    """Return the spelling of the variable that is set, and its value."""
     for spelling in (name, name.upper()):
         if value := os.environ.get(spelling, "").strip():
             return spelling, value
@@ -91,12 +91,12 @@ def _proxy(scheme: str) -> Proxy | None:
         port, host = parts.port, ascii_host(parts.hostname or "")
         user = parts.username
     except ValueError:
-        raise ConfigError(f"{variable} is no address of a proxy", hint=_PROXY) from None
+        raise ConfigError(f"{variable} is not the address of a proxy", hint=_PROXY) from None
     if parts.scheme != "http":
         kind = parts.scheme if parts.scheme.isalnum() else "another"
         raise ConfigError(f"{variable} names a proxy of kind {kind}://, which is not supported", hint=_PROXY)
     if not host or any(character.isspace() for character in value):
-        raise ConfigError(f"{variable} is no address of a proxy", hint=_PROXY)
+        raise ConfigError(f"{variable} is not the address of a proxy", hint=_PROXY)
     headers = {}
     if user is not None:
         login = f"{unquote(user)}:{unquote(parts.password or '')}"
@@ -104,8 +104,8 @@ def _proxy(scheme: str) -> Proxy | None:
     return Proxy(host, port or 80, headers)
 
 
-def _means(entry: str, host: str, port: int) -> bool:
-    """Whether an entry of NO_PROXY means the host: a name with all below it, an address, a network, `*`."""
+def _matches(entry: str, host: str, port: int) -> bool:
+    """Return whether an entry of NO_PROXY matches: a name with its subdomains, an address, a network, `*`."""
     if entry == "*":
         return True
     entry = entry.rpartition("://")[2].lower()

@@ -1,4 +1,4 @@
-"""What an HTTP endpoint is shown: a header that proves who asks, and certificates."""
+"""Authentication and TLS of HTTP endpoints: the header of the credentials, and certificates."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 def authorization(basic: Reference | None, bearer: Reference | None, setting: str) -> dict[str, str]:
-    """The header, empty without a reference. Raises `ConfigError` for a secret that cannot be had or used."""
+    """Return the header, empty without a reference. Raises `ConfigError` for a missing or invalid secret."""
     if bearer:
         return bearer_header(secret(bearer, f"{setting}.bearer"), f"{setting}.bearer")
     return basic_header(secret(basic, f"{setting}.basic"), f"{setting}.basic") if basic else {}
 
 
 def bearer_header(token: str, setting: str) -> dict[str, str]:
-    """The header of a token."""
+    """Return the header of a token."""
     if not token.isascii() or not token.isprintable():
-        raise ConfigError(f"{setting}: its value is no token: it has characters that no header may have")
+        raise ConfigError(f"{setting}: its value is not a token: a header may have printable ASCII only")
     return {"Authorization": f"Bearer {token}"}
 
 
 def basic_header(value: str, setting: str) -> dict[str, str]:
-    """The header of user:password."""
+    """Return the header of user:password."""
     if ":" not in value:
         raise ConfigError(f"{setting}: its value is not of the form user:password")
     return {"Authorization": "Basic " + base64.b64encode(value.encode()).decode("ascii")}
@@ -47,7 +47,7 @@ def web_client(
     headers: Mapping[str, str] | None = None,
     limits: Limits | None = None,
 ) -> WebClient:
-    """The client of one service; `name` is that of its options. Raises `ConfigError`."""
+    """Create the client of one service; `name` begins the names of its options. Raises `ConfigError`."""
     from tdaflink.adapters.web_client import WebClient
 
     context = tls_context(urls, security, name)
@@ -60,11 +60,15 @@ def web_client(
 
 
 def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SSLContext | None:
-    """How to verify and to prove; loading certificates takes 20 ms, and plain http has no use."""
+    """Return the context with authorities and client certificate; None for plain http.
+
+    Loading certificates takes 20 ms.
+    """
     if not any(url.startswith("https:") for url in urls):
         if security.ca or security.certificate:
             raise ConfigError(
-                f"--{name}-ca and --{name}-cert have no use with {urls[0]}", hint="name it https://…"
+                f"--{name}-ca and --{name}-cert have no effect with {urls[0]}",
+                hint="use an https:// address, or leave them out",
             )
         return None
     context = _trusting(security.ca, f"--{name}-ca")
@@ -72,29 +76,29 @@ def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SS
         private_text(Path(security.key), f"--{name}-key")
         require_file(security.certificate, f"--{name}-cert")
         try:
-            # A key that is encrypted would otherwise ask on the terminal.
+            # An encrypted key would otherwise prompt on the terminal.
             context.load_cert_chain(security.certificate, security.key, password="")
         except (OSError, ValueError) as error:
             raise ConfigError(
-                f"--{name}-cert {security.certificate} and --{name}-key {security.key} are no certificate and"
-                f" key of each other: {_words(error)}",
-                hint="PEM files; the key without a passphrase",
+                f"--{name}-cert {security.certificate} and --{name}-key {security.key} are not a matching"
+                f" certificate and key: {_words(error)}",
+                hint="give PEM files, and a key without a passphrase",
             ) from None
     return context
 
 
 def denied(what: str, status: int, name: str, *, also: str = "") -> AccessDenied:
-    """The error of an answer with status 401 or 403; `also` says what else gives credentials."""
-    wants = "wants other credentials" if status == 401 else "does not allow this with these credentials"
+    """Return the error of a response with status 401 or 403; `also` names another way to give credentials."""
+    reason = "requires other credentials" if status == 401 else "does not allow this with these credentials"
     return AccessDenied(
-        f"{what} {wants} (status {status})",
+        f"{what} {reason} (status {status})",
         hint=(f"{also}, or " if also else "")
-        + f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show tells what is sent",
+        + f"--{name}-token or --{name}-basic of tdaflink env add; tdaflink env show lists what is sent",
     )
 
 
 def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | None:
-    """The error of a connection that TLS has ended, None where it was something else."""
+    """Return the error of a failed TLS connection, None for another cause."""
     words = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in words:
         reason = words.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
@@ -104,11 +108,13 @@ def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | N
         )
     if "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words or "UNKNOWN_CA" in words:
         return AccessDenied(
-            f"{what} wants a client certificate that it trusts",
-            hint=f"--{name}-cert FILE and --{name}-key FILE of tdaflink env add name one",
+            f"{what} requires a client certificate that it trusts",
+            hint=f"give one by --{name}-cert FILE and --{name}-key FILE of tdaflink env add",
         )
     if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER_FAILURE" in words:
-        return Unreachable(f"{what} does not speak TLS", hint="is the address http:// instead of https://?")
+        return Unreachable(
+            f"{what} does not speak TLS", hint="check the address: http:// instead of https://?"
+        )
     return None
 
 
@@ -122,7 +128,7 @@ def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{option} {ca} holds no certificates: {_words(error)}", hint="a PEM file"
+            f"{option} {ca} has no certificates: {_words(error)}", hint="give a PEM file"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""YAML 1.2 in and out: the core schema, read strictly, so that a text means one thing everywhere."""
+"""Reading and writing YAML 1.2: the core schema, read strictly, so that a text has one meaning everywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from yaml import events
 from tdaflink.domain.errors import ConfigError
 
 MAX_DEPTH = 64
-MAX_VALUES = 100_000  # an alias counts as all that it stands for
+MAX_VALUES = 100_000  # an alias counts as all values that it refers to
 MAX_INTEGER = 2**63 - 1
 _MAX_DIGITS = 24
 
@@ -35,11 +35,11 @@ Value: TypeAlias = Any
 
 
 def load_yaml(text: str, name: str) -> Value:
-    """The one document of a YAML 1.2 text; an empty text is None.
+    """Parse a YAML 1.2 text of one document; an empty text is None.
 
     Numbers, booleans and null are those of the core schema; dates, `yes`, `no` and `1:30` are text. Raises
-    `ConfigError` with `name`, line and column for broken text, a duplicate key, an unknown tag, a value that
-    contains itself, and for what is too deep, too large or not finite.
+    `ConfigError` with `name`, line and column for invalid text, a duplicate key, an unknown tag, a value that
+    contains itself, and for values that are too deep, too large or not finite.
     """
     try:
         return _Document(name).read(text.removeprefix("\ufeff"))
@@ -49,12 +49,12 @@ def load_yaml(text: str, name: str) -> Value:
         raise _error(name, mark, f"not YAML: {problem}") from None
     except UnicodeError:
         raise ConfigError(
-            f"{name}: not YAML: it holds half of a surrogate pair, or bytes that are no UTF-8"
+            f"{name}: not YAML: it contains half of a surrogate pair, or bytes that are not UTF-8"
         ) from None
 
 
 def dump_yaml(value: Value, *, allow_unicode: bool = True, **options: Any) -> str:
-    """A value as YAML text, keys in their order; text that looks like something else is quoted."""
+    """Return a value as YAML text, keys in their order; text that would be read as another type is quoted."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, **options))
 
 
@@ -65,7 +65,7 @@ def _error(name: str, mark: Mark, problem: str) -> ConfigError:
 
 @dataclass
 class _Open:
-    """A mapping or sequence that is being read; `lines` are those of the keys."""
+    """A mapping or sequence that is being read; `lines` are the lines of its keys."""
 
     value: dict[Any, Any] | list[Any]
     anchor: str | None
@@ -77,7 +77,7 @@ class _Open:
 
 
 class _Document:
-    """Builds values from events, without recursion, so that no text can exhaust the stack."""
+    """A builder of values from events, without recursion, so that no text can exhaust the stack."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -88,7 +88,7 @@ class _Document:
         self._documents = 0
 
     def read(self, text: str) -> Value:
-        # libyaml's parser where the wheel has it: setup must answer quickly.
+        # libyaml's parser if the wheel has it: setup must start quickly.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         for event in self._events(text, loader):
             self._take(event)
@@ -116,7 +116,7 @@ class _Document:
 
     def _begin(self, event: Any) -> None:
         if event.tag not in (None, "!", _COLLECTION_TAGS[type(event)]):
-            raise self._fail(event.start_mark, f"the tag {_shown(event.tag)} is not read: leave it out")
+            raise self._fail(event.start_mark, f"the tag {_shown(event.tag)} is not supported: leave it out")
         if len(self._open) >= MAX_DEPTH:
             raise self._fail(event.start_mark, f"is nested more than {MAX_DEPTH} levels deep")
         before = self._count
@@ -127,7 +127,7 @@ class _Document:
         self._open.append(_Open(value, event.anchor, event.start_mark, before))
 
     def _alias(self, event: Any) -> None:
-        if event.anchor in {one.anchor for one in self._open}:
+        if event.anchor in {collection.anchor for collection in self._open}:
             raise self._fail(event.start_mark, f"*{event.anchor} is part of itself: write the value out")
         if event.anchor not in self._anchors:
             raise self._fail(event.start_mark, f"*{event.anchor} names no value before it")
@@ -157,7 +157,7 @@ class _Document:
 
     def _key(self, parent: _Open, key: Value, mark: Mark) -> None:
         if key == "<<":
-            raise self._fail(mark, "the merge key << is not of YAML 1.2: write the keys out")
+            raise self._fail(mark, "the merge key << is not part of YAML 1.2: write the keys out")
         if not isinstance(key, str):
             raise self._fail(mark, f"the key {_shown(key)} is not text: put it in quotes")
         if key in parent.lines:
@@ -173,7 +173,7 @@ class _Document:
             plain = event.style is None or event.style == ""
             return self._plain(text, event.start_mark) if plain and tag is None else text
         if tag not in _SCALAR_TAGS:
-            raise self._fail(event.start_mark, f"the tag {_shown(tag)} is not read: leave it out")
+            raise self._fail(event.start_mark, f"the tag {_shown(tag)} is not supported: leave it out")
         kind = _SCALAR_TAGS[tag]
         if kind == "str":
             return text
@@ -181,7 +181,7 @@ class _Document:
         if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
         if _kind(value) != kind:
-            raise self._fail(event.start_mark, f"{_shown(text)} is no {kind}, as its tag says")
+            raise self._fail(event.start_mark, f"{_shown(text)} is not of type {kind}, as its tag requires")
         return value
 
     def _plain(self, text: str, mark: Mark) -> Value:
@@ -197,18 +197,18 @@ class _Document:
         if _FLOAT.fullmatch(text):
             value = float(text)
             if math.isinf(value):
-                raise self._fail(mark, f"{_shown(text)} lies beyond the range of float64")
+                raise self._fail(mark, f"{_shown(text)} is beyond the range of float64")
             return value
         if _NOT_FINITE.fullmatch(text):
             raise self._fail(mark, f"{_shown(text)} is not a finite number")
         return text
 
     def _integer(self, digits: str, base: int, mark: Mark) -> int:
-        # Long digit strings are not converted at all: that takes quadratic time.
+        # Long digit strings are not converted: that takes quadratic time.
         short = digits.lstrip("+-").lstrip("0")
         value = int(digits, base) if len(short) <= _MAX_DIGITS else MAX_INTEGER + 1
         if abs(value) > MAX_INTEGER:
-            raise self._fail(mark, f"the integer {_shown(digits)} lies beyond 2^63: put text in quotes")
+            raise self._fail(mark, f"the integer {_shown(digits)} is beyond 2^63: put text in quotes")
         return value
 
     def _fail(self, mark: Mark, problem: str) -> ConfigError:
@@ -229,13 +229,13 @@ def _short(text: str) -> str:
 
 
 def _looks_typed(text: str) -> bool:
-    """Whether a reader of YAML 1.2 takes plain `text` for something else."""
+    """Return whether YAML 1.2 reads plain `text` as another type."""
     patterns = (_INTEGER, _FLOAT, _NOT_FINITE, *_BASED)
     return text in _NULL or text in _BOOLEANS or any(pattern.fullmatch(text) for pattern in patterns)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what readers of YAML 1.1 or 1.2 would not take for text; writes no anchors."""
+    """A dumper that quotes text which YAML 1.1 or 1.2 reads as another type; it writes no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- PyYAML's signature
         return True

@@ -170,7 +170,7 @@ def test_a_wrong_password(cluster: Cluster, guarded: str) -> None:
     variable = "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"
     wrong = {"SCHEMA_REGISTRY_URL": guarded, variable: "us:wrong-one"}
     refused = problems(cluster, **wrong)["registry"]
-    assert "wants other credentials" in refused["text"]
+    assert "requires other credentials" in refused["text"]
     assert f"set {variable}" in refused["fix"]
     assert "wrong-one" not in json.dumps(refused)
     mended = {**wrong, variable: "us:right"}

@@ -176,16 +176,16 @@ def test_a_proxy_before_rest_opens_to_the_right_proof_alone(outside: Outside, tm
         # The secret is for the saved address: another one is not shown it.
         with proxy(url, header=basic) as other:
             elsewhere = outside.run("list", "--env", "gate", "-o", "json", environ={"FLINK_REST_URL": other})
-            assert (error(elsewhere)[0], "wants other credentials" in error(elsewhere)[1]) == (3, True)
+            assert (error(elsewhere)[0], "requires other credentials" in error(elsewhere)[1]) == (3, True)
         code, message, hint = error(outside.add("shut", "--rest-url", gate, *kafka))
-        assert (code, "wants other credentials (status 401)" in message) == (3, True)
+        assert (code, "requires other credentials (status 401)" in message) == (3, True)
         assert "--rest-basic" in hint
     with proxy(url, tls=server_tls(pems, client_certificates=True)) as gate:
         trusted = ("--rest-url", gate, *kafka, "--rest-ca", pems.ca)
         own = ("--rest-cert", pems.client, "--rest-key", pems.client_key)
         assert outside.add("certified", *trusted, *own).code == 0
         code, message, _ = error(outside.add("shut", *trusted))
-        assert (code, "wants a client certificate" in message) == (3, True)
+        assert (code, "requires a client certificate" in message) == (3, True)
         strange = ("--rest-cert", pems.stranger, "--rest-key", pems.stranger_key)
         code, message, _ = error(outside.add("shut", *trusted, *strange))
         assert (code, "client certificate" in message) == (3, True)

@@ -26,7 +26,7 @@ def test_a_registry_behind_a_password_is_entered_from_the_saved_environment(
         assert run_tdaflink("env", "add", "shut", *where).code == 0
         refused = run_tdaflink("schemas", "register", "--env", "shut", "-o", "json")
         error = json.loads(refused.stderr.splitlines()[-1])["error"]
-        assert (refused.code, "wants other credentials (status 401)" in error["message"]) == (3, True)
+        assert (refused.code, "requires other credentials (status 401)" in error["message"]) == (3, True)
         assert "--registry-basic" in error["hint"]
 
         opened = ("--registry-basic", f"file:{user}")

@@ -220,7 +220,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"\x1f\x8b\x08", "is compressed with gzip, which is not read"),
+        (b"\x1f\x8b\x08", "is compressed with gzip, which is not supported"),
         (b"\xff\xfe1\x00,\x002\x00", "is text in UTF-16"),
         (b"PAR1 and no more", "is no sound Parquet file"),
         (b"PK\x03\x04 and no more", "is no npz file"),
