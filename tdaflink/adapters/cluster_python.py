@@ -57,7 +57,7 @@ from tdaflink.domain.errors import (
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.saved_values import checked, from_values
 
-_ASK_SECONDS = 30.0
+_PROBE_SECONDS = 30.0
 _LOCK_SECONDS = 7200.0
 # The packages, and uv's cache of them where it is on the same disk.
 _FREE_MB = 1500
@@ -77,7 +77,7 @@ def installed_packages(python: str, environment: str, *, engines: bool = True) -
         MissingExtra: it does not exist, or packages are missing; the setup of `environment` installs them.
     """
     versions = load_versions()
-    interpreter = _known(python)
+    interpreter = _current_interpreter(python)
     missing = ["the interpreter itself"]
     if interpreter is not None:
         missing = interpreter.missing(versions.flink, versions.java, engines=engines)
@@ -92,7 +92,7 @@ def installed_packages(python: str, environment: str, *, engines: bool = True) -
 
 def named_interpreter(text: str) -> str:
     """Return the path of the interpreter that --python names, if a local cluster can use it."""
-    interpreter = _named(text)
+    interpreter = _resolve_interpreter(text)
     if why := misfit(interpreter, load_versions().python.cluster):
         raise UsageError(f"--python {text}: {why}", hint="name another one, or --python auto")
     return str(interpreter.path)
@@ -110,7 +110,7 @@ def kept_python(python: str) -> PythonPlan:
     record = _record_of(python)
     if record is None:
         return PythonPlan(python, "ready")
-    action = "ready" if _sound(Path(python).parents[1]) else "repair"
+    action = "ready" if _is_intact(Path(python).parents[1]) else "repair"
     return PythonPlan(python, action, _interpreter(record["base"]))
 
 
@@ -122,17 +122,17 @@ def plan_python(named: str | None, saved: str) -> PythonPlan:
     minors = load_versions().python.cluster
     if named:
         interpreter = ask_interpreter(Path(named_interpreter(named)))
-        return _ready(interpreter) or _environment_of(interpreter)
-    own = _ask_self()
-    if misfit(own, minors) is None and (ready := _ready(own)):
+        return _ready_plan(interpreter) or _environment_plan(interpreter)
+    own = _own_interpreter()
+    if misfit(own, minors) is None and (ready := _ready_plan(own)):
         return ready
     if (record := _record_of(saved)) and is_current(record):
-        return _environment_of(_interpreter(record["base"]))
+        return _environment_plan(_interpreter(record["base"]))
     for minor in minors:
         # The command's own interpreter precedes others of its version: it is known to work.
-        for interpreter in chain([own], _installed(minor)):
+        for interpreter in chain([own], _installed_interpreters(minor)):
             if interpreter.minor == minor and misfit(interpreter, minors) is None:
-                return _environment_of(interpreter)
+                return _environment_plan(interpreter)
     return PythonPlan("", "download")
 
 
@@ -144,12 +144,12 @@ def prepare_python(plan: PythonPlan, sources: PackageSources, reporter: Reporter
     if plan.ready:
         return plan.python
     if plan.action == "download":
-        plan = _downloaded(sources, reporter)
+        plan = _download_interpreter(sources, reporter)
     assert plan.interpreter is not None  # noqa: S101 - all plans but downloads have it
     folder = Path(plan.python).parents[1]
     with _locked(folder, reporter):
         # Another call may have created it while this one waited.
-        if not _sound(folder):
+        if not _is_intact(folder):
             _install(folder, plan.interpreter, sources, reporter)
     return plan.python
 
@@ -205,22 +205,22 @@ def _python_in(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _environment_of(base: Interpreter) -> PythonPlan:
+def _environment_plan(base: Interpreter) -> PythonPlan:
     folder = _root() / environment_key(read_python_lock(LOCAL), base)
     python = str(_python_in(folder))
     if not _is_complete(folder):
         return PythonPlan(python, "create", base)
-    return PythonPlan(python, "ready" if _sound(folder) else "repair", base)
+    return PythonPlan(python, "ready" if _is_intact(folder) else "repair", base)
 
 
-def _ready(interpreter: Interpreter) -> PythonPlan | None:
+def _ready_plan(interpreter: Interpreter) -> PythonPlan | None:
     versions = load_versions()
     if interpreter.missing(versions.flink, versions.java):
         return None
     return PythonPlan(str(interpreter.path), "ready", interpreter)
 
 
-def _named(text: str) -> Interpreter:
+def _resolve_interpreter(text: str) -> Interpreter:
     path = shutil.which(os.path.expanduser(text))
     if path is None:
         raise UsageError(f"--python {text}: no executable of that name", hint="name an interpreter")
@@ -230,13 +230,13 @@ def _named(text: str) -> Interpreter:
         raise UsageError(f"--python {text}: {error.message}", hint="name an interpreter") from error
 
 
-def _known(python: str) -> Interpreter | None:
+def _current_interpreter(python: str) -> Interpreter | None:
     """Return the interpreter's current facts; None if it cannot run.
 
     Starts a process only for interpreters that tdaflink did not install.
     """
-    if python and Path(python) == _ask_self().path:
-        return _ask_self()
+    if python and Path(python) == _own_interpreter().path:
+        return _own_interpreter()
     if record := _record_of(python):
         return _interpreter(record["interpreter"]) if Path(python).exists() else None
     try:
@@ -263,8 +263,8 @@ def _is_complete(folder: Path) -> bool:
 
 
 @lru_cache
-def _ask_self() -> Interpreter:
-    return _read(Path(sys.executable), interpreter_program.facts(PACKAGES))
+def _own_interpreter() -> Interpreter:
+    return _to_interpreter(Path(sys.executable), interpreter_program.facts(PACKAGES))
 
 
 @lru_cache
@@ -275,22 +275,22 @@ def ask_interpreter(python: Path) -> Interpreter:
         Unhealthy: it cannot run, or is not Python.
     """
     program = Path(interpreter_program.__file__).read_text(encoding="utf-8")
-    words = [str(python), "-c", program, *(f"{module}={package}" for module, package in PACKAGES.items())]
+    command = [str(python), "-c", program, *(f"{module}={package}" for module, package in PACKAGES.items())]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         ran = subprocess.run(
-            words, capture_output=True, text=True, timeout=_ASK_SECONDS, env=environ, cwd="/", check=False
+            command, capture_output=True, text=True, timeout=_PROBE_SECONDS, env=environ, cwd="/", check=False
         )
         if ran.returncode:
             raise Unhealthy(f"{python} ended with {ran.returncode}", detail=ran.stderr[-2000:])
-        return _read(python, json.loads(ran.stdout.splitlines()[-1]))
+        return _to_interpreter(python, json.loads(ran.stdout.splitlines()[-1]))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unhealthy(f"{python} cannot be run: {error}") from error
     except (ValueError, IndexError, TypeError, KeyError) as error:
         raise Unhealthy(f"{python} is not a Python interpreter") from error
 
 
-def _read(python: Path, facts: dict[str, Any]) -> Interpreter:
+def _to_interpreter(python: Path, facts: dict[str, Any]) -> Interpreter:
     return _interpreter({**facts, "path": python})
 
 
@@ -303,11 +303,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _values(interpreter: Interpreter) -> dict[str, Any]:
+def _to_json(interpreter: Interpreter) -> dict[str, Any]:
     return {**asdict(interpreter), "path": str(interpreter.path), "base": str(interpreter.base)}
 
 
-def _installed(minor: str) -> Iterator[Interpreter]:
+def _installed_interpreters(minor: str) -> Iterator[Interpreter]:
     """Yield the interpreters of a version: those on the PATH, and those that uv has downloaded."""
     if find_uv() is None:
         names = (f"python{minor}", "python3", "python")
@@ -322,10 +322,10 @@ def _installed(minor: str) -> Iterator[Interpreter]:
             yield ask_interpreter(path)
 
 
-def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
+def _download_interpreter(sources: PackageSources, reporter: Reporter) -> PythonPlan:
     """Download the preferred interpreter with uv and choose it."""
     minors = load_versions().python.cluster
-    own = _ask_self()
+    own = _own_interpreter()
     if why := misfit(replace(own, version=f"{minors[0]}.0"), minors):
         raise Unhealthy(
             f"no local cluster can run on this machine: {why}",
@@ -337,9 +337,9 @@ def _downloaded(sources: PackageSources, reporter: Reporter) -> PythonPlan:
         with reporter.step(f"downloading Python {minors[0]}") as step:
             words = ["python", "install", minors[0]]
             run_uv(words, seconds=INSTALL_SECONDS, cwd=make_folder(_root()), progress=step.update)
-        for interpreter in _installed(minors[0]):
+        for interpreter in _installed_interpreters(minors[0]):
             if misfit(interpreter, minors) is None:
-                return _environment_of(interpreter)
+                return _environment_plan(interpreter)
         raise Unhealthy("uv installed an interpreter, but does not list it")
     except TdaflinkError as error:
         raise MissingExtra(
@@ -369,14 +369,14 @@ def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter:
     title = f"installing the cluster's packages for Python {base.version} (1.1 GB)"
     with reporter.step(title) as step, writing(folder):
         (folder / _RECORD).unlink(missing_ok=True)
-        if _runs(folder, base):
+        if _has_interpreter(folder, base):
             try:
                 _sync(folder, sources, damaged_packages(folder), step)
             except Refused:
-                _make(folder, base)  # so damaged that uv cannot read the installed packages
+                _create_environment(folder, base)  # so damaged that uv cannot read the installed packages
                 _sync(folder, sources, [], step)
         else:
-            _make(folder, base)
+            _create_environment(folder, base)
             _sync(folder, sources, [], step)
         if damaged := damaged_packages(folder):
             # Files are hard links into uv's cache where the disk allows it, so the cache may be damaged, too.
@@ -384,15 +384,15 @@ def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter:
             _sync(folder, sources, damaged, step)
         if damaged := damaged_packages(folder):
             raise BadArtifact(f"packages in {folder} are damaged again after a repair: {', '.join(damaged)}")
-    _complete(folder, base)
+    _write_record(folder, base)
 
 
-def _make(folder: Path, base: Interpreter) -> None:
+def _create_environment(folder: Path, base: Interpreter) -> None:
     """Create a virtual environment without packages in place of the folder's content."""
     words = ["venv", "--python", str(base.base), "--no-python-downloads", str(folder)]
     lock = _lock_of(folder)
     shutil.rmtree(folder)
-    run_uv(words, seconds=_ASK_SECONDS, cwd=folder.parent)
+    run_uv(words, seconds=_PROBE_SECONDS, cwd=folder.parent)
     write_atomically(folder / _LOCK, lock)
 
 
@@ -405,7 +405,7 @@ def _lock_of(folder: Path) -> str:
     return lock or read_python_lock(LOCAL)
 
 
-def _complete(folder: Path, base: Interpreter) -> None:
+def _write_record(folder: Path, base: Interpreter) -> None:
     """Write the record that marks the environment as complete."""
     ask_interpreter.cache_clear()
     installed = ask_interpreter(_python_in(folder))
@@ -414,14 +414,14 @@ def _complete(folder: Path, base: Interpreter) -> None:
         raise BadArtifact(f"packages are missing from the lock of the cluster's Python: {', '.join(missing)}")
     record = {
         "lock": _digest(_lock_of(folder)),
-        "base": _values(base),
-        "interpreter": _values(installed),
+        "base": _to_json(base),
+        "interpreter": _to_json(installed),
         "distributions": [path.name for path in _distributions(folder)],
     }
     write_atomically(folder / _RECORD, json.dumps(record) + "\n")
 
 
-def _runs(folder: Path, base: Interpreter) -> bool:
+def _has_interpreter(folder: Path, base: Interpreter) -> bool:
     """Return whether the environment's interpreter exists and has the version of its base."""
     try:
         ask_interpreter.cache_clear()
@@ -460,7 +460,7 @@ def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: S
         ) from error
 
 
-def _sound(folder: Path) -> bool:
+def _is_intact(folder: Path) -> bool:
     """Return whether the environment is complete and still has each installed file."""
     record = environment_record(folder)
     present = {path.name for path in _distributions(folder)}
@@ -483,7 +483,7 @@ def damaged_packages(folder: Path) -> list[str]:
         site = distribution.parent
         try:
             with (distribution / "RECORD").open(encoding="utf-8", newline="") as file:
-                whole = all(_as_recorded(site, row) for row in csv.reader(file) if row)
+                whole = all(_matches_record(site, row) for row in csv.reader(file) if row)
         except (OSError, csv.Error, UnicodeDecodeError):
             whole = False
         if not whole:
@@ -491,7 +491,7 @@ def damaged_packages(folder: Path) -> list[str]:
     return damaged
 
 
-def _as_recorded(site: Path, row: list[str]) -> bool:
+def _matches_record(site: Path, row: list[str]) -> bool:
     if len(row) != 3 or not row[2]:
         return len(row) == 3 and (row[0].endswith(".pyc") or os.path.exists(site / row[0]))
     try:

@@ -65,7 +65,7 @@ class FlinkLogs:
         return self._text(component).splitlines()[-lines:]
 
     def lines(self, component: str, since: datetime | None, *, follow: bool) -> Iterator[LogLine]:
-        texts = self._followed(component) if follow else iter(self._text(component).splitlines())
+        texts = self._follow(component) if follow else iter(self._text(component).splitlines())
         zone = self._zone()
         return newer_than(since, (LogLine(text, written_at(text, zone=zone)) for text in texts))
 
@@ -80,7 +80,7 @@ class FlinkLogs:
         path = "/jobmanager/log" if component == "jobmanager" else f"/taskmanagers/{component}/log"
         return self._cluster.text(path)
 
-    def _followed(self, component: str) -> Iterator[str]:
+    def _follow(self, component: str) -> Iterator[str]:
         """Yield whole lines as the log grows. Flink serves whole files only, so each poll fetches all of it.
 
         A line of its own reports each possible gap: a log that restarted, a JobManager that does not respond,

@@ -24,13 +24,13 @@ def replacement(engine: DockerEngine, folder: Path, settings: ComposeSettings) -
         return Replacement()
     files = compose_files(settings)
     secrets = stack_secrets(settings.profile, folder / ".env", role=settings.s3_role)
-    wanted = Compose(settings.project, folder, secrets).hashes(files["compose.yaml"])
+    hashes = Compose(settings.project, folder, secrets).hashes(files["compose.yaml"])
     image = engine.image_id(settings.image)
     kinds = {service.name: service.kind for service in settings.services}
     outdated = tuple(
         name
         for name, container in sorted(running.items())
-        if container.config_hash != wanted.get(name)
+        if container.config_hash != hashes.get(name)
         or (_is_flink(kinds.get(name)) and container.image != image)
     )
     fate = fate_of(

@@ -38,7 +38,7 @@ class Compose:
 
     def hashes(self, text: str) -> dict[str, str]:
         """Return each service's configuration hash if `text` were the project's compose.yaml."""
-        words = [
+        command = [
             "docker",
             "compose",
             "-p",
@@ -50,7 +50,7 @@ class Compose:
         ]
         try:
             done = subprocess.run(
-                [*words, "config", "--hash", "*"],
+                [*command, "config", "--hash", "*"],
                 env=self._environ,
                 input=text,
                 capture_output=True,
@@ -66,11 +66,11 @@ class Compose:
 
     def down(self, seconds: float) -> None:
         """Stop and remove the project's containers and network, whether its compose.yaml exists or not."""
-        words = ["docker", "compose", "-p", self._project, "down"]
+        command = ["docker", "compose", "-p", self._project, "down"]
         try:
             # From a folder without compose.yaml: Compose finds the project's containers by their labels.
             done = subprocess.run(
-                words,
+                command,
                 cwd="/",
                 env=self._environ,
                 capture_output=True,
@@ -101,9 +101,9 @@ def stop_process(process: subprocess.Popen[bytes], seconds: float = 10.0) -> Non
 
 def compose_version() -> str:
     """Return the version of Docker's Compose plugin. Raises `MissingExtra` where it is not installed."""
-    words = ["docker", "compose", "version", "--short"]
+    command = ["docker", "compose", "version", "--short"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise Unhealthy(f"docker compose did not respond within {_SECONDS:.0f} s") from error
     if done.returncode:

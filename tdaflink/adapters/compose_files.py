@@ -30,7 +30,7 @@ EXPORTER = "kafka/jmx_prometheus_javaagent.jar"
 _INTERNAL, _CLIENT, _CONTROLLER = 9092, 19092, 9093
 
 
-_UNSENT = (
+_NO_WEBHOOK_NOTE = (
     "\n# Alerts are shown only: set TDAFLINK_ALERT_WEBHOOK to a webhook when this file is written,"
     "\n# or add a receiver to monitoring/alertmanager/alertmanager.yml."
 )
@@ -80,7 +80,7 @@ def compose_files(settings: ComposeSettings) -> dict[str, str]:
     """Return the text of each file by its path below the environment's compose folder."""
     files = {
         "flink/config.yaml": _flink_config(settings),
-        "flink/log4j-console.properties": _shipped("log4j-console.properties"),
+        "flink/log4j-console.properties": _read_shipped("log4j-console.properties"),
     }
     monitored = monitoring_files(_monitored(settings))
     alerting = parts_of(settings.profile).alerting
@@ -95,14 +95,14 @@ def compose_files(settings: ComposeSettings) -> dict[str, str]:
 
 def _compose(settings: ComposeSettings, files: Mapping[str, str]) -> str:
     common = {
-        **_common(settings),
+        **_common_values(settings),
         "build_arguments": _lines(6, build_arguments()),
         "flink_environment": _lines(4, _flink_environment(settings)),
     }
-    texts = [_filled("header", common)]
+    texts = [_fill_snippet("header", common)]
     for service in settings.services:
         snippet = stack.KAFKA if service.kind == stack.CONTROLLER else service.kind
-        texts.append(_filled(snippet, {**common, **_own(settings, service, files)}))
+        texts.append(_fill_snippet(snippet, {**common, **_service_values(settings, service, files)}))
     return (
         "\n\n".join(texts).replace("services:\n\n", "services:\n")
         + "\n"
@@ -110,7 +110,7 @@ def _compose(settings: ComposeSettings, files: Mapping[str, str]) -> str:
     )
 
 
-def _common(settings: ComposeSettings) -> dict[str, object]:
+def _common_values(settings: ComposeSettings) -> dict[str, object]:
     dev = parts_of(settings.profile).default_passwords
     password = "admin" if dev else "${GRAFANA_ADMIN_PASSWORD:?is the password of Grafana's user admin}"
     return {
@@ -125,17 +125,21 @@ def _common(settings: ComposeSettings) -> dict[str, object]:
             f"server.{node.number}={node.name}:2888:3888;2181" for node in settings.of_kind(stack.ZOOKEEPER)
         ),
         "memory_gb": f"{sum(service.memory_mb for service in settings.services) / 1000:.1f}",
-        "alerts_note": _UNSENT if parts_of(settings.profile).alerting and not settings.webhook else "",
+        "alerts_note": _NO_WEBHOOK_NOTE
+        if parts_of(settings.profile).alerting and not settings.webhook
+        else "",
         "bucket": BUCKET,
         "slots": settings.profile.slots,
         "cluster_id": _cluster_id(settings.project),
         "storage_mount": "      - flink-state:/var/lib/flink" if settings.checkpoints == STATE else "",
-        "after_storage": _after(settings, (stack.ZOOKEEPER, stack.S3)),
+        "after_storage": _depends_on(settings, (stack.ZOOKEEPER, stack.S3)),
         "after_brokers": _conditions(settings.of_kind(stack.KAFKA)),
     }
 
 
-def _own(settings: ComposeSettings, service: Service, files: Mapping[str, str]) -> dict[str, object]:
+def _service_values(
+    settings: ComposeSettings, service: Service, files: Mapping[str, str]
+) -> dict[str, object]:
     """Return the values for the placeholders of one service's snippet."""
     images = load_versions().images.model_dump()
     kind = service.kind
@@ -150,13 +154,13 @@ def _own(settings: ComposeSettings, service: Service, files: Mapping[str, str]) 
         "port": service.port or "",
         "digest": _digest(kind, files),
     }
-    return own | (_kafka(settings, service) if kind in (stack.KAFKA, stack.CONTROLLER) else {})
+    return own | (_kafka_values(settings, service) if kind in (stack.KAFKA, stack.CONTROLLER) else {})
 
 
 # -- Kafka
 
 
-def _kafka(settings: ComposeSettings, service: Service) -> dict[str, object]:
+def _kafka_values(settings: ComposeSettings, service: Service) -> dict[str, object]:
     broker = service.kind == stack.KAFKA
     controllers = settings.of_kind(stack.CONTROLLER) or settings.of_kind(stack.KAFKA)
     is_controller = service in controllers
@@ -272,22 +276,22 @@ def _monitored(settings: ComposeSettings) -> Monitored:
 # -- text
 
 
-def _filled(snippet: str, values: Mapping[str, object]) -> str:
-    text = string.Template(_shipped(f"services/{snippet}.yaml")).substitute(values)
+def _fill_snippet(snippet: str, values: Mapping[str, object]) -> str:
+    text = string.Template(_read_shipped(f"services/{snippet}.yaml")).substitute(values)
     return "\n".join(line for line in text.splitlines() if line.strip() or snippet == "header")
 
 
 def _lines(indent: int, values: Mapping[str, str]) -> str:
-    return "\n".join(f"{' ' * indent}{key}: {_quoted(value)}" for key, value in values.items())
+    return "\n".join(f"{' ' * indent}{key}: {_quote(value)}" for key, value in values.items())
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """Return the value as a YAML scalar, plain where YAML reads that as the same text."""
     plain = yaml.safe_load(value) == value and ": " not in value and not value.startswith("$")
     return value if plain else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _after(settings: ComposeSettings, kinds: Sequence[str]) -> str:
+def _depends_on(settings: ComposeSettings, kinds: Sequence[str]) -> str:
     services = [service for kind in kinds for service in settings.of_kind(kind)]
     return "    depends_on:\n" + _conditions(services) if services else ""
 
@@ -316,5 +320,5 @@ def _digest(kind: str, files: Mapping[str, str]) -> str:
     return hashlib.sha256(repr(mounted).encode()).hexdigest()[:12]
 
 
-def _shipped(path: str) -> str:
+def _read_shipped(path: str) -> str:
     return (profile_folder("compose") / path).read_text(encoding="utf-8")

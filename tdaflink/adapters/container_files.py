@@ -42,7 +42,7 @@ class ContainerFiles:
         self._heads: dict[str, bytes] = {}
 
     def walk(self, folder: str) -> list[StoredFile]:
-        files = self._ask(_WALK, _inside(folder), METADATA, str(len(MAGIC)))
+        files = self._run_json(_WALK, _container_path(folder), METADATA, str(len(MAGIC)))
         self._heads = {f"file://{path}": bytes.fromhex(head) for path, _, _, head in files if head}
         return [StoredFile(f"file://{path}", size, modified) for path, size, modified, _ in files]
 
@@ -50,17 +50,17 @@ class ContainerFiles:
         head = self._heads.get(path, b"")
         if len(head) >= count:
             return head[:count]
-        return bytes.fromhex(self._ask(_HEAD, _inside(path), str(count)))
+        return bytes.fromhex(self._run_json(_HEAD, _container_path(path), str(count)))
 
     def remove(self, folder: str) -> None:
-        self._ask(_REMOVE, _inside(folder))
+        self._run_json(_REMOVE, _container_path(folder))
 
     def sees(self, path: str) -> bool:  # noqa: ARG002 - the volume is mounted in every Flink container
         return True
 
-    def _ask(self, program: str, *arguments: str) -> Any:
+    def _run_json(self, program: str, *arguments: str) -> Any:
         return json.loads(self._run(program, *arguments))
 
 
-def _inside(address: str) -> str:
+def _container_path(address: str) -> str:
     return canonical(address).removeprefix("file://")

@@ -38,7 +38,7 @@ class Credentials:
 
     def keep(self, name: str, value: str) -> None:
         """Save a secret, replacing one of the same name."""
-        _keep(self.path(name), value + "\n")
+        _save(self.path(name), value + "\n")
 
     def forget(self) -> None:
         """Remove all saved secrets."""
@@ -88,7 +88,7 @@ def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[s
         own = bundled and name in (KEY, SECRET)
         given = None if own else os.environ.get(name)
         if given is not None and name == GRAFANA:
-            values[name] = _checked(given, name)
+            values[name] = _check_password(given, name)
         elif given:
             values[name] = given
         elif name in kept:
@@ -96,13 +96,13 @@ def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[s
         elif own or name == GRAFANA:
             values[name] = (_OWN_KEY if name == KEY else "") + secrets.token_urlsafe(_BYTES)
         else:
-            raise _missing(name, profile)
+            raise _missing_error(name, profile)
     return values
 
 
 def keep_variables(values: Mapping[str, str], file: Path) -> None:
     """Save secrets in the .env file that `docker compose` reads automatically."""
-    _keep(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))
+    _save(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))
 
 
 def kept_variables(file: Path) -> dict[str, str]:
@@ -116,7 +116,7 @@ def variables_of(text: str) -> dict[str, str]:
     return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
 
 
-def _keep(path: Path, text: str) -> None:
+def _save(path: Path, text: str) -> None:
     make_folder(path.parent)
     with writing(path.parent):
         path.parent.chmod(0o700)
@@ -124,7 +124,7 @@ def _keep(path: Path, text: str) -> None:
     write_atomically(path, text)
 
 
-def _checked(value: str, variable: str) -> str:
+def _check_password(value: str, variable: str) -> str:
     hint = f"export {variable} with a password of your own, or unset it to have one generated"
     if not value.strip():
         raise ConfigError(f"{variable} is empty", hint=hint)
@@ -139,7 +139,7 @@ def _checked(value: str, variable: str) -> str:
     return value
 
 
-def _missing(name: str, profile: Profile) -> ConfigError:
+def _missing_error(name: str, profile: Profile) -> ConfigError:
     more = "; --scale adds an S3 service for a trial" if profile.scalable else ""
     return ConfigError(
         f"{name} is not set: {profile.name} stores its checkpoints on your S3 service",

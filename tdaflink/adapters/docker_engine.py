@@ -61,7 +61,7 @@ class DockerEngine:
             client = docker.DockerClient(base_url=self.host, timeout=_SECONDS)
             client.ping()
         except DockerException as error:
-            raise self._absent(error) from error
+            raise self._connection_error(error) from error
         return client
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class DockerEngine:
 
     def room(self) -> tuple[int, int]:
         """Return the memory in MB and the cores that containers share."""
-        with _mapped():
+        with _map_errors():
             info = self._client.info()
         return int(info["MemTotal"]) // 2**20, int(info["NCPU"])
 
@@ -80,7 +80,7 @@ class DockerEngine:
         """Return the id of the image that has the tag, if there is one."""
         from docker.errors import ImageNotFound
 
-        with _mapped():
+        with _map_errors():
             try:
                 return str(self._client.images.get(tag).id)
             except ImageNotFound:
@@ -89,7 +89,7 @@ class DockerEngine:
     def containers(self, project: str) -> dict[str, Container]:
         """Return each service's container, running or not."""
         labels = {"label": f"{_PROJECT}={project}"}
-        with _mapped():
+        with _map_errors():
             # A container may be removed between being listed and being inspected.
             listed = self._client.containers.list(all=True, filters=labels, ignore_removed=True)
         containers = [_container(entry.attrs) for entry in listed]
@@ -97,7 +97,7 @@ class DockerEngine:
 
     def remove_volumes(self, project: str) -> None:
         """Remove the project's volumes; its containers must be removed before."""
-        with _mapped():
+        with _map_errors():
             for volume in self._client.volumes.list(filters={"label": f"{_PROJECT}={project}"}):
                 volume.remove()
 
@@ -106,7 +106,7 @@ class DockerEngine:
         container = self.containers(project).get(service)
         if container is None:
             raise Unhealthy(f"{service} has no container")
-        with _mapped():
+        with _map_errors():
             result = self._client.containers.get(container.id).exec_run(list(command), demux=True)
         out, err = (bytes(part or b"").decode("utf-8", "replace") for part in result.output)
         if result.exit_code:
@@ -117,7 +117,7 @@ class DockerEngine:
 
     def end_of_log(self, container: Container, lines: int = 25) -> str:
         """Return the last lines of a container's output."""
-        with _mapped():
+        with _map_errors():
             output = self._client.containers.get(container.id).logs(tail=lines)
         return bytes(output).decode("utf-8", "replace").strip()
 
@@ -156,7 +156,7 @@ class DockerEngine:
                 if not follow:
                     raise Unreachable(f"the log of {container[:12]} cannot be read: {error}") from error
 
-    def _absent(self, error: Exception) -> Unreachable | Refused:
+    def _connection_error(self, error: Exception) -> Unreachable | Refused:
         text = str(error)
         if "Permission denied" in text:
             return Refused(
@@ -171,7 +171,7 @@ class DockerEngine:
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def _map_errors() -> Iterator[None]:
     """Map the errors of the engine and of its connection to `Unhealthy`."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
@@ -191,9 +191,9 @@ def _host() -> str:
         )
     if chosen := os.environ.get("DOCKER_HOST"):
         return chosen
-    words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     with suppress(subprocess.TimeoutExpired):
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
         if done.returncode == 0 and done.stdout.strip():
             return done.stdout.strip()
     return "unix:///var/run/docker.sock"

@@ -45,18 +45,18 @@ from tdaflink.domain.waiting import poll
 CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
 READ_SECONDS = 10.0
 RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
-_UNKNOWN = tuple(
+_NOT_FOUND_ERRORS = tuple(
     f"org.apache.flink.runtime.messages.Flink{kind}NotFoundException: " for kind in ("Job", "Application")
 )
 _PARALLEL_CALLS = 8
 _CLOCK_READ_SECONDS = 1.0  # the longest time between the JobManager's reading of its clock and our reading
 _HEARTBEAT_MS = 10_000.0
-_WHOLE = 3  # a whole response may take this multiple of the longest silence
+_WHOLE_CALL_FACTOR = 3  # a whole response may take this multiple of the longest silence
 _LOG_BYTES = 256 << 20
 _LOG_SECONDS = 120.0
 _UPLOAD_SECONDS = 120.0
 # A call for each of 20,000 jobs would take minutes.
-_MOST_PARALLELISM_CALLS = 256
+_MAX_PARALLELISM_CALLS = 256
 _EXAMPLE = "http://host:8081"
 _CREDENTIALS = (
     "tdaflink env add NAME --rest-url URL --kafka HOST:PORT --rest-basic env:VARIABLE refers to them"
@@ -91,7 +91,7 @@ class FlinkRest(JobControl):
             security,
             "rest",
             headers=authorization(security.basic, security.bearer, "security.rest"),
-            limits=Limits(CONNECT_SECONDS, read_seconds, _WHOLE * read_seconds),
+            limits=Limits(CONNECT_SECONDS, read_seconds, _WHOLE_CALL_FACTOR * read_seconds),
         )
 
     def close(self) -> None:
@@ -204,7 +204,7 @@ class FlinkRest(JobControl):
         chosen.sort(key=lambda job: job.start_time, reverse=True)
         parallelism = dict(known or {})
         unknown = [job.id for job in sorted(chosen, key=lambda job: job.ended) if job.id not in parallelism]
-        if requested := unknown[:_MOST_PARALLELISM_CALLS]:
+        if requested := unknown[:_MAX_PARALLELISM_CALLS]:
             with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
                 parallelism |= zip(requested, pool.map(self._parallelism, requested), strict=True)
         return [replace(job, parallelism=parallelism.get(job.id, 0)) for job in chosen]
@@ -354,7 +354,7 @@ class FlinkRest(JobControl):
             raise self._unexpected(call, _status(response))
         reason = _decisive_line(text, response)
         # Flink responds with 500 to requests for a job or an application that does not exist.
-        if response.status == 404 or any(exception in text for exception in _UNKNOWN):
+        if response.status == 404 or any(exception in text for exception in _NOT_FOUND_ERRORS):
             raise NotFound(f"Flink at {self.url} has no {path}: {reason}")
         raise Refused(f"Flink at {self.url} refused {call}: {reason}", reason=reason, noise=text)
 

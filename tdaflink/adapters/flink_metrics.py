@@ -18,14 +18,14 @@ from tdaflink.domain.travelling import TOLD
 
 # Metrics appear with the first record that they count, so their names are listed again after this time.
 _NAMES_SECONDS = 10.0
-_NAMES_SECONDS_AT_A_GLANCE = 60.0
+_NAMES_SECONDS_OF_SUMMARY = 60.0
 _QUERY_CHARACTERS = 3000  # Flink refuses a request line above 4,096
 _TIMES = {
     "busy": "busyTimeMsPerSecond",
     "backpressured": "backPressuredTimeMsPerSecond",
     "idle": "idleTimeMsPerSecond",
 }
-_OF_ANY_TASK = {*_TIMES.values(), "numRecordsIn", "numRecordsOut", "currentInputWatermark"}
+_TASK_METRICS = {*_TIMES.values(), "numRecordsIn", "numRecordsOut", "currentInputWatermark"}
 # The shipped job's timer source, which reads no records.
 _HEARTBEAT = "heartbeat-source"
 _MEMORY = {
@@ -35,7 +35,7 @@ _MEMORY = {
     "metaspace_max": "Status.JVM.Memory.Metaspace.Max",
 }
 
-_OF_JOB = (
+_JOB_METRICS = (
     "numRestarts",
     "numberOfCompletedCheckpoints",
     "numberOfFailedCheckpoints",
@@ -58,7 +58,7 @@ class _Task:
     @property
     def has_job_metrics(self) -> bool:
         """Return whether its metrics include records read or computations."""
-        return any(name not in _OF_ANY_TASK for name in self.names)
+        return any(name not in _TASK_METRICS for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class JobLoads:
 
     def glance(self, job_id: str) -> JobLoad:
         """Return rates, computation and lag only. Raises `NotFound`."""
-        tasks = self._tasks(job_id, _NAMES_SECONDS_AT_A_GLANCE)
+        tasks = self._tasks(job_id, _NAMES_SECONDS_OF_SUMMARY)
         return self._load(job_id, [task for task in tasks if task.has_job_metrics], {})
 
     def look(self, job_id: str) -> JobLoad:
@@ -141,7 +141,7 @@ class JobLoads:
 
     def _counts(self, job_id: str) -> Mapping[str, int]:
         """Return the job's own metrics that have a value; Flink reports -1 before."""
-        metrics = self._cluster.rows(f"/jobs/{job_id}/metrics", params={"get": ",".join(_OF_JOB)})
+        metrics = self._cluster.rows(f"/jobs/{job_id}/metrics", params={"get": ",".join(_JOB_METRICS)})
         values = {metric.text("id"): finite(metric.raw.get("value")) for metric in metrics}
         return {name: int(value) for name, value in values.items() if value is not None and value >= 0}
 
@@ -203,7 +203,7 @@ class JobLoads:
 
 def _is_requested(name: str) -> bool:
     # A name that a task does not have empties the whole response, so only listed names are requested.
-    if name in _OF_ANY_TASK or TDA.search(name) or OFFSET.search(name):
+    if name in _TASK_METRICS or TDA.search(name) or OFFSET.search(name):
         return True
     return _HEARTBEAT not in name and any(pattern.match(name) for pattern in (READ, READ_RATE))
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from tdaflink.domain.errors import StorageFailed
 
 _STATE, _CACHE = "TDAFLINK_STATE_DIR", "TDAFLINK_CACHE_DIR"
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
 # The entries of tdaflink's state folder: a folder without any other entry belongs to tdaflink.
-_OF_STATE = {"environments", "current"}
+_STATE_ENTRIES = {"environments", "current"}
 
 
 def state_folder() -> Path:
@@ -82,13 +82,13 @@ def _secure(folder: Path, variable: str) -> None:
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
-        raise StorageFailed(f"{folder} cannot be used: {_words(error)}", hint=hint) from None
+        raise StorageFailed(f"{folder} cannot be used: {_reason(error)}", hint=hint) from None
     if not stat.S_ISDIR(status.st_mode):
         raise StorageFailed(f"{folder} is a file, but tdaflink needs a folder there", hint=hint)
     require_own(folder, f"chown -R it to this user, or {hint}")
     if not hasattr(os, "geteuid") or status.st_uid != user_id():
         return
-    unwanted = status.st_mode & (_OTHERS if variable == _STATE else stat.S_IWGRP | stat.S_IWOTH)
+    unwanted = status.st_mode & (_OTHERS_MODE if variable == _STATE else stat.S_IWGRP | stat.S_IWOTH)
     if not unwanted:
         return
     if variable == _CACHE or _holds_nothing_else(folder):
@@ -105,7 +105,7 @@ def _holds_nothing_else(folder: Path) -> bool:
     if _STATE not in os.environ or folder.name == "environments":
         return True
     try:
-        return all(name.lstrip(".").split(".")[0] in _OF_STATE for name in os.listdir(folder))
+        return all(name.lstrip(".").split(".")[0] in _STATE_ENTRIES for name in os.listdir(folder))
     except OSError:
         return False
 
@@ -125,7 +125,7 @@ def private_folder(path: Path) -> Path:
         raise StorageFailed(f"{path} is {kind}, but tdaflink stores files of this user there", hint=hint)
     if hasattr(os, "geteuid") and status.st_uid != user_id():
         raise StorageFailed(f"{path} belongs to another user (id {status.st_uid})", hint=hint)
-    if status.st_mode & _OTHERS:
+    if status.st_mode & _OTHERS_MODE:
         with writing(path):
             path.chmod(0o700)
     return path
@@ -148,13 +148,13 @@ def user_runtime_folder() -> Path:
         status = given.lstat()
     except (OSError, ValueError):
         return user_temporary_folder()
-    own = stat.S_ISDIR(status.st_mode) and status.st_uid == user_id() and not status.st_mode & _OTHERS
+    own = stat.S_ISDIR(status.st_mode) and status.st_uid == user_id() and not status.st_mode & _OTHERS_MODE
     if not (own and given.is_absolute()):
         return user_temporary_folder()
     return private_folder(given / "tdaflink")
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 

@@ -21,8 +21,8 @@ def fork_server_files(folder: str, python: str, cache: str) -> dict[str, str]:
 
     `cache` is the cache folder of the machine, where jobs store the machine code that they compile.
     """
-    words = (python, "-I", "-S", f"{folder}/{_PROGRAM}", folder, f"{cache}/kernels")
+    command = (python, "-I", "-S", f"{folder}/{_PROGRAM}", folder, f"{cache}/kernels")
     return {
-        SCRIPT: f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n',
+        SCRIPT: f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n',
         _PROGRAM: (Path(__file__).parent / _PROGRAM).read_text(encoding="utf-8"),
     }

@@ -55,9 +55,9 @@ _KERNELS = "tdaflink_kernels_"
 _STREAMS = (0, 1, 2)
 _LENGTH = struct.Struct("!I")
 _LONGEST_REQUEST = 16 << 20
-_ANSWER_SECONDS = 110.0  # Beam abandons a worker that has not connected after two minutes.
+_REPLY_SECONDS = 110.0  # Beam abandons a worker that has not connected after two minutes.
 _REQUEST_SECONDS = 10.0
-_MOST_DESCRIPTORS = 16
+_MAX_DESCRIPTORS = 16
 _IDLE_SECONDS = 60.0
 # Settings against threads at import: those of Arrow's allocator, and of matrix products.
 _SINGLE_THREADED = {
@@ -132,17 +132,17 @@ def forked(
     directory = os.getcwd()
     try:
         os.chdir(folder)  # the path of a unix socket is short
-        connection = _connected(folder, kernels)
+        connection = _connect_or_start(folder, kernels)
     finally:
         os.chdir(directory)
-    connection.settimeout(_ANSWER_SECONDS)
+    connection.settimeout(_REPLY_SECONDS)
     numbers = [*_STREAMS, *map(int, filter(None, os.environ.get(DESCRIPTORS, "").split(",")))]
     request = {
         "words": words,
         "numbers": numbers,
         "environ": dict(os.environ),
         "directory": directory,
-        "owner": owner or (_flink() if call_of(words).module == WORKER else os.getppid()),
+        "owner": owner or (_taskmanager_pid() if call_of(words).module == WORKER else os.getppid()),
     }
     body = json.dumps(request).encode()
     socket.send_fds(connection, [_LENGTH.pack(len(body))], numbers)
@@ -153,13 +153,13 @@ def forked(
     return connection, reply["pid"]
 
 
-def _flink() -> int:
+def _taskmanager_pid() -> int:
     """Return the TaskManager's process id: PyFlink starts its workers through a shell."""
     with open(f"/proc/{os.getppid()}/stat", encoding="utf-8", errors="replace") as facts:
         return int(facts.read().rpartition(")")[2].split()[1])
 
 
-def _connected(folder: str, kernels: str) -> socket.socket:
+def _connect_or_start(folder: str, kernels: str) -> socket.socket:
     """Connect to the folder's server, which is started if it does not run."""
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         return _connect()
@@ -238,10 +238,14 @@ def stand_for(connection: socket.socket, pid: int) -> NoReturn:
 
 
 def _receive(connection: socket.socket) -> dict[str, Any]:
-    return dict(json.loads(_exactly(connection, _LENGTH.unpack(_exactly(connection, _LENGTH.size))[0])))
+    return dict(
+        json.loads(
+            _receive_exactly(connection, _LENGTH.unpack(_receive_exactly(connection, _LENGTH.size))[0])
+        )
+    )
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def _receive_exactly(connection: socket.socket, size: int) -> bytes:
     if size > _LONGEST_REQUEST:
         raise NoFork(f"a message of {size} bytes exceeds {_LONGEST_REQUEST}")
     parts = bytearray()
@@ -287,8 +291,8 @@ class Server:
         self._path = list(sys.path)
         self._owners: dict[int, int] = {}
         self._children: dict[int, socket.socket] = {}
-        self._woken, self._wakes = socket.socketpair()
-        self._foreign: frozenset[str] = frozenset()
+        self._wakeup_reader, self._wakeup_writer = socket.socketpair()
+        self._preloaded: frozenset[str] = frozenset()
 
     def preload(self) -> None:
         """Import the processes' modules. Import errors are left to the processes, which report them."""
@@ -301,7 +305,7 @@ class Server:
         if self._kernels:
             _load_kernels(self._kernels)
         roots = {name.partition(".")[0] for name in set(sys.modules) - ours}
-        self._foreign = frozenset(roots - sys.stdlib_module_names)
+        self._preloaded = frozenset(roots - sys.stdlib_module_names)
         if (threads := len(os.listdir("/proc/self/task"))) > 1:
             raise NoFork(f"the modules started {threads - 1} threads, which a fork would not have")
         gc.collect()
@@ -310,12 +314,12 @@ class Server:
 
     def serve(self) -> Request | None:
         """Fork for each request. Return the request in each forked process, None in the server at its end."""
-        for wakes in (self._woken, self._wakes, self._listener):
+        for wakes in (self._wakeup_reader, self._wakeup_writer, self._listener):
             wakes.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
         while True:
-            watched: list[Any] = [self._listener, self._woken, *self._owners.values()]
+            watched: list[Any] = [self._listener, self._wakeup_reader, *self._owners.values()]
             ready, _, _ = select.select(watched, [], [], _IDLE_SECONDS)
             self._reap()
             for pid, descriptor in list(self._owners.items()):
@@ -323,7 +327,7 @@ class Server:
                     os.close(self._owners.pop(pid))
             if (not self._owners and self._listener not in ready) or not self._is_current():
                 return None
-            if self._listener in ready and (request := self._accepted()) and self._fork(request):
+            if self._listener in ready and (request := self._accept_request()) and self._fork(request):
                 return request
 
     def _is_current(self) -> bool:
@@ -335,7 +339,7 @@ class Server:
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while self._woken.recv(4096):
+            while self._wakeup_reader.recv(4096):
                 pass
         while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -344,7 +348,7 @@ class Server:
             with self._children.pop(pid) as connection:
                 _send(connection, {"status": status})
 
-    def _accepted(self) -> Request | None:
+    def _accept_request(self) -> Request | None:
         try:
             connection, _ = self._listener.accept()
         except OSError:
@@ -353,8 +357,8 @@ class Server:
         try:
             _require_same_user(connection)
             connection.settimeout(_REQUEST_SECONDS)
-            head, received, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_DESCRIPTORS)
-            fields = json.loads(_exactly(connection, _LENGTH.unpack(head)[0]))
+            head, received, _, _ = socket.recv_fds(connection, _LENGTH.size, _MAX_DESCRIPTORS)
+            fields = json.loads(_receive_exactly(connection, _LENGTH.unpack(head)[0]))
             request = Request(connection, received, **fields)
             if shadowed := self._shadowed(request):
                 _send(connection, {"refused": f"the job brings its own {shadowed}"})
@@ -374,7 +378,7 @@ class Server:
         from importlib.machinery import PathFinder
 
         own = _search_path(request)
-        for name in sorted(self._foreign):
+        for name in sorted(self._preloaded):
             spec = PathFinder.find_spec(name, own)
             loaded = getattr(sys.modules.get(name), "__spec__", None)
             # A folder without __init__.py, which has no origin, ranks below every package of that name.
@@ -388,7 +392,7 @@ class Server:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for other in (self._listener, self._woken, self._wakes, *self._children.values()):
+            for other in (self._listener, self._wakeup_reader, self._wakeup_writer, *self._children.values()):
                 other.close()
             _close(list(self._owners.values()))
             sys.path[:] = [*_search_path(request), *self._path]
@@ -470,7 +474,7 @@ def become(request: Request, script: str) -> NoReturn:
     os.environ.pop(DESCRIPTORS, None)
     time.tzset()
     tempfile.tempdir = None  # to be determined from the new environment
-    threading.Thread(target=_end_with, args=(connection,), daemon=True, name="fork-server").start()
+    threading.Thread(target=_exit_with, args=(connection,), daemon=True, name="fork-server").start()
     if call.unbuffered:
         for text in (sys.stdout, sys.stderr):
             if isinstance(text, io.TextIOWrapper):
@@ -510,7 +514,7 @@ def _exit_code(value: object) -> int:
     return 1
 
 
-def _end_with(connection: int) -> None:
+def _exit_with(connection: int) -> None:
     """Exit when the process that represents this one has been killed."""
     with contextlib.suppress(OSError):
         os.read(connection, 1)

@@ -19,10 +19,10 @@ def git_state(folder: Path) -> Git | None:
     return Git(commit, branch, bool(_git(folder, "status", "--porcelain", "--", ".")))
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words],  # noqa: S607 - the git that the user's shell finds
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the git that the user's shell finds
             capture_output=True,
             text=True,
             timeout=_SECONDS,

@@ -25,8 +25,8 @@ def read_json(body: bytes) -> Any:
     if not body.strip():
         raise WrongForm("the response is empty")
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json)
-        return _without_surrogates(value) if b"\\ud" in body.lower() else value
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_reject_constant)
+        return _replace_surrogates(value) if b"\\ud" in body.lower() else value
     except WrongForm:
         raise
     except UnicodeDecodeError as error:
@@ -154,8 +154,8 @@ class JsonObject:
     def _path(self, name: str) -> str:
         return f"{self._where}.{name}" if self._where else name
 
-    def _refuse(self, name: str, value: Any, wanted: str) -> NoReturn:
-        raise self._error(f"{self._path(name)} must be {wanted}, not {_shown(value)}")
+    def _refuse(self, name: str, value: Any, expected: str) -> NoReturn:
+        raise self._error(f"{self._path(name)} must be {expected}, not {_shown(value)}")
 
 
 def finite(value: Any) -> float | None:
@@ -169,18 +169,18 @@ def finite(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _without_surrogates(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """Replace lone surrogates, which no encoding can write."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+        return {_replace_surrogates(name): _replace_surrogates(item) for name, item in value.items()}
     return value
 
 
-def _no_json(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise WrongForm(f"the response is not JSON: it contains {constant}")
 
 

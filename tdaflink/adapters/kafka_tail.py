@@ -79,7 +79,7 @@ class Tail:
 
         message = self._consumer.poll(min(seconds, TICK_SECONDS))
         if self._lost.is_set():
-            self._look_for_broker()
+            self._check_brokers()
         if message is None:
             return None
         place, error = (str(message.topic()), int(message.partition() or 0)), message.error()
@@ -107,7 +107,7 @@ class Tail:
             raise mapped(error.args[0], self._connection.bootstrap) from error
         return begin, end
 
-    def _look_for_broker(self) -> None:
+    def _check_brokers(self) -> None:
         """Tolerate a broker that restarts; raise `Unreachable` after `PATIENCE_SECONDS`."""
         self._lost_since = self._lost_since or time.monotonic()
         try:

@@ -25,7 +25,7 @@ def known_secrets(folder: Path) -> list[str]:
 
 def referred_secrets(config: object) -> list[str]:
     """Return the values of the references {"$env": NAME} and {"$file": PATH} in a config, if readable."""
-    return [value for kind, place in _references(config) if (value := _referred(kind, place))]
+    return [value for kind, place in _references(config) if (value := _resolve(kind, place))]
 
 
 def _references(config: object) -> Iterator[tuple[str, str]]:
@@ -40,7 +40,7 @@ def _references(config: object) -> Iterator[tuple[str, str]]:
             yield from _references(item)
 
 
-def _referred(kind: str, place: str) -> str:
+def _resolve(kind: str, place: str) -> str:
     return os.environ.get(place, "") if kind == "$env" else _text(Path(place).expanduser())
 
 

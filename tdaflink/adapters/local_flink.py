@@ -252,14 +252,14 @@ class JobManager:
         return self._files.launch("JM", self.name, [main], processes, self._port)
 
     def problem(self, _running: Running) -> str | None:
-        """What keeps it from being ready; None when it is."""
+        """Return why it is not ready; None if it is."""
         url = self._files.settings.rest_url
         overview = probe(f"{url}/overview", _PROBE_SECONDS)
         if overview is None:
-            return f"{url} does not answer"
-        wanted = self._files.settings.version
+            return f"{url} does not respond"
+        expected = self._files.settings.version
         version = overview.raw.get("flink-version")
-        return None if version == wanted else f"{url} is Flink {version}, not {wanted}"
+        return None if version == expected else f"{url} is Flink {version}, not {expected}"
 
 
 class ApplicationManager(JobManager):
@@ -304,11 +304,11 @@ class TaskManager:
         return self._files.launch("TM", self.name, [main], processes, self._port, tag)
 
     def problem(self, running: Running) -> str | None:
-        """What keeps it from being ready; None when it is registered with all its slots."""
+        """Return why it is not ready; None if it is registered with all its slots."""
         url = f"{self._files.settings.rest_url}/taskmanagers"
         reply = probe(url, _PROBE_SECONDS)
         if reply is None:
-            return "the JobManager does not answer"
+            return "the JobManager does not respond"
         try:
             return self._registration_problem(reply, running)
         except WrongForm as error:

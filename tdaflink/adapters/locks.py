@@ -13,7 +13,7 @@ from tdaflink.adapters.folders import private_folder, user_runtime_folder, writi
 from tdaflink.domain.errors import Locked
 from tdaflink.domain.waiting import poll
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def submission_lock(rest_url: str, seconds: float) -> Iterator[None]:
     Raises `Locked` after `seconds`.
     """
     name = hashlib.sha256(rest_url.encode()).hexdigest()[:24]
-    for _ in poll(max(seconds, _LOOK_SECONDS), every=_LOOK_SECONDS):
+    for _ in poll(max(seconds, _POLL_SECONDS), every=_POLL_SECONDS):
         lock = MachineLock.taken(name)
         if lock is not None:
             with lock:

@@ -22,7 +22,7 @@ def read_log(path: Path, *, since: datetime | None, follow: bool) -> Iterator[Lo
     `since` leaves out older lines. With `follow` the iterator never ends; it waits for a file that does not
     exist yet.
     """
-    lines = _followed(path) if follow else _kept(path)
+    lines = _follow(path) if follow else _read_files(path)
     return newer_than(since, (LogLine(text, written_at(text)) for text in lines))
 
 
@@ -68,7 +68,7 @@ def _files(path: Path) -> list[Path]:
     return [*sorted(rolled, key=lambda file: int(file.suffix[1:])), path]
 
 
-def _kept(path: Path) -> Iterator[str]:
+def _read_files(path: Path) -> Iterator[str]:
     for file in _files(path):
         opened = _open(file)
         if opened is not None:
@@ -76,7 +76,7 @@ def _kept(path: Path) -> Iterator[str]:
                 yield from (line.rstrip("\r\n") for line in opened)
 
 
-def _followed(path: Path) -> Iterator[str]:
+def _follow(path: Path) -> Iterator[str]:
     """Yield the lines of every file once, and follow the last one.
 
     Files are identified by their inode, since a rollover gives their names to other files.

@@ -129,7 +129,7 @@ class JarCache:
         with Repository(address) as repository:
             _download(repository, coordinates.path, part, None, _Counter(0, lambda *_: None))
         jar = LockedJar(coordinates, part.stat().st_size, sha256_of(part), place)
-        self._keep(jar, part)
+        self._store(jar, part)
         return jar
 
     def _fetch_one(self, repository: Repository, jar: LockedJar, counter: _Counter) -> None:
@@ -164,9 +164,9 @@ class JarCache:
                 f" its SHA-256 is {sha256}, the lock requires {jar.sha256}; it was deleted",
                 hint="check TDAFLINK_MAVEN_MIRROR and --mirror, or fetch through another network",
             )
-        self._keep(jar, part)
+        self._store(jar, part)
 
-    def _keep(self, jar: LockedJar, part: Path) -> None:
+    def _store(self, jar: LockedJar, part: Path) -> None:
         path = self.path(jar)
         make_folder(path.parent)
         with writing(path):
@@ -222,7 +222,7 @@ def _download(repository: Repository, path: str, part: Path, size: int | None, c
     counter.add(part.stat().st_size if part.exists() else 0)
     for _ in range(ATTEMPTS):
         try:
-            if _continue(repository, path, part, size, counter):
+            if _request_rest(repository, path, part, size, counter):
                 return
             reason = "the connection was interrupted"
         except WebError as error:
@@ -233,7 +233,7 @@ def _download(repository: Repository, path: str, part: Path, size: int | None, c
     )
 
 
-def _continue(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> bool:
+def _request_rest(repository: Repository, path: str, part: Path, size: int | None, counter: _Counter) -> bool:
     """Request the missing bytes once; return whether the file is complete now."""
     have = part.stat().st_size if part.exists() else 0
     if size is not None and have == size:

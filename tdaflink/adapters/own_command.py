@@ -29,8 +29,8 @@ def run_in(words: Sequence[str], folder: Path) -> int:
     return subprocess.run(_command(words), cwd=_existing(folder), check=False).returncode
 
 
-def _command(words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "tdaflink", *words]
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "tdaflink", *arguments]
 
 
 def _existing(folder: Path) -> Path:

@@ -25,7 +25,7 @@ _BOUNDS = Bounds(LARGEST, 10_000_000, configured=False)
 _ENDINGS = {**tables.ENDINGS, ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _MAGIC = {b"\x93NUMPY": "npy", b"PK\x03\x04": "npz", b"PAR1": "parquet"}
 _STREAM_FIELDS = ("stream_id", "timestamp", "timestamps", "message_id")
-_OTHERS = {
+_UNSUPPORTED = {
     b"\x1f\x8b": "compressed with gzip", b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2",
     b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16", b"\x89HDF": "HDF5", b"%PDF": "PDF",
@@ -87,9 +87,9 @@ def read(source: str, reading: Reading = Reading()) -> PointFile:
     content = read_bytes(source, "send", limit=LARGEST)
     form = (
         reading.form
-        or _by_content(name, content)
+        or _format_by_content(name, content)
         or _ENDINGS.get(Path(name).suffix.lower())
-        or _guessed(content)
+        or _guess_format(content)
     )
     _check_options(name, form, reading)
     if form == "json":
@@ -97,9 +97,9 @@ def read(source: str, reading: Reading = Reading()) -> PointFile:
     return _from_table(name, content, form, reading)
 
 
-def _by_content(name: str, content: bytes) -> str | None:
+def _format_by_content(name: str, content: bytes) -> str | None:
     """Return the format that the first bytes identify, whatever the name is; None if they are ambiguous."""
-    for magic, description in _OTHERS.items():
+    for magic, description in _UNSUPPORTED.items():
         if content.startswith(magic):
             raise UsageError(
                 f"{name} is {description}, which is not supported",
@@ -108,7 +108,7 @@ def _by_content(name: str, content: bytes) -> str | None:
     return next((form for magic, form in _MAGIC.items() if content.startswith(magic)), None)
 
 
-def _guessed(content: bytes) -> str:
+def _guess_format(content: bytes) -> str:
     return "json" if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else "csv"
 
 
@@ -184,15 +184,15 @@ def _from_json(name: str, text: str) -> Iterator[Payload]:
 def _payloads(where: str, value: Any) -> Iterator[Payload]:
     if isinstance(value, list) and value and all(isinstance(v, dict) and _is_message(v) for v in value):
         for index, message in enumerate(value, 1):
-            yield _checked(f"{where}, message {index}", message)
+            yield _check_message(f"{where}, message {index}", message)
     elif isinstance(value, list):
-        yield _cloud(where, value)
+        yield _check_cloud(where, value)
     elif isinstance(value, dict) and list(value) == ["points"]:
-        yield _cloud(where, value["points"])
+        yield _check_cloud(where, value["points"])
     elif isinstance(value, dict) and _is_message(value):
-        yield _checked(where, value)
+        yield _check_message(where, value)
     elif isinstance(value, dict) and ("points" in value or "distances" in value):
-        yield _checked(where, {"point_cloud": value})
+        yield _check_message(where, {"point_cloud": value})
     else:
         raise UsageError(
             f"{where}: neither a list of points nor a message with a point_cloud",
@@ -206,7 +206,7 @@ def _is_message(value: Mapping[str, Any]) -> bool:
     return "points" in value and any(name in value for name in _STREAM_FIELDS)
 
 
-def _checked(where: str, message: Message) -> Message:
+def _check_message(where: str, message: Message) -> Message:
     """Check a message's points; ids and parameters are checked once options have completed it."""
     try:
         messages.check_points(str(route_of(message)), message)
@@ -215,7 +215,7 @@ def _checked(where: str, message: Message) -> Message:
     return message
 
 
-def _cloud(where: str, points: Any) -> Points:
+def _check_cloud(where: str, points: Any) -> Points:
     try:
         messages.check_cloud(points, "points")
     except MessageError as error:

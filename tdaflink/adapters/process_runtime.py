@@ -126,7 +126,7 @@ class ProcessRuntime:
             files = self._folder / "monitoring"
             write_monitoring_files(files, self._monitored())
             reporter.note(f"for Prometheus: {files / 'prometheus' / 'prometheus.yml'}")
-        sound = self._sound(components)
+        sound = self._healthy_components(components)
         faulty = [component for component in components if component not in sound]
         started = self._start(faulty, reporter) if faulty else {}
         for component in components:
@@ -274,16 +274,16 @@ class ProcessRuntime:
         recorded = [path.stem for path in (self._folder / "run").glob("taskmanager-*.json")]
         return ["jobmanager", *sorted({*workers, *recorded}), *([] if self._one_job else ["kafka"])]
 
-    def _sound(self, components: Sequence[LocalComponent]) -> list[LocalComponent]:
+    def _healthy_components(self, components: Sequence[LocalComponent]) -> list[LocalComponent]:
         """Return the components that need no restart; TaskManagers restart together with the JobManager."""
         sound: list[LocalComponent] = []
         for component in components:
             orphaned = component.name.startswith("taskmanager") and all(c.name != "jobmanager" for c in sound)
-            if not orphaned and self._is_sound(component):
+            if not orphaned and self._is_healthy(component):
                 sound.append(component)
         return sound
 
-    def _is_sound(self, component: LocalComponent) -> bool:
+    def _is_healthy(self, component: LocalComponent) -> bool:
         """Return whether it is alive and ready; waits for a component that has just started."""
         running = self._processes.find(component.name)
         if running is None or running.suspended:

@@ -92,9 +92,9 @@ class ProcessTable:
         with writing(launch.out):
             out = launch.out.open("wb")
         with out:
-            process = self._detached(launch, launch.command, environ, out)
+            process = self._start_detached(launch, launch.command, environ, out)
             if launch.companion is not None:
-                self._detached(launch, (launch.companion, str(process.pid)), environ, out)
+                self._start_detached(launch, (launch.companion, str(process.pid)), environ, out)
         self._children[process.pid] = process
         _wait_for_command(process)
         try:
@@ -105,7 +105,7 @@ class ProcessTable:
         write_atomically(self._record(launch.component), json.dumps(asdict(running)) + "\n")
         return running
 
-    def _detached(
+    def _start_detached(
         self, launch: Launch, command: tuple[str, ...], environ: Mapping[str, str], out: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         try:
@@ -126,7 +126,7 @@ class ProcessTable:
 
     def find(self, component: str) -> Running | None:
         """Return the component's living process, also one whose start was not recorded."""
-        recorded = self._recorded(component)
+        recorded = self._read_record(component)
         if recorded is not None and self._is_ours(recorded):
             return recorded
         markers = self.markers(component)
@@ -134,7 +134,7 @@ class ProcessTable:
             try:
                 command = process.cmdline()
                 if all(marker in command for marker in markers) and _alive(process):
-                    return _adopted(component, process, recorded)
+                    return _adopt(component, process, recorded)
             except psutil.Error:
                 continue
         return None
@@ -166,7 +166,7 @@ class ProcessTable:
 
     def alive(self) -> set[str]:
         """Return the components of which any process is alive, Python workers included."""
-        return {component for component, _ in self._marked()}
+        return {component for component, _ in self._marked_processes()}
 
     def _wait_until_gone(self, components: Sequence[str], seconds: float) -> None:
         mains = [psutil.Process(main.pid) for name in components if (main := self._living(name))]
@@ -179,9 +179,9 @@ class ProcessTable:
     def _members(self, components: Iterable[str]) -> list[psutil.Process]:
         """Return every process whose environment names one of these components."""
         names = set(components)
-        return [process for component, process in self._marked() if component in names]
+        return [process for component, process in self._marked_processes() if component in names]
 
-    def _marked(self) -> Iterator[tuple[str, psutil.Process]]:
+    def _marked_processes(self) -> Iterator[tuple[str, psutil.Process]]:
         """Yield every living process whose environment names this folder, with its component."""
         for process in _own_processes():
             try:
@@ -204,7 +204,7 @@ class ProcessTable:
         except psutil.Error:
             return False
 
-    def _recorded(self, component: str) -> Running | None:
+    def _read_record(self, component: str) -> Running | None:
         self._reap()
         try:
             text = read_own(self._record(component), f"record of {component}", "")
@@ -228,8 +228,8 @@ def processes_below(folder: Path) -> list[int]:
     prefix = f"{folder}{os.sep}"
     for process in _own_processes():
         try:
-            words = process.cmdline()[:1]
-            if any(word.startswith(prefix) for word in (*words, process.exe())) and _alive(process):
+            called = process.cmdline()[:1]
+            if any(word.startswith(prefix) for word in (*called, process.exe())) and _alive(process):
                 pids.append(process.pid)
         except (psutil.Error, OSError):
             continue
@@ -253,13 +253,13 @@ def port_holder(port: int) -> str:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr
             if listens and listens.port == port and connection.pid:
-                return _described(connection.pid)
+                return _describe(connection.pid)
     except psutil.Error:
         pass
     return "a process that this user may not inspect"
 
 
-def _described(pid: int) -> str:
+def _describe(pid: int) -> str:
     try:
         process = psutil.Process(pid)
         environ = process.environ()
@@ -290,7 +290,7 @@ def _own_processes() -> Iterable[psutil.Process]:
     return (process for process in psutil.process_iter() if process.pid != me)
 
 
-def _adopted(component: str, process: psutil.Process, recorded: Running | None) -> Running:
+def _adopt(component: str, process: psutil.Process, recorded: Running | None) -> Running:
     running = Running(component, process.pid, process.create_time())
     return replace(running, settings=recorded.settings, tag=recorded.tag) if recorded else running
 

@@ -34,7 +34,7 @@ READ_SECONDS = 2.5
 WRITE_SECONDS = 15.0
 _EXAMPLE = "http://host:port, with a path where the registry has one"
 _CREDENTIALS = f"leave them out of it and set {BASIC_VARIABLE}=user:password"
-_UNKNOWN = frozenset({40401, 40402, 40403, 40408})  # subject, version, schema, a subject's own config
+_NOT_FOUND_CODES = frozenset({40401, 40402, 40403, 40408})  # subject, version, schema, a subject's own config
 
 T = TypeVar("T")
 
@@ -61,20 +61,20 @@ class SchemaRegistry:
     def versions(self, subject: str) -> tuple[int, ...]:
         """Return the versions of a subject; none if the registry does not have it."""
         path = f"/subjects/{subject}/versions"
-        return self._ask("GET", path, _versions) or ()
+        return self._call("GET", path, _versions) or ()
 
     def latest(self, subject: str) -> RegisteredSchema | None:
         """Return the latest version of a subject."""
-        return self._ask("GET", f"/subjects/{subject}/versions/latest", _registered)
+        return self._call("GET", f"/subjects/{subject}/versions/latest", _registered)
 
     def find(self, subject: str, text: str) -> RegisteredSchema | None:
         """Return the version of a subject that is this schema."""
-        return self._ask("POST", f"/subjects/{subject}", _registered, body=_json_schema(text))
+        return self._call("POST", f"/subjects/{subject}", _registered, body=_json_schema(text))
 
     def register(self, subject: str, text: str) -> int:
         """Register the schema as the next version, unless it is a version already, and return its id."""
         path = f"/subjects/{subject}/versions"
-        schema_id = self._ask(
+        schema_id = self._call(
             "POST", path, lambda value: json_object(value).whole("id"), body=_json_schema(text)
         )
         if schema_id is None:
@@ -83,17 +83,17 @@ class SchemaRegistry:
 
     def level(self, subject: str) -> str:
         """Return the subject's compatibility level: NONE, BACKWARD, FULL_TRANSITIVE…"""
-        own = self._ask("GET", f"/config/{subject}?defaultToGlobal=true", _level)
-        return own or self._ask("GET", "/config", _level) or "NONE"
+        own = self._call("GET", f"/config/{subject}?defaultToGlobal=true", _level)
+        return own or self._call("GET", "/config", _level) or "NONE"
 
     def compatible(self, subject: str, text: str) -> tuple[bool, tuple[str, ...]]:
         """Return whether the schema is compatible with an existing subject, and the registry's reasons."""
         path = f"/compatibility/subjects/{subject}/versions?verbose=true"
-        return self._ask("POST", path, _verdict, body=_json_schema(text)) or (True, ())
+        return self._call("POST", path, _verdict, body=_json_schema(text)) or (True, ())
 
     # -- the methods that all calls go through
 
-    def _ask(
+    def _call(
         self, method: str, path: str, read: Callable[[Any], T], body: Mapping[str, str] | None = None
     ) -> T | None:
         """Make a call and convert its response with `read`; None if the registry does not have the object."""
@@ -106,7 +106,7 @@ class SchemaRegistry:
             code, reason = refusal.whole("error_code"), refusal.text("message")
         except WrongForm as error:
             raise self._unexpected(response, method, path, str(error)) from None
-        if code in _UNKNOWN:
+        if code in _NOT_FOUND_CODES:
             return None
         if response.status == 409:
             raise Incompatible(

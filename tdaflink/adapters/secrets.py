@@ -12,7 +12,7 @@ from tdaflink.adapters.user_files import MEBIBYTE, read_text
 from tdaflink.domain.errors import ConfigError, TdaflinkError
 
 _LARGEST = MEBIBYTE  # enough for a bundle of certificates
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
 
 
 def secret(reference: Mapping[Literal["$env", "$file"], str], setting: str) -> str:
@@ -36,7 +36,7 @@ def private_text(path: Path, setting: str) -> str:
         mode = stat.S_IMODE(path.stat().st_mode)
     except (TdaflinkError, OSError) as error:
         raise ConfigError(getattr(error, "message", f"{setting}: {error}")) from None
-    if os.name == "posix" and mode & _OTHERS:
+    if os.name == "posix" and mode & _OTHERS_MODE:
         raise ConfigError(
             f"{setting}: {path} is open to others (mode {mode:04o})", hint=f"chmod 600 '{path}'"
         )

@@ -63,13 +63,13 @@ def read_bytes(path: Path | str, what: str, *, limit: int, hint: str | None = No
     """
     named = str(path)
     if named == STDIN:
-        return _bounded(sys.stdin.buffer, "standard input", what, limit)
+        return _read_bounded(sys.stdin.buffer, "standard input", what, limit)
     try:
-        descriptor = _opened(named)
+        descriptor = _open_file(named)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"{what}: there is no file {named}", hint=hint) from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"{what}: {named} cannot be read: {_words(error)}") from None
+        raise UsageError(f"{what}: {named} cannot be read: {_reason(error)}") from None
     try:
         status = os.fstat(descriptor)
         regular = stat.S_ISREG(status.st_mode)
@@ -80,9 +80,9 @@ def read_bytes(path: Path | str, what: str, *, limit: int, hint: str | None = No
         if regular and status.st_size > limit:
             raise _too_large(named, what, limit)
         with open(descriptor, "rb", closefd=False) as file:
-            return _bounded(file, named, what, limit)
+            return _read_bounded(file, named, what, limit)
     except OSError as error:
-        raise UsageError(f"{what}: {named} cannot be read: {_words(error)}") from None
+        raise UsageError(f"{what}: {named} cannot be read: {_reason(error)}") from None
     finally:
         os.close(descriptor)
 
@@ -147,7 +147,7 @@ def decoded(content: bytes, name: str, what: str) -> str:
     return text
 
 
-def _opened(named: str) -> int:
+def _open_file(named: str) -> int:
     """Open the file and return its descriptor, without waiting for the other end of a FIFO."""
     wait = 0 if _NAMED_DESCRIPTOR.fullmatch(named) else getattr(os, "O_NONBLOCK", 0)
     return os.open(named, os.O_RDONLY | wait | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
@@ -160,7 +160,7 @@ def _is_own_pipe(named: str, status: os.stat_result) -> bool:
     )
 
 
-def _bounded(file: IO[bytes], named: str, what: str, limit: int) -> bytes:
+def _read_bounded(file: IO[bytes], named: str, what: str, limit: int) -> bytes:
     content = bytearray()
     while block := file.read(min(_BLOCK, limit + 1 - len(content))):
         content += block
@@ -200,15 +200,15 @@ class OutputFile:
         """Yield a file to write to, which replaces the target at the end of the block unless it raises."""
         part = self.target.with_name(f".{self.target.name[:100]}.{os.urandom(6).hex()}")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        with self._storing():
+        with self._map_errors():
             descriptor = os.open(part, flags, 0o600 if self.private else 0o666)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 yield file
-                with self._storing():
+                with self._map_errors():
                     file.flush()
                     self._keep_mode(file.fileno())
-            with self._storing():
+            with self._map_errors():
                 # It may have been replaced since it was checked.
                 _require_regular(self.path, self.target, self.what)
                 os.replace(part, self.target)
@@ -216,12 +216,12 @@ class OutputFile:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-                with self._storing():
+                with self._map_errors():
                     raise
             raise
 
     @contextmanager
-    def _storing(self) -> Iterator[None]:
+    def _map_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -288,7 +288,7 @@ def _target(path: Path, what: str) -> Path:
     try:
         return path.absolute().resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{what} {path}: {_words(error)}") from None
+        raise UsageError(f"{what} {path}: {_reason(error)}") from None
 
 
 def _require_regular(path: Path, target: Path, what: str) -> None:
@@ -299,7 +299,7 @@ def _require_regular(path: Path, target: Path, what: str) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, NotADirectoryError):
             raise UsageError(f"{what} {path}: {path.parent} is not a folder") from None
-        raise UsageError(f"{what} {path}: {_words(error)}") from None
+        raise UsageError(f"{what} {path}: {_reason(error)}") from None
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{what} {path}: that is {_kind(status.st_mode)}", hint="name a file")
     # A descriptor under /proc may refer to a file that was deleted or renamed.
@@ -318,7 +318,7 @@ def _longest_name(folder: Path) -> int:
         return 255
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, TdaflinkError):
         return error.message
     if isinstance(error, RuntimeError) or getattr(error, "errno", None) == 40:

@@ -20,7 +20,7 @@ from tdaflink.domain.errors import DeadlinePassed, MissingExtra, Refused, Unreac
 INSTALL_SECONDS = 7200.0
 ASK_SECONDS = 60.0
 _KILL_SECONDS = 5.0
-_SHOWN = 1500  # characters of the beginning, and of the end, of uv's output after a failure
+_SHOWN_CHARACTERS = 1500  # characters of the beginning, and of the end, of uv's output after a failure
 # Variables that would make uv use the user's own project or environment.
 _NOT_INHERITED = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "UV_PYTHON"}
 # pip's settings of mirrors and certificates -> uv's, for users who have configured pip alone.
@@ -102,7 +102,7 @@ def run_uv(
             f"uv {words[0]} did not end within {seconds:g} s", detail=_end_of(errors), hint="try again"
         ) from None
     finally:
-        _end(process)
+        _terminate(process)
         for reader in readers:
             reader.join(_KILL_SECONDS)
     if process.returncode:
@@ -160,7 +160,7 @@ def _collect(stream: IO[str] | None, lines: list[str], show: Callable[[str], Non
                 show(_PASSWORD.sub(r"\1***@", text))
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _terminate(process: subprocess.Popen[str]) -> None:
     """Terminate a running uv: it must not write into files that the next setup repairs."""
     if process.poll() is not None:
         return
@@ -185,4 +185,8 @@ def _failure(words: Sequence[str], errors: Sequence[str]) -> Refused | Unreachab
 
 def _end_of(errors: Sequence[str]) -> str:
     text = _PASSWORD.sub(r"\1***@", "".join(errors).strip())
-    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}\n[...]\n{text[-_SHOWN:]}"
+    return (
+        text
+        if len(text) <= 2 * _SHOWN_CHARACTERS
+        else f"{text[:_SHOWN_CHARACTERS]}\n[...]\n{text[-_SHOWN_CHARACTERS:]}"
+    )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tdaflink.adapters.web_proxies import Proxies, Proxy
 
-_WRITTEN = 1 << 14  # bytes of one write; the deadline is checked between writes only
+_WRITE_BYTES = 1 << 14  # bytes of one write; the deadline is checked between writes only
 _IDLE_SECONDS = 5.0
 _IDLE_CONNECTIONS = 10
 _HEADER_BYTES = 1 << 20  # above httpcore's own limit of status line and headers
@@ -84,10 +84,10 @@ class _Stream(httpcore.NetworkStream):
         budget, left = _CALL.get(), memoryview(buffer)
         while left:
             try:
-                self._stream.write(bytes(left[:_WRITTEN]), timeout=budget.wait(timeout))
+                self._stream.write(bytes(left[:_WRITE_BYTES]), timeout=budget.wait(timeout))
             except httpcore.WriteTimeout:
                 raise budget.passed() from None
-            left = left[_WRITTEN:]
+            left = left[_WRITE_BYTES:]
 
     def close(self) -> None:
         self._stream.close()
@@ -142,7 +142,7 @@ class _Transport(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        with _mapped(proxy):
+        with _map_errors(proxy):
             response = self._pool(proxy).handle_request(core_request)
         body = cast("Iterable[bytes]", response.stream)  # asynchronous calls have the other type of stream
         return httpx.Response(response.status, headers=response.headers, stream=_Body(body))
@@ -179,7 +179,7 @@ class _Body(httpx.SyncByteStream):
         self._stream = stream
 
     def __iter__(self) -> Iterator[bytes]:
-        with _mapped(None):
+        with _map_errors(None):
             yield from self._stream
 
     def close(self) -> None:
@@ -281,7 +281,7 @@ class WebClient:
                 raise NoConnection(f"not a valid address: {error}") from None
             if request.url.scheme not in ("http", "https") or not request.url.host:
                 raise NoConnection("not the address of an HTTP server")
-            response = self._sent(request)
+            response = self._send(request)
             try:
                 yield Reply(response, limits)
             finally:
@@ -289,7 +289,7 @@ class WebClient:
         finally:
             _CALL.reset(call)
 
-    def _sent(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             # The server may have closed an idle connection; a call that changes nothing is repeated.
             with suppress(_NoAnswer):
@@ -302,7 +302,7 @@ class _NoAnswer(CallBroken):
 
 
 @contextmanager
-def _mapped(proxy: Proxy | None) -> Iterator[None]:
+def _map_errors(proxy: Proxy | None) -> Iterator[None]:
     try:
         yield
     except (httpcore.ConnectError, httpcore.ConnectTimeout, OSError) as error:

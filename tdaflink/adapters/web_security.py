@@ -71,7 +71,7 @@ def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SS
                 hint="use an https:// address, or leave them out",
             )
         return None
-    context = _trusting(security.ca, f"--{name}-ca")
+    context = _trusted_context(security.ca, f"--{name}-ca")
     if security.certificate and security.key:
         private_text(Path(security.key), f"--{name}-key")
         require_file(security.certificate, f"--{name}-cert")
@@ -81,7 +81,7 @@ def tls_context(urls: Sequence[str], security: WebSecurity, name: str) -> ssl.SS
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"--{name}-cert {security.certificate} and --{name}-key {security.key} are not a matching"
-                f" certificate and key: {_words(error)}",
+                f" certificate and key: {_reason(error)}",
                 hint="give PEM files, and a key without a passphrase",
             ) from None
     return context
@@ -99,26 +99,26 @@ def denied(what: str, status: int, name: str, *, also: str = "") -> AccessDenied
 
 def tls_problem(what: str, error: BaseException, name: str) -> TdaflinkError | None:
     """Return the error of a failed TLS connection, None for another cause."""
-    words = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in words:
-        reason = words.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = text.rsplit("verify failed:", 1)[-1].split("(_ssl")[0].strip()
         return AccessDenied(
             f"the certificate of {what} is not trusted: {reason}",
             hint=f"--{name}-ca FILE of tdaflink env add names the authority that signed it",
         )
-    if "CERTIFICATE_REQUIRED" in words or "HANDSHAKE_FAILURE" in words or "UNKNOWN_CA" in words:
+    if "CERTIFICATE_REQUIRED" in text or "HANDSHAKE_FAILURE" in text or "UNKNOWN_CA" in text:
         return AccessDenied(
             f"{what} requires a client certificate that it trusts",
             hint=f"give one by --{name}-cert FILE and --{name}-key FILE of tdaflink env add",
         )
-    if "WRONG_VERSION_NUMBER" in words or "RECORD_LAYER_FAILURE" in words:
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
         return Unreachable(
             f"{what} does not speak TLS", hint="check the address: http:// instead of https://?"
         )
     return None
 
 
-def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
+def _trusted_context(ca: str | None, option: str) -> ssl.SSLContext:
     if ca is None:
         from tdaflink.adapters.web_proxies import trusted_authorities
 
@@ -128,9 +128,9 @@ def _trusting(ca: str | None, option: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{option} {ca} has no certificates: {_words(error)}", hint="give a PEM file"
+            f"{option} {ca} has no certificates: {_reason(error)}", hint="give a PEM file"
         ) from None
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
