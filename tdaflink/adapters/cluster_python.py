@@ -178,7 +178,7 @@ def is_current(record: dict[str, Any]) -> bool:
 
 
 def environment_bytes(folder: Path) -> int:
-    """Return the size of an environment's files, without links: their space is counted in uv's cache."""
+    """Return the size of an environment's files, without symbolic links, whose targets are in uv's cache."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
@@ -379,7 +379,7 @@ def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter:
             _create_environment(folder, base)
             _sync(folder, sources, [], step)
         if damaged := damaged_packages(folder):
-            # Files are hard links into uv's cache where the disk allows it, so the cache may be damaged, too.
+            # Files are linked to uv's cache where the disk allows it, so the cache may be damaged, too.
             run_uv(["cache", "clean", *damaged], seconds=_LOCK_SECONDS, cwd=folder.parent)
             _sync(folder, sources, damaged, step)
         if damaged := damaged_packages(folder):
