@@ -323,6 +323,6 @@ def copy(source: socket.socket, target: socket.socket) -> None:
 def test_a_proxy_that_refuses_is_named_without_its_login(monkeypatch: pytest.MonkeyPatch) -> None:
     with hostile_server(lambda *_: reply(b"", 407)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("://", f"://me:{SECRET}@"))
-        with pytest.raises(Unreachable, match=r"the proxy 127\.0\.0\.1:[0-9]+ answers 407") as caught:
+        with pytest.raises(Unreachable, match=r"the proxy 127\.0\.0\.1:[0-9]+ responded: 407") as caught:
             slots("https://flink.example")
     assert SECRET not in str(caught.value)
