@@ -233,7 +233,7 @@ def _resolve_interpreter(text: str) -> Interpreter:
 def _current_interpreter(python: str) -> Interpreter | None:
     """Return the interpreter's current facts; None if it cannot run.
 
-    Starts a process only for interpreters that tdaflink did not install.
+    Starts a process only for interpreters outside of the cache.
     """
     if python and Path(python) == _own_interpreter().path:
         return _own_interpreter()
@@ -246,7 +246,7 @@ def _current_interpreter(python: str) -> Interpreter | None:
 
 
 def _record_of(python: str) -> dict[str, Any] | None:
-    """Return the record of the environment that contains `python`, if tdaflink created it."""
+    """Return the record of the environment that contains `python`, if it is in the cache."""
     path = Path(python)
     if len(path.parts) <= 3:
         return None

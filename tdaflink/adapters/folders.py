@@ -84,7 +84,7 @@ def _secure(folder: Path, variable: str) -> None:
     except (OSError, ValueError) as error:
         raise StorageFailed(f"{folder} cannot be used: {_reason(error)}", hint=hint) from None
     if not stat.S_ISDIR(status.st_mode):
-        raise StorageFailed(f"{folder} is a file, but tdaflink needs a folder there", hint=hint)
+        raise StorageFailed(f"{folder} is a file, but must be a folder of tdaflink", hint=hint)
     require_own(folder, f"chown -R it to this user, or {hint}")
     if not hasattr(os, "geteuid") or status.st_uid != user_id():
         return
@@ -122,7 +122,7 @@ def private_folder(path: Path) -> Path:
         status = path.lstat()
     if not stat.S_ISDIR(status.st_mode):
         kind = "a link" if stat.S_ISLNK(status.st_mode) else "no folder"
-        raise StorageFailed(f"{path} is {kind}, but tdaflink stores files of this user there", hint=hint)
+        raise StorageFailed(f"{path} is {kind}, but must be a folder of this user", hint=hint)
     if hasattr(os, "geteuid") and status.st_uid != user_id():
         raise StorageFailed(f"{path} belongs to another user (id {status.st_uid})", hint=hint)
     if status.st_mode & _OTHERS_MODE:
