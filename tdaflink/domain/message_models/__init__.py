@@ -1,1 +1,1 @@
-"""What lies in the topics, as models: the source of the JSON Schemas that are shipped."""
+"""Models of the messages in Kafka topics, from which the shipped JSON Schemas are generated."""

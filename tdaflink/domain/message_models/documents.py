@@ -1,4 +1,4 @@
-"""The models as JSON Schema, one self-contained document each."""
+"""JSON Schemas of the message models, one self-contained document each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
 
 
 class _Plain(GenerateJsonSchema):
-    """Pydantic's schema without what says nothing: titles made of names, null as the default."""
+    """Pydantic's schema without titles that repeat names and without null as the default."""
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
         return False
@@ -37,11 +37,11 @@ class _Plain(GenerateJsonSchema):
         return document
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
-        return value  # fields and examples stay in the order in which they are best read
+        return value  # the models define fields and examples in reading order
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of the messages of that name, in draft 2020-12."""
+    """Return the JSON Schema of a message by its schema name, in draft 2020-12."""
     body = MODELS[name].model_json_schema(schema_generator=_Plain)
     parts = {"$defs": body.pop("$defs")} if "$defs" in body else {}
     return {"$schema": DRAFT, **body, "title": name, **parts}

@@ -1,4 +1,4 @@
-"""One example of each message. Those of requests and their answers belong together: the square's corners."""
+"""One example of each message; the request and its result are both about the corners of the unit square."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _INFO: Mapping[str, Any] = {
     "engine": "gudhi:ripser",
     "error_bound": 0.0,
 }
-_FOUND: Mapping[str, Any] = {
+_DIAGRAM: Mapping[str, Any] = {
     "betti_numbers": {"0": [1], "1": [0]},
     "persistence_pairs": [
         {"dimension": 0, "birth": 0.0, "death": 1.0},
@@ -82,7 +82,7 @@ RESULT: Example = {
     "input": {"timestamp": "2024-01-01T12:00:00.000Z", "timestamp_source": "message"},
     "window": None,
     "computation_info": _INFO,
-    "tda_results": {**_FOUND, "betti_at": {"t": 1.2, "betti_numbers": {"0": [1], "1": [1]}}},
+    "tda_results": {**_DIAGRAM, "betti_at": {"t": 1.2, "betti_numbers": {"0": [1], "1": [1]}}},
     "version": 1,
 }
 _WINDOW: Mapping[str, Any] = {
@@ -118,7 +118,7 @@ STREAM_RESULT: Example = {
     "input": None,
     "window": _WINDOW,
     "computation_info": _INFO,
-    "tda_results": {**_FOUND, "distance_to_previous": _DISTANCE},
+    "tda_results": {**_DIAGRAM, "distance_to_previous": _DISTANCE},
     "version": 1,
 }
 EVENT: Example = {

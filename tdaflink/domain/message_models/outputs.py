@@ -1,4 +1,4 @@
-"""Messages that go out: results, windowed or not, and error records."""
+"""Output messages: results, windowed or not, error records and events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tdaflink.domain.message_models.parts import (
 
 KEPT_BYTES = 64 * 1024
 _BASE64_OF_KEPT = -(-KEPT_BYTES // 3) * 4
-_ID = "The same whenever and wherever this answer is made: a second one is a repetition."
+_ID = "Deterministic: a second record with the same id is a duplicate."
 
 Dimension = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]*)$")]
 Ranks = Annotated[
@@ -29,173 +29,195 @@ Ranks = Annotated[
 
 
 class Input(Closed):
-    """What is told of the message that is answered."""
+    """Metadata of the message that the result belongs to."""
 
-    timestamp: UtcMilliseconds = Field(description="The message's time.")
+    timestamp: UtcMilliseconds = Field(description="Time of the message.")
     timestamp_source: Literal["message", "kafka"] = Field(
-        description="kafka: the message had none, and Kafka's stands in."
+        description="kafka: the message had no timestamp, so Kafka's was used."
     )
     uri: str = Field(LEFT_OUT, description="Uploads: the file that was read.")
-    format: str = Field(LEFT_OUT, description="Uploads: as what it was read.")
-    bytes: Count = Field(LEFT_OUT, description="Uploads: how large it is.")
+    format: str = Field(LEFT_OUT, description="Uploads: format of the file.")
+    bytes: Count = Field(LEFT_OUT, description="Uploads: size of the file.")
     columns: list[str] = Field(
         LEFT_OUT,
-        description="Uploads of csv and parquet: the columns that are the coordinates, by name; of csv"
-        " without a header by number, from 1. Of more than 100 the first.",
+        description="Uploads of csv and parquet: names of the coordinate columns; csv without a header:"
+        " their numbers, from 1. At most the first 100.",
     )
 
 
 class Window(Closed):
-    """Which points of a stream a result is about."""
+    """The window of a stream that a result belongs to."""
 
-    kind: Literal["count", "tumbling", "sliding", "session", "none"] = Field(description="Its form.")
-    start: UtcMilliseconds | None = Field(description="Its first moment; null where time plays no part.")
-    end: UtcMilliseconds | None = Field(description="The first moment after it; null likewise.")
-    first_event: UtcMilliseconds | None = Field(description="The least time of its points.")
-    last_event: UtcMilliseconds | None = Field(description="The greatest time of its points.")
-    num_points: Count = Field(description="How many points it had.")
-    late: Count = Field(description="Those of them that came after its end, while it was kept.")
-    revision: Count = Field(description="How often it has fired before.")
+    kind: Literal["count", "tumbling", "sliding", "session", "none"] = Field(
+        description="Kind of the window."
+    )
+    start: UtcMilliseconds | None = Field(
+        description="Start of the window, inclusive; null for windows without times."
+    )
+    end: UtcMilliseconds | None = Field(
+        description="End of the window, exclusive; null for windows without times."
+    )
+    first_event: UtcMilliseconds | None = Field(description="Earliest time of its points.")
+    last_event: UtcMilliseconds | None = Field(description="Latest time of its points.")
+    num_points: Count = Field(description="Points in the window.")
+    late: Count = Field(description="Points that arrived after its end, within allowed_lateness.")
+    revision: Count = Field(description="How many times the window has fired before.")
     partial: bool = Field(description="Whether it is a count window with fewer points than its size.")
     closed_by: Literal[
         "count", "clock", "message", "timeout", "max_duration", "max_points", "state_ttl", "changed"
-    ] = Field(description="What made it fire; changed: the job came back with other windows.")
-    first_seq: Count = Field(LEFT_OUT, description="Count windows: the running number of its first point.")
-    last_seq: Count = Field(LEFT_OUT, description="Count windows: that of its last one.")
+    ] = Field(description="Reason for firing; changed: the job was restarted with other windows.")
+    first_seq: Count = Field(LEFT_OUT, description="Count windows: sequence number of its first point.")
+    last_seq: Count = Field(LEFT_OUT, description="Count windows: sequence number of its last point.")
     supersedes: list[Sha256] = Field(
-        LEFT_OUT, description="Sessions: the ids of the results that this one takes the place of."
+        LEFT_OUT, description="Sessions: ids of the results that this result replaces."
     )
 
 
 class ComputationInfo(Closed):
-    """How the result was computed."""
+    """Statistics and settings of the computation."""
 
-    num_points: Count = Field(description="How many points the message or the window had.")
-    computation_time: Length = Field(description="Seconds.")
-    success: Literal[True] = Field(description="A computation that fails gives an error record instead.")
-    memory_usage: Count = Field(description="Bytes of the process after the computation.")
+    num_points: Count = Field(description="Points in the message or the window.")
+    computation_time: Length = Field(description="Duration in seconds.")
+    success: Literal[True] = Field(
+        description="Always true: a failed computation gives an error record instead."
+    )
+    memory_usage: Count = Field(description="Memory of the process after the computation, in bytes.")
     max_dimension: int = Field(ge=0, le=10, description="Highest homology dimension.")
-    max_persistence: Length | None = Field(description="Where the filtration was cut; null for nowhere.")
-    homology_coeff_field: int = Field(ge=2, description="The field of coefficients, a prime.")
-    engine: str = Field(min_length=1, description="What has computed it.")
+    max_persistence: Length | None = Field(
+        description="Value at which the filtration was cut; null for no cut."
+    )
+    homology_coeff_field: int = Field(ge=2, description="Coefficient field Z/p, given by the prime p.")
+    engine: str = Field(min_length=1, description="Engine that computed the diagram.")
     error_bound: Length = Field(
-        description="Bounds the bottleneck distance to the exact diagram; 0 where it is exact."
+        description="Bound of the bottleneck distance to the exact diagram; 0 for an exact result."
     )
 
 
 class PersistencePair(Closed):
     """One bar of the persistence diagram."""
 
-    dimension: Count = Field(description="Of the homology class.")
-    birth: float = Field(description="Where it is born, in the algorithm's unit.")
-    death: float | Literal["inf"] = Field(description="Where it dies; inf for never.")
+    dimension: Count = Field(description="Dimension of the homology class.")
+    birth: float = Field(description="Birth, in the algorithm's unit.")
+    death: float | Literal["inf"] = Field(
+        description="Death, in the algorithm's unit; inf for an essential class."
+    )
 
 
 class HomologyGroup(Closed):
-    """The bars of one dimension in numbers; 0.0 where no bar is finite."""
+    """Statistics of the bars of one dimension; 0.0 if no bar is finite."""
 
-    dimension: Count = Field(description="0 to max_dimension, each of them once.")
-    num_features: Count = Field(description="How many bars, the infinite ones included.")
-    num_essential: Count = Field(description="How many infinite ones.")
-    mean_persistence: Length = Field(description="Mean length of the finite ones.")
-    max_persistence: Length = Field(description="Length of the longest finite one.")
-    entropy: Length = Field(description="-Σ p ln p over the finite ones, p the length over the sum.")
+    dimension: Count = Field(description="Homology dimension; each from 0 to max_dimension once.")
+    num_features: Count = Field(description="Number of bars, infinite ones included.")
+    num_essential: Count = Field(description="Number of infinite bars.")
+    mean_persistence: Length = Field(description="Mean length of the finite bars.")
+    max_persistence: Length = Field(description="Length of the longest finite bar.")
+    entropy: Length = Field(
+        description="Persistent entropy -Σ p ln p of the finite bars, p = length / sum of lengths."
+    )
 
 
 class BettiAt(Closed):
-    """The ranks at the value that the request asked for."""
+    """Betti numbers at the requested value."""
 
-    t: Length = Field(description="The value.")
-    betti_numbers: Ranks = Field(description="Per dimension, in a list of one, how many bars hold t.")
+    t: Length = Field(description="The requested value.")
+    betti_numbers: Ranks = Field(description="Per dimension, in a list of one number: bars that contain t.")
 
 
 class Feature(Closed):
-    """A vector of the bars, as the config asks for it."""
+    """A feature vector of the bars, as configured."""
 
     kind: Literal["landscape", "silhouette", "betti_curve", "entropy", "persistence_image"] = Field(
-        description="Which one."
+        description="Kind of the vector."
     )
-    dimension: Count = Field(description="Of the bars.")
-    shape: list[Count] | None = Field(description="Null where the diagram has no such dimension.")
-    values: list[float] | None = Field(description="In row-major order; null likewise.")
+    dimension: Count = Field(description="Homology dimension of the bars.")
+    shape: list[Count] | None = Field(
+        description="Shape of the vector; null if the diagram does not have the dimension."
+    )
+    values: list[float] | None = Field(
+        description="Values in row-major order; null if the diagram does not have the dimension."
+    )
 
 
 class Distance(Closed):
-    """How far a window's diagram lies from the one before, by the finite bars."""
+    """Distance of a window's diagram to the diagram of the window before it, by the finite bars."""
 
-    metric: Literal["bottleneck", "wasserstein"] = Field(description="By which metric.")
-    order: float | None = Field(ge=1, description="Of the Wasserstein distance.")
-    distance: Length = Field(description="The largest of by_dimension.")
+    metric: Literal["bottleneck", "wasserstein"] = Field(description="Metric of the distance.")
+    order: float | None = Field(ge=1, description="Order of the Wasserstein distance.")
+    distance: Length = Field(description="Largest value of by_dimension.")
     by_dimension: Annotated[
         dict[Dimension, Length],
         Field(title="dimension: distance", json_schema_extra={"additionalProperties": False}),
-    ] = Field(description="One for each dimension that is compared.")
-    threshold: Length | None = Field(description="Above it the distance is an alert.")
-    alert: bool = Field(description="Whether it is one; then there is a record in the events topic, too.")
-    error_bound: Length = Field(description="How far off the distance may be.")
-    bars_left_out: Count = Field(description="The shortest ones, where there are too many to compare all.")
-    previous_id: Sha256 = Field(description="The result that this one is compared with.")
+    ] = Field(description="Distance per compared dimension.")
+    threshold: Length | None = Field(description="A distance above this is an alert.")
+    alert: bool = Field(
+        description="Whether the distance is an alert; if so, the events topic has a record, too."
+    )
+    error_bound: Length = Field(description="Bound of the error of the distance.")
+    bars_left_out: Count = Field(
+        description="Shortest bars that were not compared because there were too many."
+    )
+    previous_id: Sha256 = Field(description="Id of the result that this result is compared with.")
 
 
 class Topology(Closed):
-    """A persistence diagram and its numbers."""
+    """A persistence diagram and its statistics."""
 
     betti_numbers: Ranks = Field(
-        description="Per dimension, in a list of one, how many bars never die: the ranks at the end."
+        description="Per dimension, in a list of one number: infinite bars, the Betti number at the end."
     )
     persistence_pairs: list[PersistencePair] = Field(
-        description="The bars by dimension, birth and death, as far as they are published."
+        description="The published bars, sorted by dimension, birth and death."
     )
     homology_groups: list[HomologyGroup] = Field(description="Counts and statistics of all bars.")
     pairs_truncated: bool = Field(
-        description="Whether the shortest bars were left out because Kafka would not take them all."
+        description="Whether the shortest bars were omitted to respect Kafka's maximum message size."
     )
-    betti_at: BettiAt = Field(LEFT_OUT, description="Only where it was asked for.")
-    features: list[Feature] = Field(LEFT_OUT, description="Windows, where the config has features.")
+    betti_at: BettiAt = Field(LEFT_OUT, description="If it was requested.")
+    features: list[Feature] = Field(LEFT_OUT, description="Windows: the configured features.")
     distance_to_previous: Distance | None = Field(
-        LEFT_OUT, description="Windows, where the config has it; null for the first of a stream."
+        LEFT_OUT, description="Windows, if configured; null for the first window of a stream."
     )
 
 
 class _Result(Closed):
     id: Sha256 = Field(description=_ID)
-    job_id: Identifier | None = Field(description="The request's; the key of this message.")
-    stream_id: Identifier | None = Field(description="The stream's; the key of this message.")
-    timestamp: UtcMilliseconds = Field(description="When it was computed.")
-    algorithm: str = Field(min_length=1, description="What turned the points into a filtration.")
-    input: Input | None = Field(description="The message that is answered; null for a window.")
+    job_id: Identifier | None = Field(description="Request id; the Kafka key of this message.")
+    stream_id: Identifier | None = Field(description="Stream id; the Kafka key of this message.")
+    timestamp: UtcMilliseconds = Field(description="Time of the computation.")
+    algorithm: str = Field(min_length=1, description="Algorithm that built the filtration.")
+    input: Input | None = Field(description="Metadata of the request's message; null for a window.")
     window: Window | None = Field(description="The window; null for a request that is not windowed.")
-    computation_info: ComputationInfo = Field(description="How it was computed.")
-    tda_results: Topology = Field(description="What was found.")
-    version: Literal[1] = Field(description="Of the form of this message.")
+    computation_info: ComputationInfo = Field(description="How the result was computed.")
+    tda_results: Topology = Field(description="The persistence diagram.")
+    version: Literal[1] = Field(description="Version of the message format.")
 
 
 class ResultEvent(_Result):
-    """The answer to a request or an upload."""
+    """The result of a request or an upload."""
 
-    job_id: Identifier = Field(description="The request's; the key of this message.")
-    stream_id: None = Field(description="Of results of streams only.")
+    job_id: Identifier = Field(description="Request id; the Kafka key of this message.")
+    stream_id: None = Field(description="Set in results of streams only.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.RESULT]})
 
 
 class StreamResultEvent(_Result):
-    """What a window of a stream gave when it fired."""
+    """The result of a window of a stream that fired."""
 
-    job_id: None = Field(description="Of results of requests only.")
-    stream_id: Identifier = Field(description="The stream's; the key of this message.")
+    job_id: None = Field(description="Set in results of requests only.")
+    stream_id: Identifier = Field(description="Stream id; the Kafka key of this message.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.STREAM_RESULT]})
 
 
 class Source(Closed):
-    """Where the message lies in Kafka."""
+    """Location of the message in Kafka."""
 
-    topic: str = Field(min_length=1, description="Its topic.")
-    partition: Count = Field(description="Its partition.")
-    offset: Count = Field(description="Its offset.")
+    topic: str = Field(min_length=1, description="Topic of the message.")
+    partition: Count = Field(description="Partition of the message.")
+    offset: Count = Field(description="Offset of the message.")
     timestamp: UtcMilliseconds | None = Field(
-        description="Kafka's time of it; null where a producer set one that is no date."
+        description="Kafka's timestamp; null if the producer set one that is not a valid date."
     )
 
 
@@ -204,59 +226,59 @@ class Original(Closed):
 
     bytes_base64: str = Field(
         max_length=_BASE64_OF_KEPT,
-        description="The first 64 KiB of them.",
+        description="The first 64 KiB.",
         json_schema_extra={"contentEncoding": "base64"},
     )
-    length: Count = Field(description="How many there were.")
-    sha256: Sha256 = Field(description="Of all of them.")
-    truncated: bool = Field(description="Whether there were more than are kept here.")
+    length: Count = Field(description="Length of the message in bytes.")
+    sha256: Sha256 = Field(description="SHA-256 of the whole message.")
+    truncated: bool = Field(description="Whether bytes_base64 does not have the whole message.")
 
 
 class Late(Closed):
-    """Which points of a message no window took."""
+    """Points of a message that were too late for all windows."""
 
-    count: int = Field(ge=1, description="How many.")
-    points: list[Count] = Field(description="Their places in the message, from 0; the first 10,000 of them.")
+    count: int = Field(ge=1, description="Number of late points.")
+    points: list[Count] = Field(description="Their indices in the message, from 0; at most the first 10,000.")
 
 
 class ExceptionInfo(Closed):
-    """The exception that no check of the job has foreseen."""
+    """An unexpected exception in the job's code."""
 
     type: str = Field(
-        min_length=1, description="Its class, with the module unless it is one of Python's own."
+        min_length=1, description="Class of the exception, with the module unless it is built in."
     )
-    place: str = Field(min_length=1, description="module:line of the job's code in which it arose.")
+    place: str = Field(min_length=1, description="module:line of the job's code that raised it.")
 
 
 class ErrorEvent(Closed):
-    """Why a message could not be used, or a window not be computed."""
+    """A message that could not be processed, or a window that could not be computed."""
 
     id: Sha256 = Field(description=_ID)
-    job_id: Identifier | None = Field(description="The request's, if it could be read; then the key.")
-    stream_id: Identifier | None = Field(description="The stream's, if it could be read; then the key.")
-    timestamp: UtcMilliseconds = Field(description="When it was refused.")
-    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="A stable word for programs.")
-    reason: str = Field(max_length=2000, description="For people: field, value and what to change.")
-    route: Literal["requests", "uploads", "streams"] = Field(description="How the topic is read.")
-    source: Source | None = Field(description="Where the message lies; null for a window or a timer.")
+    job_id: Identifier | None = Field(description="Request id, if it could be read; then the Kafka key.")
+    stream_id: Identifier | None = Field(description="Stream id, if it could be read; then the Kafka key.")
+    timestamp: UtcMilliseconds = Field(description="Time of the error.")
+    code: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Stable error code for programs.")
+    reason: str = Field(max_length=2000, description="Description for people: field, value and fix.")
+    route: Literal["requests", "uploads", "streams"] = Field(description="Route of the message.")
+    source: Source | None = Field(description="Location of the message; null for a window or a timer.")
     original: Original | None = Field(
-        description="What the message was; null for a window or a timer, and for a record without a value."
+        description="Bytes of the message; null for a window or a timer, and for a record without a value."
     )
-    window: Window = Field(LEFT_OUT, description="Windows only: which one has no result.")
-    late: Late = Field(LEFT_OUT, description="With the code late only; the other points were used.")
+    window: Window = Field(LEFT_OUT, description="Windows: the window that has no result.")
+    late: Late = Field(LEFT_OUT, description="Code late: the points that were not used; the others were.")
     exception: ExceptionInfo = Field(
-        LEFT_OUT, description="With the code internal_error only: what to report, beside the message."
+        LEFT_OUT, description="Code internal_error: include it in a bug report, with the message."
     )
-    version: Literal[1] = Field(description="Of the form of this message.")
+    version: Literal[1] = Field(description="Version of the message format.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.ERROR]})
 
 
 class EventJob(Closed):
-    """The job that somebody did something to."""
+    """The Flink job that a control action was applied to."""
 
-    id: str = Field(pattern=r"^[0-9a-f]{32}$", description="Flink's id of it.")
-    name: str = Field(min_length=1, description="Its name.")
+    id: str = Field(pattern=r"^[0-9a-f]{32}$", description="Flink's job id.")
+    name: str = Field(min_length=1, description="Name of the job.")
 
 
 _ALERT = ["stream_id", "result_id", "window", "distance_to_previous"]
@@ -264,39 +286,43 @@ _CONTROL = ["action", "outcome", "environment", "job", "submitter", "detail"]
 
 
 def _needs(kind: str, fields: list[str]) -> dict[str, Any]:
-    """That an event of the kind has these fields."""
+    """Return the schema rule that an event of the kind has these fields."""
     condition = {"properties": {"kind": {"const": kind}}}
     return {"if": condition, "then": {"required": fields}}
 
 
 class Event(Closed):
-    """What a person or a program may want to act on."""
+    """An alert, or a control action on a job."""
 
     id: Sha256 = Field(description=_ID)
     kind: Literal["alert", "control"] = Field(
-        description="alert: the diagram of a window lies far from the one before;"
-        " control: somebody did something to a job."
+        description="alert: the diagram of a window is farther from the one before than the threshold;"
+        " control: an action was applied to a job."
     )
-    timestamp: UtcMilliseconds = Field(description="When it was computed, or done.")
-    stream_id: Identifier = Field(LEFT_OUT, description="Alerts: the stream's; the key of this message.")
-    result_id: Sha256 = Field(LEFT_OUT, description="Alerts: the id of the window's result.")
-    window: Window = Field(LEFT_OUT, description="Alerts: the window.")
+    timestamp: UtcMilliseconds = Field(description="Time of the computation or the action.")
+    stream_id: Identifier = Field(LEFT_OUT, description="Alerts: stream id; the Kafka key of this message.")
+    result_id: Sha256 = Field(LEFT_OUT, description="Alerts: id of the window's result.")
+    window: Window = Field(LEFT_OUT, description="Alerts: the window of the result.")
     distance_to_previous: Distance = Field(LEFT_OUT, description="Alerts: as in the result.")
     action: Literal["submit", "cancel", "stop", "savepoint", "upgrade", "rescale", "rollback", "resume"] = (
-        Field(LEFT_OUT, description="Control: what was done.")
+        Field(LEFT_OUT, description="Control: the action.")
     )
     outcome: Literal["done", "submitted", "failed", "rolled_back", "superseded"] = Field(
         LEFT_OUT,
-        description="Control: how it ended; submitted: nobody waited for it to run;"
-        " rolled_back: the version before it runs again.",
+        description="Control: outcome of the action; submitted: the command did not wait until the job ran;"
+        " rolled_back: the previous version runs again.",
     )
-    environment: str = Field(LEFT_OUT, min_length=1, description="Control: where.")
-    job: EventJob = Field(LEFT_OUT, description="Control: its job, whose name is the key of this message.")
-    submitter: str = Field(LEFT_OUT, description="Control: who did it, and on which machine.")
+    environment: str = Field(LEFT_OUT, min_length=1, description="Control: name of the environment.")
+    job: EventJob = Field(
+        LEFT_OUT, description="Control: the job, whose name is the Kafka key of this message."
+    )
+    submitter: str = Field(LEFT_OUT, description="Control: user and machine that started the action.")
     detail: dict[str, Any] = Field(
-        LEFT_OUT, title="object", description="Control: savepoint, reason, downtime_seconds and the like."
+        LEFT_OUT,
+        title="object",
+        description="Control: details such as savepoint, reason or downtime_seconds.",
     )
-    version: Literal[1] = Field(description="Of the form of this message.")
+    version: Literal[1] = Field(description="Version of the message format.")
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""What the messages have in common."""
+"""Types shared by the message models."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
 _ZONE = r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
-# Of a field that may be left out, but must not be null: no value stands for "not said".
+# Default of a field that may be omitted but must not be null: no value means "omitted".
 LEFT_OUT: Any = None
 
 
 class Open(BaseModel):
-    """An object of messages that come in: further fields are ignored."""
+    """An object of input messages: additional fields are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
 
 class Closed(BaseModel):
-    """An object of messages that go out: these fields and no others."""
+    """An object of output messages: additional fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
