@@ -1,4 +1,4 @@
-"""What files and messages mean: one reader for each format, used by the command and shipped with the job.
+"""Readers of files and checks of messages, used by the command and shipped with the job.
 
-Only the standard library is imported here; numpy and pyarrow where a file needs them.
+Modules import only the standard library; numpy and pyarrow are imported where a file needs them.
 """

@@ -1,7 +1,7 @@
-"""The algorithms that the job ships, with the parameters of each, and the check of those that are given.
+"""Algorithms that the job ships, their parameters, and the check of parameters in messages and configs.
 
-The job's registry is what computes; a test holds this table to it. Plug-ins of a job may add algorithms that
-are not here.
+A test compares this table with the job's registry, which computes. Plug-ins of a job may add algorithms that
+are missing here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class Parameter:
-    """One accepted parameter: its kind and its allowed values; `nullable` where null leaves it to the job.
+    """A parameter: its kind and its allowed values; with `nullable`, null selects the job's default.
 
-    The kind `list` is that of lists of at least one number. `above` and `below` are bounds that are not
-    allowed themselves; bounds hold for each number of a list.
+    The kind `list` means a list of at least one number. `above` and `below` are exclusive bounds; bounds
+    apply to each number of a list.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """What of an algorithm can be checked before it computes."""
+    """The properties of an algorithm that can be checked before a computation."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -59,8 +59,8 @@ METRIC = (
 _PRECISION = Parameter("precision", str, choices=("safe", "exact", "fast"))
 
 ALGORITHMS: Mapping[str, Algorithm] = {
-    one.name: one
-    for one in (
+    algorithm.name: algorithm
+    for algorithm in (
         Algorithm("alpha", (_PRECISION,)),
         Algorithm("cech", (_PRECISION,)),
         Algorithm(
@@ -99,7 +99,7 @@ _COMMON = {parameter.name: parameter for parameter in COMMON}
 
 
 def check_algorithm(name: Any) -> None:
-    """Refuse the name of an algorithm that the job does not ship, with the nearest one."""
+    """Raise MessageError, with the nearest name, unless the job ships an algorithm of that name."""
     if not isinstance(name, str):
         raise MessageError("bad_field", f"algorithm: must be a text, not {_shown(name)}")
     if name not in ALGORITHMS:
@@ -111,12 +111,13 @@ def check_algorithm(name: Any) -> None:
 def check_parameters(
     algorithm: str | None, given: Mapping[str, Any], path: str, *, common: bool = True
 ) -> None:
-    """Refuse parameters that the algorithm does not have, of the wrong type, and out of range.
+    """Raise MessageError for parameters that are unknown, of the wrong type or out of range.
 
-    Without `algorithm` those of all algorithms are known. `common` are the parameters of all algorithms,
-    which a config has as keys of its own.
+    Without `algorithm` the parameters of every algorithm are allowed. `common` adds the parameters that all
+    algorithms share, which are separate keys in a config.
     """
-    known = _own_parameters(algorithm) | ({name: [one] for name, one in _COMMON.items()} if common else {})
+    shared = {name: [parameter] for name, parameter in _COMMON.items()} if common else {}
+    known = _own_parameters(algorithm) | shared
     of = algorithm or "any algorithm"
     for name, value in given.items():
         if name not in known:
@@ -131,11 +132,11 @@ def check_parameters(
 
 
 def _own_parameters(algorithm: str | None) -> dict[str, list[Parameter]]:
-    found: dict[str, list[Parameter]] = {}
-    for one in ALGORITHMS.values() if algorithm is None else (ALGORITHMS[algorithm],):
-        for parameter in one.parameters:
-            found.setdefault(parameter.name, []).append(parameter)
-    return found
+    by_name: dict[str, list[Parameter]] = {}
+    for owner in ALGORITHMS.values() if algorithm is None else (ALGORITHMS[algorithm],):
+        for parameter in owner.parameters:
+            by_name.setdefault(parameter.name, []).append(parameter)
+    return by_name
 
 
 def _check_together(given: Mapping[str, Any], path: str) -> None:
@@ -149,16 +150,16 @@ def _check_together(given: Mapping[str, Any], path: str) -> None:
 
 
 def _problem(parameter: Parameter, value: Any) -> str:
-    """What is wrong with a value, as words that say what to give; empty where nothing is."""
+    """Return the fix of a wrong value; empty for a correct one."""
     if value is None:
-        return "" if parameter.nullable else f"give {_wanted(parameter)}"
+        return "" if parameter.nullable else f"give {_expected(parameter)}"
     if not _has_kind(value, parameter.kind):
-        return f"give {_wanted(parameter)}"
+        return f"give {_expected(parameter)}"
     if parameter.choices and value not in parameter.choices:
         return f"use one of {', '.join(parameter.choices)}"
     numbers = value if isinstance(value, list) else [value]
-    if parameter.kind in (int, float, list) and not all(_in_range(parameter, one) for one in numbers):
-        return f"give {_wanted(parameter)}"
+    if parameter.kind in (int, float, list) and not all(_in_range(parameter, number) for number in numbers):
+        return f"give {_expected(parameter)}"
     return _special_problem(parameter.name, value)
 
 
@@ -184,7 +185,7 @@ def _in_range(parameter: Parameter, value: float) -> bool:
     )
 
 
-def _wanted(parameter: Parameter) -> str:
+def _expected(parameter: Parameter) -> str:
     names = {
         bool: "true or false",
         int: "an integer",
@@ -226,10 +227,10 @@ def _is_number(value: Any) -> bool:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     choices = sorted(known)
-    near = [one for one in choices if name and name in one] or get_close_matches(
+    near = [choice for choice in choices if name and name in choice] or get_close_matches(
         name[:_SHOWN], choices, n=1, cutoff=0.4
     )
-    return f"; did you mean {' or '.join(near)}?" if near else f"; known are {', '.join(choices)}"
+    return f"; did you mean {' or '.join(near)}?" if near else f"; use one of {', '.join(choices)}"
 
 
 def _shown(value: Any) -> str:

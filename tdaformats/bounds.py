@@ -1,4 +1,4 @@
-"""What a file may hold, checked before it is unpacked."""
+"""Limits on the contents of a file, checked before it is unpacked."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FLOAT_BYTES = 8
 
 @dataclass(frozen=True)
 class Bounds:
-    """`max_bytes` is of a file, of what it unpacks to, and of its points as float64.
+    """Limits of a file: `max_bytes` applies to the file, to its unpacked size and to its points as float64.
 
-    `configured` says that both are settings of the job, which may be raised.
+    `configured`: both limits are settings of the job, so errors suggest raising them.
     """
 
     max_bytes: int
@@ -22,17 +22,17 @@ class Bounds:
     configured: bool = True
 
     def check_file(self, size: int) -> None:
-        """Refuse a file by its size in bytes."""
+        """Raise MessageError if the file's size in bytes is too large."""
         if size > self.max_bytes:
             raise self.too_large(f"has {size} bytes")
 
     def check_unpacked(self, size: int) -> None:
-        """Refuse what a file says that it unpacks to, in bytes."""
+        """Raise MessageError if the unpacked size in bytes, as declared by the file, is too large."""
         if size > self.max_bytes:
             raise self.too_large(f"unpacks to {size} bytes")
 
     def check_shape(self, points: int, coordinates: int) -> None:
-        """Refuse a table by its shape, before memory is taken for it."""
+        """Raise MessageError for an empty or too large table, before memory is allocated for it."""
         if points == 0:
             raise MessageError("empty_cloud", "holds no points: send at least one")
         if coordinates == 0:
@@ -51,7 +51,7 @@ class Bounds:
         self.check_unpacked(points * coordinates * FLOAT_BYTES)
 
     def too_large(self, what: str) -> MessageError:
-        """The refusal of something that is larger than a file may be."""
+        """Return the error for a file that is larger than allowed."""
         if not self.configured:
             return MessageError("file_too_large", f"{what}, more than {self.max_bytes}: send less")
         return MessageError(

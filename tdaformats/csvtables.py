@@ -1,4 +1,4 @@
-"""Points from CSV: what its text says alone decides, and what may be meant in two ways is refused."""
+"""Points from CSV text; ambiguous text is refused instead of guessed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SNIFFED_LINES = 20
 _DELIMITERS = (",", ";", "\t", "|", None)  # None: runs of blanks
 _EXACT_DIGITS = 17
 _UTF8_MARK = b"\xef\xbb\xbf"
-# ASCII by the letter: float() would also take 1_000 and digits of other scripts.
+# ASCII digits only: float() would also accept 1_000 and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
@@ -36,9 +36,9 @@ Split = Callable[[Line], list[str]]
 
 @dataclass
 class _Layout:
-    """What is read of each row: the places of coordinates, and of what is kept beside them.
+    """The columns that are read: indices of the coordinates, and of further columns (`beside`).
 
-    `guessed` says that nobody named the columns; `names` are those of the header, else their numbers from 1.
+    `guessed`: no columns were named; `names` are those of the header, or else the numbers from 1.
     """
 
     names: list[str]
@@ -50,10 +50,10 @@ class _Layout:
 
 
 def read_csv(content: bytes, options: Options, bounds: Bounds) -> Table:
-    """The rows of a CSV text; empty lines and those that begin with # are left out.
+    """Return the rows of a CSV text; empty lines and lines that begin with # are skipped.
 
-    A first line without any number is the header. Columns are chosen by its names, or by their numbers from
-    1 where there is none. MessageError names line and column; it refuses what could be meant in two ways.
+    A first line without any number is the header. Columns are chosen by its names, or without a header by
+    their numbers from 1. Raises MessageError with line and column, also for ambiguous text.
     """
     lines = _lines(content)
     head = list(islice(lines, _SNIFFED_LINES))
@@ -63,7 +63,7 @@ def read_csv(content: bytes, options: Options, bounds: Bounds) -> Table:
     if not head:
         bounds.check_shape(0, 0)
     elif options.columns is None:
-        bounds.check_shape(1, len(split(head[0])))  # before each cell is looked at
+        bounds.check_shape(1, len(split(head[0])))  # before any cell is parsed
     layout = _layout(split, head, options)
     if layout.has_header:
         next(rows)
@@ -109,13 +109,13 @@ def _has_header(first: Sequence[str], options: Options) -> bool:
         raise MessageError(
             "bad_file",
             f"line 1: {', '.join(first)[:60]!r} may be a point, or a header of numbers as pandas writes it:"
-            " say which (header: true or false)",
+            " set header to true or false",
         )
     return False
 
 
 def _usable(split: Split, rows: Sequence[Line], names: Sequence[str], beside: dict[str, int]) -> list[str]:
-    """The columns that could be coordinates, by the first row."""
+    """Return the columns that could be coordinates, judged by the first row."""
     cells = split(rows[0]) if rows else []
     return [
         name
@@ -125,7 +125,7 @@ def _usable(split: Split, rows: Sequence[Line], names: Sequence[str], beside: di
 
 
 class _Pairs:
-    """Watches rows of two whole numbers that a guessed comma parts."""
+    """Detects decimal commas in rows of two integers that a guessed comma separates."""
 
     def __init__(self) -> None:
         self.possible = True
@@ -140,36 +140,34 @@ class _Pairs:
         self._padded = self._padded or (len(cells[1]) > 1 and cells[1][0] == "0")
 
     def notes(self) -> tuple[str, ...]:
-        """What a person might have meant; raises where that is likely."""
+        """Return a note that the commas may be decimal; raises MessageError if that is likely."""
         if not self.possible:
             return ()
         if self._zeros or self._padded:
             raise MessageError(
                 "bad_file",
-                "its commas look like decimal signs, as in 0,5: write points, as in 0.5; or give the"
-                " delimiter, if that is a comma",
+                "its commas look like decimal signs, as in 0,5: use points, as in 0.5, or set the"
+                " delimiter if it is a comma",
             )
         return (
-            "read as two columns of whole numbers; if its commas are decimal signs, write points instead,"
-            " else give the delimiter",
+            "read as two columns of integers; if the commas are decimal signs, use points instead,"
+            " otherwise set the delimiter",
         )
 
 
 def _rows(lines: Iterable[Line], split: Split) -> Iterator[Row]:
-    """The number and the cells of each line; all must have as many as the first."""
+    """Yield the number and the cells of each line; all lines must have as many cells as the first."""
     first, width = 0, 0
     for line in lines:
         cells = split(line)
         if not first:
             first, width = line[0], len(cells)
         if len(cells) != width:
-            comma = (
-                "; a decimal sign is written as a point" if _DECIMAL_COMMA.fullmatch(line[1].strip()) else ""
-            )
+            comma = "; use a point as the decimal sign" if _DECIMAL_COMMA.fullmatch(line[1].strip()) else ""
             raise MessageError(
                 "ragged_points",
-                f"line {line[0]}: has {len(cells)} cells, where line {first} has {width}: give all as many"
-                f"{comma}",
+                f"line {line[0]}: has {len(cells)} cells, but line {first} has {width}: give all lines the"
+                f" same number{comma}",
             )
         yield line[0], cells
 
@@ -197,7 +195,7 @@ def _table(rows: Iterable[Row], layout: _Layout, bounds: Bounds, pairs: _Pairs |
 
 
 def _explained(error: MessageError, layout: _Layout) -> MessageError:
-    """With the columns that could be meant, where a column of text was taken because nobody chose."""
+    """Add the candidate columns to the error of a text column if no columns were named."""
     others = [name for name in layout.usable if name not in layout.beside]
     if error.code != "bad_number" or not layout.guessed or not 0 < len(others) < len(layout.chosen):
         return error
@@ -205,7 +203,7 @@ def _explained(error: MessageError, layout: _Layout) -> MessageError:
 
 
 def _lines(content: bytes) -> Iterator[Line]:
-    """The number, from 1, and the text of each line that says something."""
+    """Yield the number, from 1, and the text of each line that is neither blank nor a comment."""
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     stream = io.BytesIO(content)
@@ -246,7 +244,7 @@ def _splitter(delimiter: str | None) -> Split:
 
 
 def _sniffed(head: Sequence[Line]) -> str | None:
-    """The first delimiter that cuts the first lines into the most numbers, and the fewest other cells."""
+    """Return the first delimiter with the most numbers, then the fewest other cells, in the first lines."""
 
     def score(delimiter: str | None) -> tuple[int, int]:
         split = _splitter(delimiter)
@@ -260,7 +258,7 @@ def _counted(split: Split, line: Line, delimiter: str | None) -> tuple[int, int]
     try:
         cells = split(line)
     except MessageError:
-        return 0, 0  # quotes that make no sense with this delimiter
+        return 0, 0  # the quotes are invalid with this delimiter
     numbers = sum(map(_looks_like_number, cells))
     # A number with a decimal comma would be two with the comma as delimiter.
     split_up = delimiter != "," and len(cells) > 1
@@ -283,15 +281,15 @@ def _number(line: int, place: int, cell: str, layout: _Layout) -> float:
         raise _wrong("bad_number", line, place, cell, "is not a number: write it as -1.5e-3", layout)
     value = float(cell)
     if not math.isfinite(value):
-        raise _wrong("non_finite", line, place, cell, "lies beyond float64", layout)
+        raise _wrong("non_finite", line, place, cell, "is beyond float64", layout)
     if abs(value) >= MAX_INTEGER and _INTEGER.fullmatch(cell) and not _exact(cell):
-        reason = "lies beyond 2^53, where float64 is not exact"
+        reason = "is beyond 2^53, where float64 is not exact"
         raise _wrong("integer_too_large", line, place, cell, reason, layout)
     return value
 
 
 def _exact(digits: str) -> bool:
-    # Long digit strings are not converted at all: that takes quadratic time, and newer Pythons refuse it.
+    # Long digit strings are never converted: that takes quadratic time, and newer Pythons raise ValueError.
     return len(digits) <= _EXACT_DIGITS and abs(int(digits)) <= MAX_INTEGER
 
 

@@ -1,11 +1,13 @@
-"""The error that a message, or the file that it names, gets."""
+"""The error of a message or of the file that it refers to."""
 
 from __future__ import annotations
 
 
 class MessageError(Exception):
-    """A message that cannot be used: a stable code, a reason in words, and `key`, the job or stream it
-    belongs to, if known. `columns` are those of a table that could be meant."""
+    """A message that cannot be used: a stable code, a reason for people, and `key`, its request or stream id.
+
+    `key` is None if it is unknown. `columns` are candidates for the coordinate columns of a table.
+    """
 
     def __init__(self, code: str, reason: str, key: str | None = None, columns: tuple[str, ...] = ()) -> None:
         super().__init__(f"{code}: {reason}")

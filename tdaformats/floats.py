@@ -1,4 +1,4 @@
-"""Numbers of numpy as the finite float64 that points are made of."""
+"""Conversion of numpy arrays to finite float64 points."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ FloatArray = NDArray[np.float64]
 
 
 def float_table(table: NDArray[Any], names: tuple[str, ...] | None = None) -> FloatArray:
-    """The table (n, d) of integers or floats as finite float64; MessageError names row and column.
+    """Return a table (n, d) of integers or floats as finite float64; MessageError names row and column.
 
-    Integers above 2^53 are refused: they would not be the numbers that the file has.
+    Integers above 2^53 are refused: float64 would round them.
     """
-    # numpy 2.1 crashes where it compares integers of the other byte order with one beyond their range.
+    # numpy 2.1 crashes when it compares integers of the other byte order with one beyond their range.
     table = table.astype(table.dtype.newbyteorder("="), copy=False)
     if table.dtype.kind in "iu" and table.dtype.itemsize == 8:
         # Not by abs(): that of the smallest integer is negative.
         inexact = (table > MAX_INTEGER) | (table < -MAX_INTEGER)
-        _refuse_any(inexact, table, names, "integer_too_large", "lies beyond 2^53: save it as a float")
+        _refuse_any(inexact, table, names, "integer_too_large", "is beyond 2^53: save it as a float")
     points = np.ascontiguousarray(table, dtype=np.float64)
     reason = "is not a finite number: leave the point out"
     _refuse_any(~np.isfinite(points), points, names, "non_finite", reason)

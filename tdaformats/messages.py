@@ -1,6 +1,6 @@
-"""What a message must be before it is sent: the rules of the job's own readers, without numpy.
+"""Checks of a message before it is sent: the rules of the job's readers, without numpy.
 
-A test holds both to the same verdicts. What depends on a job's config, such as `max_points`, is left to it.
+A test compares the verdicts of both. Limits of a job's config, such as `max_points`, are checked by the job.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _POINT = ("coordinates", "timestamp")
 
 
 def check_fields(route: str, message: Mapping[str, Any], *, own_algorithm: bool = False) -> None:
-    """Refuse a message for its ids, options and parameters; its points are left to `check_points`.
+    """Raise MessageError for wrong ids, options and parameters; `check_points` checks the points.
 
-    `own_algorithm` says that the algorithm and its parameters are those of a plug-in, which only the job has.
+    `own_algorithm`: the algorithm and its parameters belong to a plug-in, which only the job has.
     """
-    _known(message, FIELDS[route], "", _NAMES[route])
+    _check_keys(message, FIELDS[route], "", _NAMES[route])
     if route == "streams":
         _check_id(message, "stream_id")
     else:
         _check_id(message, _id_field(route, message))
-        _check_question(message, own_algorithm=own_algorithm)
+        _check_computation(message, own_algorithm=own_algorithm)
     if message.get("timestamp") is not None:
         _time(message["timestamp"], "timestamp")
     if route == "uploads":
@@ -54,7 +54,7 @@ def check_fields(route: str, message: Mapping[str, Any], *, own_algorithm: bool 
 
 
 def check_points(route: str, message: Mapping[str, Any]) -> None:
-    """Refuse a message for its points, their times, or its distances."""
+    """Raise MessageError for wrong points, timestamps or distances."""
     if route == "streams":
         _check_timed_points(message, message, "")
     elif route == "requests":
@@ -63,7 +63,7 @@ def check_points(route: str, message: Mapping[str, Any]) -> None:
             raise MessageError("missing_field", "point_cloud: is missing")
         if not isinstance(cloud, dict):
             raise MessageError("bad_field", f"point_cloud: must be an object, not {kind_of(cloud)}")
-        _known(cloud, _CLOUD, "point_cloud.", "a point cloud")
+        _check_keys(cloud, _CLOUD, "point_cloud.", "a point cloud")
         if cloud.get("distances") is None:
             _check_timed_points(message, cloud, "point_cloud.")
             return
@@ -83,13 +83,13 @@ def _check_timed_points(message: Mapping[str, Any], cloud: Mapping[str, Any], pa
         raise MessageError("bad_number", f"{path}dimension: must be an integer, not {kind_of(stated)}")
     if stated is not None and stated != width:
         raise MessageError(
-            "wrong_dimension", f"{path}dimension: says {stated}, but the points have {width} coordinates"
+            "wrong_dimension", f"{path}dimension: is {stated}, but the points have {width} coordinates"
         )
     _check_times(message.get("timestamps"), len(points or ()))
 
 
 def check_cloud(points: Any, path: str) -> int:
-    """Refuse what is no list of points; how many coordinates each has."""
+    """Return the number of coordinates of each point; raise MessageError unless this is a list of points."""
     if points is None:
         raise MessageError("missing_field", f"{path}: is missing")
     if not isinstance(points, list):
@@ -98,11 +98,11 @@ def check_cloud(points: Any, path: str) -> int:
         raise MessageError("empty_cloud", f"{path}: holds no points")
     width = 0
     for index, point in enumerate(points):
-        found = _coordinates(point, f"{path}[{index}]")
-        width = width or found
-        if found != width:
+        count = _coordinates(point, f"{path}[{index}]")
+        width = width or count
+        if count != width:
             raise MessageError(
-                "ragged_points", f"{path}[{index}]: has {found} coordinates, the first point has {width}"
+                "ragged_points", f"{path}[{index}]: has {count} coordinates, the first point has {width}"
             )
     if width > MAX_POINT_DIMENSION:
         raise MessageError(
@@ -113,7 +113,7 @@ def check_cloud(points: Any, path: str) -> int:
 
 def _coordinates(point: Any, path: str) -> int:
     if isinstance(point, dict):
-        _known(point, _POINT, f"{path}.", "a point")
+        _check_keys(point, _POINT, f"{path}.", "a point")
         if point.get("timestamp") is not None:
             _time(point["timestamp"], f"{path}.timestamp")
         point, path = point.get("coordinates"), f"{path}.coordinates"
@@ -130,7 +130,7 @@ def _check_number(number: Any, path: str) -> None:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise MessageError("bad_number", f"{path}: must be a number, not {kind_of(number)}")
     if isinstance(number, int) and abs(number) > MAX_INTEGER:
-        raise MessageError("integer_too_large", f"{path}: the integer lies beyond 2^53: write it as a float")
+        raise MessageError("integer_too_large", f"{path}: the integer is beyond 2^53: write it as a float")
     if not abs(number) <= MAX_COORDINATE:
         finite = math.isfinite(number)
         problem = f"is {number:g}" if finite else "is not a finite number"
@@ -185,8 +185,8 @@ def _time(value: Any, path: str) -> None:
     try:
         parse_timestamp(value)
     except ValueError as error:
-        said = f" ({value[:60]!r})" if isinstance(value, str) else ""
-        raise MessageError("bad_timestamp", f"{path}: {error}{said}") from None
+        quoted = f" ({value[:60]!r})" if isinstance(value, str) else ""
+        raise MessageError("bad_timestamp", f"{path}: {error}{quoted}") from None
 
 
 def _id_field(route: str, message: Mapping[str, Any]) -> str:
@@ -203,7 +203,7 @@ def _check_id(message: Mapping[str, Any], field: str) -> None:
 
 
 def check_id(value: Any, field: str) -> None:
-    """Refuse what cannot name a job or a stream."""
+    """Raise MessageError unless the value is usable as a request id or a stream id."""
     if not isinstance(value, str):
         raise MessageError(f"bad_{field}", f"{field}: must be a text, not {kind_of(value)}")
     if not value.strip():
@@ -230,7 +230,7 @@ def _check_text(value: str, field: str) -> None:
         raise MessageError("bad_field", f"{field}: is not text that UTF-8 can write") from None
 
 
-def _check_question(message: Mapping[str, Any], *, own_algorithm: bool) -> None:
+def _check_computation(message: Mapping[str, Any], *, own_algorithm: bool) -> None:
     algorithm, given = message.get("algorithm"), message.get("parameters")
     if given is not None and not isinstance(given, dict):
         raise MessageError("bad_field", f"parameters: must be an object, not {kind_of(given)}")
@@ -251,7 +251,7 @@ def _check_question(message: Mapping[str, Any], *, own_algorithm: bool) -> None:
                 f"parameters.{parameter.name}: does not go with point_cloud.distances; leave it out",
             )
     if algorithm is not None and not ALGORITHMS[algorithm].takes_distances:
-        takers = ", ".join(name for name, one in ALGORITHMS.items() if one.takes_distances)
+        takers = ", ".join(name for name, shipped in ALGORITHMS.items() if shipped.takes_distances)
         raise MessageError(
             "bad_field",
             f"algorithm: {algorithm} needs points, not point_cloud.distances: use one of {takers}",
@@ -283,7 +283,7 @@ def _check_upload(message: Mapping[str, Any]) -> None:
 
 
 def check_columns(value: Any) -> None:
-    """Refuse what is no list of different names."""
+    """Raise MessageError unless the value is a list of different names, or None."""
     if value is None:
         return
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
@@ -309,16 +309,16 @@ def _upload_format(value: Any, uri: str) -> str:
     return ENDINGS[ending]
 
 
-def _known(found: Mapping[str, Any], known: Collection[str], path: str, of: str) -> None:
-    for key in found:
+def _check_keys(given: Mapping[str, Any], known: Collection[str], path: str, of: str) -> None:
+    for key in given:
         if key not in known:
             near = get_close_matches(key[:60], sorted(known), n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"the job reads {', '.join(known)}"
+            hint = f"did you mean {near[0]}?" if near else f"its fields are {', '.join(known)}"
             raise MessageError("unknown_field", f"{path}{key[:60]}: is no field of {of}; {hint}")
 
 
 def kind_of(value: object) -> str:
-    """What JSON calls a value, with its article."""
+    """Return the name of a value's JSON type, with its article."""
     names = {bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "a number"

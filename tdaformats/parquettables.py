@@ -1,4 +1,4 @@
-"""Points from Parquet: the columns that are named, or all where each is of numbers and none an index."""
+"""Points from Parquet: the named columns, or all if each is numeric and none is an index."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tdaformats.tables import Options, Table
 
 
 def read_parquet(content: bytes, options: Options, bounds: Bounds) -> Table:
-    """The rows of a Parquet file: all its columns, or those that are named in their order.
+    """Return the rows of a Parquet file: all its columns, or the named ones in the order of the names.
 
-    What the file says of itself is judged first; where it lies, the memory of this process is the bound.
+    The file's metadata is checked first; if it is wrong, the memory limit of this process is the bound.
     """
     import pyarrow as pa
 
@@ -35,14 +35,14 @@ def _read(content: bytes, options: Options, bounds: Bounds) -> Table:
 
     file = parquet.ParquetFile(pa.BufferReader(content))
     names = _chosen(file.schema_arrow, options)
-    wanted = list(dict.fromkeys((*names, *options.beside)))
+    columns = list(dict.fromkeys((*names, *options.beside)))
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     rows = sum(group.num_rows for group in groups)
     bounds.check_shape(rows, len(names))
-    bounds.check_unpacked(sum(_unpacked(group, wanted) for group in groups))
-    table = file.read(columns=wanted, use_threads=False)
-    if table.num_rows != rows or sorted(table.column_names) != sorted(wanted):
-        raise MessageError("bad_file", "holds another table than it says: write it again")
+    bounds.check_unpacked(sum(_unpacked(group, columns) for group in groups))
+    table = file.read(columns=columns, use_threads=False)
+    if table.num_rows != rows or sorted(table.column_names) != sorted(columns):
+        raise MessageError("bad_file", "contains another table than its metadata describes: write it again")
     points = np.hstack([_floats(table.column(name), name) for name in names])
     beside = {name: _values(table.column(name), name) for name in options.beside}
     return Table(len(names), points.reshape(-1), names, beside)
@@ -85,12 +85,12 @@ def _all_columns(
 
 
 def _pandas_index(schema: Any) -> list[str]:
-    """The columns that pandas says were the index of its table."""
+    """Return the index columns that pandas recorded in the schema."""
     try:
         described = schema.pandas_metadata
         return [name for name in (described or {})["index_columns"] if isinstance(name, str)]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return []  # what some other program wrote there
+        return []  # metadata of another program
 
 
 def _is_numeric(kind: Any) -> bool:
@@ -100,13 +100,13 @@ def _is_numeric(kind: Any) -> bool:
 
 
 def _unpacked(group: Any, names: Sequence[str]) -> int:
-    """The bytes that the columns of a row group unpack to, as the file says."""
+    """Return the unpacked bytes of a row group's columns, as declared by the file."""
     chunks = (group.column(number) for number in range(group.num_columns))
     return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in names)
 
 
 def _floats(column: Any, name: str) -> FloatArray:
-    """A column as (n, 1) float64."""
+    """Return a column as (n, 1) float64."""
     if column.null_count:
         row = int(np.argmax(column.is_null().to_numpy()))
         raise MessageError(
@@ -116,7 +116,7 @@ def _floats(column: Any, name: str) -> FloatArray:
 
 
 def _values(column: Any, name: str) -> list[Any]:
-    """A column as values of Python; times as integers, epoch milliseconds, and a zone-less one is UTC."""
+    """Return a column as Python values; times as integer epoch milliseconds, in UTC if they have no zone."""
     import pyarrow as pa
 
     kind = column.type

@@ -1,4 +1,4 @@
-"""Where an upload's file lies: URIs read strictly, and the roots below which files may be read."""
+"""Locations of uploads: strict parsing of URIs, and the roots below which files may be read."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Place:
-    """A file or a folder. `path` is absolute for `file`, where `bucket` is empty; for `s3` it is the key."""
+    """A file or a folder. `path` is absolute for `file`, where `bucket` is empty, and the key for `s3`."""
 
     scheme: str
     bucket: str
     path: str
 
     def holds(self, other: Place) -> bool:
-        """Whether `other` lies below this one, by the names alone."""
+        """Return whether `other` is below this folder, judged by the names alone."""
         folder = self.path if not self.path or self.path.endswith("/") else f"{self.path}/"
         alike = (self.scheme, self.bucket) == (other.scheme, other.bucket)
         return alike and other.path.startswith(folder)
 
 
 def parse_uri(uri: str) -> Place:
-    """The place that a URI names; MessageError `bad_uri`, or `forbidden_uri` by its scheme."""
+    """Parse the URI of a file; raises MessageError `bad_uri`, or `forbidden_uri` for another scheme."""
     place = _place(uri)
     if not place.path or place.path.endswith("/"):
         raise _bad(uri, "names no file: end it with the file's name")
@@ -42,7 +42,7 @@ def parse_uri(uri: str) -> Place:
 
 
 def parse_root(uri: str) -> Place:
-    """The folder or the bucket that a root names; MessageError as for a URI."""
+    """Parse the URI of a folder or a bucket; raises MessageError as `parse_uri`."""
     place = _place(uri)
     if place.scheme == "file" and not normpath(place.path).strip("/"):
         raise _bad(uri, "is the whole machine: name a folder")
@@ -50,9 +50,9 @@ def parse_root(uri: str) -> Place:
 
 
 def check_root(place: Place, roots: Iterable[Place]) -> None:
-    """Refuse with `forbidden_uri` what lies below no root, as far as its scheme and an S3 key tell.
+    """Raise MessageError `forbidden_uri` if the scheme or the S3 key shows that the place is below no root.
 
-    A local path tells nothing before its links are followed: that is done where the file is opened.
+    A local path can be checked only after its links are resolved: that happens where the file is opened.
     """
     same = [root for root in roots if root.scheme == place.scheme]
     if not same or (place.scheme == "s3" and not any(root.holds(place) for root in same)):
@@ -60,17 +60,17 @@ def check_root(place: Place, roots: Iterable[Place]) -> None:
 
 
 def forbidden(scheme: str) -> MessageError:
-    """The refusal of a place outside all roots; it does not tell them."""
+    """Return the error for a place outside all roots; its text does not reveal the roots."""
     example = "file:///data/" if scheme == "file" else "s3://bucket/prefix/"
     return MessageError(
         "forbidden_uri",
-        "lies below no folder that this job may read: put the file there, or add its folder to uploads.roots"
-        f" in the job's config, such as {example}",
+        "is in no folder that this job may read: move the file to such a folder, or add its folder to"
+        f" uploads.roots in the job's config, such as {example}",
     )
 
 
 def shown(uri: str) -> str:
-    """A URI as messages quote it; credentials in it are left out."""
+    """Quote a URI for a message, without credentials."""
     scheme, mark, rest = uri.partition("://")
     if "@" in rest.partition("/")[0]:
         rest = f"…@{rest.rpartition('@')[2]}"
@@ -118,7 +118,7 @@ def _local(uri: str, host: str, path: str) -> Place:
 def _object(uri: str, bucket: str, key: str) -> Place:
     if not _BUCKET.fullmatch(bucket):
         raise _bad(uri, "names no bucket: write s3://bucket/key")
-    # Some services take `a/../b` for `b`: no check of a prefix would hold.
+    # Some services resolve `a/../b` to `b`, which would defeat a check of the prefix.
     if {"", ".", ".."} & set(key.removesuffix("/").split("/")) and key:
         raise _bad(uri, "has an empty part, a . or a .. in its key: write it out")
     return Place("s3", bucket, key)

@@ -1,7 +1,7 @@
-"""JSON read strictly with the standard library: what other readers accept without a word is an error.
+"""Strict JSON reader with the standard library.
 
-Refused are duplicate keys, NaN and Infinity, numbers beyond float64, long integers, deep nesting, and
-escapes that are no characters.
+It refuses what other readers accept silently: duplicate keys, NaN and Infinity, numbers beyond float64, long
+integers, deep nesting, and escapes that are not characters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tdaformats.errors import MessageError
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53
 _EXACT_DIGITS = 19
-# Cheap suspicions: only a text that has one of these is read with hooks that are called for each number.
+# Fast path: only a text that matches one of these is parsed with the slow hooks, called for each number.
 _LONG_INTEGER = re.compile(r"[0-9]{16}")
 _LARGE_FLOAT = re.compile(r"[eE]\+?0*[1-9][0-9]{2}|[0-9]{308}")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]')
@@ -26,7 +26,7 @@ _INNER = (list, dict, str)
 
 
 class JsonError(MessageError):
-    """A JSON text that cannot be used; `line` and `column` count from 1, 0 where they are not known."""
+    """A JSON text that cannot be used; `line` and `column` count from 1 and are 0 if unknown."""
 
     def __init__(self, code: str, reason: str, line: int = 0, column: int = 0) -> None:
         super().__init__(code, reason)
@@ -35,25 +35,25 @@ class JsonError(MessageError):
 
     @property
     def place(self) -> str:
-        """`line 3, column 4`, as far as it is known."""
+        """Return `line 3, column 4`, as far as it is known."""
         column = f", column {self.column}" if self.column else ""
         return f"line {self.line}{column}" if self.line else ""
 
 
 def loads(text: str, *, max_integer: int = MAX_INTEGER, max_depth: int = MAX_DEPTH) -> Any:
-    """The one document of a JSON text. Raises `JsonError`."""
-    found = list(documents(text, max_integer=max_integer, max_depth=max_depth))
-    if not found:
+    """Parse a JSON text of one document. Raises `JsonError`."""
+    values = list(documents(text, max_integer=max_integer, max_depth=max_depth))
+    if not values:
         raise JsonError("bad_json", "is empty")
-    if len(found) > 1:
-        raise JsonError("bad_json", "is not JSON: more text follows the value", found[1][0])
-    return found[0][1]
+    if len(values) > 1:
+        raise JsonError("bad_json", "is not JSON: more text follows the value", values[1][0])
+    return values[0][1]
 
 
 def documents(
     text: str, *, max_integer: int = MAX_INTEGER, max_depth: int = MAX_DEPTH
 ) -> Iterator[tuple[int, Any]]:
-    """Each JSON value of a text, one after the other as in JSON lines, with the line that it begins in."""
+    """Yield each JSON value of a text, such as JSON lines, with the number of its first line."""
     text = text.removeprefix("\ufeff")
     decoder = _decoder(text, max_integer)
     position, line, counted = _after_blanks(text, 0), 1, 0
@@ -81,7 +81,7 @@ def _decoded(decoder: json.JSONDecoder, text: str, position: int, line: int) -> 
 
 def _decoder(text: str, max_integer: int) -> json.JSONDecoder:
     def integer(digits: str) -> int:
-        # Long digit strings are not converted at all: that takes quadratic time, and newer Pythons refuse it.
+        # Long digit strings are never converted: it takes quadratic time; newer Pythons raise ValueError.
         if len(digits) > _EXACT_DIGITS + 1 or abs(int(digits)) > max_integer:
             limit = "2^53" if max_integer == MAX_INTEGER else "2^63"
             raise JsonError("integer_too_large", f"holds the integer {digits[:40]}, beyond {limit}")
@@ -96,12 +96,12 @@ def _decoder(text: str, max_integer: int) -> json.JSONDecoder:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         keys: set[str] = set()
         twice = next(key for key, _ in pairs if key in keys or keys.add(key))  # type: ignore[func-returns-value]
         raise JsonError("duplicate_key", f"the key {twice[:100]} is given twice: keep one")
-    return found
+    return unique
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -111,12 +111,12 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise JsonError("non_finite", f"{digits[:40]} is not a finite number: it lies beyond float64")
+        raise JsonError("non_finite", f"{digits[:40]} is not a finite number: it is beyond float64")
     return value
 
 
 def _check(document: Any, max_depth: int, line: int) -> None:
-    """Refuse deep nesting, and text with halves of characters, which UTF-8 cannot write."""
+    """Raise JsonError for deep nesting and for lone surrogates, which UTF-8 cannot encode."""
     nodes: list[tuple[Any, int]] = [(document, 0)]
     while nodes:
         node, depth = nodes.pop()
@@ -144,12 +144,12 @@ def _check_text(text: str, line: int) -> None:
 
 
 def _after_blanks(text: str, position: int) -> int:
-    found = _BLANKS.match(text, position)
-    return found.end() if found else position
+    blanks = _BLANKS.match(text, position)
+    return blanks.end() if blanks else position
 
 
 def _line_of_duplicate(text: str, position: int) -> int:
-    """The line of the first key that its object has already; the text is known to have one."""
+    """Return the line of the first duplicate key; the text must have one."""
     keys: list[set[str] | None] = []
     at_key = False
     for token in _TOKEN.finditer(text, position):

@@ -1,4 +1,4 @@
-"""Tables of points from the bytes of a file: csv, npy, npz and Parquet."""
+"""Reading of point tables from the bytes of csv, npy, npz and Parquet files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ ENDINGS = {
     ".npy": "npy", ".npz": "npz", ".parquet": "parquet",
 }  # fmt: skip
 OPTIONS_OF = {"columns": ("csv", "parquet"), "key": ("npz",), "delimiter": ("csv",), "header": ("csv",)}
-"""Option -> the formats that it belongs to."""
+"""Option -> the formats that have it."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What of a file is meant: its columns by name, its array, the sign between its cells, whether its first
-    line is a header. `beside` are columns that are read beside the coordinates, as they are."""
+    """Options of a file: names of coordinate columns, name of the array (`key`), delimiter, header.
+
+    `beside` are further columns, which are read unchanged.
+    """
 
     columns: tuple[str, ...] | None = None
     key: str | None = None
@@ -32,10 +34,10 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Points as `numbers`, row after row, `width` of them each.
+    """Points as `numbers` in row-major order, `width` numbers per point.
 
-    `columns` names the coordinates where the file does; `beside` has the values of further columns, text from
-    csv; `notes` say what a person might have meant differently.
+    `columns` are the names of the coordinates, if the file has names; `beside` has the values of further
+    columns, text from csv; `notes` describe ambiguities for the user.
     """
 
     width: int
@@ -45,13 +47,13 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def rows(self) -> list[list[float]]:
-        """The points as lists."""
+        """Return the points as lists."""
         flat = self.numbers.tolist()
         return [flat[start : start + self.width] for start in range(0, len(flat), self.width)]
 
 
 def read_table(content: bytes, form: str, options: Options, bounds: Bounds) -> Table:
-    """The points of a file's bytes, finite and within the bounds; MessageError says what is wrong."""
+    """Read finite points within the bounds from a file's bytes. Raises MessageError."""
     if form == "csv":
         from tdaformats.csvtables import read_csv
 

@@ -1,4 +1,4 @@
-"""Points in time: RFC 3339 or epoch milliseconds in, ISO-8601 UTC with milliseconds out."""
+"""Parsing of timestamps (RFC 3339, epoch milliseconds) and formatting as ISO 8601 UTC with milliseconds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 EARLIEST_MS = -62_135_596_800_000  # the first millisecond of year 1
 LATEST_MS = 253_402_300_799_999  # the last millisecond of year 9999
 SECONDS_FROM, SECONDS_TO = 10**8, 10**11
-"""Integers of this size are seconds of the years 1973 to 5138, and milliseconds of 1970 to 1973."""
+"""Integers of this size: as seconds the years 1973 to 5138, as milliseconds only 1970 to 1973."""
 _MILLISECOND = timedelta(milliseconds=1)
-# ASCII digits only: `\d` would also take digits of other scripts, which RFC 3339 does not know.
+# ASCII digits only: `\d` would also match digits of other scripts, which RFC 3339 does not allow.
 _RFC_3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))?"
@@ -19,10 +19,10 @@ _RFC_3339 = re.compile(
 
 
 def parse_timestamp(value: object) -> int:
-    """Epoch milliseconds of an RFC 3339 text (without a zone: UTC) or of integer epoch milliseconds.
+    """Return epoch milliseconds from RFC 3339 text (without a zone: UTC) or integer epoch milliseconds.
 
-    Raises ValueError with the reason. Digits below the millisecond are cut off; a leap second (:60) is
-    the first moment of the next minute. An integer that looks like seconds is refused (see `is_in_seconds`).
+    Raises ValueError with the reason. Digits below the millisecond are truncated; a leap second (:60) is
+    the start of the next minute. An integer that looks like seconds is refused (see `is_in_seconds`).
     """
     if isinstance(value, str):
         milliseconds = _parse_text(value)
@@ -31,12 +31,12 @@ def parse_timestamp(value: object) -> int:
     else:
         raise ValueError(f"must be RFC 3339 text or integer epoch milliseconds, not {_kind(value)}")
     if not EARLIEST_MS <= milliseconds <= LATEST_MS:
-        raise ValueError("lies outside the years 1 to 9999")
+        raise ValueError("is outside the years 1 to 9999")
     return milliseconds
 
 
 def is_in_seconds(number: int) -> bool:
-    """Whether epoch milliseconds are more plausible as epoch seconds; 0 to 10^8, times from 0 on, are not."""
+    """Return whether epoch milliseconds are more plausible as epoch seconds; below 10^8 they are not."""
     return SECONDS_FROM <= abs(number) < SECONDS_TO
 
 
@@ -51,24 +51,24 @@ def _checked_unit(number: int) -> int:
         unit = "nanoseconds" if size >= 10**17 else "microseconds"
         shown = f"is {number}" if size < 10**20 else "is an integer of more than 20 digits"
         raise ValueError(
-            f"{shown}, which lies outside the years 1 to 9999 in milliseconds and looks like epoch {unit}:"
+            f"{shown}, which is outside the years 1 to 9999 in milliseconds and looks like epoch {unit}:"
             " send milliseconds, or RFC 3339 text"
         )
     return number
 
 
 def format_timestamp(milliseconds: int) -> str:
-    """ISO-8601 in UTC with milliseconds and Z, such as 2024-01-01T12:00:05.250Z."""
+    """Format as ISO 8601 in UTC with milliseconds and Z, such as 2024-01-01T12:00:05.250Z."""
     moment = EPOCH + timedelta(milliseconds=milliseconds)
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _parse_text(text: str) -> int:
-    found = _RFC_3339.fullmatch(text)
-    if not found:
+    parts = _RFC_3339.fullmatch(text)
+    if not parts:
         raise ValueError("is not RFC 3339, such as 2024-01-01T12:00:00Z")
-    year, month, day, hour, minute, second = (int(part) for part in found.group(1, 2, 3, 4, 5, 6))
-    fraction, sign, zone_hours, zone_minutes = found.group(7, 8, 9, 10)
+    year, month, day, hour, minute, second = (int(part) for part in parts.group(1, 2, 3, 4, 5, 6))
+    fraction, sign, zone_hours, zone_minutes = parts.group(7, 8, 9, 10)
     leap = second == 60
     moment = datetime(year, month, day, hour, minute, 59 if leap else second, tzinfo=timezone.utc)
     milliseconds = (moment - EPOCH) // _MILLISECOND

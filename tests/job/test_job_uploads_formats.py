@@ -94,11 +94,11 @@ def test_csv_columns_are_chosen_by_the_header(read: Read) -> None:
         ("1,2\n3,0x10\n", "bad_number", "'0x10'"),
         ("1,2\n3,nan\n", "non_finite", "line 2, column 2: 'nan' is not a finite number"),
         ("1,2\n-Infinity,3\n", "non_finite", "line 2, column 1"),
-        ("1,2\n1e999,3\n", "non_finite", "'1e999' lies beyond float64"),
-        ("1,2\n3,9007199254740993\n", "integer_too_large", "'9007199254740993' lies beyond 2^53"),
+        ("1,2\n1e999,3\n", "non_finite", "'1e999' is beyond float64"),
+        ("1,2\n3,9007199254740993\n", "integer_too_large", "'9007199254740993' is beyond 2^53"),
         ("1,2\n3," + "9" * 300 + "\n", "integer_too_large", "line 2, column 2"),
-        ("x,y\n1,2\n\n3\n", "ragged_points", "line 4: has 1 cells, where line 1 has 2"),
-        ("1;2\n3,4\n", "ragged_points", "line 2: has 2 cells, where line 1 has 1"),
+        ("x,y\n1,2\n\n3\n", "ragged_points", "line 4: has 1 cells, but line 1 has 2"),
+        ("1;2\n3,4\n", "ragged_points", "line 2: has 2 cells, but line 1 has 1"),
         ('1,2\n"3,4\n', "bad_file", "line 2"),
         (b"1,2\n3,\xff\n", "bad_file", "line 2: byte 3 is not UTF-8"),
         ("1,2\n".encode("utf-16"), "bad_file", "UTF-8"),
@@ -125,8 +125,8 @@ def test_a_huge_line_is_no_point() -> None:
     ("text", "columns", "words"),
     [
         ("1,2\n", ["x"], "no header"),
-        ("x,y\n1,2\n", ["z"], "'z' is there 0 times; the header has x, y"),
-        ("x,x\n1,2\n", ["x"], "'x' is there 2 times"),
+        ("x,y\n1,2\n", ["z"], "'z' occurs 0 times; the header has x, y"),
+        ("x,x\n1,2\n", ["x"], "'x' occurs 2 times"),
     ],
 )
 def test_columns_that_a_csv_file_does_not_have(read: Read, text: str, columns: list[str], words: str) -> None:
@@ -189,7 +189,7 @@ BAD_NPY: dict[str, tuple[bytes, str, str]] = {
     "long integer": (npy(np.array([[1], [2**53 + 1]])), "integer_too_large", "row 1"),
     "smallest integer": (npy(np.array([[-(2**63)]])), "integer_too_large", "column 0"),
     "largest integer": (npy(np.array([[2**64 - 1]], dtype="u8")), "integer_too_large", "column 0"),
-    "truncated": (npy(np.zeros((9, 9)))[:-1], "bad_file", "has 647 bytes of numbers, its header says 648"),
+    "truncated": (npy(np.zeros((9, 9)))[:-1], "bad_file", "has 647 bytes of numbers, but 648 by its header"),
     "too long": (npy(np.zeros((9, 9))) + b"\0", "bad_file", "has 649 bytes"),
     "header alone": (npy(np.zeros((9, 9)))[:40], "bad_file", "is no npy file"),
     "empty": (b"", "bad_file", "is no npy file"),
@@ -278,7 +278,7 @@ def test_parquet_in_several_row_groups_and_any_packing(read: Read, compression: 
 
 GOOD_PARQUET = table({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.0]}, compression="none")
 BAD_PARQUET: dict[str, tuple[bytes, dict[str, Any], str, str]] = {
-    "no such column": (GOOD_PARQUET, {"columns": ["z"]}, "bad_field", "'z' is there 0 times; the file has x"),
+    "no such column": (GOOD_PARQUET, {"columns": ["z"]}, "bad_field", "'z' occurs 0 times; the file has x"),
     "text column": (table({"x": ["a"]}), {"columns": ["x"]}, "bad_field", "is of string"),
     "no numbers": (table({"x": ["a"], "t": [True]}), {}, "bad_file", "no numeric column; it has x, t"),
     "nested": (table({"x": [[1.0, 2.0]]}), {}, "bad_file", "no numeric column"),

@@ -57,9 +57,12 @@ def test_a_stated_delimiter_is_taken(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("1,2\n3,four\n", "cloud.csv: line 2, column 2: 'four' is not a number: write it as -1.5e-3"),
-        ("x,y\n1,2\n\n3\n", "cloud.csv: line 4: has 1 cells, where line 1 has 2: give all as many"),
+        (
+            "x,y\n1,2\n\n3\n",
+            "cloud.csv: line 4: has 1 cells, but line 1 has 2: give all lines the same number",
+        ),
         ("1,2\n3,nan\n", "cloud.csv: line 2, column 2: 'nan' is not a finite number: leave the point out"),
-        ("1,2\n1e999,3\n", "cloud.csv: line 2, column 1: '1e999' lies beyond float64"),
+        ("1,2\n1e999,3\n", "cloud.csv: line 2, column 1: '1e999' is beyond float64"),
         ("x,y\n", "cloud.csv: holds no points: send at least one"),
         ("", "cloud.csv: holds no points: send at least one"),
         (b"1,2\n\xff,3\n", "cloud.csv: line 2: byte 1 is not UTF-8: save the file as UTF-8"),
@@ -91,7 +94,7 @@ def test_npy(tmp_path: Path) -> None:
         (npy(np.array([[0.0, 1.0], [2.0, np.inf]])), "row 1 (the first is 0), column 1: inf is not a finite"),
         (npy(np.zeros((2, 2), np.longdouble)), "not of numbers: save it with dtype float64"),
         (npy(np.zeros((0, 2))), "holds no points"),
-        (b"\x93NUMPY, and then it broke off", "is of an npy version"),
+        (b"\x93NUMPY, and then it broke off", "is of an unsupported npy version"),
     ],
 )
 def test_npy_errors(tmp_path: Path, content: bytes, words: str) -> None:

@@ -52,24 +52,29 @@ def test_what_is_said_decides(
     ("text", "code", "words", "columns"),
     [
         ("0,1\n0.5,0.6\n", "bad_file", "'0, 1' may be a point, or a header of numbers", ()),
-        ("0,1,2\n1,2,3\n", "bad_file", "header: true or false", ()),
+        ("0,1,2\n1,2,3\n", "bad_file", "header to true or false", ()),
         ("0\n0.5\n", "bad_file", "may be a point, or a header", ()),
         (",0,1\n0,0.5,0.6\n", "bad_file", "may be a point, or a header", ()),
         (",x,y\n0,1,2\n", "bad_file", "column 1 has no name", ("x", "y")),
-        ("Unnamed: 0,x\n0,1\n", "bad_file", "column 1 is called 'Unnamed: 0', as an index is", ("x",)),
-        ("x,index\n0,1\n", "bad_file", "column 2 is called 'index'", ("x",)),
+        ("Unnamed: 0,x\n0,1\n", "bad_file", "column 1 is named 'Unnamed: 0', like an index", ("x",)),
+        ("x,index\n0,1\n", "bad_file", "column 2 is named 'index'", ("x",)),
         ("x,y,kind\n1,2,cat\n", "bad_number", "line 2, column 3 (kind): 'cat' is not a number", ("x", "y")),
-        ("cat,1,2\n", "bad_number", "line 1, column 1: 'cat' is not a number: say which", ("2", "3")),
-        ("when,x\n2024-01-01T00:00:00Z,2\n", "bad_number", "say which columns are coordinates", ("x",)),
+        (
+            "cat,1,2\n",
+            "bad_number",
+            "line 1, column 1: 'cat' is not a number: name the coordinate columns",
+            ("2", "3"),
+        ),
+        ("when,x\n2024-01-01T00:00:00Z,2\n", "bad_number", "name the coordinate columns", ("x",)),
         ("0,5\n0,7\n0,25\n", "bad_file", "commas look like decimal signs", ()),
         ("1,5\n2,05\n", "bad_file", "commas look like decimal signs", ()),
-        ("x\n0,5\n", "ragged_points", "a decimal sign is written as a point", ()),
+        ("x\n0,5\n", "ragged_points", "use a point as the decimal sign", ()),
         ("x;y\n0,5;1,5\n", "bad_number", "'0,5' has a decimal comma", ()),
         ("0,5;1,5\n2,5;3,5\n", "bad_number", "'0,5' has a decimal comma", ()),
         ("x,y\n1_000,2\n", "bad_number", "'1_000' is not a number", ("y",)),
         ("x,y\n1,٣\n", "bad_number", "is not a number", ("x",)),
         ("x,y\n1,9007199254740993\n", "integer_too_large", "beyond 2^53", ()),
-        ("x,y\n1," + "1" * 131_073 + "\n", "non_finite", "lies beyond float64", ()),
+        ("x,y\n1," + "1" * 131_073 + "\n", "non_finite", "is beyond float64", ()),
         ('x,y\n1,"' + "0" * 131_073 + '"\n', "bad_file", "line 2: field larger", ()),
     ],
 )  # fmt: skip
@@ -95,7 +100,7 @@ def test_columns_beside_the_coordinates_are_kept_as_they_are() -> None:
     found = read("t,x,sensor,y\n2024-01-01T00:00:00Z,1,a,2\n17,3,b,4\n", beside=("t", "sensor"))
     assert (found.columns, found.rows()) == (("x", "y"), [[1, 2], [3, 4]])
     assert found.beside == {"t": ["2024-01-01T00:00:00Z", "17"], "sensor": ["a", "b"]}
-    assert "'z' is there 0 times" in refusal("x,y\n1,2\n", beside=("z",)).reason
+    assert "'z' occurs 0 times" in refusal("x,y\n1,2\n", beside=("z",)).reason
     assert "no column is left" in refusal("x\n1\n", beside=("x",)).reason
 
 
@@ -136,7 +141,7 @@ def test_a_parquet_column_that_is_no_number_is_never_left_out(kind: str, value: 
 
 def test_an_index_of_pandas_in_parquet_is_no_coordinate() -> None:
     error = refusal(parquet({"x": [1.0], "__index_level_0__": [0]}), "parquet")
-    assert "column 2 is called '__index_level_0__', as an index is" in error.reason
+    assert "column 2 is named '__index_level_0__', like an index" in error.reason
     assert error.columns == ("x",)
 
 
