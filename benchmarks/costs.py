@@ -1,8 +1,8 @@
-"""The cost model of the algorithms: processor seconds by points, measured, and the rule fitted to them.
+"""Cost model of the algorithms: measured processor seconds by points, and the rule fitted to them.
 
 `python benchmarks/costs.py` prints the rows for `tdajob.topology.costs`. Clouds are uniform in the plane and
 in space, a noisy circle, and a noisy torus; seconds of a row are scale · points^exponent, fitted to the
-median of the shapes, and the spread is that of the slowest shape over the rule. The sizes end where a
+median of the shapes, and the spread is the slowest shape's seconds / the rule's. Sizes grow until a
 computation takes longer than `--seconds`.
 """
 
@@ -56,33 +56,36 @@ SHAPES: tuple[Callable[[int], FloatArray], ...] = (
 
 
 def seconds(algorithm: str, points: FloatArray, max_dimension: int) -> float:
-    """Processor seconds of one computation, the less of two where it is short."""
+    """Return the processor seconds of a computation: the minimum of two if it is short."""
     known = registry.get(algorithm)
     params = resolved_parameters(algorithm, known.parameters(), {})
     query = Query(algorithm, max_dimension, None, 0.0, 2, "auto", params)
-    points, taken = sorted_points(points), []
+    points, timings = sorted_points(points), []
     for _ in range(2):
         begin = time.process_time()
         known.compute(points, query)
-        taken.append(time.process_time() - begin)
-        if taken[0] > 1:
+        timings.append(time.process_time() - begin)
+        if timings[0] > 1:
             break
-    return min(taken)
+    return min(timings)
 
 
 def row(
     algorithm: str, shapes: Sequence[Callable[[int], FloatArray]], max_dimension: int, limit: float
 ) -> str:
-    """The rule fitted to what was measured, with its measurements."""
+    """Measure an algorithm and return the fitted rule as text."""
     measured: dict[int, list[float]] = {}
     for n in SIZES:
         measured[n] = []
         for shape in shapes:
             measured[n].append(seconds(algorithm, shape(n), max_dimension))
-        print(f"  {algorithm} H{max_dimension} {n}: {[f'{one:.4g}' for one in measured[n]]}", file=sys.stderr)
+        print(
+            f"  {algorithm} H{max_dimension} {n}: {[f'{value:.4g}' for value in measured[n]]}",
+            file=sys.stderr,
+        )
         if max(measured[n]) > limit:
             break
-    # Small clouds take what calls take; the rule is for those that take longer.
+    # The time of small clouds is mostly call overhead, which the rule should not model.
     fitted = [n for n in measured if n >= 100] or list(measured)
     logs = [(np.log(n), np.log(statistics.median(measured[n]))) for n in fitted]
     exponent, scale = np.polyfit(*zip(*logs, strict=True), 1)
@@ -94,18 +97,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--algorithms", default="")
-    chosen = parser.parse_args()
-    wanted = chosen.algorithms.split(",") if chosen.algorithms else [*FLAG, "witness", *DELAUNAY]
+    args = parser.parse_args()
+    selected = args.algorithms.split(",") if args.algorithms else [*FLAG, "witness", *DELAUNAY]
     warm_up()
-    for algorithm in wanted:
+    for algorithm in selected:
         if algorithm in DELAUNAY:
             for dim in (2, 3, 4, 5):
-                found = row(algorithm, [lambda n, dim=dim: uniform(n, dim)], dim - 1, chosen.seconds)
-                print(algorithm, f"{dim} coordinates:", found, flush=True)
+                rule = row(algorithm, [lambda n, dim=dim: uniform(n, dim)], dim - 1, args.seconds)
+                print(algorithm, f"{dim} coordinates:", rule, flush=True)
             continue
         for max_dimension in (0, 1, 2):
-            found = row(algorithm, SHAPES, max_dimension, chosen.seconds)
-            print(algorithm, f"max_dimension {max_dimension}:", found, flush=True)
+            rule = row(algorithm, SHAPES, max_dimension, args.seconds)
+            print(algorithm, f"max_dimension {max_dimension}:", rule, flush=True)
 
 
 if __name__ == "__main__":

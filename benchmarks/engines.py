@@ -1,14 +1,14 @@
-"""The job's engine against other libraries of persistent homology. One table, ratios first.
+"""Benchmark of the job's engine against other libraries of persistent homology. One table, ratios first.
 
-Usage, with the job's dependencies and those peers that you want (pip install '.[bench]'):
+Usage, with the job's dependencies and any of the peers (pip install '.[bench]'):
 
     python benchmarks/engines.py [--rows h1,h2] [--points 500,1000] [--data circle,torus]
                                  [--seconds S] [--runs N]
 
-Each side starts from points in memory and ends with the diagrams. Ours goes through `Engine.compute`: checks,
-sorting, the child process and its pipes are in its time. The sides run in turn, in one process for each row.
-A ratio is the median, run by run, of the other side's time over ours; our milliseconds are those of the best
-run. A side that takes longer than the deadline is stopped and not tried again.
+Each side starts with points in memory and ends with the diagrams. Our time is that of `Engine.compute`,
+including checks, sorting, the child process and its pipes. The sides run in turn, in one process per row. A
+ratio is the median, over runs, of the other side's time / ours; our milliseconds are those of the best run. A
+side that exceeds the deadline is stopped and not repeated.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 OURS = "tdaflink"
 TUTORIAL_POINTS = 120
-"""Beyond so many the tutorial way takes minutes or all memory."""
+"""With more points the tutorial's method takes minutes or all memory."""
 DATA = ("unif2", "unif3", "circle", "torus", "sphere", "o3")
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A library: what to import, the precision that it computes in, and where it can take part."""
+    """A library: its module, its precision, and the inputs that it supports."""
 
     module: str
     precision: str
@@ -70,7 +70,7 @@ def cloud(data: str, points: int) -> Any:
     if data == "circle":
         return np.column_stack((np.cos(angle), np.sin(angle))) + rng.normal(0, 0.1, (points, 2))
     if data == "torus":
-        # By area, so that the inner side is not crowded.
+        # Uniform by area: without rejection the inner side would be denser.
         height = rng.uniform(0, 2 * np.pi, 4 * points)
         height = height[rng.uniform(0, 3, 4 * points) < 2 + np.cos(height)][:points]
         reach = 2 + np.cos(height)
@@ -82,7 +82,7 @@ def cloud(data: str, points: int) -> Any:
 
 
 def sides(dimension: int) -> dict[str, Callable[[Any], Callable[[], object]]]:
-    """By name what makes of points, outside the measured time, a call that computes their diagrams."""
+    """Return by name a function that prepares, outside the measured time, a call that computes diagrams."""
     return {
         OURS: lambda points: _ours(points, dimension),
         "gudhi tutorial": lambda points: lambda: _tutorial(points, dimension),
@@ -139,7 +139,7 @@ def _redzed(points: Any, dimension: int) -> object:
 
 
 def work() -> None:
-    """Answer each line (data, points, dimension, side) on stdin by the seconds that one run takes."""
+    """Run each request on stdin, a JSON line [data, points, dimension, side], and print its seconds."""
     prepared: dict[str, Callable[[], object]] = {}
     for line in sys.stdin:
         data, points, dimension, side = json.loads(line)
@@ -152,13 +152,13 @@ def work() -> None:
 
 
 class Worker:
-    """A process for one row, so that what takes too long can be stopped."""
+    """A process for one row, so that a run that takes too long can be stopped."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
     def seconds(self, request: Sequence[object], deadline: float) -> float | None:
-        """What one run took, or None where it was stopped at the deadline or died."""
+        """Return the seconds of one run, or None if it was stopped at the deadline or died."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, "--work"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -184,7 +184,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Measured:
-    """One side of a row: its seconds, run by run; `stopped` where one run was too much."""
+    """One side of a row: its seconds by run; `stopped` if a run exceeded the deadline."""
 
     seconds: list[float]
     stopped: bool = False
@@ -193,34 +193,34 @@ class Measured:
 def measured(
     data: str, points: int, dimension: int, names: Sequence[str], deadline: float, runs: int
 ) -> dict[str, Measured]:
-    """The sides of a row, which take turns; a slow one gets fewer turns."""
-    found = {name: Measured([]) for name in names}
+    """Measure the sides of a row in turn; a slow side gets fewer runs."""
+    results = {name: Measured([]) for name in names}
     worker = Worker()
     for run in range(-1, runs):
         for name in names:
-            side = found[name]
+            side = results[name]
             if side.stopped or (side.seconds and sum(side.seconds) > deadline):
                 continue
-            taken = worker.seconds((data, points, dimension, name), deadline)
-            if taken is None:
-                found[name] = Measured(side.seconds, stopped=True)
-            elif run >= 0 or taken > deadline / 4:
-                # The first run imports and warms; it counts only where it alone is slow.
-                side.seconds.append(taken)
+            elapsed = worker.seconds((data, points, dimension, name), deadline)
+            if elapsed is None:
+                results[name] = Measured(side.seconds, stopped=True)
+            elif run >= 0 or elapsed > deadline / 4:
+                # The first run imports and warms up; it counts only if it is slow for other reasons.
+                side.seconds.append(elapsed)
     worker.close()
-    return found
+    return results
 
 
 def ratio(theirs: Measured, ours: Measured) -> float:
-    """The median of the ratios run by run: what else the machine does falls on both sides of a pair."""
+    """Return the median of the ratios by run: other load of the machine affects both sides of a pair."""
     return statistics.median(b / a for a, b in zip(ours.seconds, theirs.seconds, strict=False))
 
 
-def show(row: str, found: Mapping[str, Measured], names: Sequence[str], deadline: float) -> None:
-    ours = found[OURS]
-    cells = [_cell(found.get(name), ours, deadline) for name in names]
-    told = f">{deadline:g} s" if ours.stopped else f"{1000 * min(ours.seconds):.1f} ms"
-    print(f"{row:<16}" + "".join(f"{cell:>16}" for cell in cells) + f"{told:>12}", flush=True)
+def show(row: str, results: Mapping[str, Measured], names: Sequence[str], deadline: float) -> None:
+    ours = results[OURS]
+    cells = [_cell(results.get(name), ours, deadline) for name in names]
+    time_of_ours = f">{deadline:g} s" if ours.stopped else f"{1000 * min(ours.seconds):.1f} ms"
+    print(f"{row:<16}" + "".join(f"{cell:>16}" for cell in cells) + f"{time_of_ours:>12}", flush=True)
 
 
 def _cell(theirs: Measured | None, ours: Measured, deadline: float) -> str:
@@ -245,12 +245,14 @@ def main() -> None:
     if arguments.work:
         work()
         return
-    there = [name for name, peer in PEERS.items() if find_spec(peer.module)]
-    for name in PEERS.keys() - set(there):
-        print(f"{name} is not installed and left out")
-    print(f"{'':<16}" + "".join(f"{name:>16}" for name in there) + f"{OURS:>12}")
+    installed = [name for name, peer in PEERS.items() if find_spec(peer.module)]
+    for name in PEERS.keys() - set(installed):
+        print(f"{name} is not installed and is omitted")
+    print(f"{'':<16}" + "".join(f"{name:>16}" for name in installed) + f"{OURS:>12}")
     print(
-        f"{'precision':<16}" + "".join(f"{PEERS[name].precision:>16}" for name in there) + f"{'float64':>12}"
+        f"{'precision':<16}"
+        + "".join(f"{PEERS[name].precision:>16}" for name in installed)
+        + f"{'float64':>12}"
     )
     kinds = {
         "tutorial": (1, [100]),
@@ -261,9 +263,10 @@ def main() -> None:
         dimension, sizes = kinds[kind]
         for points in sizes:
             for data in arguments.data.split(","):
-                names = [name for name in there if PEERS[name].takes(data, points, dimension)]
-                found = measured(data, points, dimension, [OURS, *names], arguments.seconds, arguments.runs)
-                show(f"{data} {points} H{dimension}", found, there, arguments.seconds)
+                names = [name for name in installed if PEERS[name].takes(data, points, dimension)]
+                sides_ = [OURS, *names]
+                results = measured(data, points, dimension, sides_, arguments.seconds, arguments.runs)
+                show(f"{data} {points} H{dimension}", results, installed, arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Light requests beside one heavy one: how long they take, with the lane of heavy requests and without it.
+"""Benchmark of light requests during a heavy one, with and without the lane of heavy requests.
 
-Usage, with the interpreter that tdaflink is installed in; with --env on an environment that is up:
+Usage, with the interpreter that tdaflink is installed in; with --env on a running environment:
 
     python benchmarks/heavy.py [--rate 20] [--seconds 15] [--points 220] [--env NAME]
 
-A heavy request (alpha in five dimensions) comes first, then light ones (Rips H0 and H1 of 50 points of the
+A heavy request (alpha in five dimensions) is sent first, then light ones (Rips H0 and H1 of 50 points in the
 plane) at a steady rate, all to one subtask. Without --env there is no Flink: the two operators of requests
-run in two threads of one process, as they do in a Python worker, and the time of a light request is from the
-moment at which it was to come to its answer. With --env it is from its record in the input topic to its
-record in the output topic, as their producers stamp them. The same is measured without a heavy request, and
-what it costs to decide which requests are heavy by itself.
+run in two threads of one process, as in a Python worker, and the time of a light request is from its due time
+to its result. With --env it is from its record in the input topic to its record in the output topic, by the
+producers' timestamps. The same is measured without a heavy request, and separately the cost of deciding which
+requests are heavy.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.services.jobsettings import job_settings
 
 WARM_UP_SECONDS = 3.0
-GIVEN_UP_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 TOPIC = "tda_jobs"
 
 
 def light(name: str) -> bytes:
-    """A request that takes a millisecond."""
-    chosen = random.Random(name)
-    points = [[chosen.random(), chosen.random()] for _ in range(50)]
+    """Return a request that takes about a millisecond."""
+    numbers = random.Random(name)
+    points = [[numbers.random(), numbers.random()] for _ in range(50)]
     return json.dumps({"job_id": name, "point_cloud": {"points": points}}).encode()
 
 
 def heavy(points: int) -> bytes:
-    """A request that takes seconds."""
-    chosen = random.Random(0)
-    cloud = [[chosen.gauss(0, 1) for _ in range(5)] for _ in range(points)]
+    """Return a request that takes seconds."""
+    numbers = random.Random(0)
+    cloud = [[numbers.gauss(0, 1) for _ in range(5)] for _ in range(points)]
     return json.dumps({"job_id": "heavy", "algorithm": "alpha", "point_cloud": {"points": cloud}}).encode()
 
 
 def row(lights: list[float], heavy_seconds: float | None) -> str:
-    """A row of the table; milliseconds of light requests."""
+    """Format a row of the table; times of light requests in milliseconds."""
     lights = sorted(lights)
     p50, p99 = statistics.median(lights), lights[min(len(lights) - 1, int(0.99 * len(lights)))]
     other = "" if heavy_seconds is None else f", the heavy one {heavy_seconds:.1f} s"
@@ -72,14 +72,14 @@ def row(lights: list[float], heavy_seconds: float | None) -> str:
 
 
 def settings(after: float | None) -> Settings:
-    """The resolved settings of a job of requests with one subtask."""
+    """Return the resolved settings of a job of requests with one subtask."""
     here = Environment("here", "local", "process", Endpoints("-", "-", "-"), "python")
     config = JobConfig(heavy_after=after, inputs=[Input(route="requests", topic=TOPIC, output_topic="out")])
     return load(json.dumps(job_settings(config, here, {TOPIC: 1})))
 
 
 def in_process(args: argparse.Namespace, after: float | None, first: list[bytes]) -> str:
-    """One row by two threads."""
+    """Measure one row with two threads."""
     chosen = settings(after)
     answerer = Answerer(chosen)
     answerer.start()
@@ -111,7 +111,7 @@ def in_process(args: argparse.Namespace, after: float | None, first: list[bytes]
 
 
 def _compute_heavy(answerer: HeavyAnswerer, passed_on: queue.Queue[bytes | None], done: list[float]) -> None:
-    """The operator of heavy requests: its records, and a timer while something waits."""
+    """Run the operator of heavy requests: its records, and a timer while requests are pending."""
     store, ended, name = _Store(), False, "lane"
     while not (ended and not store):
         try:
@@ -134,7 +134,7 @@ def _now_ms() -> int:
 
 
 class _Store(dict[int, bytes]):
-    """What Flink's state would hold."""
+    """A stand-in for Flink's state."""
 
     def pieces(self) -> dict[int, bytes]:
         return dict(self)
@@ -150,7 +150,7 @@ class _Store(dict[int, bytes]):
 
 
 def sent_steadily(places: Topics, name: str, first: list[bytes], rate: float, seconds: float) -> int:
-    """Send `first` and then light requests for so long; how many in all."""
+    """Send `first` and then light requests for `seconds`; return the number of all requests."""
     producer = Producer({"bootstrap.servers": places.kafka, "linger.ms": 0})
     for message in first:
         producer.produce(places.input, message)
@@ -166,24 +166,24 @@ def sent_steadily(places: Topics, name: str, first: list[bytes], rate: float, se
 
 
 def read(kafka: str, topic: str, count: int) -> dict[str, int]:
-    """Epoch milliseconds of each request's record in the topic, by its id."""
+    """Return the timestamp, in epoch milliseconds, of each request's record in the topic, by its id."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "bench", "enable.auto.commit": False})
-    found: dict[str, int] = {}
-    deadline = time.monotonic() + GIVEN_UP_SECONDS
+    timestamps: dict[str, int] = {}
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        while len(found) < count:
+        while len(timestamps) < count:
             for record in consumer.consume(1000, timeout=1.0):
-                found[json.loads(record.value())["job_id"]] = record.timestamp()[1]
+                timestamps[json.loads(record.value())["job_id"]] = record.timestamp()[1]
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{topic}: {len(found)} of {count} came")
+                raise TimeoutError(f"{topic}: {len(timestamps)} of {count} records arrived")
     finally:
         consumer.close()
-    return found
+    return timestamps
 
 
 def by_job(args: argparse.Namespace, after: float | None, first: list[bytes]) -> str:
-    """One row by a job."""
+    """Measure one row with a job."""
     with tempfile.TemporaryDirectory() as folder, topics(kafka_address(args.env), 1) as places:
         config = {
             "job_name": places.input,
@@ -197,15 +197,15 @@ def by_job(args: argparse.Namespace, after: float | None, first: list[bytes]) ->
             warm = sent_steadily(places, "warm", [], args.rate, WARM_UP_SECONDS)
             read(places.kafka, places.output, warm)
             count = warm + sent_steadily(places, "light", first, args.rate, args.seconds)
-            asked = read(places.kafka, places.input, count)
+            sent = read(places.kafka, places.input, count)
             answered = read(places.kafka, places.output, count)
-    took = {one: float(answered[one] - asked[one]) for one in asked}
-    lights = [taken for one, taken in took.items() if one.startswith("light")]
-    return row(lights, took["heavy"] / 1000 if first else None)
+    latencies = {request: float(answered[request] - sent[request]) for request in sent}
+    lights = [latency for request, latency in latencies.items() if request.startswith("light")]
+    return row(lights, latencies["heavy"] / 1000 if first else None)
 
 
 def deciding() -> str:
-    """What it costs to tell a light request from a heavy one."""
+    """Measure the cost of deciding whether a request is heavy."""
     engine = Engine(Limits(5000, 2**30, 60.0, 5))
     query, points = Query("vietoris_rips", 1, None, 0.0, 2, "auto", {}), np.zeros((50, 2))
     rounds, best = 20_000, float("inf")
@@ -228,8 +228,8 @@ def main() -> None:
     measured = in_process if args.env is None else by_job
     print(f"deciding which request is heavy: {deciding()}")
     for label, after, first in (
-        ("without the lane, beside a heavy request", None, [heavy(args.points)]),
-        ("with the lane, beside a heavy request", 1.0, [heavy(args.points)]),
+        ("without the lane, with a heavy request", None, [heavy(args.points)]),
+        ("with the lane, with a heavy request", 1.0, [heavy(args.points)]),
         ("with the lane, without a heavy request", 1.0, []),
     ):
         print(f"{label}: {measured(args, after, first)}", flush=True)

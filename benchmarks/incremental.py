@@ -1,4 +1,4 @@
-"""Incremental persistence of windows that slide: is it right, and how much faster than every window anew?
+"""Check and benchmark of incremental persistence of sliding windows, against recomputing every window.
 
 Usage, in an environment with `pip install '.[test]'`:
 
@@ -6,9 +6,8 @@ Usage, in an environment with `pip install '.[test]'`:
     python benchmarks/incremental.py speed [--points N ...] [--slides N] [--seconds S]
 
 `check` runs streams of many kinds and compares every diagram with gudhi's, bit for bit. `speed` slides
-windows by 1 % and by 10 % and prints the median of the ratios, slide by slide, of a peer's time to ours;
-both sides get points and give diagrams. A slow peer gets the first slides only, as many as it manages in
---seconds.
+windows by 1 % and by 10 % and prints the median, over slides, of a peer's time / ours; both sides start with
+points and end with diagrams. A slow peer runs the first slides only, as many as it completes in --seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "jobs"), str(ROOT / "tests" / "topology")]
 
-import numpy as np  # noqa: E402 -- the paths come first
+import numpy as np  # noqa: E402 -- after the paths are set
 from gudhi._ripser_ext import _full  # noqa: E402
 from incremental_cases import (  # noqa: E402
     AMPLE,
@@ -52,7 +51,7 @@ from topology_cases import LIMITS, query, torus  # noqa: E402
 Compute = Callable[[FloatArray], object]
 
 
-def torus_in_space(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001 -- as all draws
+def torus_in_space(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001 -- signature of all draws
     return torus(k, int(rng.integers(1 << 30)))
 
 
@@ -61,13 +60,13 @@ def gudhi_full(points: FloatArray) -> object:
 
 
 def installed_peers() -> Iterator[tuple[str, Compute]]:
-    """The peers that are installed, gudhi first; the others are named on the screen."""
+    """Yield the installed peers, gudhi first; print the names of the others."""
     yield "gudhi", gudhi_full
     for package, make in (("redzed-tda", redzed), ("giotto-ph", giotto), ("ripser", ripser)):
         try:
             yield f"{package} {version(package)}", make()
         except ImportError:
-            print(f"{package} is not installed: its column is left out")
+            print(f"{package} is not installed: its column is omitted")
 
 
 def redzed() -> Compute:
@@ -87,7 +86,7 @@ def ripser() -> Compute:
 
 def check(streams: int, seed: int) -> None:
     engine = Engine(LIMITS)
-    # Small windows, too, are to go the incremental way here.
+    # Small windows must use the incremental algorithm here, too.
     caches.MIN_POINTS = 1
     diagrams = 0
     for number in range(seed, seed + streams):
@@ -96,7 +95,7 @@ def check(streams: int, seed: int) -> None:
         except AssertionError as error:
             sys.exit(f"stream {number} differs from gudhi: {error}")
         print(
-            f"\r{number - seed + 1} streams, {diagrams} diagrams, none differs from gudhi's",
+            f"\r{number - seed + 1} streams, {diagrams} diagrams, all equal to gudhi's",
             end="",
             flush=True,
         )
@@ -113,10 +112,10 @@ def checked_stream(engine: Engine, rng: np.random.Generator, number: int) -> int
     count = 0
     for step in content(draw, size, rng, number):
         if len(step.points) and rng.random() < 0.85:
-            asked = question(step, rng, field)
+            request = random_query(step, rng, field)
             key = str(rng.integers(2))
-            diagram = kept.diagram(key, step.sequences, step.points, asked)
-            assert_equals_gudhi(diagram, step.points, asked)
+            diagram = kept.diagram(key, step.sequences, step.points, request)
+            assert_equals_gudhi(diagram, step.points, request)
             count += 1
     return count
 
@@ -127,7 +126,7 @@ def content(draw: Draw, size: int, rng: np.random.Generator, seed: int) -> Itera
     return breathing(draw, size, 40, seed)
 
 
-def question(step: Step, rng: np.random.Generator, field: int) -> Query:
+def random_query(step: Step, rng: np.random.Generator, field: int) -> Query:
     cut = None if rng.random() < 0.7 else float(np.abs(rng.choice(step.points.ravel())))
     return query(max_dimension=int(rng.random() < 0.9), cut=cut, field=field)
 
@@ -136,7 +135,7 @@ def speed(sizes: list[int], slides: int, seconds: float) -> None:
     if not warm_up():
         sys.exit("numba is not installed: there is nothing to measure")
     peers = dict(installed_peers())
-    print(f"\n{'window':<18}{'points':>7}{'slide':>7}{'ours, ms':>10}{'anew':>8}", end="")
+    print(f"\n{'window':<18}{'points':>7}{'slide':>7}{'ours, ms':>10}{'first':>8}", end="")
     print("".join(f"{name:>18}" for name in peers))
     for draw in (uniform, noisy_circle, torus_in_space, high_dimensional):
         for size in sizes:
@@ -156,18 +155,18 @@ def speed(sizes: list[int], slides: int, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Slide:
-    """Seconds of one window's diagram, and of the peers that were not too slow for another one."""
+    """Seconds of one window's diagram, of ours and of the peers that have not used up their time."""
 
     ours: float
     peers: dict[str, float]
 
 
 def raced(steps: list[Step], peers: dict[str, Compute], seconds: float) -> list[Slide]:
-    """Each window in turn on all sides; the first one, which ours makes from nothing, on ours alone."""
+    """Time each window on all sides; the first window, which ours builds, only on ours."""
     engine = Engine(LIMITS)
     kept, spent, slides = IncrementalCaches(AMPLE, LIMITS, engine.compute), dict.fromkeys(peers, 0.0), []
     for number, step in enumerate(steps):
-        ours = seconds_of(lambda: kept.diagram("s", step.sequences, step.points, query()))  # noqa: B023 -- now
+        ours = seconds_of(lambda: kept.diagram("s", step.sequences, step.points, query()))  # noqa: B023 -- called at once
         slide = Slide(ours, {})
         for name, compute in peers.items():
             if number and spent[name] < seconds:
@@ -184,7 +183,7 @@ def seconds_of(compute: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="incremental persistence: right, and how fast")
+    parser = argparse.ArgumentParser(description="incremental persistence: correctness and speed")
     commands = parser.add_subparsers(dest="command", required=True)
     checking = commands.add_parser("check")
     checking.add_argument("--streams", type=int, default=200)

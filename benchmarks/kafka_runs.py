@@ -1,7 +1,7 @@
-"""What the benchmarks of the pipeline share: topics of their own, preloaded messages, a job, and its pace.
+"""Common parts of the pipeline benchmarks: separate topics, preloaded messages, a job, and its throughput.
 
-A pace is read off the results themselves: each one carries the clock of its making, so neither the reading
-of the topic nor the time that Kafka notes is measured. The first and the last part of a run are left out.
+Throughput is computed from the timestamps in the results, so neither the reading of the topic nor Kafka's
+timestamps affect it. The first and the last part of a run are omitted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 INSTALLED = Path(sys.executable).parent / "tdaflink"
 TDAFLINK = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "tdaflink"]
-EDGE = 0.1  # of a run, at its end, where workers run dry, and at its beginning, where they start
+EDGE = 0.1  # share of a run: omitted at its end, where workers run dry, and at its start
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Topics:
 
 
 def tdaflink(*words: str, timeout: float = 300) -> str:
-    """Call the command; its data. Ends the benchmark where it fails."""
+    """Run the command and return its stdout. Ends the benchmark if it fails."""
     done = subprocess.run([*TDAFLINK, *words], capture_output=True, text=True, timeout=timeout)
     if done.returncode:
         sys.exit(f"tdaflink {' '.join(words)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -47,17 +47,17 @@ def tdaflink(*words: str, timeout: float = 300) -> str:
 
 
 def kafka_address(env: str) -> str:
-    """Where the environment's Kafka answers."""
+    """Return the address of the environment's Kafka."""
     rows = json.loads(tdaflink("env", "list", "-o", "json"))
-    found = [row["kafka"] for row in rows if row["name"] == env]
-    if not found:
+    addresses = [row["kafka"] for row in rows if row["name"] == env]
+    if not addresses:
         sys.exit(f"no environment {env!r}: tdaflink setup --env {env}")
-    return str(found[0])
+    return str(addresses[0])
 
 
 @contextmanager
 def topics(kafka: str, partitions: int) -> Iterator[Topics]:
-    """Topics of one's own, removed afterwards."""
+    """Create separate topics, and remove them afterwards."""
     stem = f"bench-{uuid.uuid4().hex[:8]}"
     names = [f"{stem}-{kind}" for kind in ("input", "output", "errors", "events")]
     admin = AdminClient({"bootstrap.servers": kafka})
@@ -71,7 +71,7 @@ def topics(kafka: str, partitions: int) -> Iterator[Topics]:
 
 
 def preload(kafka: str, topic: str, messages: Iterable[tuple[str, bytes]]) -> int:
-    """Write keyed messages and wait until all are confirmed; how many there were."""
+    """Write keyed messages, wait until all are confirmed, and return their number."""
     producer = Producer({"bootstrap.servers": kafka, "linger.ms": 20, "compression.type": "zstd"})
     count = 0
     for key, value in messages:
@@ -89,7 +89,7 @@ def preload(kafka: str, topic: str, messages: Iterable[tuple[str, bytes]]) -> in
 
 @contextmanager
 def job(env: str, config: Mapping[str, Any], folder: Path, *words: str) -> Iterator[str]:
-    """The shipped job with a config, cancelled afterwards; its id."""
+    """Submit the shipped job with a config, yield its id, and cancel it afterwards."""
     file = folder / f"{config['job_name']}.json"
     file.write_text(json.dumps(config))
     job_id = json.loads(
@@ -103,7 +103,7 @@ def job(env: str, config: Mapping[str, Any], folder: Path, *words: str) -> Itera
 
 @contextmanager
 def one_job(env: str, config: Mapping[str, Any], folder: Path) -> Iterator[None]:
-    """The shipped job in an application cluster beside `env`, removed afterwards."""
+    """Run the shipped job in an application cluster that uses the Kafka of `env`; remove it afterwards."""
     file, name = folder / "one.json", f"bench-{uuid.uuid4().hex[:8]}"
     file.write_text(json.dumps(config))
     try:
@@ -115,27 +115,27 @@ def one_job(env: str, config: Mapping[str, Any], folder: Path) -> Iterator[None]
 
 
 def read_all(kafka: str, topic: str, partitions: int, count: int, seconds: float) -> list[bytes]:
-    """The values of a topic, once there are `count`; ends the benchmark where they do not come."""
+    """Wait for `count` records and return the topic's values; ends the benchmark after `seconds`."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "bench", "enable.auto.commit": False})
-    found: list[bytes] = []
+    values: list[bytes] = []
     deadline = time.monotonic() + seconds
     try:
         consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
-        while len(found) < count:
+        while len(values) < count:
             if time.monotonic() > deadline:
-                sys.exit(f"{len(found)} of {count} results came within {seconds:g} s")
+                sys.exit(f"{len(values)} of {count} results arrived within {seconds:g} s")
             batch = consumer.consume(1000, timeout=1.0)
-            found += [record.value() for record in batch if not record.error()]
+            values += [record.value() for record in batch if not record.error()]
     finally:
         consumer.close()
-    return found
+    return values
 
 
-def pace(values: Sequence[bytes], weights: Sequence[float] | None = None, left_out: float = EDGE) -> float:
-    """Results (or their weights) a second, without the run's end and the first part `left_out`."""
+def pace(values: Sequence[bytes], weights: Sequence[float] | None = None, warm_up: float = EDGE) -> float:
+    """Return results (or their weights) per second, without the run's end and its first share `warm_up`."""
     stamps = [_seconds(json.loads(value)["timestamp"]) for value in values]
     order = sorted(range(len(stamps)), key=stamps.__getitem__)
-    first, last = int(left_out * len(order)), int((1 - EDGE) * len(order)) - 1
+    first, last = int(warm_up * len(order)), int((1 - EDGE) * len(order)) - 1
     begin, end = stamps[order[first]], stamps[order[last]]
     amount = sum(1.0 if weights is None else weights[index] for index in order[first:last])
     return amount / max(end - begin, 1e-9)

@@ -1,14 +1,14 @@
-"""A steady stream for a long time, with late, duplicate and bad messages: counts, memory, latency.
+"""Soak test: a steady stream with late, duplicate and invalid messages; checks counts, memory, latency.
 
-Usage, with an environment that is up and the interpreter that tdaflink is installed in:
+Usage, with a running environment and the interpreter that tdaflink is installed in:
 
     python benchmarks/soak.py [--env NAME] [--minutes 30] [--streams 20] [--rate 2] [--batch 5]
 
-Each stream sends `rate` messages a second with `batch` points, whose times are the time of sending; windows
-slide by a second over ten, and each is analysed. Of a hundred messages one comes twice, one is half a minute
-late, and one is no JSON. At the end every window and error record is compared with what was sent; any other
-outcome ends with exit code 1. Latency is from the sending of the message that closes a window to the making
-of its result. Memory is what the TaskManagers and their Python workers hold together, sampled meanwhile.
+Each stream sends `rate` messages per second with `batch` points, timestamped with the time of sending.
+Windows of 10 s slide by 1 s, and each is computed. Of a hundred messages one is sent twice, one is 30 s late,
+and one is not JSON. At the end every window and error record is compared with the sent messages; a difference
+ends with exit code 1. Latency is from the sending of the message that closes a window to the timestamp of its
+result. Memory is the sum of the TaskManagers and their Python workers, sampled during the run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LATE_MS = 30_000
 
 @dataclass
 class Sent:
-    """What was sent, as far as it decides what must come back."""
+    """The sent messages, as far as they determine the expected results."""
 
     points: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     closings: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -49,17 +49,17 @@ class Sent:
     messages: int = 0
 
     def windows(self) -> dict[tuple[str, int], int]:
-        """Points of each window, by stream and start."""
-        found: Counter[tuple[str, int]] = Counter()
+        """Return the points of each window, by stream and start."""
+        counts: Counter[tuple[str, int]] = Counter()
         for stream, times in self.points.items():
             for moment, count in times.items():
                 last = moment - moment % SLIDE
                 for start in range(last - SIZE + SLIDE, last + 1, SLIDE):
-                    found[stream, start] += count
-        return dict(found)
+                    counts[stream, start] += count
+        return dict(counts)
 
     def closed_at(self, stream: str, end: int) -> int | None:
-        """When the message was sent that brought the stream's clock to `end`; None: none did."""
+        """Return when the message was sent that advanced the stream's clock to `end`; None if none did."""
         return next((moment for moment in self.closings[stream] if moment - DISORDER >= end), None)
 
 
@@ -73,7 +73,7 @@ def feed(names: Topics, streams: int, rate: float, batch: int, seconds: float) -
         stream = f"s{turn % streams}"
         now = int(time.time() * 1000)
         late, twice, bad = (numbers.random() < 0.01 for _ in range(3))
-        # Nothing is late before a window has been given up.
+        # Messages cannot be late before the first window is closed.
         late = late and now - started * 1000 > 3 * LATE_MS
         moment = now - LATE_MS if late else now
         points = [[round(numbers.gauss(0, 1), 4), round(numbers.gauss(0, 1), 4)] for _ in range(batch)]
@@ -97,16 +97,16 @@ def feed(names: Topics, streams: int, rate: float, batch: int, seconds: float) -
 
 
 class Memory(threading.Thread):
-    """Samples what an environment's TaskManagers and their Python workers hold, in MiB."""
+    """Samples the memory of an environment's TaskManagers and their Python workers, in MiB."""
 
     def __init__(self, env: str) -> None:
         super().__init__(daemon=True)
         self._folder = str(EnvironmentStore().folder(env))
         self.samples: list[float] = []
-        self._stop_asked = threading.Event()
+        self._stop_requested = threading.Event()
 
     def run(self) -> None:
-        while not self._stop_asked.wait(5.0):
+        while not self._stop_requested.wait(5.0):
             held = 0
             for process in psutil.process_iter():
                 try:
@@ -119,7 +119,7 @@ class Memory(threading.Thread):
             self.samples.append(held / 2**20)
 
     def stop(self) -> None:
-        self._stop_asked.set()
+        self._stop_requested.set()
         self.join()
 
 
@@ -137,8 +137,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2.0)
     parser.add_argument("--batch", type=int, default=5)
     parser.add_argument("--flink", action="append", default=[], metavar="KEY=VALUE", help="Flink setting")
-    chosen = parser.parse_args()
-    kafka = kafka_address(chosen.env)
+    args = parser.parse_args()
+    kafka = kafka_address(args.env)
     window = {"kind": "sliding", "size": "10s", "slide": "1s", "timeout": f"{TIMEOUT_SECONDS}s"}
     with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
         source = {"route": "streams", "topic": names.input, "output_topic": names.output, "window": window}
@@ -150,12 +150,12 @@ def main() -> None:
             "events_topic": names.events,
             "dedup_ids": 100,
             "pairs": "top:20",
-            "flink": dict(setting.split("=", 1) for setting in chosen.flink),
+            "flink": dict(setting.split("=", 1) for setting in args.flink),
         }
-        with job(chosen.env, config, Path(folder)):
-            memory = Memory(chosen.env)
+        with job(args.env, config, Path(folder)):
+            memory = Memory(args.env)
             memory.start()
-            sent = feed(names, chosen.streams, chosen.rate, chosen.batch, 60 * chosen.minutes)
+            sent = feed(names, args.streams, args.rate, args.batch, 60 * args.minutes)
             expected = sent.windows()
             values = read_all(names.kafka, names.output, PARTITIONS, len(expected), 300)
             errors = read_all(names.kafka, names.errors, PARTITIONS, sent.late + sent.bad, 60)
@@ -171,33 +171,33 @@ def report(
     samples: list[float],
 ) -> int:
     results = [json.loads(value) for value in values]
-    found = Counter[tuple[str, int]]()
+    received = Counter[tuple[str, int]]()
     counts, latencies = {}, []
     for result in results:
         span = result["window"]
         place = result["stream_id"], epoch_ms(span["start"])
-        found[place] += 1
+        received[place] += 1
         counts[place] = span["num_points"]
         closing = sent.closed_at(result["stream_id"], epoch_ms(span["end"]))
         if closing is not None and span["closed_by"] != "timeout":
             latencies.append(epoch_ms(result["timestamp"]) - closing)
     codes = Counter(json.loads(error)["code"] for error in errors)
-    doubled = sum(times - 1 for times in found.values())
+    duplicates = sum(times - 1 for times in received.values())
     wrong = sum(counts.get(place) != count for place, count in expected.items()) + len(
-        found.keys() - expected.keys()
+        received.keys() - expected.keys()
     )
     sixth = max(1, len(samples) // 6)
     before, after = statistics.median(samples[sixth : 2 * sixth]), statistics.median(samples[-sixth:])
     latencies.sort()
     print(f"messages sent                {sent.messages}")
-    print(f"windows expected, found      {len(expected)}, {len(found)}")
-    print(f"windows wrong, doubled       {wrong}, {doubled}")
-    print(f"late, bad messages sent      {sent.late}, {sent.bad}")
+    print(f"windows expected, received   {len(expected)}, {len(received)}")
+    print(f"windows wrong, duplicate     {wrong}, {duplicates}")
+    print(f"late, invalid messages sent   {sent.late}, {sent.bad}")
     print(f"error records                {dict(codes)}")
     for share in (0.5, 0.95, 0.99):
         print(f"window latency p{share * 100:<11g} {latencies[int(share * (len(latencies) - 1))]} ms")
     print(f"memory, second and last sixth {before:.0f}, {after:.0f} MiB (x{after / before:.3f})")
-    exact = wrong == doubled == 0 and codes == Counter(late=sent.late, bad_json=sent.bad)
+    exact = wrong == duplicates == 0 and codes == Counter(late=sent.late, bad_json=sent.bad)
     print("counts are exact" if exact else "COUNTS DIFFER")
     return 0 if exact else 1
 

@@ -1,12 +1,12 @@
-"""Sliding windows of 10 s by 1 s on the cluster: the job's panes against Flink's own windows.
+"""Benchmark of sliding windows (10 s by 1 s) on a cluster: the job's panes against Flink's own windows.
 
-Usage, with an environment that is up and the interpreter that tdaflink is installed in:
+Usage, with a running environment and the interpreter that tdaflink is installed in:
 
     python benchmarks/windows.py [--env NAME] [--streams 8] [--seconds 250] [--rate 100] [--batch 10]
 
-Both sides read the same preloaded messages and answer the same windows; the counts are compared. A second row
-of the job computes Vietoris-Rips H0 and H1 in each window. Each point lies in ten windows, so the points a
-second are the windows' points a second over ten.
+Both sides read the same preloaded messages and compute the same windows; the counts are compared. A second
+row of the job computes Vietoris-Rips H0 and H1 in each window. Each point is in ten windows, so the points
+per second are the windows' points per second / 10.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WINDOW = {"kind": "sliding", "size": "10s", "slide": "1s", "timeout": None}
 
 
 def messages(streams: int, seconds: int, rate: int, batch: int) -> Iterator[tuple[str, bytes]]:
-    """`rate` points a second of event time in each stream, `batch` of them in a message."""
+    """Yield `rate` points per second of event time in each stream, `batch` points per message."""
     numbers = random.Random(1)
     for first in range(0, seconds * rate, batch):
         for stream in range(streams):
@@ -41,14 +41,14 @@ def messages(streams: int, seconds: int, rate: int, batch: int) -> Iterator[tupl
 
 
 def counts(values: list[bytes]) -> dict[tuple[str, str], int]:
-    """Points of each window, by stream and start in epoch seconds."""
-    found = {}
+    """Return the points of each window, by stream and start in epoch seconds."""
+    points = {}
     for value in values:
-        answer = json.loads(value)
-        start = answer["window"]["start"]
+        result = json.loads(value)
+        start = result["window"]["start"]
         begin = start // 1000 if isinstance(start, int) else _epoch(start)
-        found[answer["stream_id"], begin] = answer["window"]["num_points"]
-    return found
+        points[result["stream_id"], begin] = result["window"]["num_points"]
+    return points
 
 
 def _epoch(text: str) -> int:
@@ -111,32 +111,32 @@ def main() -> None:
     parser.add_argument("--env", default="local")
     for name, default in (("streams", 8), ("seconds", 250), ("rate", 100), ("batch", 10), ("parallelism", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    chosen = parser.parse_args()
-    kafka = kafka_address(chosen.env)
-    made = list(messages(chosen.streams, chosen.seconds, chosen.rate, chosen.batch))
-    # What the clock closes: it ends five seconds and a point before the last second is over.
-    count = chosen.streams * (chosen.seconds - 6)
+    args = parser.parse_args()
+    kafka = kafka_address(args.env)
+    preloaded = list(messages(args.streams, args.seconds, args.rate, args.batch))
+    # Windows that the clock closes: it ends five seconds and a point before the end of the last second.
+    count = args.streams * (args.seconds - 6)
     include = ("--include", str(HERE / "counting.py"), "--set", "algorithm=counting")
     sides = {
-        "own, points kept": lambda n, _: own(n, chosen.env, chosen.parallelism, "process", count),
-        "own, running count": lambda n, _: own(n, chosen.env, chosen.parallelism, "aggregate", count),
-        "job, counting": lambda n, f: shipped(n, chosen.env, chosen.parallelism, f, count, *include),
-        "job, H0 and H1": lambda n, f: shipped(n, chosen.env, chosen.parallelism, f, count),
+        "own, points kept": lambda n, _: own(n, args.env, args.parallelism, "process", count),
+        "own, running count": lambda n, _: own(n, args.env, args.parallelism, "aggregate", count),
+        "job, counting": lambda n, f: shipped(n, args.env, args.parallelism, f, count, *include),
+        "job, H0 and H1": lambda n, f: shipped(n, args.env, args.parallelism, f, count),
     }
     paces: dict[str, float] = {}
     seen: dict[str, dict[tuple[str, str], int]] = {}
     print(f"{'side':<20} {'ratio to own, points kept':>26} {'points/s':>10}")
     for name, side in sides.items():
         with topics(kafka, PARTITIONS) as names, tempfile.TemporaryDirectory() as folder:
-            preload(kafka, names.input, made)
+            preload(kafka, names.input, preloaded)
             values = side(names, Path(folder))
         paces[name], seen[name] = measured(values), counts(values)
         ratio = paces[name] / paces["own, points kept"]
         print(f"{name:<20} {ratio:>26.2f} {paces[name]:>10.0f}", flush=True)
     reference = seen["own, points kept"]
-    for name, found in seen.items():
-        differing = sum(found[window] != reference[window] for window in found.keys() & reference.keys())
-        print(f"{name}: {len(found)} windows, {differing} with another count than Flink's own")
+    for name, points in seen.items():
+        differing = sum(points[window] != reference[window] for window in points.keys() & reference.keys())
+        print(f"{name}: {len(points)} windows, {differing} with another count than Flink's own")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Writes profiles/algorithms.json from the job's registry: the table of all algorithms, for the command.
+"""Write profiles/algorithms.json, the command's table of algorithms, from the job's registry.
 
-python tools/algorithms.py            writes it
-python tools/algorithms.py --check    writes nothing, and fails where something would change
+python tools/algorithms.py            writes the file
+python tools/algorithms.py --check    writes nothing; fails if the file would change
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FILE = ROOT / "profiles" / "algorithms.json"
 
 def main() -> int:
     text = json.dumps({"algorithms": built_in_documents()}, indent=2, ensure_ascii=False)
-    return write_or_compare({FILE: f"{text}\n"}, by="the registry says")
+    return write_or_compare({FILE: f"{text}\n"}, by="the registry defines")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Builds jobs/java/beam-guard.jar, the classes that local clusters and the image put before flink-python's.
+"""Build jobs/java/beam-guard.jar: classes that local clusters and the image load before flink-python's.
 
 Usage, with a JDK and PyFlink installed:
 
     python tools/beam_guard.py [--check]
 
-The JAR names the digest of its sources, so that a stale one is found without a JDK; `--check` does that.
+The JAR contains the digest of its sources, so that `--check` detects a stale JAR without a JDK.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def source_files() -> list[Path]:
-    """The Java sources, sorted."""
+    """Return the Java sources, sorted."""
     return sorted((JAVA / "src").rglob("*.java"))
 
 
 def sources_digest() -> str:
-    """The SHA-256 of all sources with their paths."""
-    whole = hashlib.sha256()
+    """Return the SHA-256 of all sources with their paths."""
+    digest = hashlib.sha256()
     for path in source_files():
         content = path.read_bytes()
-        whole.update(f"{path.relative_to(JAVA).as_posix()}\0{len(content)}\0".encode() + content)
-    return whole.hexdigest()
+        digest.update(f"{path.relative_to(JAVA).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 def digest_in_jar() -> str:
-    """The digest of the sources that the JAR was built from."""
+    """Return the digest of the sources that the JAR was built from."""
     with zipfile.ZipFile(JAR) as archive:
         return archive.read(_SOURCES).decode("ascii")
 
 
 def compiled() -> dict[str, bytes]:
-    """The classes by their paths. Raises `CalledProcessError` where javac refuses the sources."""
+    """Compile and return the classes by path. Raises `CalledProcessError` if javac fails."""
     spec = find_spec("pyflink")
     if spec is None or spec.origin is None:
         sys.exit("PyFlink is not installed: pip install '.[local]'")
@@ -70,20 +70,20 @@ def compiled() -> dict[str, bytes]:
 
 
 def javac() -> str:
-    """The compiler of the JDK on the PATH."""
-    found = shutil.which("javac")
-    if found is None:
-        sys.exit("there is no javac: install a JDK of version 11 or newer")
-    return found
+    """Return the path of the JDK's compiler on the PATH."""
+    compiler = shutil.which("javac")
+    if compiler is None:
+        sys.exit("javac is not on the PATH: install a JDK of version 11 or newer")
+    return compiler
 
 
 def main() -> None:
-    """Build the JAR, or with --check say whether it is stale."""
+    """Build the JAR, or with --check fail if it is stale."""
     parser = argparse.ArgumentParser(description="beam-guard.jar")
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         if digest_in_jar() != sources_digest():
-            sys.exit(f"{JAR} is older than its sources: python tools/beam_guard.py")
+            sys.exit(f"{JAR} does not match its sources: run python tools/beam_guard.py")
         return
     files = {_SOURCES: sources_digest().encode("ascii"), **compiled()}
     buffer = io.BytesIO()

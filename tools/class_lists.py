@@ -1,10 +1,10 @@
-"""Writes the lists of the classes that the JVMs of a local cluster load, profiles/local/classes/*.txt.gz.
+"""Write the lists of classes that the JVMs of a local cluster load, profiles/local/classes/*.txt.gz.
 
 Usage, after a change of Flink, Kafka or Java, with the cluster's packages installed in this interpreter:
 
     python tools/class_lists.py
 
-It sets a local cluster up, runs the demo on it, and removes it again.
+It creates a local cluster, runs the demo on it, and removes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDER = "TDAFLINK_RECORDED_CLASSES"
 
 
 def record(folder: Path) -> None:
-    """Let each JVM that this process starts write the classes that it loads into the folder."""
+    """Make each JVM that this process starts record its loaded classes in the folder."""
 
     def options(archive: ClassArchive) -> tuple[str, ...]:
         return (f"-XX:DumpLoadedClassList={folder / f'{archive.program}-{uuid.uuid4().hex}.lst'}",)
@@ -35,19 +35,19 @@ def record(folder: Path) -> None:
 
 
 def named(line: str) -> str | None:
-    """The class or lambda that a line names; None for comments and for classes of Flink's own loaders."""
+    """Return the class or lambda of a line; None for comments and classes of Flink's own class loaders."""
     if not line.strip() or line.startswith("#") or " source: " in line:
         return None
     return line if line.startswith("@") else line.split(" ")[0]
 
 
 def run(*words: str) -> None:
-    """Run a command of tdaflink's whose JVMs are recorded."""
+    """Run a tdaflink command whose JVMs are recorded."""
     subprocess.run([sys.executable, __file__, *words], check=True, timeout=900)
 
 
 def lists() -> dict[str, str]:
-    """Program -> its classes and lambdas, one on a line."""
+    """Return program -> its classes and lambdas, one per line."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"TDAFLINK_STATE_DIR": str(Path(folder, "state")), _FOLDER: folder}
         try:
@@ -55,15 +55,15 @@ def lists() -> dict[str, str]:
             run("demo", "--keep")
         finally:
             run("teardown", "--env", "local", "--purge", "--yes")
-        found: dict[str, set[str]] = {}
+        recorded: dict[str, set[str]] = {}
         for path in Path(folder).glob("*.lst"):
             names = (named(line) for line in path.read_text(encoding="utf-8").splitlines())
-            found.setdefault(path.name.split("-")[0], set()).update(name for name in names if name)
-    return {program: "".join(f"{name}\n" for name in sorted(names)) for program, names in found.items()}
+            recorded.setdefault(path.name.split("-")[0], set()).update(name for name in names if name)
+    return {program: "".join(f"{name}\n" for name in sorted(names)) for program, names in recorded.items()}
 
 
 def write() -> None:
-    """Write the lists."""
+    """Record and write the lists."""
     for program, text in lists().items():
         (CLASSES / f"{program}.txt.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         print(f"{program}: {len(text.splitlines())} classes and lambdas")

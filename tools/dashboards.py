@@ -1,7 +1,7 @@
-"""Writes Grafana's dashboards, profiles/monitoring/grafana/dashboards/*.json, from tools/dashboards.yaml.
+"""Write Grafana's dashboards, profiles/monitoring/grafana/dashboards/*.json, from tools/dashboards.yaml.
 
-python tools/dashboards.py            writes them
-python tools/dashboards.py --check    writes nothing, and fails where something would change
+python tools/dashboards.py            writes the files
+python tools/dashboards.py --check    writes nothing; fails if a file would change
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ COLUMNS = 24
 
 def main() -> int:
     pages = yaml.safe_load(PAGES.read_text(encoding="utf-8"))
-    wanted = {FOLDER / f"{uid}.json": document(uid, page) for uid, page in pages.items()}
-    return write_or_compare(wanted, FOLDER.glob("*.json"), by="tools/dashboards.yaml says")
+    generated = {FOLDER / f"{uid}.json": document(uid, page) for uid, page in pages.items()}
+    return write_or_compare(generated, FOLDER.glob("*.json"), by="tools/dashboards.yaml defines")
 
 
 def document(uid: str, page: Mapping[str, Any]) -> str:
-    """The dashboard as Grafana reads it."""
+    """Return a dashboard as Grafana's JSON."""
     built = (
         dashboard.Dashboard(page["title"])
         .uid(uid)
@@ -51,8 +51,8 @@ def document(uid: str, page: Mapping[str, Any]) -> str:
         for panel in panels:
             number += 1
             built = built.with_panel(_panel(panel).id(number))
-    made = json.loads(JSONEncoder().encode(built.build()))
-    return json.dumps(_without_null(made), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    model = json.loads(JSONEncoder().encode(built.build()))
+    return json.dumps(_without_null(model), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
 def _job_choice() -> dashboard.QueryVariable:
@@ -68,12 +68,12 @@ def _job_choice() -> dashboard.QueryVariable:
     )
 
 
-def _panel(wanted: Mapping[str, Any]) -> stat.Panel | timeseries.Panel:
-    panel = _number() if wanted.get("number") else _lines()
-    panel = panel.title(wanted["title"]).datasource(SOURCE).unit(wanted["unit"])
-    if "about" in wanted:
-        panel = panel.description(wanted["about"])
-    for letter, (legend, query) in zip(string.ascii_uppercase, wanted["show"].items(), strict=False):
+def _panel(entry: Mapping[str, Any]) -> stat.Panel | timeseries.Panel:
+    panel = _number() if entry.get("number") else _lines()
+    panel = panel.title(entry["title"]).datasource(SOURCE).unit(entry["unit"])
+    if "about" in entry:
+        panel = panel.description(entry["about"])
+    for letter, (legend, query) in zip(string.ascii_uppercase, entry["show"].items(), strict=False):
         panel = panel.with_target(prometheus.Dataquery().ref_id(letter).expr(query).legend_format(legend))
     return panel
 
@@ -90,7 +90,7 @@ def _lines() -> timeseries.Panel:
 
 
 def _without_null(value: Any) -> Any:
-    """What is left out is what Grafana has its own idea of; null is not."""
+    """Remove null values: Grafana applies its defaults to omitted fields, but not to null."""
     if isinstance(value, dict):
         return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
     return [_without_null(inner) for inner in value] if isinstance(value, list) else value

@@ -1,8 +1,7 @@
-"""Writes docs/reference.md from the code: commands and options, exit codes, keys of the job config; and the
-page that `tdaflink --help` prints.
+"""Write docs/reference.md (commands and options, exit codes, keys of the job config) and the help page.
 
-python tools/reference.py            writes it
-python tools/reference.py --check    writes nothing, and fails where something would change
+python tools/reference.py            writes both
+python tools/reference.py --check    writes nothing; fails if a file would change
 """
 
 from __future__ import annotations
@@ -35,16 +34,16 @@ Made from the code by `python tools/reference.py`. What to do with all this: [gu
 
 
 def main() -> int:
-    return write_or_compare({PAGE: page(), Path(HELP_PAGE): help_page()}, by="the code says")
+    return write_or_compare({PAGE: page(), Path(HELP_PAGE): help_page()}, by="the code defines")
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join([_HEAD, *_commands(), *_exit_codes(), *_config()]).rstrip() + "\n"
 
 
 def help_page() -> str:
-    """What `tdaflink --help` prints, made by Typer at its full width."""
+    """Return the page that `tdaflink --help` prints, rendered by Typer at its full width."""
     load([])
     root = typer.main.get_command(app)
     context = root.make_context("tdaflink", [], resilient_parsing=True, terminal_width=FULL_WIDTH - 2)
@@ -52,7 +51,7 @@ def help_page() -> str:
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command that does something, by its words, in the order of the help."""
+    """Yield every command with its words, in the order of the help; groups are left out."""
     load([])
     root = typer.main.get_command(app)
     yield from _walk("tdaflink", root)
@@ -69,11 +68,11 @@ def _walk(words: str, node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _commands() -> Iterator[str]:
-    found = list(commands())
+    all_commands = list(commands())
     yield "## Options of every command\n"
-    yield from _options([p for p in found[0][1].params if p.name in SHARED])
+    yield from _options([p for p in all_commands[0][1].params if p.name in SHARED])
     yield "## Commands\n"
-    for words, command in found:
+    for words, command in all_commands:
         yield f"### {words}\n"
         yield f"{_plain(command.help or '')}\n"
         own = [p for p in command.params if p.name not in SHARED and not getattr(p, "hidden", False)]
@@ -85,8 +84,8 @@ def _options(params: list[Any]) -> Iterator[str]:
         return
     yield "| | | default |\n|---|---|---|"
     for param in params:
-        said = _plain(getattr(param, "help", None) or "")
-        yield f"| {_names(param)} | {said} | {_default(param)} |"
+        text = _plain(getattr(param, "help", None) or "")
+        yield f"| {_names(param)} | {text} | {_default(param)} |"
     yield ""
 
 
@@ -99,9 +98,9 @@ def _names(param: Any) -> str:
 
 
 def _kind(annotation: Any) -> str:
-    """What is to be typed, where the option has no word for it."""
+    """Return the placeholder of a value if the option defines none."""
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return "|".join(str(one.value) for one in annotation)
+        return "|".join(str(member.value) for member in annotation)
     return str(getattr(annotation, "__name__", annotation)).upper()
 
 
@@ -126,16 +125,16 @@ def _exit_codes() -> Iterator[str]:
     yield "| code | kind | when |\n|---|---|---|"
     yield "| 0 | | Done. |"
     kinds: list[type[errors.TdaflinkError]] = [errors.TdaflinkError, *_subclasses(errors.TdaflinkError)]
-    for kind in sorted(kinds, key=lambda one: one.exit_code):
-        said = "Anything else." if kind is errors.TdaflinkError else (kind.__doc__ or "").split("\n\n")[0]
-        yield f"| {kind.exit_code} | `{kind.kind}` | {_plain(said)} |"
+    for kind in sorted(kinds, key=lambda error: error.exit_code):
+        text = "Anything else." if kind is errors.TdaflinkError else (kind.__doc__ or "").split("\n\n")[0]
+        yield f"| {kind.exit_code} | `{kind.kind}` | {_plain(text)} |"
     yield ""
 
 
 def _subclasses(kind: type[errors.TdaflinkError]) -> Iterator[type[errors.TdaflinkError]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _subclasses(one)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _config() -> Iterator[str]:
@@ -155,30 +154,31 @@ def _config() -> Iterator[str]:
 
 def _keys(properties: Mapping[str, Any]) -> Iterator[str]:
     yield "| key | type | default | |\n|---|---|---|---|"
-    for name, said in properties.items():
-        default = f"`{json.dumps(said['default'])}`" if "default" in said else ""
-        cells = (f"`{name}`", _type(said), default, _plain(said.get("description", "")))
+    for name, schema in properties.items():
+        default = f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
+        cells = (f"`{name}`", _type(schema), default, _plain(schema.get("description", "")))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
 
 
-def _type(said: Mapping[str, Any]) -> str:
+def _type(schema: Mapping[str, Any]) -> str:
     for key in ("anyOf", "oneOf"):
-        if key in said:
-            return " or ".join(dict.fromkeys(_type(one) for one in said[key]))
-    if "$ref" in said:
-        name = said["$ref"].rpartition("/")[2]
+        if key in schema:
+            return " or ".join(dict.fromkeys(_type(part) for part in schema[key]))
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
-    if "const" in said or "enum" in said:
-        return " or ".join(f"`{one}`" for one in said.get("enum", [said.get("const")]))
-    if said.get("type") == "array":
-        return f"list of {_type(said.get('items', {}))}"
-    return {"string": "text", None: "any"}.get(said.get("type"), str(said.get("type"))) + _limits(said)
+    if "const" in schema or "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    kind = schema.get("type")
+    return {"string": "text", None: "any"}.get(kind, str(kind)) + _limits(schema)
 
 
-def _limits(said: Mapping[str, Any]) -> str:
+def _limits(schema: Mapping[str, Any]) -> str:
     signs = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
-    return "".join(f" {sign} {said[key]}" for key, sign in signs if key in said)
+    return "".join(f" {sign} {schema[key]}" for key, sign in signs if key in schema)
 
 
 def _plain(text: str) -> str:

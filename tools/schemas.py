@@ -1,7 +1,7 @@
-"""Writes what is made from the message models: profiles/schemas/*.json and the tables of docs/messages.md.
+"""Write the files generated from the message models: profiles/schemas/*.json and parts of docs/messages.md.
 
 python tools/schemas.py            writes both
-python tools/schemas.py --check    writes nothing, and fails where something would change
+python tools/schemas.py --check    writes nothing; fails if a file would change
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _BLOCK = re.compile(r"(<!-- made from the models: (\w+) -->\n).*?(<!-- end -->)"
 
 
 def main() -> int:
-    wanted = {schema_path(name): _json(json_schema(name)) + "\n" for name in MODELS}
-    wanted[PAGE] = page(PAGE.read_text(encoding="utf-8"))
-    return write_or_compare(wanted, schema_path("x").parent.glob("*.json"), by="the models say")
+    generated = {schema_path(name): _json(json_schema(name)) + "\n" for name in MODELS}
+    generated[PAGE] = page(PAGE.read_text(encoding="utf-8"))
+    return write_or_compare(generated, schema_path("x").parent.glob("*.json"), by="the models define")
 
 
 def page(text: str) -> str:
-    """The page with each of its marked blocks made anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{_block(found[2])}{found[3]}", text)
+    """Return the page with each of its marked blocks regenerated."""
+    return _BLOCK.sub(lambda match: f"{match[1]}{_block(match[2])}{match[3]}", text)
 
 
 def _block(name: str) -> str:
     if name == "parts":
         return "".join(f"\n### {part}\n\n{_described(schema)}" for part, schema in sorted(_parts().items()))
     document = json_schema(name)
-    shown = "\n".join(f"```json\n{_json(example)}\n```\n" for example in document["examples"])
-    return f"\n{_described(document)}\n{shown}"
+    examples = "\n".join(f"```json\n{_json(example)}\n```\n" for example in document["examples"])
+    return f"\n{_described(document)}\n{examples}"
 
 
 def _parts() -> dict[str, Any]:
-    """The objects that messages hold; one that several messages share must be the same in all of them."""
+    """Return the nested objects of messages; an object shared by messages must have one schema."""
     parts: dict[str, Any] = {}
     for name in MODELS:
         for part, schema in json_schema(name).get("$defs", {}).items():
-            assert parts.setdefault(part, schema) == schema, f"{part} is two different things"
+            assert parts.setdefault(part, schema) == schema, f"{part} has two different schemas"
     return parts
 
 
@@ -63,9 +63,9 @@ def _rows(properties: Mapping[str, Any], required: Iterable[str]) -> Iterable[st
 
 
 def words(schema: Mapping[str, Any]) -> str:
-    """What a value of the schema is, in words."""
+    """Describe the values of a schema in words."""
     if "anyOf" in schema:
-        return " or ".join(words(one) for one in schema["anyOf"])
+        return " or ".join(words(part) for part in schema["anyOf"])
     if "$ref" in schema:
         part = schema["$ref"].rpartition("/")[2]
         return f"[{part}](#{part.lower()})"

@@ -1,9 +1,9 @@
-"""Makes the pictures of the command's screens, docs/images/*.svg, from real commands on a real cluster.
+"""Record pictures of the command's screens, docs/images/*.svg, from real commands on a real cluster.
 
-PYTHONPATH=tests python tools/screens.py            makes them all, in some three minutes
-PYTHONPATH=tests python tools/screens.py watch      makes one
+PYTHONPATH=tests python tools/screens.py            records all, in about three minutes
+PYTHONPATH=tests python tools/screens.py watch      records one
 
-It sets up an environment of its own, on free ports and in a temporary folder, and tears it down at the end.
+It creates its own environment, on free ports and in a temporary folder, and removes it at the end.
 """
 
 from __future__ import annotations
@@ -39,35 +39,35 @@ env = StreamExecutionEnvironment.get_execution_environment()
 env.from_collection([7]).map(digest).print()
 env.execute("indigestion")
 """
-# The names of pyte where rich has others.
+# pyte's names of colours that rich names differently.
 _COLOURS = {"brown": "yellow", "default": "default"}
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(SCREENS)
+    selected = sys.argv[1:] or list(SCREENS)
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
         with _environment(state) as run:
-            for screen in wanted:
+            for screen in selected:
                 SCREENS[screen](run, state)
     return 0
 
 
 def _demo(run: Runner, state: Path) -> None:
-    """From nothing to barcodes: what starts the environment is on the screen, too. Three answers will do."""
+    """Record the demo, including the start of its environment, with three results."""
     run("teardown", "--env", "local", timeout=120)
     with _terminal(state, "demo", "--keep", columns=94, lines=150) as terminal:
         terminal.wait_for("tdaflink teardown", seconds=400)
         lines = terminal.drawn(coloured)
-    answers = [number for number, line in enumerate(lines) if "Betti numbers " in line.plain]
+    results = [number for number, line in enumerate(lines) if "Betti numbers " in line.plain]
     (table,) = [number for number, line in enumerate(lines) if line.plain.startswith("SHAPE ")]
-    lines[answers[3] : table] = [Text("…"), Text("")]
+    lines[results[3] : table] = [Text("…"), Text("")]
     _keep("demo", "tdaflink demo --keep", [Text.assemble("$ ", ("tdaflink demo --keep", "bold")), *lines])
     run("cancel", "tda-demo", timeout=90)
 
 
 def _watch(run: Runner, state: Path) -> None:
-    """A job that answers a stream, and one that fails."""
+    """Record the dashboard of a job that processes a stream, and a job that fails."""
     (state / "indigestion.py").write_text(FAILS, encoding="utf-8")
     run("submit", "--parallelism", "2", "--from", "none", timeout=240)
     run("submit", "--job", str(state / "indigestion.py"), "--no-wait", "--from", "none", timeout=240)
@@ -80,7 +80,7 @@ def _watch(run: Runner, state: Path) -> None:
             terminal.press("/", *"tda", "Enter")
             terminal.wait_for("pump-7", seconds=120)
             terminal.press("/", "Esc")
-            terminal.wait_for(_tells_enough, seconds=180)
+            terminal.wait_for(_is_complete, seconds=180)
             _keep("watch", "tdaflink watch", terminal.drawn(coloured))
             terminal.press("q")
             terminal.ended()
@@ -89,8 +89,8 @@ def _watch(run: Runner, state: Path) -> None:
         sender.wait()
 
 
-def _tells_enough(screen: str) -> bool:
-    """When there were enough looks at the one job for a whole line of its rates, and the other has failed."""
+def _is_complete(screen: str) -> bool:
+    """Return whether the screen has a full sparkline of one job's rates, and the other job has failed."""
     rates = re.search("tda-streaming .*[▁-█]{8} ", screen)
     return rates is not None and re.search("(FAILED|RESTARTING) +indigestion", screen) is not None
 
@@ -119,7 +119,7 @@ def _keep(name: str, title: str, lines: list[Text]) -> None:
 
 
 def coloured(screen: pyte.Screen) -> list[Text]:
-    """What is on a terminal's screen, down to the last line that has something on it."""
+    """Return the lines of a terminal's screen up to the last line that is not blank."""
     lines = [_line(screen, number) for number in range(screen.lines)]
     while lines and not lines[-1].plain.strip():
         lines.pop()
@@ -139,14 +139,14 @@ def _style(cell: Any) -> Style:
 
 
 def _colour(name: str) -> str:
-    """As rich calls it."""
+    """Return rich's name of a colour."""
     if len(name) == 6 and all(digit in "0123456789abcdef" for digit in name):
         return f"#{name}"
     return _COLOURS.get(name, name.replace("bright", "bright_"))
 
 
 def svg(lines: list[Text], title: str, name: str) -> str:
-    """The lines as a picture of a terminal."""
+    """Render the lines as a picture of a terminal."""
     width = max(len(line) for line in lines)
     console = Console(
         record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor"

@@ -1,4 +1,4 @@
-"""An algorithm that computes nothing: what is left of a window's cost is the window itself."""
+"""An algorithm that computes nothing, to measure the cost of windows alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tdajob.topology.values import Diagram, FloatArray, Query
 
 @register
 class Counting(Algorithm):
-    """Empty diagrams, whatever the points."""
+    """Returns empty diagrams for any points."""
 
     name = "counting"
 

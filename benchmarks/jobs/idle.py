@@ -1,4 +1,4 @@
-"""A job that does nothing, for ever: what is measured is its submission."""
+"""A job that does nothing until it is cancelled, to measure its submission."""
 
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.table import StreamTableEnvironment

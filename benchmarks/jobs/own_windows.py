@@ -1,7 +1,7 @@
-"""Flink's own sliding windows over the same messages, as PyFlink's documentation has one write them.
+"""Flink's own sliding windows over the same messages, written as in PyFlink's documentation.
 
-Each window's answer is a record like the shipped job's, as far as the benchmark reads it. `--how process`
-keeps the points of each window, as a computation on them needs; `--how aggregate` keeps a running count.
+The result of a window has those fields of the shipped job's record that the benchmark reads. `--how process`
+keeps the points of each window, as a computation on them requires; `--how aggregate` keeps a running count.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, TableDescri
 
 
 class Points(FlatMapFunction):  # type: ignore[misc]
-    """One row for each point of a message."""
+    """Yields one row per point of a message."""
 
     def flat_map(self, value: Row) -> Iterable[Row]:
         message = json.loads(value[0])
@@ -50,16 +50,16 @@ class Count(AggregateFunction):  # type: ignore[misc]
     def get_result(self, accumulator: int) -> int:
         return accumulator
 
-    def merge(self, one: int, other: int) -> int:
-        return one + other
+    def merge(self, first: int, second: int) -> int:
+        return first + second
 
 
 class Answer(ProcessWindowFunction):  # type: ignore[misc]
-    """The window's count, from its points or from the running count."""
+    """Yields the window's count, from its points or from the running count."""
 
     def process(self, key: str, context: Any, elements: Iterable[Any]) -> Iterable[Row]:
-        found = list(elements)
-        count = found[0] if isinstance(found[0], int) else len(found)
+        contents = list(elements)
+        count = contents[0] if isinstance(contents[0], int) else len(contents)
         stamp = datetime.fromtimestamp(time.time(), tz=timezone.utc).isoformat(timespec="milliseconds")
         window = {"num_points": count, "start": context.window().start}
         yield Row(json.dumps({"stream_id": key, "timestamp": stamp, "window": window}).encode())
@@ -69,13 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("kafka", "input", "output", "how"):
         parser.add_argument(f"--{name}", required=True)
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     env = StreamExecutionEnvironment.get_execution_environment()
     tables = StreamTableEnvironment.create(env)
     schema = Schema.new_builder().column("value", DataTypes.BYTES()).build()
-    client = {"properties.bootstrap.servers": chosen.kafka, "format": "raw"}
-    start = {"topic": chosen.input, "scan.startup.mode": "earliest-offset", "properties.group.id": "own"}
-    for name, more in (("messages", start), ("answers", {"topic": chosen.output})):
+    client = {"properties.bootstrap.servers": args.kafka, "format": "raw"}
+    start = {"topic": args.input, "scan.startup.mode": "earliest-offset", "properties.group.id": "own"}
+    for name, more in (("messages", start), ("answers", {"topic": args.output})):
         descriptor = TableDescriptor.for_connector("kafka").schema(schema)
         for key, value in {**client, **more}.items():
             descriptor = descriptor.option(key, value)
@@ -89,7 +89,7 @@ def main() -> None:
         .window(SlidingEventTimeWindows.of(Time.seconds(10), Time.seconds(1)))
     )
     bytes_row = Types.ROW_NAMED(["value"], [Types.PRIMITIVE_ARRAY(Types.BYTE())])
-    if chosen.how == "process":
+    if args.how == "process":
         answers = windows.process(Answer(), bytes_row)
     else:
         answers = windows.aggregate(Count(), Answer(), Types.INT(), bytes_row)

@@ -1,6 +1,6 @@
-"""An algorithm of one's own: persistent homology of a function on a two-dimensional grid.
+"""Example of a plug-in algorithm: persistent homology of a function on a two-dimensional grid.
 
-The points are (row, column, value) triples, such as the pixels of a picture, and fill a rectangle.
+The points are (row, column, value) triples, such as the pixels of an image, and fill a rectangle.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tdajob.plugin import (
 )
 
 BYTES_PER_POINT = 256
-"""Measured with gudhi 3.13: 246 to 267, for a vertex, two edges and a square each."""
+"""Measured with gudhi 3.13: 246 to 267 bytes per vertex with two edges and a square."""
 
 
 @register
 class Cubical(Algorithm):
     """Cells of the grid enter at their values, so births and deaths are values of the function.
 
-    H0 has a bar for each valley, from its floor to the pass into a deeper one; H1 has one for each hill with
+    H0 has a bar for each valley, from its minimum to the pass to a deeper one; H1 has one for each hill with
     lower land all around, from that ring to its top: Wagner, Chen and Vuçini, "Efficient computation of
     persistent homology for cubical data", 2012.
     """
@@ -36,7 +36,7 @@ class Cubical(Algorithm):
     name = "cubical"
 
     def parameters(self) -> Sequence[Parameter]:
-        """What may be said about it in a config or a request."""
+        """Return the parameters that a config or a request may set."""
         return (
             Parameter(
                 "superlevel", bool, False, "from the highest value down; births and deaths are negated"
@@ -50,16 +50,16 @@ class Cubical(Algorithm):
             ),
         )
 
-    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
-        """No: a grid of n points takes about as long as any other, and that is little."""
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- signature of the base class
+        """Return false: every grid of n points takes about the same, short time."""
         return False
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """The cells, and the reduction of their boundaries."""
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
+        """Return the bytes of the cells and of the reduction of their boundary matrix."""
         return n * BYTES_PER_POINT
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The diagram of the grid (n, 3), cut at the value `query.max_persistence`."""
+        """Return the diagram of the grid (n, 3), cut at the value `query.max_persistence`."""
         values = _grid(points)
         if query.params["superlevel"]:
             values = 0.0 - values
@@ -72,7 +72,7 @@ class Cubical(Algorithm):
 
 
 def _grid(points: FloatArray) -> FloatArray:
-    """The values (rows, columns) of the points, which come sorted by row and column."""
+    """Return the values (rows, columns) of the points, which are sorted by row and column."""
     if points.shape[1] != 3:
         raise ComputationError(
             "bad_shape", f"points have {points.shape[1]} coordinates: cubical takes [row, column, value]"

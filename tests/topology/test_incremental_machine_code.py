@@ -51,7 +51,7 @@ def test_without_numba_the_ordinary_algorithm_answers_and_the_log_says_so_once(
     assert not worker.warm
     assert worker.engine in {"gudhi:ripser", "redzed"}
     assert worker.bars == expected_bars
-    assert log.count("incremental persistence is off, every window is computed anew") == 1
+    assert log.count("incremental persistence is off, every window is recomputed") == 1
     assert "No module named 'numba'" in log
     assert not list(tmp_path.iterdir())
 
@@ -80,7 +80,7 @@ def test_a_folder_that_others_may_control_is_not_used(
 REPLACED_PRINT = """
 import builtins, sys, types
 module = sys.modules["worker"] = types.ModuleType("worker")
-exec("class Custom:\\n    def print(self, *words): pass", module.__dict__)
+exec("class Custom:\\n    def print(self, *words, **options): pass", module.__dict__)
 builtins.print = module.Custom().print
 sys.path[:0] = sys.argv[1:]
 from tdajob.topology.incremental.machine_code import kernels

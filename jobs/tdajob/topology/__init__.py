@@ -1,1 +1,1 @@
-"""Persistent homology of point clouds: pure numpy, scipy and gudhi, without Flink."""
+"""Persistent homology of point clouds with numpy, scipy and gudhi, independent of Flink."""

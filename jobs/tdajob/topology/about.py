@@ -1,4 +1,4 @@
-"""What an algorithm says of itself for the table of all algorithms, and what it costs."""
+"""Descriptions of algorithms for the table of all algorithms, and their cost rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Library:
-    """A library that an algorithm calls, and the licence of the part that it calls."""
+    """A library that an algorithm calls, and the licence of the called part."""
 
     name: str
     licence: str
@@ -16,11 +16,11 @@ class Library:
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds of one computation of n points: `scale` · n^`exponent`.
+    """A cost rule: processor seconds of one computation of n points = `scale` · n^`exponent`.
 
-    For homology up to `max_dimension` and points of up to `coordinates` coordinates; None: for any. Fitted to
-    the median of several shapes by `benchmarks/costs.py`, up to `measured_to` points; the slowest shape took
-    `spread` times as long.
+    It applies to homology up to `max_dimension` and points of up to `coordinates` coordinates; None: any.
+    Fitted to the median of several shapes by `benchmarks/costs.py`, up to `measured_to` points; the slowest
+    shape took `spread` times as long.
     """
 
     scale: float
@@ -31,13 +31,13 @@ class Cost:
     coordinates: int | None = None
 
     def seconds(self, n: int) -> float:
-        """Predicted seconds of n points."""
+        """Return the predicted seconds of n points."""
         return float(self.scale * n**self.exponent)
 
     def covers(self, max_dimension: int, coordinates: int | None) -> bool:
-        """Whether the rule holds for this question."""
+        """Return whether the rule applies to a computation; `coordinates` is None for given distances."""
         high_enough = self.max_dimension is None or max_dimension <= self.max_dimension
-        # Of given distances nobody knows how many coordinates they came from.
+        # The number of coordinates behind given distances is unknown.
         return high_enough and (
             self.coordinates is None or (coordinates is not None and coordinates <= self.coordinates)
         )
@@ -45,12 +45,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class About:
-    """What a reader of the table wants to know.
+    """The description of an algorithm in the table of all algorithms.
 
-    `values` says what births and deaths are and in which unit, `exactness` how far from the exact diagram a
-    result may be; `unit` and `exact` say the same in a word or two. `memory` is the rule of
-    `Algorithm.predicted_bytes` in words. The first of `costs` that covers a question holds. `instead` says
-    how results differ from those of an algorithm that was too dear; one that is empty is never suggested.
+    `values` defines births and deaths and their unit, `exactness` the distance of a result to the exact
+    diagram; `unit` and `exact` are short forms of the two. `memory` is the rule of
+    `Algorithm.predicted_bytes` in words. The first of `costs` that covers a computation applies. `instead`
+    describes how results differ from those of an algorithm that was too expensive; if it is empty, the
+    algorithm is never suggested.
     """
 
     computes: str
@@ -66,5 +67,5 @@ class About:
 
 
 def cost_for(costs: Sequence[Cost], max_dimension: int, coordinates: int | None) -> Cost | None:
-    """The rule for a question; None where nothing was measured."""
+    """Return the cost rule of a computation; None if no measurement covers it."""
     return next((cost for cost in costs if cost.covers(max_dimension, coordinates)), None)

@@ -1,4 +1,4 @@
-"""From an engine's raw intervals to the bars of a diagram."""
+"""Conversion of an engine's raw intervals to the bars of a diagram."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tdajob.topology.values import FloatArray, Query
 
 
 def finished_bars(raw: Sequence[FloatArray], query: Query, cut: float | None) -> tuple[FloatArray, ...]:
-    """Cut, filter, sort and pad intervals, one (k, 2) array per dimension 0 to `query.max_dimension`.
+    """Cut, filter, sort and pad intervals: one (k, 2) array per dimension 0 to `query.max_dimension`.
 
-    `raw[d]` holds births and deaths of H_d in any order; dimensions that an engine left out are
-    empty. Bars born after `cut` are dropped and deaths beyond it become infinite, which is exactly
-    the diagram of the filtration cut there. Bars of length zero are dropped.
+    `raw[d]` has births and deaths of H_d in any order; dimensions that an engine omitted become empty.
+    Bars born after `cut` are dropped and deaths beyond it become infinite, which is exactly the diagram
+    of the filtration cut there. Bars of length zero are dropped.
     """
-    wanted = query.max_dimension + 1
-    present = [_finished(intervals, cut, query.min_persistence) for intervals in raw[:wanted]]
-    missing = [np.empty((0, 2)) for _ in range(wanted - len(present))]
+    dimensions = query.max_dimension + 1
+    present = [_finished(intervals, cut, query.min_persistence) for intervals in raw[:dimensions]]
+    missing = [np.empty((0, 2)) for _ in range(dimensions - len(present))]
     return (*present, *missing)
 
 

@@ -1,6 +1,6 @@
-"""The built-in algorithms as data, for programs that cannot import them.
+"""Catalog of the built-in algorithms as JSON data, for programs that cannot import them.
 
-`tools/algorithms.py` writes it to profiles/algorithms.json, and a test holds the file to the registry.
+`tools/algorithms.py` writes it to profiles/algorithms.json; a test compares the file with the registry.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ KINDS = {bool: "boolean", int: "integer", float: "number", str: "text", list: "l
 
 
 def algorithm_document(algorithm: Algorithm) -> dict[str, Any]:
-    """Everything that an algorithm says of itself, in types that JSON knows."""
+    """Return the description and the parameters of an algorithm in JSON types."""
     about: About | None = algorithm.about
-    described = {} if about is None else asdict(about)
+    description = {} if about is None else asdict(about)
     return {
         "name": algorithm.name,
-        **described,
+        **description,
         "takes": ["points", "distances"] if algorithm.takes_distances else ["points"],
         "bounds_ambient_dimension": algorithm.bounds_ambient_dimension,
         "hausdorff_factor": algorithm.hausdorff_factor,
@@ -31,13 +31,13 @@ def algorithm_document(algorithm: Algorithm) -> dict[str, Any]:
 
 
 def built_in_documents() -> list[dict[str, Any]]:
-    """Those of all built-in algorithms, by name."""
+    """Return the documents of all built-in algorithms, sorted by name."""
     registry.load_built_in()
     return [algorithm_document(registry.get(name)) for name in registry.built_in_names()]
 
 
 def parameter_document(parameter: Parameter) -> dict[str, Any]:
-    """One parameter; `default` null means that the algorithm decides from the data, and null may be given."""
+    """Return a parameter's document; `default` null: the data determine the value, and null is allowed."""
     return {
         "name": parameter.name,
         "type": KINDS[parameter.kind],

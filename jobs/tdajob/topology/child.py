@@ -1,4 +1,4 @@
-"""The child process in which computations run that may run away or crash."""
+"""Child process for computations that may exceed their time or memory, or crash."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tdajob.topology.values import ComputationError
 
 
 def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None:
-    """Answer requests until the parent closes its end, or ends."""
+    """Serve requests until the parent closes its pipe or ends."""
     serve(request_fd, reply_fd, parent, memory_bytes, load=_load, reply=_reply)
 
 
 def _load() -> None:
     registry.load_built_in()
-    # Before memory is bounded, and before anybody waits for an answer.
+    # Before memory is limited, and before a request waits for its reply.
     warm_up()
 
 
 def _reply(header: wire.Header, payload: bytearray) -> tuple[wire.Header, bytes]:
     try:
         modules, points, query = wire.unpacked_request(header, payload)
-        # Algorithms of others register themselves when their modules are imported.
+        # Plug-in algorithms register themselves when their modules are imported.
         for module in modules:
             import_module(module)
         return wire.packed_diagram(execute(registry.get(query.algorithm), points, query))

@@ -1,4 +1,4 @@
-"""What the built-in algorithms cost, as `benchmarks/costs.py` measured it on one core of a small server."""
+"""Cost rules of the built-in algorithms, measured by `benchmarks/costs.py` on one core of a small server."""
 
 from __future__ import annotations
 

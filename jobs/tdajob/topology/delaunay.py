@@ -1,4 +1,4 @@
-"""What the filtrations of the Delaunay triangulation have in common."""
+"""Common parts of filtrations of the Delaunay triangulation (alpha and Čech)."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ PRECISION = Parameter(
     choices=("fast", "safe", "exact"),
 )
 RELATIVE = {"fast": 2.0**-40, "safe": 2.0**-40, "exact": 2.0**-50}
-"""How far a value may be from the exact one, times the value; with "fast" nothing is certain."""
+"""Relative error of a value, by precision; "fast" guarantees nothing."""
 ROUNDING = 4 * 2.0**-53
-"""Both ends of a bar move by at most the rounding of coordinates; as much again for that of the sender."""
+"""Both ends of a bar move by at most the rounding of coordinates, doubled for rounding by the sender."""
 SIMPLICES_PER_POINT = {1: 2, 2: 6, 3: 30, 4: 170, 5: 1200}
-"""Measured on uniform points; every further dimension multiplies by about eight."""
+"""Measured on uniform points; each further dimension multiplies the number by about eight."""
 
 
 class DelaunayFiltration(Algorithm):
-    """Simplices of the Delaunay triangulation; values are radii."""
+    """A filtration by radii of the simplices of the Delaunay triangulation."""
 
     bounds_ambient_dimension = True
-    # Distance functions of two sets differ nowhere by more than the Hausdorff distance of the sets.
+    # The distance functions of two sets differ by at most the Hausdorff distance of the sets.
     hausdorff_factor = 1.0
 
     def parameters(self) -> Sequence[Parameter]:
-        """How exactly the triangulation is computed."""
+        """Return the precision of the triangulation's arithmetic."""
         return (PRECISION,)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """The triangulation of n uniform points in `dim` dimensions, in a simplex tree."""
-        known = max(SIMPLICES_PER_POINT)
-        per_point = SIMPLICES_PER_POINT[min(dim, known)] << 3 * max(0, dim - known)
+        """Return the bytes of a simplex tree of the triangulation of n uniform points in `dim` dimensions."""
+        measured = max(SIMPLICES_PER_POINT)
+        per_point = SIMPLICES_PER_POINT[min(dim, measured)] << 3 * max(0, dim - measured)
         every_subset = 1 << min(n, 62)
         return min(n * per_point, every_subset) * simplex_tree.BYTES_PER_SIMPLEX
 
 
 def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engine: str) -> Diagram:
-    """The diagram of one of gudhi's complexes of the points (n, d), cut at `query.max_persistence`.
+    """Return the diagram of a gudhi complex of the points (n, d), cut at `query.max_persistence`.
 
     Bars that are no longer than the rounding of the coordinates of their simplices, or of the
-    computation, are left out: points on one circle give one loop, although their float64 coordinates lie
-    on several. `error_bound` has half the longest of them, and the rounding of the greatest value.
+    computation, are dropped: points on one circle give one loop, although their float64 coordinates lie
+    on several. `error_bound` includes half the longest dropped bar and the rounding of the greatest value.
     """
     near = normal(points)
     asked = near.query(query)
@@ -67,8 +67,8 @@ def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engi
         tree = complex_.create_simplex_tree(output_squared_values=False)
     tree.prune_above_dimension(query.max_dimension + 1)
     raw = simplex_tree.intervals(tree, query.max_dimension, query.homology_coeff_field)
-    if any(np.isinf(one[:, 1]).any() for one in raw[1:]):
-        # The whole triangulation is contractible, so the radius of a flat simplex is beyond float64.
+    if any(np.isinf(bars[:, 1]).any() for bars in raw[1:]):
+        # The whole triangulation is contractible, so the radius of a flat simplex exceeds float64.
         raise ComputationError(
             "non_finite",
             f"{query.algorithm} on points that are nearly on one line or plane: a radius is beyond float64; "
@@ -76,7 +76,7 @@ def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engi
         )
     kept, longest = without_rounding(raw, tree, near, RELATIVE[precision])
     bars = finished_bars(kept, asked, asked.max_persistence)
-    greatest = max((float(one[np.isfinite(one)].max(initial=0.0)) for one in bars), default=0.0)
+    greatest = max((float(part[np.isfinite(part)].max(initial=0.0)) for part in bars), default=0.0)
     bound = near.restored(longest / 2 + RELATIVE[precision] * greatest + near.lost)
     return Diagram(near.restored_bars(bars), engine, query.max_persistence, bound)
 
@@ -84,13 +84,13 @@ def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engi
 def without_rounding(
     raw: Sequence[FloatArray], tree: gudhi.SimplexTree, near: Normal, relative: float
 ) -> tuple[list[FloatArray], float]:
-    """The intervals that are more than rounding, and the length of the longest that is not."""
+    """Return the intervals longer than rounding, and the length of the longest dropped interval."""
     margin = ROUNDING * math.sqrt(near.points.shape[1])
     kept, longest = [], 0.0
     locate: Mapping[tuple[int, float, float], float] | None = None
     for dimension, bars in enumerate(raw):
         lengths = bars[:, 1] - bars[:, 0]
-        # Whatever the coordinates of its simplices are, they are not greater than the greatest.
+        # An upper bound: the coordinates of a bar's simplices are at most the greatest of all.
         rounding = relative * np.where(np.isfinite(bars[:, 1]), bars[:, 1], 0.0)
         doubtful = (lengths > rounding) & (lengths <= rounding + margin * near.magnitudes.max())
         if doubtful.any():
@@ -98,27 +98,28 @@ def without_rounding(
             for place in np.flatnonzero(doubtful):
                 birth, death = bars[place].tolist()
                 rounding[place] += margin * locate.get((dimension, birth, death), 0.0)
-        gone = lengths <= rounding
-        longest = max(longest, float(lengths[gone].max(initial=0.0)))
-        kept.append(bars[~gone])
+        dropped = lengths <= rounding
+        longest = max(longest, float(lengths[dropped].max(initial=0.0)))
+        kept.append(bars[~dropped])
     return kept, longest
 
 
 def _magnitudes(tree: gudhi.SimplexTree, near: Normal) -> Mapping[tuple[int, float, float], float]:
-    """The greatest coordinate of the two simplices of each bar, by its dimension, birth and death."""
-    found: dict[tuple[int, float, float], float] = {}
-    for born, killed in tree.persistence_pairs():
-        if killed:
-            bar = (len(born) - 1, tree.filtration(born), tree.filtration(killed))
-            greatest = float(near.magnitudes[[*born, *killed]].max())
-            # Of equal bars the one with the least decides: none is left out that might be more than rounding.
-            found[bar] = min(found.get(bar, math.inf), greatest)
-    return found
+    """Return the greatest coordinate of each bar's two simplices, by (dimension, birth, death)."""
+    magnitudes: dict[tuple[int, float, float], float] = {}
+    for birth_simplex, death_simplex in tree.persistence_pairs():
+        if death_simplex:
+            birth, death = tree.filtration(birth_simplex), tree.filtration(death_simplex)
+            bar = (len(birth_simplex) - 1, birth, death)
+            greatest = float(near.magnitudes[[*birth_simplex, *death_simplex]].max())
+            # The minimum over equal bars: no bar is dropped that could be longer than rounding.
+            magnitudes[bar] = min(magnitudes.get(bar, math.inf), greatest)
+    return magnitudes
 
 
 @contextmanager
 def _float_precision(make: MakeComplex, relative: float) -> Iterator[None]:
-    """Let gudhi round exact numbers to that share of them; its own default is 1e-5."""
+    """Set the relative precision to which gudhi rounds exact numbers; its default is 1e-5."""
     before = make.get_float_relative_precision()
     make.set_float_relative_precision(relative)
     try:

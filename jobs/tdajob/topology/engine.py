@@ -1,4 +1,4 @@
-"""The one entrance to all computations."""
+"""Entry point of all computations."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits
 from tdajob.topology.ways import refusal, ways_that_fit
 
 _READ_SECONDS = 10.0
-_KEPT_COSTS = 1000  # questions; a producer may vary the number of coordinates
+_MAX_CACHED_COSTS = 1000  # entries; a producer may vary the number of coordinates
 
 
 class OverrunError(Exception):
-    """A computation was given up before its timeout, since it took longer than its caller would wait."""
+    """A computation was abandoned before its timeout because its caller would not wait longer."""
 
 
 class Engine:
-    """Checks, bounds and runs computations, one at a time; one per Flink subtask.
+    """Checks, limits and runs computations, one at a time; one engine per Flink subtask.
 
-    What may run away or crash runs in a child process that the engine keeps between computations.
+    A computation that may exceed its time or memory, or crash, runs in a child process, which the engine
+    keeps between computations.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -39,56 +40,56 @@ class Engine:
         self._costs: dict[tuple[str, int, int | None], Cost | None] = {}
 
     def start(self) -> None:
-        """Start the child process, so that no computation waits for it, nor for a compiler."""
+        """Start the child process, so that no computation waits for its start or for a compiler."""
         self._process.start()
 
     def compute(self, points: FloatArray, query: Query, patience: float | None = None) -> Diagram:
-        """The diagram of the finite float64 points (n, d), in any order.
+        """Return the diagram of finite float64 points (n, d), in any order.
 
-        OverrunError where its child process needs more than `patience` seconds, if these are fewer than the
-        timeout.
+        Raises OverrunError if the child process takes more than `patience` seconds and `patience` is less
+        than the timeout.
 
         Raises ComputationError with one of the codes bad_shape, empty_cloud, non_finite,
         too_many_points, bad_parameter, bad_coordinate, unknown_algorithm, ambient_dimension,
         predicted_memory, timeout, engine_crashed, out_of_memory. After any of them the engine is ready
-        for the next.
+        for the next computation.
         """
         return self._finished(self._begun(*self._checked_points(points, query)), patience)
 
     def compute_distances(
         self, distances: FloatArray, query: Query, patience: float | None = None
     ) -> Diagram:
-        """The diagram of points that only their distances (n, n) tell of; the metric asked for is not used.
+        """Return the diagram of points that are given by distances (n, n); `query`'s metric is ignored.
 
         Raises ComputationError as `compute` does, and with the code bad_matrix.
         """
         return self._finished(self._begun(*self._checked_distances(distances, query)), patience)
 
     def begin(self, points: FloatArray, query: Query, *, distances: bool) -> Diagram | Computation:
-        """Begin what `compute` or `compute_distances` would do; what takes long continues in the child.
+        """Begin the work of `compute` or `compute_distances`; a long computation continues in the child.
 
-        Nothing else may be computed before the computation has its outcome. Raises as they do.
+        No other computation may begin before this one has its outcome. Raises as they do.
         """
         checked = self._checked_distances if distances else self._checked_points
         return self._begun(*checked(points, query))
 
     def slowest_seconds(self, points: FloatArray, query: Query, *, distances: bool) -> float | None:
-        """The predicted seconds of the slowest kind of cloud; None where no rule covers the question."""
+        """Return the predicted seconds of the slowest measured shape; None if no cost rule applies."""
         coordinates = None if distances else points.shape[1]
-        asked = query.algorithm, query.max_dimension, coordinates
-        if asked not in self._costs:
-            if len(self._costs) > _KEPT_COSTS:
+        key = query.algorithm, query.max_dimension, coordinates
+        if key not in self._costs:
+            if len(self._costs) > _MAX_CACHED_COSTS:
                 self._costs.clear()
             about = registry.get(query.algorithm).about
-            self._costs[asked] = None if about is None else cost_for(about.costs, *asked[1:])
-        cost = self._costs[asked]
+            self._costs[key] = None if about is None else cost_for(about.costs, *key[1:])
+        cost = self._costs[key]
         return None if cost is None else cost.spread * cost.seconds(len(points))
 
     def _checked_points(self, points: FloatArray, query: Query) -> tuple[Algorithm, FloatArray, Query]:
         try:
             check_points(points, self._limits)
         except ComputationError as error:
-            raise self._with_ways(error, points, query) from None
+            raise self._with_alternatives(error, points, query) from None
         algorithm, query = self._resolved(query)
         algorithm.check(points, query)
         return algorithm, sorted_points(points), query
@@ -107,12 +108,12 @@ class Engine:
         return algorithm, distances, query
 
     def close(self) -> None:
-        """End the child process, if there is one."""
+        """End the child process, if it runs."""
         self._process.close()
 
     def _resolved(self, query: Query) -> tuple[Algorithm, Query]:
-        """The algorithm, and the query with every parameter of it."""
-        # Windows ask the same question again and again.
+        """Return the algorithm, and the query with all parameters of the algorithm."""
+        # Windows repeat the same query.
         if self._last is None or self._last[0] is not query:
             check_query(query)
             algorithm = registry.get(query.algorithm)
@@ -120,8 +121,10 @@ class Engine:
             self._last = query, algorithm, replace(query, params=params)
         return self._last[1:]
 
-    def _with_ways(self, error: ComputationError, points: FloatArray, query: Query) -> ComputationError:
-        """The refusal of too many points with what would fit, where the question itself can be read."""
+    def _with_alternatives(
+        self, error: ComputationError, points: FloatArray, query: Query
+    ) -> ComputationError:
+        """Add alternatives that fit to the error for too many points, if the query is valid."""
         if error.code != "too_many_points":
             return error
         try:
@@ -149,7 +152,7 @@ class Engine:
             return begun
         if patience is not None and patience < self._limits.compute_timeout and not begun.is_ready(patience):
             self._process.close()
-            # The next computation finds it ready, or nearly so.
+            # So that the next computation waits little or not at all.
             self._process.start_soon()
             raise OverrunError
         return begun.wait()
@@ -164,16 +167,16 @@ class Engine:
             )
         predicted, allowed = algorithm.predicted_bytes(n, dim, query), self._limits.max_predicted_bytes
         if predicted > allowed:
-            what = (
+            problem = (
                 f"{described(points, query)} would take about {predicted} bytes, more than "
                 f"max_predicted_bytes {allowed}"
             )
-            raise refusal("predicted_memory", what, points, query, self._limits, "max_predicted_bytes")
+            raise refusal("predicted_memory", problem, points, query, self._limits, "max_predicted_bytes")
 
 
 @dataclass(frozen=True, eq=False)
 class Computation:
-    """One that an engine's child process is at."""
+    """A computation that runs in an engine's child process."""
 
     _process: KeptProcess
     _points: FloatArray
@@ -182,15 +185,15 @@ class Computation:
     _deadline: float
 
     def is_ready(self, seconds: float = 0.0) -> bool:
-        """Whether it has its outcome, or is past its timeout, within `seconds`."""
+        """Wait up to `seconds` and return whether the outcome is available or the timeout has passed."""
         left = self._deadline - time.monotonic()
         return self._process.has_reply(max(0.0, min(seconds, left))) or left <= seconds
 
     def wait(self) -> Diagram:
-        """Its diagram, for which this waits. Raises as `Engine.compute` does."""
+        """Wait for the diagram and return it. Raises as `Engine.compute` does."""
         deadline = self._deadline
         if self._process.has_reply():
-            # It may have come in time and be looked at late; a long one takes a moment to be read.
+            # A reply may have arrived in time but be read late, and reading a long one takes a moment.
             deadline = max(deadline, time.monotonic() + _READ_SECONDS)
         with _translated(self._points, self._query, self._limits):
             reply, bars = self._process.receive(deadline)
@@ -200,22 +203,23 @@ class Computation:
 
     def _failure(self, error: dict[str, str]) -> ComputationError:
         if error["code"] == "out_of_memory":
-            # What such a process still holds would count against the next computation.
+            # Memory that the process has not released would count against the next computation.
             self._process.close()
-            what = f"{described(self._points, self._query)} ran out of memory"
+            problem = f"{described(self._points, self._query)} ran out of memory"
             limit = "max_predicted_bytes"
-            return refusal("out_of_memory", what, self._points, self._query, self._limits, limit)
+            return refusal("out_of_memory", problem, self._points, self._query, self._limits, limit)
         return ComputationError(error["code"], error["reason"])
 
 
 @contextmanager
 def _translated(points: FloatArray, query: Query, limits: Limits) -> Iterator[None]:
-    """Raise what befalls the child process as a ComputationError that names what fits instead."""
+    """Convert failures of the child process to ComputationErrors that name alternatives that fit."""
     try:
         yield
     except TimeoutError:
-        what = f"{described(points, query)} did not end within compute_timeout {limits.compute_timeout:g} s"
-        raise refusal("timeout", what, points, query, limits, "compute_timeout") from None
+        timeout = limits.compute_timeout
+        problem = f"{described(points, query)} did not end within compute_timeout {timeout:g} s"
+        raise refusal("timeout", problem, points, query, limits, "compute_timeout") from None
     except ProcessEndedError as error:
         raise ComputationError(
             "engine_crashed",

@@ -1,4 +1,4 @@
-"""Running one algorithm so that whatever goes wrong is a ComputationError."""
+"""Execution of an algorithm, with every failure converted to a ComputationError."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
 
 def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
-    """The algorithm's diagram; ComputationError `out_of_memory` or `engine_crashed` where it fails."""
+    """Return the algorithm's diagram; raises ComputationError `out_of_memory` or `engine_crashed`."""
     try:
         diagram = algorithm.compute(points, query)
     except ComputationError:
@@ -29,7 +29,7 @@ def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
 
 
 def described(points: FloatArray, query: Query) -> str:
-    """The computation in words that begin a sentence."""
+    """Return a description of the computation that can begin a sentence."""
     given = f"{points.shape[1]} coordinates"
     if query.params.get("metric") == PRECOMPUTED:
         given = "given distances"
@@ -37,12 +37,12 @@ def described(points: FloatArray, query: Query) -> str:
 
 
 def how_to_shrink() -> str:
-    """What makes any computation cheaper."""
+    """Return the general advice to reduce the cost of a computation."""
     return "set or lower max_persistence, lower max_dimension, subsample the points"
 
 
 def _check_diagram(diagram: Diagram, query: Query) -> None:
-    """Algorithms of other packages come through here too, and NaN must never reach a message."""
+    """Raise ComputationError for a malformed diagram: no NaN of a plug-in may reach a message."""
     complete = len(diagram.bars) == query.max_dimension + 1
     if not complete or any(bars.shape != (len(bars), 2) or np.isnan(bars).any() for bars in diagram.bars):
         raise ComputationError(

@@ -1,4 +1,4 @@
-"""Distances between points and choices among them."""
+"""Pairwise distances, orders of points and choice of landmarks."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from tdajob.topology.values import FloatArray
 
 
 def sorted_points(points: FloatArray) -> FloatArray:
-    """The points (n, d) in lexicographic order, so that a result depends on the multiset alone."""
-    # Adding 0.0 turns -0.0 into 0.0: the two compare equal and must not differ later.
+    """Return the points (n, d) in lexicographic order, so that a result depends only on the multiset."""
+    # Adding 0.0 turns -0.0 into 0.0: the two compare equal and must not give different results.
     order = np.lexsort(points.T[::-1])
     return np.ascontiguousarray(points[order] + 0.0)
 
 
 def scattered(points: FloatArray) -> FloatArray:
-    """The points (n, d) in one fixed order that has nothing to do with where they are.
+    """Return the points (n, d) in a fixed pseudo-random order.
 
-    Of sorted points most engines take longer, Ripser up to twice as long.
+    Most engines take longer for sorted points, Ripser up to twice as long.
     """
     return points[_shuffle(len(points))]
 
 
 def pairwise_distances(points: FloatArray) -> FloatArray:
-    """Euclidean distances (n, n) of the points (n, d).
+    """Return Euclidean distances (n, n) of the points (n, d).
 
-    Each is computed from the differences of coordinates; the expanded square would break ties.
+    Each is computed from differences of coordinates; the expanded square would break ties.
     """
     return euclidean_distances(points, points)
 
 
 def farthest_points(points: FloatArray, count: int) -> tuple[NDArray[np.intp], float]:
-    """Indices of up to `count` landmarks of the points (n, d), and their covering radius.
+    """Return the indices of up to `count` landmarks of the points (n, d), and their covering radius.
 
-    Starts at the first point and adds the point farthest from all landmarks (the first one on a
-    tie): Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985. Returns fewer
-    where there are fewer distinct points. Every point lies within the radius of a landmark.
+    Farthest-point sampling from the first point (on a tie the first candidate): Gonzalez, "Clustering to
+    minimize the maximum intercluster distance", 1985. There are fewer landmarks if fewer points are
+    distinct. Every point is within the radius of a landmark.
     """
     exponent = scale_exponent(points)
     points = np.ldexp(points, exponent)

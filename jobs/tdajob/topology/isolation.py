@@ -1,4 +1,4 @@
-"""The parent's side of a child process that is kept between pieces of work."""
+"""Parent's side of a child process that is kept between requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdajob.topology import wire
 
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
-# The cluster's own interpreter may be one that forks: tdaflink.adapters.fork_server_program.
+# A local cluster's interpreter may be a fork server's client: tdaflink.adapters.fork_server_program.
 _FORKING_PYTHON, _FORKED_DESCRIPTORS = "TDAFLINK_FORKING_PYTHON", "TDAFLINK_FORKED_DESCRIPTORS"
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -25,7 +25,7 @@ _BOOTSTRAP = (
 
 
 class ProcessEndedError(Exception):
-    """The child process ended without an answer; the text says how."""
+    """The child process ended without a reply; the text describes how."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class _Child:
 
 
 class KeptProcess:
-    """A child process that is started at the first exchange, or before, and kept until it fails or is closed.
+    """A child process, started at the first exchange or before, and kept until it fails or is closed.
 
-    It is a fresh interpreter, not a fork: the parent has threads, and its main module is foreign. Its
-    code comes from the parent's `sys.path`, which may hold zips. Frames travel on pipes of their own,
-    because engines may print. `module` has the child's `main`, which calls `serving.serve`.
+    It is a fresh interpreter, not a fork: the parent has threads and a main module of PyFlink. It imports
+    from the parent's `sys.path`, which may contain zips. Frames use separate pipes, because engines may
+    print. `module` has the child's `main`, which calls `serving.serve`.
     """
 
     def __init__(self, module: str, memory_bytes: int) -> None:
@@ -66,19 +66,19 @@ class KeptProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None where none runs."""
+        """The process id; None if no process runs."""
         return None if self._child is None else self._child.process.pid
 
     def start(self) -> None:
-        """Start the process, unless it runs: what it loads first may take a while.
+        """Start the process, unless it runs, and wait until it is ready: loading may take seconds.
 
-        That it cannot be started is the first exchange's to tell.
+        A failure to start is reported by the first exchange.
         """
         with suppress(ProcessEndedError):
             self._running()
 
     def start_soon(self) -> None:
-        """Start the process, unless it runs, without waiting until it is ready."""
+        """Start the process, unless it runs, without waiting for it to be ready."""
         if self._child is None:
             with suppress(ProcessEndedError):
                 self._child, self._ready = self._spawned(), False
@@ -86,16 +86,16 @@ class KeptProcess:
     def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytearray]:
         """Send a request and return the reply.
 
-        Raises TimeoutError after `timeout` seconds (starting the process not counted) and
-        ProcessEndedError where the process dies. After either the next exchange starts a new one.
+        Raises TimeoutError after `timeout` seconds (excluding the start of the process) and
+        ProcessEndedError if the process dies. After either, the next exchange starts a new process.
         """
         deadline = self.send(header, payload, timeout)
         return self.receive(deadline)
 
     def send(self, header: wire.Header, payload: bytes, timeout: float) -> float:
-        """Send a request without waiting for the reply; its deadline (time.monotonic) in `timeout` seconds.
+        """Send a request without waiting for the reply, and return its deadline (time.monotonic).
 
-        Raises as `exchange` does.
+        The deadline is `timeout` seconds from now. Raises as `exchange` does.
         """
         child, deadline = self._running(), time.monotonic() + timeout
         with self._closed_on_failure(child):
@@ -103,7 +103,7 @@ class KeptProcess:
         return deadline
 
     def receive(self, deadline: float) -> tuple[wire.Header, bytearray]:
-        """Wait for the reply to what was sent; raises as `exchange` does."""
+        """Wait for the reply to the sent request; raises as `exchange` does."""
         child = self._child
         if child is None:
             raise ProcessEndedError("was closed")
@@ -111,7 +111,7 @@ class KeptProcess:
             return wire.receive(child.replies, deadline)
 
     def has_reply(self, seconds: float = 0.0) -> bool:
-        """Whether the reply, or the end of the process, is there to be received within `seconds`."""
+        """Wait up to `seconds` and return whether the reply, or the end of the process, can be received."""
         return self._child is None or wire.readable(self._child.replies, seconds)
 
     @contextmanager
@@ -126,12 +126,12 @@ class KeptProcess:
             self.close()
             raise ProcessEndedError(how) from None
         except BaseException:
-            # What is left in the pipes would be taken for the answer to the next request.
+            # Bytes left in the pipes would be read as the reply to the next request.
             self.close()
             raise
 
     def close(self) -> None:
-        """Kill the process, if there is one, and wait until it is gone."""
+        """Kill the process, if it runs, and wait for its end."""
         if self._child is not None:
             child, self._child = self._child, None
             child.end()
@@ -157,29 +157,29 @@ class KeptProcess:
             raise ProcessEndedError(f"{how} while it started") from None
 
     def _spawned(self) -> _Child:
-        theirs_in, requests = os.pipe()
-        replies, theirs_out = os.pipe()
+        child_in, requests = os.pipe()
+        replies, child_out = os.pipe()
         # A full pipe to a stuck child must not block beyond the deadline.
         os.set_blocking(requests, False)
         try:
-            return _Child(self._launched(theirs_in, theirs_out), requests, replies)
+            return _Child(self._launched(child_in, child_out), requests, replies)
         except OSError as error:
             os.close(requests)
             os.close(replies)
             raise ProcessEndedError(f"cannot be started: {error}") from error
         finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
+            os.close(child_in)
+            os.close(child_out)
 
     def _launched(self, request_fd: int, reply_fd: int) -> subprocess.Popen[bytes]:
         search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
-        numbers = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
-        # One thread each: idle ones only cost start-up time and address space.
+        arguments = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
+        # One thread per library: idle threads only cost start-up time and address space.
         single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
             [
                 os.environ.get(_FORKING_PYTHON, sys.executable),
-                *("-c", _BOOTSTRAP, search_path, self._module, *map(str, numbers)),
+                *("-c", _BOOTSTRAP, search_path, self._module, *map(str, arguments)),
             ],
             pass_fds=(request_fd, reply_fd),
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Centres of lattice cells in place of the points in them."""
+"""Nets of points: centres of the lattice cells that contain points."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from tdajob.topology.values import FloatArray
 
 _MOST_CELLS = 2.0**30
-"""From the origin, along an axis: rounding stays far below a cell's side."""
+"""Maximum distance from the origin along an axis, in cells: rounding stays far below a cell's side."""
 _MARGIN = 1 - 2.0**-20
-"""So much smaller cells make up for it."""
+"""Factor of a cell's side that compensates for this rounding."""
 
 
 def lattice_net(points: FloatArray, radius: float) -> tuple[FloatArray, float]:
-    """A net of the points (n, d), and the greatest distance from a point to its place in the net.
+    """Return a net of the points (n, d), and the greatest distance of a point to its centre in the net.
 
-    The net is the centres of those cells of a fixed cubic lattice that have points. So it depends on the
-    points alone, and it changes only where a cell gets its first point or loses its last. Its rows are
-    distinct and ordered. Every point lies within `radius`, above 0, of the net, and each of the net within
-    it of a point. Coordinates too large for such cells stay as they are, at distance 0.
+    The net consists of the centres of those cells of a fixed cubic lattice that contain points. So it depends
+    on the points alone, and changes only if a cell gets its first point or loses its last. Its rows are
+    distinct and sorted. Every point is within `radius` (> 0) of the net, and every centre within `radius` of
+    a point. If coordinates are too large for such cells, the net is the distinct points, at distance 0.
     """
-    # In a unit about the radius: there no square is lost, and what is longer than 2^30 of them stays anyway.
+    # In a unit near the radius no square underflows; coordinates above 2^30 units are kept unchanged anyway.
     exponent = -math.frexp(radius)[1]
     with np.errstate(over="ignore"):
         scaled, reach = np.ldexp(points, exponent), math.ldexp(radius, exponent)

@@ -1,4 +1,4 @@
-"""Distances between points, as the algorithms that need nothing but distances know them."""
+"""Metrics of the algorithms that depend only on distances between points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tdajob.topology.validation import MAX_COORDINATE
 from tdajob.topology.values import ComputationError, FloatArray
 
 PRECOMPUTED = "precomputed"
-"""The metric of a request that brings its distances; nobody can ask for it by name."""
+"""The internal metric of a request that contains distances; it cannot be requested by name."""
 METRICS = ("euclidean", "manhattan", "cityblock", "chebyshev", "angular", "haversine", "periodic")
 PARAMETERS = (
     Parameter(
@@ -23,14 +23,14 @@ PARAMETERS = (
         str,
         "euclidean",
         "distance between points: 'angular' between their directions in radians, 'haversine' along a "
-        "sphere between [latitude, longitude] in degrees, 'periodic' in a box whose opposite sides are one",
+        "sphere between [latitude, longitude] in degrees, 'periodic' in a box with opposite sides identified",
         choices=METRICS,
     ),
     Parameter(
         "period",
         list,
         None,
-        "lengths of the periodic box, one for each coordinate; 0 where it does not end",
+        "side lengths of the periodic box, one per coordinate; 0 for a coordinate without a period",
         minimum=0,
         unit="as coordinates",
     ),
@@ -38,7 +38,7 @@ PARAMETERS = (
         "sphere_radius",
         float,
         1.0,
-        "the sphere's radius for haversine, in the unit that distances are to have; 1 gives radians",
+        "radius of the sphere for haversine, in the unit of distances; 1 gives radians",
         minimum=0,
         maximum=MAX_COORDINATE,
         exclusive=True,
@@ -51,9 +51,9 @@ Parameters = Mapping[str, object]
 
 
 def distances_between(points: FloatArray, params: Parameters) -> FloatArray:
-    """All distances (n, n) of the points (n, d), symmetric and zero on the diagonal, for `PARAMETERS`.
+    """Return the distances (n, n) of the points (n, d), symmetric and zero on the diagonal.
 
-    With the metric `PRECOMPUTED` the points are the distances already.
+    `params` are values of `PARAMETERS`. With the metric `PRECOMPUTED`, `points` are the distances.
     """
     metric = str(params["metric"])
     if metric == PRECOMPUTED:
@@ -61,40 +61,40 @@ def distances_between(points: FloatArray, params: Parameters) -> FloatArray:
     if metric == "euclidean":
         return scales.euclidean_distances(points, points)
     if metric in _CDIST_NAMES:
-        found: FloatArray = cdist(points, points, _CDIST_NAMES[metric])
-        return found
-    # The last bit of a function may depend on the place of a number in an array; both halves must agree.
+        distances: FloatArray = cdist(points, points, _CDIST_NAMES[metric])
+        return distances
+    # The last bit of a function may depend on an element's position in the array; both halves must agree.
     lower = np.tril(_OTHERS[metric](points, params), -1)
     return lower + lower.T
 
 
 def scattered_distances(points: FloatArray, params: Parameters) -> FloatArray:
-    """The same with the points in another order, in which engines take less time than in a sorted one."""
-    brought = params["metric"] == PRECOMPUTED
-    return distances_between(points if brought else scattered(points), params)
+    """Return the distances of the points in a pseudo-random order, which is faster than a sorted one."""
+    precomputed = params["metric"] == PRECOMPUTED
+    return distances_between(points if precomputed else scattered(points), params)
 
 
 def lost_length(points: FloatArray, params: Parameters) -> float:
-    """By how much a distance may be too short, because coordinates of very different size are squared."""
+    """Return how much too short a distance may be because squares of small differences underflow."""
     return scales.lost_length(points) if params["metric"] in ("euclidean", "periodic") else 0.0
 
 
 def euclidean_factor(params: Parameters, dim: int) -> float | None:
-    """How many times the Euclidean distance of two points their distance is at most; None: no bound is known.
+    """Return a bound of distance / Euclidean distance for all pairs of points; None: no bound is known.
 
-    `params` holds those of `PARAMETERS` that were given.
+    `params` has the given values of `PARAMETERS`.
     """
     metric = params.get("metric", "euclidean")
     if metric in ("manhattan", "cityblock"):
         return math.sqrt(dim)
     if metric == "haversine":
-        # Degrees; nowhere is one of longitude longer than one of latitude.
+        # In degrees; a degree of longitude is never longer than a degree of latitude.
         return math.radians(float(str(params.get("sphere_radius", 1.0))))
     return None if metric == "angular" else 1.0
 
 
 def check_metric(points: FloatArray, params: Parameters) -> None:
-    """Raise ComputationError unless the points (n, d) and the parameters suit the metric."""
+    """Raise ComputationError unless the points (n, d) and the parameters are valid for the metric."""
     metric, period, dim = params["metric"], params["period"], points.shape[1]
     if metric == PRECOMPUTED:
         return
@@ -103,12 +103,12 @@ def check_metric(points: FloatArray, params: Parameters) -> None:
     if metric == "periodic" and (not isinstance(period, list) or len(period) != dim):
         raise _bad(f"period is {period!r}: give {dim} lengths, one for each coordinate of the points")
     if metric == "haversine":
-        _check_places_on_earth(points)
+        _check_geographic(points)
     if metric == "angular":
         _check_directions(points)
 
 
-def _check_places_on_earth(points: FloatArray) -> None:
+def _check_geographic(points: FloatArray) -> None:
     if points.shape[1] != 2:
         raise _bad(
             f"metric is 'haversine' with points of {points.shape[1]} coordinates: "
@@ -127,36 +127,36 @@ def _check_places_on_earth(points: FloatArray) -> None:
 
 
 def _check_directions(points: FloatArray) -> None:
-    nowhere = ~points.any(axis=1)
-    if nowhere.any():
+    at_origin = ~points.any(axis=1)
+    if at_origin.any():
         raise ComputationError(
             "bad_coordinate",
-            f"point {int(nowhere.argmax())} is the origin, which has no direction: "
+            f"point {int(at_origin.argmax())} is the origin, which has no direction: "
             "leave it out, or use another metric than angular",
         )
 
 
-def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG001 -- one of several
-    """Kahan's formula, which is as accurate for nearly equal and nearly opposite directions as for others."""
+def _angular(points: FloatArray, params: Parameters) -> FloatArray:  # noqa: ARG001 -- common signature
+    """Return angles by Kahan's formula, accurate for nearly equal and nearly opposite directions, too."""
     scaled = points / np.abs(points).max(axis=1, keepdims=True)
     directions = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
-    apart = scales.euclidean_distances(directions, directions)
-    halves: FloatArray = np.arctan2(apart, scales.euclidean_distances(directions, -directions))
+    chords = scales.euclidean_distances(directions, directions)
+    halves: FloatArray = np.arctan2(chords, scales.euclidean_distances(directions, -directions))
     return halves + halves
 
 
 def _haversine(points: FloatArray, params: Parameters) -> FloatArray:
-    """The great-circle distance, by the haversines of the angle and of what it lacks to half a circle."""
+    """Return great-circle distances, by the haversines of the angle and of its supplement."""
     latitude, longitude = points.T
-    flat = np.cos(np.radians(latitude))
-    both = flat[:, None] * flat
-    # Degrees are subtracted before they become radians, which rounds what places near each other share.
-    turn = np.radians(longitude[:, None] - longitude) / 2
-    climb = np.radians(latitude[:, None] - latitude) / 2
-    both_climbs = np.radians(latitude[:, None] + latitude) / 2
-    # Not a root of squares, which would lose what is shorter than 1e-154.
-    near = np.hypot(np.sin(climb), np.sqrt(both) * np.sin(turn))
-    far = np.hypot(np.sin(both_climbs), np.sqrt(both) * np.cos(turn))
+    cosine = np.cos(np.radians(latitude))
+    cosines = cosine[:, None] * cosine
+    # Subtract degrees before converting: conversion would round the common part of nearby coordinates.
+    half_longitude = np.radians(longitude[:, None] - longitude) / 2
+    half_latitude = np.radians(latitude[:, None] - latitude) / 2
+    mean_latitude = np.radians(latitude[:, None] + latitude) / 2
+    # Not a root of squares: squares of lengths below 1e-154 underflow.
+    near = np.hypot(np.sin(half_latitude), np.sqrt(cosines) * np.sin(half_longitude))
+    far = np.hypot(np.sin(mean_latitude), np.sqrt(cosines) * np.cos(half_longitude))
     angles: FloatArray = 2 * np.arctan2(near, far)
     return angles * float(str(params["sphere_radius"]))
 
@@ -164,12 +164,12 @@ def _haversine(points: FloatArray, params: Parameters) -> FloatArray:
 def _periodic(points: FloatArray, params: Parameters) -> FloatArray:
     period = np.array(params["period"], dtype=np.float64)
     wrapped = np.where(period > 0, np.mod(points, np.where(period > 0, period, 1.0)), points)
-    # Differences from one end to the other of the box must not be lost, either.
+    # Differences from one end of the box to the other must not underflow, either.
     exponent = scales.scale_exponent(wrapped, period[None, :])
     squares = np.zeros((len(points), len(points)))
     for coordinate, length in zip(np.ldexp(wrapped, exponent).T, np.ldexp(period, exponent), strict=True):
-        apart = np.abs(coordinate[:, None] - coordinate)
-        squares += np.square(np.minimum(apart, length - apart) if length else apart)
+        differences = np.abs(coordinate[:, None] - coordinate)
+        squares += np.square(np.minimum(differences, length - differences) if length else differences)
     return np.ldexp(np.sqrt(squares), -exponent)
 
 

@@ -1,4 +1,4 @@
-"""The parameters that an algorithm accepts, and the check of those it is given."""
+"""Parameters that an algorithm accepts, and the check of given values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tdajob.topology.values import ComputationError
 
 @dataclass(frozen=True)
 class Parameter:
-    """One accepted parameter: its type, default and allowed values.
+    """An accepted parameter: its type, default and allowed values.
 
-    `default` None means that the algorithm decides from the data; None may then be given as well. The
-    kind `list` is that of lists of at least one number; `minimum` and `maximum` then hold for each of
-    them. With `exclusive` the two are no values themselves. `unit` is the unit of its numbers.
+    `default` None means that the data determine the value; None may then be given as well. The kind `list`
+    means a list of at least one number; `minimum` and `maximum` then apply to each number. `exclusive`
+    excludes both bounds. `unit` is the unit of its numbers.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Parameter:
     unit: str = ""
 
     def describe_range(self) -> str:
-        """The bounds in words that follow "use"; empty without any."""
+        """Return the bounds as words that follow "use"; empty without bounds."""
         low, high = self.minimum, self.maximum
         if low is not None and high is not None:
             return f"a number between {low:g} and {high:g}" + ("" if self.exclusive else ", both included")
@@ -42,17 +42,19 @@ class Parameter:
 def resolved_parameters(
     algorithm: str, accepted: Sequence[Parameter], given: Mapping[str, object]
 ) -> dict[str, object]:
-    """Every accepted parameter with its given or default value; else ComputationError `bad_parameter`."""
+    """Return every accepted parameter with its given or default value; raises `bad_parameter`."""
     by_name = {parameter.name: parameter for parameter in accepted}
     for name in given:
         if name not in by_name:
             reason = f"{algorithm} has no parameter '{name}': {hint(name, by_name)}"
             raise ComputationError("bad_parameter", reason)
-    return {name: _checked(known, given.get(name, known.default)) for name, known in by_name.items()}
+    return {
+        name: _checked(parameter, given.get(name, parameter.default)) for name, parameter in by_name.items()
+    }
 
 
 def hint(unknown: str, known: Iterable[str]) -> str:
-    """Words that lead from an unknown name to the nearest known one, or to all of them."""
+    """Return a suggestion for an unknown name: the nearest known name, or all of them."""
     names = sorted(known)
     if not names:
         return "it takes none"
@@ -61,14 +63,14 @@ def hint(unknown: str, known: Iterable[str]) -> str:
 
 
 def nearest(unknown: str, known: Iterable[str]) -> list[str]:
-    """The known names that an unknown one is a part of, else the one that looks most like it, if any does."""
+    """Return the known names that contain an unknown name, or else the most similar one, if there is one."""
     names = sorted(known)
-    wider = [name for name in names if unknown and unknown in name]
-    return wider or get_close_matches(str(unknown)[:60], names, n=1, cutoff=0.4)
+    containing = [name for name in names if unknown and unknown in name]
+    return containing or get_close_matches(str(unknown)[:60], names, n=1, cutoff=0.4)
 
 
 def is_number(value: object) -> bool:
-    """A finite int or float; bool is not a number here."""
+    """Return whether a value is a finite int or float; a bool is not a number here."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -76,10 +78,10 @@ def _checked(parameter: Parameter, value: object) -> object:
     if value is None and parameter.default is None:
         return None
     if not _has_kind(value, parameter.kind):
-        wanted = (
+        expected = (
             "a list of numbers" if parameter.kind is list else f"a value of type {parameter.kind.__name__}"
         )
-        raise _bad(parameter, value, f"give {wanted}")
+        raise _bad(parameter, value, f"give {expected}")
     if parameter.choices and value not in parameter.choices:
         raise _bad(parameter, value, f"use one of {', '.join(parameter.choices)}")
     if not all(_within(parameter, number) for number in _numbers(value)):

@@ -1,4 +1,4 @@
-"""The algorithms that can be asked for by name."""
+"""Registry of algorithms by name."""
 
 from __future__ import annotations
 
@@ -20,52 +20,51 @@ ENTRY_POINT_GROUP = "tdaflink.algorithms"
 
 
 class Algorithm(ABC):
-    """One way from a point cloud to a persistence diagram.
+    """An algorithm that computes a persistence diagram from a point cloud.
 
-    A class of somebody else becomes available by the decorator `register` in a module that is given to
-    `load_modules`, or by an entry point of the group `tdaflink.algorithms` that names it. Instances hold
-    no state between computations.
+    A plug-in registers its class by the decorator `register` in a module that is passed to `load_modules`,
+    or by an entry point of the group `tdaflink.algorithms`. Instances have no state between computations.
     """
 
     name: ClassVar[str]
     about: ClassVar[About | None] = None
-    """For the table of algorithms, and the cost that refusals name; optional."""
+    """Description for the table of algorithms, and cost rules for error messages; optional."""
     bounds_ambient_dimension: ClassVar[bool] = False
     """Whether `Limits.max_ambient_dimension` applies."""
     hausdorff_factor: ClassVar[float | None] = None
-    """How far bars move at most, times the Hausdorff distance of two clouds; None: no such bound is known."""
+    """Bound of the bottleneck distance / Hausdorff distance of two clouds; None: no bound is known."""
     takes_distances: ClassVar[bool] = False
-    """Whether a matrix of distances does instead of points. It comes in their place, unsorted, with
+    """Whether a distance matrix is accepted instead of points. It is then passed as `points`, unsorted, with
     `tdajob.topology.metrics.PRECOMPUTED` as the parameter `metric`."""
 
     def parameters(self) -> Sequence[Parameter]:
-        """The parameters of its own that it accepts."""
+        """Return the algorithm's own parameters."""
         return ()
 
-    def check(self, points: FloatArray, query: Query) -> None:  # noqa: B027 -- for others to refuse
-        """Raise ComputationError where the points and the parameters do not suit each other."""
+    def check(self, points: FloatArray, query: Query) -> None:  # noqa: B027 -- optional hook
+        """Raise ComputationError if the points and the parameters do not fit together."""
 
-    def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:  # noqa: ARG002 -- likewise
-        """`hausdorff_factor` for points of `dim` coordinates at a Euclidean Hausdorff distance.
+    def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:  # noqa: ARG002 -- optional hook
+        """Return `hausdorff_factor` for points of `dim` coordinates and the Euclidean Hausdorff distance.
 
-        `params` holds those parameters that were given.
+        `params` has the given parameters only.
         """
         return self.hausdorff_factor
 
-    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- for others to decide by
-        """Whether n points of `dim` coordinates may run away or crash, so that a child process does it."""
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- optional hook
+        """Return whether n points of `dim` coordinates need a child process: they may crash or run long."""
         return True
 
     @abstractmethod
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:
-        """Memory, in bytes, that n points of `dim` coordinates will certainly take."""
+        """Return a lower bound of the memory, in bytes, that n points of `dim` coordinates take."""
 
     @abstractmethod
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The diagram of lexicographically sorted, finite points (n, d), n and d at least 1.
+        """Return the diagram of lexicographically sorted, finite points (n, d), n and d at least 1.
 
-        `query.params` holds every accepted parameter. `tdajob.topology.bars.finished_bars` makes
-        the bars of the result from raw intervals. Raises ComputationError.
+        `query.params` has every accepted parameter. `tdajob.topology.bars.finished_bars` converts raw
+        intervals to the bars of the result. Raises ComputationError.
         """
 
 
@@ -76,23 +75,25 @@ _modules: list[str] = []
 
 
 def register(algorithm: AlgorithmClass) -> AlgorithmClass:
-    """Class decorator that makes an algorithm available under its name; ValueError where it cannot be."""
-    made = algorithm()
-    known = _registered.get(made.name)
+    """Register an algorithm class under its name (decorator); ValueError if its names are taken."""
+    instance = algorithm()
+    known = _registered.get(instance.name)
     if known is not None and _place(type(known)) != _place(algorithm):
-        raise ValueError(f"the algorithm '{made.name}' of {_place(type(known))} cannot be replaced")
+        raise ValueError(
+            f"the algorithm '{instance.name}' of {_place(type(known))} cannot be replaced: use another name"
+        )
     common = {field.name for field in fields(Query)}
-    for parameter in made.parameters():
+    for parameter in instance.parameters():
         if parameter.name in common:
             raise ValueError(f"'{parameter.name}' is a parameter of all algorithms: use another name")
-    _registered[made.name] = made
+    _registered[instance.name] = instance
     return algorithm
 
 
 def load_modules(names: Sequence[str]) -> None:
     """Import modules, each of which registers at least one algorithm, here and in child processes.
 
-    ComputationError `bad_plugin` tells the module that cannot be used, and why.
+    Raises ComputationError `bad_plugin` with the module that cannot be used, and the reason.
     """
     load_built_in()
     for name in names:
@@ -102,15 +103,15 @@ def load_modules(names: Sequence[str]) -> None:
 
 
 def loaded_modules() -> tuple[str, ...]:
-    """The modules that `load_modules` has imported."""
+    """Return the modules that `load_modules` has imported."""
     return tuple(_modules)
 
 
 def get(name: str) -> Algorithm:
-    """The algorithm of that name; ComputationError `unknown_algorithm` names the nearest one."""
+    """Return the algorithm of that name; ComputationError `unknown_algorithm` has the nearest name."""
     load_built_in()
     if name not in _registered:
-        # Looking through the installed packages is slow: only names that nobody here has pay for it.
+        # Searching the installed packages is slow: only names that are not registered need it.
         _load_entry_points()
     if name not in _registered:
         raise ComputationError("unknown_algorithm", f"algorithm is '{name}': {hint(name, _registered)}")
@@ -118,14 +119,14 @@ def get(name: str) -> Algorithm:
 
 
 def names() -> list[str]:
-    """The names of all algorithms, those of other packages included."""
+    """Return the names of all algorithms, including those of other packages."""
     load_built_in()
     _load_entry_points()
     return sorted(_registered)
 
 
 def built_in_names() -> list[str]:
-    """The names of the algorithms that the job ships."""
+    """Return the names of the algorithms that the job ships."""
     load_built_in()
     package = f"{algorithms.__name__}."
     return sorted(name for name, known in _registered.items() if type(known).__module__.startswith(package))
@@ -146,8 +147,8 @@ def _load_module(name: str) -> None:
         raise ComputationError(
             "bad_plugin", f"the module '{name}' cannot be loaded: {type(error).__name__}: {error}"
         ) from error
-    there = {type(algorithm).__module__ for algorithm in _registered.values()}
-    if set(_registered) == before and name not in there:
+    origins = {type(algorithm).__module__ for algorithm in _registered.values()}
+    if set(_registered) == before and name not in origins:
         raise ComputationError(
             "bad_plugin",
             f"the module '{name}' registers no algorithm: put the decorator "
@@ -162,5 +163,5 @@ def _place(algorithm: type) -> str:
 def _load_entry_points() -> None:
     for entry_point in entry_points(group=ENTRY_POINT_GROUP):
         algorithm = entry_point.load()
-        # A package may add algorithms, never replace one.
+        # Packages may add algorithms but not replace one.
         _registered.setdefault(algorithm.name, algorithm())

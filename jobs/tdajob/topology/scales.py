@@ -1,8 +1,8 @@
-"""Points at scales where squares underflow or overflow, and far from the origin: moved and scaled exactly.
+"""Exact translation and scaling of points whose squares would underflow or overflow, or far from the origin.
 
-float64 holds numbers from 2^-1074 to 2^1024, their squares only from half of those exponents. A power of two
-multiplies and divides without rounding, so distances of tiny or huge points are computed of larger or smaller
-ones, and every bit is that of a float64 with a wider exponent.
+float64 represents numbers from 2^-1074 to 2^1024, but squares only within half of those exponents.
+Multiplication by a power of two does not round, so distances of tiny or huge points are computed from scaled
+points, and every bit is that of a float64 with a wider exponent.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from scipy.spatial.distance import cdist
 from tdajob.topology.values import FloatArray, Query
 
 _HIGHEST = 498
-"""Squares of differences of numbers below 2^498 sum up to less than 2^1024, of 2^25 coordinates."""
+"""Squared differences of 2^25 coordinates below 2^498 sum to less than 2^1024."""
 _HEADROOM = 400
-"""Squared radii of flat triangles may be as much greater again, and more."""
+"""Exponent reserved for squared radii of flat triangles, which may be as much greater or more."""
 _LOWEST = -450
-"""Two different numbers of at least 2^-450 differ by at least 2^-503, whose square loses no bit."""
+"""Different numbers of at least 2^-450 differ by at least 2^-503, whose square loses no bit."""
 _SHORTEST = -535
-"""A difference that is too small to be squared adds less than 2^-536 to a distance."""
+"""A difference whose square underflows adds less than 2^-536 to a distance."""
 
 
 def scale_exponent(*arrays: FloatArray) -> int:
-    """e, so that no square of a difference of coordinates times 2^e is lost; 0 where none is as they are."""
+    """Return e, if possible 0, such that squared differences of coordinates times 2^e lose nothing."""
     high, low = _exponents(arrays)
     return min(_HIGHEST - high, max(0, _LOWEST - low))
 
 
 def are_safe(points: FloatArray) -> bool:
-    """Whether squared distances of the points, as they are, neither underflow nor overflow."""
+    """Return whether squared distances of the unscaled points neither underflow nor overflow."""
     return scale_exponent(points) == 0
 
 
 def euclidean_distances(points: FloatArray, others: FloatArray) -> FloatArray:
-    """Euclidean distances (n, m) of the points (n, d) to the others (m, d), whatever their scale.
+    """Return Euclidean distances (n, m) of the points (n, d) to the others (m, d), at any scale.
 
-    Each is computed from the differences of coordinates; the expanded square would break ties.
+    Each is computed from differences of coordinates; the expanded square would break ties.
     """
     exponent = scale_exponent(points, others)
     if exponent == 0:
@@ -52,7 +52,7 @@ def euclidean_distances(points: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def lost_length(points: FloatArray) -> float:
-    """By how much `euclidean_distances` may be too short: 0.0 unless coordinates differ 2^900-fold."""
+    """Return how much too short `euclidean_distances` may be: 0.0 unless coordinates differ 2^900-fold."""
     high, low = _exponents((points,))
     exponent = min(_HIGHEST - high, max(0, _LOWEST - low))
     if low + exponent >= _LOWEST:
@@ -63,11 +63,11 @@ def lost_length(points: FloatArray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Normal:
-    """Points near the origin and of a size about 1, without rounding.
+    """Points translated to the origin and scaled to a size near 1, without rounding.
 
-    `magnitudes` (n,) is the greatest coordinate of each point before it was moved, in the unit of
-    `points`: float64 rounds it to a share of 2^-53. Distances may be `lost` too short where coordinates are
-    of very different size.
+    `magnitudes` (n,) has the greatest coordinate of each point before the translation, in the unit of
+    `points`: float64 rounds it with the relative error 2^-53. Distances may be `lost` too short if
+    coordinates differ greatly in size.
     """
 
     points: FloatArray
@@ -76,7 +76,7 @@ class Normal:
     lost: float
 
     def query(self, asked: Query) -> Query:
-        """The question in the unit of `points`."""
+        """Return the query in the unit of `points`."""
         cut = asked.max_persistence
         return Query(
             **{
@@ -87,26 +87,26 @@ class Normal:
         )
 
     def restored(self, length: float) -> float:
-        """A length in the unit of the points as they were."""
+        """Return a length in the unit of the original points."""
         return float(np.ldexp(length, self.exponent))
 
     def restored_bars(self, bars: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
-        """Bars in that unit; those that rounding makes empty, below 2^-1022, are left out."""
-        found = [np.ldexp(one, self.exponent) for one in bars]
-        return tuple(one[one[:, 1] > one[:, 0]] for one in found)
+        """Return bars in that unit; bars that rounding below 2^-1022 makes empty are dropped."""
+        scaled = [np.ldexp(part, self.exponent) for part in bars]
+        return tuple(part[part[:, 1] > part[:, 0]] for part in scaled)
 
 
 def normal(points: FloatArray) -> Normal:
-    """The points (n, d), moved where they lie far from the origin for their extent, and scaled.
+    """Translate the points (n, d) if they are far from the origin for their extent, and scale them.
 
-    A coordinate is moved where its greatest value is at most twice its least: then every difference is a
-    float64 (Sterbenz, "Floating-point computation", 1974), and nothing that depends on differences changes.
+    A coordinate is translated if its greatest value is at most twice its least: then every difference is
+    exact in float64 (Sterbenz, "Floating-point computation", 1974), so all differences are preserved.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     away = ((low > 0) & (high <= 2 * low)) | ((high < 0) & (low >= 2 * high))
     moved = points - np.where(away, low, 0.0)
     high, least = _exponents((moved,))
-    # The greatest coordinate becomes about 1, or more for the sake of the least.
+    # The greatest coordinate becomes about 1, or more to keep the least from underflow.
     exponent = high - min(_HEADROOM, max(0, _LOWEST - (least - high)))
     lost = math.ldexp(math.sqrt(points.shape[1]), _SHORTEST) if least - exponent < _LOWEST else 0.0
     magnitudes = np.abs(points).max(axis=1)
@@ -115,7 +115,7 @@ def normal(points: FloatArray) -> Normal:
 
 
 def _scaled_down(length: float, exponent: int) -> float:
-    """A length in a unit 2^exponent times as large; never 0 where it was none, nor infinite."""
+    """Return a length in a unit 2^exponent times as large; a positive length stays positive and finite."""
     if length == 0:
         return 0.0
     with np.errstate(over="ignore"):
@@ -124,7 +124,7 @@ def _scaled_down(length: float, exponent: int) -> float:
 
 
 def _exponents(arrays: tuple[FloatArray, ...]) -> tuple[int, int]:
-    """The exponents of the greatest and of the least magnitude that is not 0; (0, 0) without any."""
+    """Return the exponents of the greatest and the least nonzero magnitude; (0, 0) if all are 0."""
     greatest, least = 0.0, math.inf
     for array in arrays:
         magnitudes: NDArray[np.float64] = np.abs(array)

@@ -1,4 +1,4 @@
-"""The child's side of a kept process: its loop, its limits, and its end when the parent ends."""
+"""Child's side of a kept process: request loop, resource limits, and its end when the parent ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Reply = Callable[[wire.Header, bytearray], tuple[wire.Header, bytes]]
 
 _PARENT_CHECK_SECONDS = 0.5
 _SPARE_BYTES = 256 << 20
-"""Address space beyond the work's own: thread stacks, allocator arenas, lazy imports."""
+"""Address space in addition to the computation's: thread stacks, allocator arenas, lazy imports."""
 _SPARE_CPU_SECONDS = 2
 
 
@@ -31,12 +31,12 @@ def serve(
     load: Callable[[], None],
     reply: Reply,
 ) -> None:
-    """Answer requests by `reply` until the parent closes its end, or ends.
+    """Answer requests by `reply` until the parent closes its pipe or ends.
 
-    `load` imports what the work needs, before memory is bounded to `memory_bytes` more than that takes. A
-    request's header has the seconds that it may take in `timeout`.
+    `load` imports all dependencies before memory is limited to `memory_bytes` above the memory in use. A
+    request's header has its time limit in seconds as `timeout`.
     """
-    # The parent decides what an interrupt from the terminal means.
+    # The parent handles an interrupt from the terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     load()
@@ -52,9 +52,9 @@ def serve(
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the parent has: it may be killed in the middle of its work.
+    """End this process when the parent has ended, even during a computation.
 
-    The parent is who started it, which need not be whom it is a fork of.
+    The parent is the process that requested the start, which may differ from the process that forked it.
     """
     if hasattr(os, "pidfd_open"):
         with suppress(ProcessLookupError):
@@ -66,18 +66,18 @@ def _end_with(parent: int) -> None:
 
 
 def _bound_memory(memory_bytes: int) -> None:
-    """Make a runaway fail with MemoryError instead of bringing the system's memory killer."""
+    """Limit memory, so that a computation fails with MemoryError before the system's OOM killer acts."""
     try:
         with open("/proc/self/statm", encoding="ascii") as statm:
             in_use = int(statm.read().split()[0]) * resource.getpagesize()
     except OSError:
-        # Only Linux tells, and only Linux enforces the limit.
+        # Only Linux has /proc, and only Linux enforces the limit.
         return
     _lower_limit(resource.RLIMIT_AS, in_use + memory_bytes + _SPARE_BYTES)
 
 
 def _bound_cpu_time(timeout: float) -> None:
-    """End work that holds the interpreter lock, so that `_end_with` cannot run, without a parent."""
+    """Limit CPU time, for computations that hold the GIL: `_end_with` cannot run then, if the parent ends."""
     used = time.process_time()
     allowed = timeout * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS
     _lower_limit(resource.RLIMIT_CPU, math.ceil(used + allowed))

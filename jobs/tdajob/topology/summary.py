@@ -1,4 +1,4 @@
-"""The numbers that a result message tells about a diagram."""
+"""Summary statistics of a diagram for result messages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tdajob.topology.values import ComputationError, Diagram, FloatArray
 
 
 def betti_numbers(diagram: Diagram) -> dict[str, list[int]]:
-    """Per dimension, as a list of one, how many bars are infinite: the ranks where the filtration ends."""
+    """Return per dimension, as a list of one number, the infinite bars: the Betti numbers at the end."""
     return {str(dimension): [int(np.isinf(bars[:, 1]).sum())] for dimension, bars in enumerate(diagram.bars)}
 
 
 def betti_at(diagram: Diagram, t: float) -> dict[str, list[int]]:
-    """Per dimension, as a list of one, how many bars hold t, that is birth <= t < death.
+    """Return per dimension, as a list of one number, the bars that contain t: birth <= t < death.
 
-    Nothing enters a filtration beyond its cut, so from there on the ranks are those at the cut.
+    No simplex enters beyond the cut, so beyond it the Betti numbers are those at the cut.
     """
     return {
         str(dimension): [int(((bars[:, 0] <= t) & (t < bars[:, 1])).sum())]
@@ -28,24 +28,24 @@ def betti_at(diagram: Diagram, t: float) -> dict[str, list[int]]:
 
 
 def homology_groups(diagram: Diagram) -> list[dict[str, int | float]]:
-    """Per dimension the counts of bars and the statistics of the lengths of the finite ones.
+    """Return per dimension the counts of bars and statistics of the lengths of finite bars.
 
-    `entropy` is the persistent entropy -sum p ln p, p the length over the sum of lengths, not
-    normalised: Chintakunta et al., "An entropy-based persistence barcode", 2015. The statistics are
-    0.0 where no bar is finite.
+    `entropy` is the persistent entropy -sum p ln p with p = length / sum of lengths, not normalised:
+    Chintakunta et al., "An entropy-based persistence barcode", 2015. The statistics are 0.0 if no bar is
+    finite.
     """
     return [_homology_group(dimension, bars) for dimension, bars in enumerate(diagram.bars)]
 
 
 def persistence_pairs(diagram: Diagram, pairs: str) -> list[dict[str, int | float | str]]:
-    """Bars as {"dimension", "birth", "death"}, by dimension, birth and death; infinite deaths are "inf".
+    """Return bars as {"dimension", "birth", "death"}, sorted in this order; infinite deaths are "inf".
 
-    `pairs` is "all", "none" or "top:K" for the K longest of all dimensions, of equally long ones the
-    first in that order. ComputationError `bad_parameter` for anything else.
+    `pairs` is "all", "none" or "top:K" for the K longest of all dimensions; ties are broken by that order.
+    Raises ComputationError `bad_parameter` for anything else.
     """
     dimensions = np.repeat(np.arange(len(diagram.bars)), [len(bars) for bars in diagram.bars])
     bars = np.concatenate(diagram.bars)
-    kept = _longest(bars, _wanted(pairs, len(bars)))
+    kept = _longest(bars, _pair_count(pairs, len(bars)))
     return [
         {"dimension": dimension, "birth": birth, "death": "inf" if np.isinf(death) else death}
         for dimension, (birth, death) in zip(dimensions[kept].tolist(), bars[kept].tolist(), strict=True)
@@ -55,7 +55,7 @@ def persistence_pairs(diagram: Diagram, pairs: str) -> list[dict[str, int | floa
 def _homology_group(dimension: int, bars: FloatArray) -> dict[str, int | float]:
     finite = bars[np.isfinite(bars[:, 1])]
     lengths = finite[:, 1] - finite[:, 0]
-    # In a unit about the longest: there no sum of lengths overflows or loses bits.
+    # In a unit near the longest length no sum of lengths overflows or loses bits.
     exponent = math.frexp(float(lengths.max(initial=0.0)))[1]
     scaled = np.ldexp(lengths, -exponent)
     shares = scaled / scaled.sum() if len(lengths) else lengths
@@ -75,7 +75,7 @@ def _entropy(shares: FloatArray) -> float:
     return max(0.0, -float((positive * np.log(positive)).sum()))
 
 
-def _wanted(pairs: str, available: int) -> int:
+def _pair_count(pairs: str, available: int) -> int:
     if pairs in ("all", "none"):
         return available if pairs == "all" else 0
     if not re.fullmatch(r"top:[0-9]{1,18}", pairs):

@@ -1,4 +1,4 @@
-"""Checks of points and queries before anything is computed."""
+"""Checks of points, distance matrices and queries before a computation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdajob.topology.values import ComputationError, FloatArray, Limits, Query
 
 MAX_DIMENSION = 10
 MAX_COEFFICIENT_FIELD = 46337
-"""The largest prime whose square fits the 32 bits that the engines compute in."""
+"""The largest prime whose square fits the engines' 32-bit integers."""
 MAX_COORDINATE = 1e150
 """Beyond it squared distances overflow float64."""
 ENGINES = ("auto", "gudhi")
@@ -29,7 +29,7 @@ def check_points(points: FloatArray, limits: Limits) -> None:
 
 
 def check_matrix(distances: FloatArray, limits: Limits) -> None:
-    """Raise ComputationError unless this is a matrix of distances between points within the limits."""
+    """Raise ComputationError unless this is a symmetric matrix (n, n) of distances within the limits."""
     if not isinstance(distances, np.ndarray) or distances.ndim != 2 or distances.dtype != np.float64:
         raise _bad_matrix("distances is not a float64 array of shape (points, points)")
     rows, columns = distances.shape
@@ -43,7 +43,7 @@ def check_matrix(distances: FloatArray, limits: Limits) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise ComputationError `bad_parameter` unless every value is one that all algorithms accept."""
+    """Raise ComputationError `bad_parameter` unless every common parameter is valid."""
     if not _is_integer(query.max_dimension) or not 0 <= query.max_dimension <= MAX_DIMENSION:
         raise _bad("max_dimension", query.max_dimension, f"use an integer from 0 to {MAX_DIMENSION}")
     if query.max_persistence is not None and not _is_non_negative(query.max_persistence):

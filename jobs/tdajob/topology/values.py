@@ -1,4 +1,4 @@
-"""What goes into a computation and what comes out of it."""
+"""Inputs and results of a computation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FloatArray = NDArray[np.float64]
 class ComputationError(Exception):
     """A computation that was refused or failed.
 
-    `code` is a stable snake_case word for programs; `reason` tells a person which field and value
-    caused it and what to change.
+    `code` is a stable snake_case word for programs; `reason` is a text for people with the field, the value
+    and the fix.
     """
 
     def __init__(self, code: str, reason: str) -> None:
@@ -26,11 +26,11 @@ class ComputationError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one computation may cost.
+    """Resource limits of one computation.
 
-    `max_points` bounds the cloud, `max_predicted_bytes` the memory (predicted before, and held
-    while it runs in a child process), `compute_timeout` the seconds in a child process, and
-    `max_ambient_dimension` the coordinates per point where an algorithm explodes with them.
+    `max_points` limits the cloud, `max_predicted_bytes` the memory (predicted in advance, and enforced in a
+    child process), `compute_timeout` the seconds in a child process, and `max_ambient_dimension` the
+    coordinates per point of algorithms whose cost grows exponentially with them.
     """
 
     max_points: int
@@ -41,11 +41,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Query:
-    """Everything a computation is asked for; nothing here has a default.
+    """A requested computation; no field has a default.
 
     `max_dimension` is the highest homology dimension. `max_persistence` cuts the filtration, in the
-    unit of the algorithm (None: no cut). `min_persistence` drops shorter bars. The coefficients are
-    Z/`homology_coeff_field`. `engine` is "auto" (the fastest exact one) or "gudhi" (gudhi's simplex
+    unit of the algorithm (None: no cut). `min_persistence` drops shorter bars. The coefficient field is
+    Z/`homology_coeff_field`. `engine` is "auto" (the fastest exact engine) or "gudhi" (gudhi's simplex
     tree). `params` are the algorithm's own parameters.
     """
 
@@ -63,8 +63,8 @@ class Diagram:
     """Persistence bars per homology dimension.
 
     `bars[d]` has shape (k, 2): birth and death of each bar of H_d, sorted by (birth, death); a death
-    may be infinite. `cut` is where the filtration was cut (None: nowhere), in the unit of the bars.
-    `error_bound` bounds the bottleneck distance to the exact diagram and is 0.0 when it is exact.
+    may be infinite. `cut` is the value where the filtration was cut (None: no cut), in the unit of the bars.
+    `error_bound` bounds the bottleneck distance to the exact diagram; 0.0 if the diagram is exact.
     """
 
     bars: tuple[FloatArray, ...]

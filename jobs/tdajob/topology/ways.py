@@ -1,6 +1,6 @@
-"""What fits where a computation does not: other algorithms, a cut or fewer points, with what they would cost.
+"""Alternatives to a refused computation (another algorithm, a cut, fewer points) with their predicted costs.
 
-Costs come from the rules of `tdajob.topology.costs`, which the command's `advise` and `algorithms` read, too.
+Costs come from the rules of `tdajob.topology.costs`, which the commands `advise` and `algorithms` use, too.
 """
 
 from __future__ import annotations
@@ -19,46 +19,46 @@ from tdajob.topology.scales import euclidean_distances
 from tdajob.topology.values import ComputationError, FloatArray, Limits, Query
 
 KEPT_EDGES = 0.1
-"""The share of all edges that a suggested cut leaves."""
+"""Share of all edges below a suggested cut."""
 _SAMPLED = 200
-"""Points whose distances to a few thousand others tell where that cut is."""
+"""Sampled points whose distances to a few thousand others estimate that cut."""
 _COMPARED = 5000
 _COMFORT = 0.5
-"""The share of the time limit that a suggestion may take for the slowest shape measured."""
+"""Share of the time limit that a suggestion may take for the slowest measured shape."""
 
 
 @dataclass(frozen=True)
 class _Given:
-    """What was asked for: n points, or the distances between them."""
+    """The refused computation of n points, or of the distances between them."""
 
     points: FloatArray
     query: Query
     limits: Limits
 
     @property
-    def brought(self) -> bool:
+    def precomputed(self) -> bool:
         return self.query.params.get("metric") == metrics.PRECOMPUTED
 
     @property
     def coordinates(self) -> int | None:
-        return None if self.brought else self.points.shape[1]
+        return None if self.precomputed else self.points.shape[1]
 
 
 def ways_that_fit(points: FloatArray, query: Query, limits: Limits) -> str:
-    """Words that follow a colon: what to ask for instead, each with its predicted seconds where known.
+    """Return alternatives as words that follow a colon, with predicted seconds if a cost rule applies.
 
     `query` has every parameter of its algorithm; the points are (n, d), or the distances (n, n) with the
     metric `PRECOMPUTED`.
     """
     given = _Given(points, query, limits)
-    found = [*_algorithms(given), *_cuts(given), *_fewer_points(given)]
+    alternatives = [*_algorithms(given), *_cuts(given), *_fewer_points(given)]
     if query.max_dimension > 1:
-        found.append(f"lower max_dimension, which is {query.max_dimension}{_by_dimension(given)}")
-    return ", or ".join(found)
+        alternatives.append(f"lower max_dimension, which is {query.max_dimension}{_by_dimension(given)}")
+    return ", or ".join(alternatives)
 
 
 def seconds_in_words(seconds: float) -> str:
-    """A predicted time, as coarse as the prediction is."""
+    """Format a predicted time with one digit, the precision of the prediction."""
     if seconds < 0.1:
         return "less than 0.1 s"
     if seconds >= 90:
@@ -67,43 +67,47 @@ def seconds_in_words(seconds: float) -> str:
 
 
 def _algorithms(given: _Given) -> Iterator[str]:
-    """The cheapest other algorithm, and the cheapest exact one, of those that answer such a question."""
-    suited = {}
+    """Yield the cheapest applicable algorithm, and `alpha`, which is exact, if it applies."""
+    applicable = {}
     for name in registry.built_in_names():
         seconds = _seconds(registry.get(name), given)
         if seconds is not None:
-            suited[name] = seconds
-    cheapest = sorted(suited, key=suited.__getitem__)
-    for name in [*cheapest[:1], *(one for one in cheapest[1:] if one == "alpha")]:
+            applicable[name] = seconds
+    cheapest = sorted(applicable, key=applicable.__getitem__)
+    for name in [*cheapest[:1], *(other for other in cheapest[1:] if other == "alpha")]:
         about = registry.get(name).about
         instead = "" if about is None else f" ({about.instead})"
-        yield f"use algorithm {name}{instead}, {seconds_in_words(suited[name])}"
+        yield f"use algorithm {name}{instead}, {seconds_in_words(applicable[name])}"
 
 
 def _seconds(known: Algorithm, given: _Given) -> float | None:
-    """The predicted seconds; None where the algorithm cannot answer, or is not predicted to end in time."""
+    """Return the predicted seconds; None if the algorithm does not apply or may not end in time."""
     if known.about is None or not known.about.instead:
         return None
     n, dim = given.points.shape
     accepted = {parameter.name for parameter in known.parameters()}
     metric = given.query.params.get("metric", "euclidean")
     cost = _cost(known, given.query.max_dimension, given.coordinates)
-    if known.name == given.query.algorithm or cost is None or (given.brought and not known.takes_distances):
+    if (
+        known.name == given.query.algorithm
+        or cost is None
+        or (given.precomputed and not known.takes_distances)
+    ):
         return None
     if metric != "euclidean" and not {"metric", "period"} <= accepted:
         return None
     if known.bounds_ambient_dimension and dim > given.limits.max_ambient_dimension:
         return None
     params = resolved_parameters(known.name, known.parameters(), {})
-    asked = replace(given.query, algorithm=known.name, params=params)
-    if known.predicted_bytes(n, dim, asked) > given.limits.max_predicted_bytes:
+    query = replace(given.query, algorithm=known.name, params=params)
+    if known.predicted_bytes(n, dim, query) > given.limits.max_predicted_bytes:
         return None
     seconds = cost.seconds(n)
     return seconds if cost.spread * seconds <= _COMFORT * given.limits.compute_timeout else None
 
 
 def _cuts(given: _Given) -> Iterator[str]:
-    """Lengths at which to cut a filtration that is made of distances."""
+    """Yield suggested cuts of a filtration by distances."""
     if "metric" not in given.query.params:
         yield "set or lower max_persistence"
         return
@@ -111,9 +115,10 @@ def _cuts(given: _Given) -> Iterator[str]:
     distances = _sampled_distances(given)
     enclosing = float(distances.max(axis=1).min())
     short = float(np.quantile(distances[distances > 0], KEPT_EDGES)) if (distances > 0).any() else 0.0
-    # Of some of the points, and of all others, the nearest to its farthest one: no less than the radius.
-    seen = given.brought or len(given.points) <= (_COMPARED if metric == "euclidean" else _SAMPLED)
-    if given.query.engine == "gudhi" and seen and (cut is None or cut > enclosing):
+    # The estimate is valid only from the distances of sampled points to all other points: then it is at
+    # least the enclosing radius.
+    complete = given.precomputed or len(given.points) <= (_COMPARED if metric == "euclidean" else _SAMPLED)
+    if given.query.engine == "gudhi" and complete and (cut is None or cut > enclosing):
         yield f"set max_persistence to {enclosing:.2g}, the enclosing radius, beyond which no bar goes"
     if short > 0 and (cut is None or cut > short):
         yield f"set max_persistence to {short:.2g}, which leaves a tenth of the edges"
@@ -122,20 +127,20 @@ def _cuts(given: _Given) -> Iterator[str]:
 
 
 def _sampled_distances(given: _Given) -> FloatArray:
-    """Distances of some points to some others, spread over all of them."""
+    """Return distances between two evenly spaced samples of the points."""
     n = len(given.points)
-    some = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(np.intp))
-    if given.brought:
-        rows: FloatArray = given.points[some]
+    sample = np.unique(np.linspace(0, n - 1, min(n, _SAMPLED)).astype(np.intp))
+    if given.precomputed:
+        rows: FloatArray = given.points[sample]
         return rows
     others = np.unique(np.linspace(0, n - 1, min(n, _COMPARED)).astype(np.intp))
     if given.query.params["metric"] == "euclidean":
-        return euclidean_distances(given.points[some], given.points[others])
-    return metrics.distances_between(given.points[some], given.query.params)
+        return euclidean_distances(given.points[sample], given.points[others])
+    return metrics.distances_between(given.points[sample], given.query.params)
 
 
 def _fewer_points(given: _Given) -> Iterator[str]:
-    """The number of points that fits each limit, by the rules of memory and time."""
+    """Yield the number of points that fits the limits, by the memory and cost rules."""
     n, dim = given.points.shape
     known = registry.get(given.query.algorithm)
     count = min(n, given.limits.max_points)
@@ -145,7 +150,7 @@ def _fewer_points(given: _Given) -> Iterator[str]:
         predicted = known.predicted_bytes(count, dim, given.query)
     cost = _cost(known, given.query.max_dimension, given.coordinates)
     if count == n and (cost is None or cost.seconds(n) <= given.limits.compute_timeout):
-        # By the rules it fits, so this cloud is of the slow kind: the exponent alone tells what helps.
+        # It fits by the rules, so this shape is slower than measured: use only the exponent.
         exponent = 2.0 if cost is None else cost.exponent
         yield f"subsample to {_two_digits(int(n * 0.1 ** (1 / exponent)))} points, about a tenth of the time"
         return
@@ -153,8 +158,8 @@ def _fewer_points(given: _Given) -> Iterator[str]:
         allowed = max(0.0, _COMFORT * given.limits.compute_timeout / cost.spread)
         count = min(count, max(1, int((allowed / cost.scale) ** (1 / cost.exponent))))
     count = _two_digits(count)
-    taken = "" if cost is None else f", {seconds_in_words(cost.seconds(count))}"
-    yield f"subsample to {count} points{taken}"
+    duration = "" if cost is None else f", {seconds_in_words(cost.seconds(count))}"
+    yield f"subsample to {count} points{duration}"
 
 
 def _by_dimension(given: _Given) -> str:
@@ -167,18 +172,18 @@ def _cost(known: Algorithm, max_dimension: int, coordinates: int | None) -> Cost
 
 
 def _rounded(value: float) -> float:
-    """One digit, as a prediction has no more."""
+    """Round to one digit, the precision of a prediction."""
     return float(f"{value:.1g}")
 
 
 def _two_digits(count: int) -> int:
-    """Rounded down, so that what fits still does."""
+    """Round down to two digits, so that the count still fits."""
     unit: int = 10 ** max(0, math.floor(math.log10(max(1, count))) - 1)
     return max(1, count // unit * unit)
 
 
 def refusal(
-    code: str, what: str, points: FloatArray, query: Query, limits: Limits, knob: str
+    code: str, problem: str, points: FloatArray, query: Query, limits: Limits, limit: str
 ) -> ComputationError:
-    """A refusal that names the ways that fit, and at last the limit that could be raised."""
-    return ComputationError(code, f"{what}: {ways_that_fit(points, query, limits)}, or raise {knob}")
+    """Return an error that names alternatives that fit, and last the limit that could be raised."""
+    return ComputationError(code, f"{problem}: {ways_that_fit(points, query, limits)}, or raise {limit}")

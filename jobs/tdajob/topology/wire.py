@@ -1,7 +1,7 @@
-"""Messages between the engine and its child process: length-prefixed frames over pipes.
+"""Frames between an engine and its child process, length-prefixed, over pipes.
 
-A frame is the length of its header, the length of its payload, the header (JSON) and the payload
-(float64 numbers). JSON keeps every float bit for bit.
+A frame consists of the length of its header, the length of its payload, the header (JSON) and the payload
+(float64 numbers). JSON round-trips every float exactly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 
 
 def send(fd: int, header: Mapping[str, object], payload: bytes = b"", deadline: float | None = None) -> None:
-    """Write one frame; TimeoutError after `deadline` (time.monotonic), BrokenPipeError without a reader."""
+    """Write a frame; TimeoutError after `deadline` (time.monotonic), BrokenPipeError without a reader."""
     encoded = json.dumps(header).encode()
     left = memoryview(_LENGTHS.pack(len(encoded), len(payload)) + encoded + payload)
     while left:
@@ -35,9 +35,9 @@ def send(fd: int, header: Mapping[str, object], payload: bytes = b"", deadline: 
 
 
 def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytearray]:
-    """Read one frame; TimeoutError after `deadline` (time.monotonic), EOFError without a writer.
+    """Read a frame; TimeoutError after `deadline` (time.monotonic), EOFError without a writer.
 
-    The payload is a bytearray, so that arrays made of it are writable: compiled kernels take no others.
+    The payload is a bytearray, so that arrays from it are writable, which the compiled kernels require.
     """
     header_length, payload_length = _LENGTHS.unpack(_read(fd, _LENGTHS.size, deadline))
     header: Header = json.loads(_read(fd, header_length, deadline))
@@ -45,19 +45,19 @@ def receive(fd: int, deadline: float | None = None) -> tuple[Header, bytearray]:
 
 
 def packed_request(modules: Sequence[str], points: FloatArray, query: Query) -> tuple[Header, bytes]:
-    """A request to compute `query` with an algorithm that `modules` register, as header and payload."""
+    """Encode a request as header and payload; `modules` register the algorithm of `query`."""
     header = {"modules": modules, "query": asdict(query), "shape": points.shape}
     return header, np.ascontiguousarray(points).tobytes()
 
 
 def unpacked_request(header: Header, payload: bytearray) -> tuple[list[str], FloatArray, Query]:
-    """The modules, the points and the query of a request."""
+    """Decode the modules, the points and the query of a request."""
     points = np.frombuffer(payload, dtype=np.float64).reshape(header["shape"])
     return header["modules"], points, Query(**header["query"])
 
 
 def packed_diagram(diagram: Diagram) -> tuple[Header, bytes]:
-    """A diagram as header and payload."""
+    """Encode a diagram as header and payload."""
     header = {
         "counts": [len(bars) for bars in diagram.bars],
         "engine": diagram.engine,
@@ -68,7 +68,7 @@ def packed_diagram(diagram: Diagram) -> tuple[Header, bytes]:
 
 
 def unpacked_diagram(header: Header, payload: bytearray) -> Diagram:
-    """The diagram of a reply."""
+    """Decode the diagram of a reply."""
     bars = np.frombuffer(payload, dtype=np.float64).reshape(-1, 2)
     per_dimension = np.split(bars, np.cumsum(header["counts"])[:-1])
     return Diagram(tuple(per_dimension), header["engine"], header["cut"], header["error_bound"])
@@ -86,7 +86,7 @@ def _read(fd: int, length: int, deadline: float | None) -> bytearray:
 
 
 def readable(fd: int, seconds: float) -> bool:
-    """Whether bytes, or the end of them, are there to be read within `seconds`."""
+    """Wait up to `seconds` and return whether bytes or the end of the stream can be read."""
     return _ready(fd, select.POLLIN, seconds * 1000)
 
 

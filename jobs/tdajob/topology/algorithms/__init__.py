@@ -1,1 +1,1 @@
-"""One module per built-in algorithm; `registry` imports every module it finds here."""
+"""Built-in algorithms, one module each; `registry` imports every module of this package."""

@@ -23,10 +23,10 @@ class Alpha(DelaunayFiltration):
     about = About(
         computes="alpha filtration of the Delaunay triangulation: the union of balls around the points",
         unit="radius",
-        values="radii, in the unit of coordinates; half of what Rips calls the length of an edge",
+        values="radii, in the unit of coordinates; an edge enters at half of its length",
         exact="to 2^-40",
-        exactness="values to a share of 2^-40, with precision exact 2^-50; bars no longer"
-        " than the rounding of coordinates are left out; error_bound has both",
+        exactness="values to a relative error of 2^-40, with precision exact 2^-50; bars no longer"
+        " than the rounding of coordinates are dropped; error_bound includes both",
         memory="384 bytes for each simplex of the triangulation: 6 for a point of the plane, 30 in space",
         reference="Edelsbrunner and Mücke, Three-dimensional alpha shapes, 1994",
         libraries=(Library("gudhi (alpha complex)", "GPL-3.0"), Library("CGAL", "GPL-3.0")),
@@ -35,5 +35,5 @@ class Alpha(DelaunayFiltration):
     )
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The alpha diagram of the points (n, d), cut at the radius `query.max_persistence`."""
+        """Return the alpha diagram of the points (n, d), cut at the radius `query.max_persistence`."""
         return filtration_diagram(gudhi.AlphaComplex, points, query, "gudhi:alpha")

@@ -21,17 +21,17 @@ LEAST_NEIGHBORS = 2
 
 @register
 class DtmRips(Algorithm):
-    """A Rips filtration in which points enter the later the lonelier they are, so that outliers do no harm.
+    """A weighted Rips filtration in which isolated points enter late, so that outliers have little effect.
 
     f(x), the distance to the measure, is the mean of order q of the distances from x to its k nearest
-    points, itself among them. The point x enters at 2 f(x), and an edge at d(x, y) + f(x) + f(y): Anai
-    et al., "DTM-based filtrations", 2020, with p = 1, and twice their values, so that k = 1 gives the
+    points, including x. The point x enters at 2 f(x), and an edge at d(x, y) + f(x) + f(y): Anai et al.,
+    "DTM-based filtrations", 2020, with p = 1, and twice their values, so that k = 1 gives the
     Vietoris-Rips filtration.
     """
 
     name = "dtm_rips"
     about = About(
-        computes="Rips filtration in which lonely points enter late, so that outliers do no harm",
+        computes="Rips filtration weighted by the distance to the measure: outliers enter late",
         unit="edge length",
         values="lengths: an edge plus the distances to the measure of its ends, in the unit of the distances",
         exact="yes",
@@ -48,54 +48,54 @@ class DtmRips(Algorithm):
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:
-        """How far apart points are, and how lonely."""
+        """Return the parameters of the metric and of the distance to the measure."""
         return (
             *metrics.PARAMETERS,
             Parameter(
                 "neighbors",
                 int,
                 None,
-                f"how many nearest points count, each itself among them (default: {SHARE_OF_NEIGHBORS:.0%} "
-                f"of the points, at least {LEAST_NEIGHBORS}; never more than there are)",
+                f"number of nearest points, including the point itself (default: {SHARE_OF_NEIGHBORS:.0%} "
+                f"of the points, at least {LEAST_NEIGHBORS}; at most the number of points)",
                 minimum=1,
             ),
-            Parameter("order", float, 2.0, "q, of the mean of the distances to them", minimum=1),
+            Parameter("order", float, 2.0, "order q of the mean of the distances to them", minimum=1),
         )
 
     def check(self, points: FloatArray, query: Query) -> None:
-        """Whether the points suit the metric."""
+        """Raise ComputationError unless the points are valid for the metric."""
         metrics.check_metric(points, query.params)
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """As for the Rips filtration, and the matrix of the entry values."""
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
+        """Return the bytes of the Rips filtration and of the matrix of filtration values."""
         return engines.predicted_bytes(n, query) + 16 * n * n
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The diagram of the points (n, d), cut at `query.max_persistence`."""
+        """Return the diagram of the points (n, d), cut at `query.max_persistence`."""
         distances = metrics.scattered_distances(points, query.params)
-        loneliness = distance_to_measure(
+        weights = distance_to_measure(
             distances, _neighbors(len(points), query), float(str(query.params["order"]))
         )
-        births = 2 * loneliness
-        entries = distances + (loneliness[:, None] + loneliness)
-        # Rounding, or distances without a triangle inequality, must not let an edge in before its ends.
+        births = 2 * weights
+        entries = distances + (weights[:, None] + weights)
+        # An edge must not enter before its ends, despite rounding or a violated triangle inequality.
         entries = np.maximum(entries, np.maximum(births[:, None], births))
         cut = query.max_persistence
         engine, raw = engines.weighted_intervals(
             entries, births, cut, query.max_dimension, query.homology_coeff_field, query.engine
         )
-        # The distance of an edge and those in the measures of both its ends.
+        # Of the edge's length and of the distances to the measure of both its ends.
         lost = 3 * metrics.lost_length(points, query.params)
         return Diagram(finished_bars(raw, query, cut), engine, cut, lost)
 
 
 def distance_to_measure(distances: FloatArray, neighbors: int, order: float) -> FloatArray:
-    """For each row of distances (n, n) the mean of the given order of its smallest ones.
+    """Return for each row of distances (n, n) the mean of that order of its `neighbors` smallest values.
 
     Chazal, Cohen-Steiner and Mérigot, "Geometric inference for probability measures", 2011.
     """
     nearest = np.partition(distances, neighbors - 1, axis=1)[:, :neighbors]
-    # Powers of shares: those of the distances may overflow.
+    # Powers of quotients, because powers of the distances may overflow.
     farthest = nearest.max(axis=1)
     shares = np.divide(nearest, farthest[:, None], out=np.zeros_like(nearest), where=farthest[:, None] > 0)
     means: FloatArray = farthest * np.power(np.power(shares, order).mean(axis=1), 1 / order)
@@ -103,6 +103,6 @@ def distance_to_measure(distances: FloatArray, neighbors: int, order: float) -> 
 
 
 def _neighbors(n: int, query: Query) -> int:
-    asked = query.params["neighbors"]
-    wanted = asked if isinstance(asked, int) else max(LEAST_NEIGHBORS, round(SHARE_OF_NEIGHBORS * n))
-    return min(n, wanted)
+    given = query.params["neighbors"]
+    count = given if isinstance(given, int) else max(LEAST_NEIGHBORS, round(SHARE_OF_NEIGHBORS * n))
+    return min(n, count)

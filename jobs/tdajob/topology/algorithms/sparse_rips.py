@@ -1,4 +1,4 @@
-"""Persistent homology of a sparse filtration near the Vietoris-Rips filtration."""
+"""Persistent homology of the sparse Rips filtration, an approximation of the Vietoris-Rips filtration."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ BYTES_PER_PAIR = 24
 
 @register
 class SparseRips(Algorithm):
-    """Long edges of points that others stand for are left out or enter later, which leaves few simplices.
+    """Long edges of points near a landmark are omitted or enter later, so that few simplices remain.
 
     Every value is at least that of the Rips filtration and at most 1 / (1 - epsilon) times it, in the
     sense that the two filtrations interleave: Sheehy, "Linear-size approximations to the Vietoris-Rips
     filtration", 2013; Cavanna, Jahanseir and Sheehy, "A geometric perspective on sparse filtrations",
-    2015. It needs the triangle inequality, which a request that brings its distances must see to. The
-    points that stand for others are farthest points from one that a fixed seed chooses.
+    2015. The bound requires the triangle inequality, which the sender of a distance matrix must ensure. The
+    order of the landmarks is farthest-point sampling from a point that a fixed random seed selects.
     """
 
     name = "sparse_rips"
     about = About(
-        computes="sparse filtration near the Rips one, with few simplices",
+        computes="sparse Rips filtration: approximates Rips with few simplices",
         unit="edge length",
         values="lengths of edges (diameters), in the unit of the distances",
         exact="to a factor",
         exactness="up to the factor 1 / (1 - epsilon); the bound is in error_bound",
-        memory="24 bytes for each pair of points, and the simplices that are left",
+        memory="24 bytes for each pair of points, and the remaining simplices",
         reference="Cavanna, Jahanseir and Sheehy, A geometric perspective on sparse filtrations, 2015",
         libraries=(Library("gudhi (Rips complex, simplex tree)", "MIT"),),
         costs=SPARSE_RIPS,
@@ -48,14 +48,14 @@ class SparseRips(Algorithm):
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:
-        """How far apart points are, and how much may be lost."""
+        """Return the parameters of the metric and the approximation."""
         return (
             *metrics.PARAMETERS,
             Parameter(
                 "epsilon",
                 float,
                 0.5,
-                "between 0 and 1: values are exact up to the factor 1 / (1 - epsilon); more is sparser",
+                "between 0 and 1: values are exact up to the factor 1 / (1 - epsilon); larger is sparser",
                 minimum=0,
                 maximum=1,
                 exclusive=True,
@@ -63,15 +63,15 @@ class SparseRips(Algorithm):
         )
 
     def check(self, points: FloatArray, query: Query) -> None:
-        """Whether the points suit the metric."""
+        """Raise ComputationError unless the points are valid for the metric."""
         metrics.check_metric(points, query.params)
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """The matrix alone: how many simplices are left, the shape decides."""
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
+        """Return the bytes of the matrix alone: the number of simplices depends on the shape."""
         return BYTES_PER_PAIR * n * n
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The diagram of the points (n, d), cut at `query.max_persistence`, and its distance to the exact."""
+        """Return the diagram of the points (n, d), cut at `query.max_persistence`, with its error bound."""
         distances = metrics.distances_between(points, query.params)
         cut = query.max_persistence
         set_seed(0)
@@ -91,12 +91,12 @@ def _epsilon(query: Query) -> float:
 
 
 def _error_bound(bars: Sequence[FloatArray], distances: FloatArray, query: Query) -> float:
-    """How far a factor of 1 / (1 - epsilon) can move the greatest value that there is.
+    """Return how far a factor of 1 / (1 - epsilon) can move the greatest value.
 
-    No bar of the Rips filtration goes beyond the enclosing radius.
+    No finite bar of the Rips filtration dies beyond the enclosing radius.
     """
-    found = np.concatenate(bars)
-    greatest = max(float(distances.max(axis=1).min()), float(found[np.isfinite(found)].max()))
+    values = np.concatenate(bars)
+    greatest = max(float(distances.max(axis=1).min()), float(values[np.isfinite(values)].max()))
     if query.max_persistence is not None:
         greatest = min(greatest, query.max_persistence)
     return greatest * (1 / (1 - _epsilon(query)) - 1)

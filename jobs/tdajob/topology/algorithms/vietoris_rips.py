@@ -16,14 +16,14 @@ from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
 INLINE_POINTS = 256
-"""H0 and H1 of so many points take at most 0.2 s whatever their shape."""
+"""H0 and H1 of up to so many points take at most 0.2 s for any shape."""
 INLINE_POINTS_SLOW = 64
-"""Likewise by the simplex tree, and by Ripser where no triangle inequality bounds the distances."""
+"""The same for the simplex tree, and for Ripser on distances without a triangle inequality."""
 _PRECISION = Parameter(
     "precision",
     str,
     "float64",
-    "'float32' rounds the distances, for a little less time, and the result tells by how much",
+    "'float32' rounds the distances, which is slightly faster; error_bound includes the rounding",
     choices=("float64", "float32"),
 )
 
@@ -32,10 +32,10 @@ _PRECISION = Parameter(
 class VietorisRips(Algorithm):
     """Simplices enter at their diameter, so births and deaths are distances.
 
-    "auto" takes machine code of our own for H0 and H1 of large clouds, and for the rest chooses between
-    gudhi's fork of Ripser and redzed by the edges that are left when those of dominated vertices are gone,
-    for H2 and above also the dominated edges; "gudhi" expands the whole complex in a simplex tree. All give
-    the same bars, bit for bit.
+    The engine "auto" uses the project's compiled kernels for H0 and H1 of large clouds. Otherwise it removes
+    edges of dominated vertices, for H2 and above also dominated edges, and selects gudhi's fork of Ripser or
+    redzed by the number of remaining edges. "gudhi" expands the whole complex in a simplex tree. All engines
+    give identical bars, bit for bit.
     """
 
     name = "vietoris_rips"
@@ -60,30 +60,30 @@ class VietorisRips(Algorithm):
     takes_distances = True
 
     def parameters(self) -> Sequence[Parameter]:
-        """How far apart points are, and how exactly that is taken."""
+        """Return the parameters of the metric and the precision of distances."""
         return (*metrics.PARAMETERS, _PRECISION)
 
     def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:
-        """Twice how much the metric stretches: both ends of an edge may move."""
+        """Return twice the metric's stretch factor: both ends of an edge may move."""
         stretch = metrics.euclidean_factor(params, dim)
         return None if stretch is None else self.hausdorff_factor * stretch
 
     def check(self, points: FloatArray, query: Query) -> None:
-        """Whether the points suit the metric."""
+        """Raise ComputationError unless the points are valid for the metric."""
         metrics.check_metric(points, query.params)
 
-    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- as the base has it
-        """H2 and above may run away at any size, lower dimensions on large clouds."""
-        brought = query.params["metric"] == metrics.PRECOMPUTED
-        quick = engines.has_redzed(query) or (engines.is_fast(query.engine) and not brought)
-        return query.max_dimension >= 2 or n > (INLINE_POINTS if quick else INLINE_POINTS_SLOW)
+    def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- signature of the base class
+        """Return true for H2 and above at any size, and for lower dimensions of large clouds."""
+        precomputed = query.params["metric"] == metrics.PRECOMPUTED
+        fast = engines.has_redzed(query) or (engines.is_fast(query.engine) and not precomputed)
+        return query.max_dimension >= 2 or n > (INLINE_POINTS if fast else INLINE_POINTS_SLOW)
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """The matrices, and every simplex where a simplex tree will certainly hold them all."""
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
+        """Return the bytes of the matrices, and of all simplices if a simplex tree will contain them all."""
         return engines.predicted_bytes(n, query)
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The Rips diagram of the points (n, d), cut at `query.max_persistence`."""
+        """Return the Rips diagram of the points (n, d), cut at `query.max_persistence`."""
         distances = metrics.scattered_distances(points, query.params)
         error_bound = metrics.lost_length(points, query.params)
         if query.params["precision"] == "float32":
@@ -97,7 +97,7 @@ class VietorisRips(Algorithm):
 
 
 def _rounded(distances: FloatArray) -> FloatArray:
-    """The nearest float32 numbers; bars move by no more than the distances that move furthest."""
+    """Round to float32; bars move by at most the greatest change of a distance."""
     with np.errstate(over="ignore"):
         rounded = distances.astype(np.float32)
     if not np.isfinite(rounded).all():

@@ -23,36 +23,36 @@ from tdajob.topology.values import Diagram, FloatArray, Query
 MOST_LANDMARKS = 50
 LEAST_LANDMARKS = 5
 POINTS_PER_LANDMARK = 8
-"""Measured on circles of 20 to 300 points: with fewer witnesses between landmarks a loop is often missed."""
+"""Measured on circles of 20 to 300 points: with fewer witnesses per landmark a loop is often missed."""
 ROUNDING = 8 * 2.0**-52
-"""Of a squared distance, times its coordinates and a few: its terms, their sum, and the sender's rounding."""
+"""Relative rounding of a squared distance per coordinate: its terms, their sum, rounding by the sender."""
 BYTES_PER_WITNESS_AND_LANDMARK = 32
 
 
 @register
 class Witness(Algorithm):
-    """Few landmarks span the simplices, and all points are witnesses to them.
+    """A filtration of simplices that few landmarks span and all points witness.
 
     A simplex enters at the smallest a for which some point w has every vertex l of it within
     |w - l|² <= |w - m|² + a²; m is the landmark nearest to w among all ("strong"), or among those
     outside the simplex (weak), and all its faces have entered. Landmarks enter at 0. De Silva and Carlsson,
     "Topological estimation using witness complexes", 2004. Births and deaths are values of a.
-    Landmarks are farthest points from the first point on. Without `max_persistence` the cut is twice
-    their covering radius; where more than half of the points are landmarks, which says little of their
-    distances, at least the longest edge of the landmarks' minimum spanning tree.
+    Landmarks are chosen by farthest-point sampling from the first point. Without `max_persistence` the cut
+    is twice their covering radius; if more than half of the points are landmarks, so that this radius is
+    small, at least the longest edge of the landmarks' minimum spanning tree.
 
-    Values are roots of differences of squared distances, so rounding moves those near 0 most: bars whose
-    squared ends differ by no more than rounding are left out, and `error_bound` says how far others move.
+    Values are roots of differences of squared distances, so rounding affects values near 0 most: bars whose
+    squared ends differ by no more than rounding are dropped, and `error_bound` bounds the error of the rest.
     """
 
     name = "witness"
     about = About(
-        computes="witness filtration: few landmarks span the simplices, all points bear witness to them",
+        computes="witness filtration: few landmarks span the simplices, all points are witnesses",
         unit="relaxation",
         values="the relaxation a in d(w,l)² <= d(w,nearest)² + a², in the unit of coordinates",
         exact="of landmarks",
-        exactness="for its landmarks up to rounding, which error_bound states and which is greatest"
-        " for values near 0, about 1e-7 of the cut; no bound to the Rips or alpha diagram is known",
+        exactness="exact for its landmarks up to rounding, which is in error_bound and greatest for values"
+        " near 0, about 1e-7 of the cut; no bound to the Rips or alpha diagram is known",
         memory="32 bytes for each point and landmark",
         reference="de Silva and Carlsson, Topological estimation using witness complexes, 2004",
         libraries=(Library("gudhi (Euclidean witness complex)", "GPL-3.0"),),
@@ -61,61 +61,61 @@ class Witness(Algorithm):
     )
 
     def parameters(self) -> Sequence[Parameter]:
-        """How many landmarks, and which of the two complexes."""
+        """Return the number of landmarks and the kind of complex."""
         return (
             Parameter(
                 "landmarks",
                 int,
                 None,
-                f"how many landmarks to choose (default: one of {POINTS_PER_LANDMARK} different points, from "
-                f"{LEAST_LANDMARKS} to {MOST_LANDMARKS}; never more than there are points)",
+                f"number of landmarks (default: one per {POINTS_PER_LANDMARK} distinct points, from "
+                f"{LEAST_LANDMARKS} to {MOST_LANDMARKS}; at most the number of points)",
                 minimum=1,
                 unit="points",
             ),
             Parameter("strong", bool, False, "the strong witness complex instead of the weak one"),
         )
 
-    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- as the base has it
-        """The table of witnesses and landmarks; how many simplices they support, no count predicts."""
+    def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
+        """Return the bytes of the table of witnesses and landmarks; simplices cannot be predicted."""
         return n * _landmark_count(n, query) * BYTES_PER_WITNESS_AND_LANDMARK
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
-        """The witness diagram of the points (n, d), cut at `query.max_persistence` or its own cut."""
-        # Witnesses at one place say the same; how many there are decides nothing.
+        """Return the witness diagram of the points (n, d), cut at `query.max_persistence` or its default."""
+        # Equal witnesses are redundant, so results do not depend on their number.
         near = normal(_distinct(points))
-        asked = near.query(query)
+        scaled_query = near.query(query)
         chosen, covering_radius = farthest_points(near.points, _landmark_count(len(near.points), query))
         landmarks = near.points[chosen]
-        cut = asked.max_persistence
+        cut = scaled_query.max_persistence
         if cut is None:
-            cut = _own_cut(landmarks, covering_radius, len(near.points))
+            cut = _default_cut(landmarks, covering_radius, len(near.points))
         tree = _complex(landmarks, near.points, query).create_simplex_tree(
             max_alpha_square=_square_above(cut), limit_dimension=query.max_dimension + 1
         )
         squared = simplex_tree.intervals(tree, query.max_dimension, query.homology_coeff_field)
         rounding = _rounding(near, covering_radius, cut)
-        raw = [np.sqrt(one[one[:, 1] - one[:, 0] > rounding]) for one in squared]
-        bars = near.restored_bars(finished_bars(raw, asked, cut))
-        told = near.restored(cut) if query.max_persistence is None else query.max_persistence
-        return Diagram(bars, "gudhi:witness", told, near.restored(math.sqrt(rounding) + near.lost))
+        raw = [np.sqrt(bars[bars[:, 1] - bars[:, 0] > rounding]) for bars in squared]
+        bars = near.restored_bars(finished_bars(raw, scaled_query, cut))
+        reported_cut = near.restored(cut) if query.max_persistence is None else query.max_persistence
+        return Diagram(bars, "gudhi:witness", reported_cut, near.restored(math.sqrt(rounding) + near.lost))
 
 
 def _landmark_count(n: int, query: Query) -> int:
-    asked = query.params["landmarks"]
+    given = query.params["landmarks"]
     default = min(MOST_LANDMARKS, max(LEAST_LANDMARKS, n // POINTS_PER_LANDMARK))
-    return min(n, asked if isinstance(asked, int) else default)
+    return min(n, given if isinstance(given, int) else default)
 
 
 def _distinct(points: FloatArray) -> FloatArray:
-    """The points (n, d), which are in order, without those that are equal to the one before."""
+    """Return the sorted points (n, d) without duplicates."""
     differs = np.ones(len(points), dtype=bool)
     differs[1:] = (points[1:] != points[:-1]).any(axis=1)
     distinct: FloatArray = points[differs]
     return distinct
 
 
-def _own_cut(landmarks: FloatArray, covering_radius: float, n: int) -> float:
-    """Where the filtration is cut without `max_persistence`; 0 only where all points are equal."""
+def _default_cut(landmarks: FloatArray, covering_radius: float, n: int) -> float:
+    """Return the cut without `max_persistence`; 0 only if all points are equal."""
     cut = 2 * covering_radius
     if 2 * len(landmarks) > n and len(landmarks) > 1:
         tree = minimum_spanning_tree(euclidean_distances(landmarks, landmarks))
@@ -124,10 +124,10 @@ def _own_cut(landmarks: FloatArray, covering_radius: float, n: int) -> float:
 
 
 def _rounding(near: Normal, covering_radius: float, cut: float) -> float:
-    """By how much a squared value may be wrong, of one or the other distance, of a witness and landmarks."""
+    """Return the error bound of a squared value, due to the rounding of a witness's squared distances."""
     dim = near.points.shape[1]
     extent = float(np.linalg.norm(np.ptp(near.points, axis=0)))
-    # A vertex of a simplex that has entered is no further from its witness, nor than the cloud is wide.
+    # Bounds the distance of an entered simplex's vertex to its witness, by the cut and by the extent.
     farthest = min(math.hypot(extent, covering_radius), 2 * math.hypot(covering_radius, cut))
     moved = math.sqrt(dim) * float(near.magnitudes.max())
     return float(ROUNDING * farthest * (dim * farthest + moved))
@@ -141,5 +141,5 @@ def _complex(
 
 
 def _square_above(cut: float) -> float:
-    """A square not below the true one, so that a simplex exactly at the cut is kept despite rounding."""
+    """Return an upper bound of cut², so that rounding does not drop a simplex exactly at the cut."""
     return cut * cut * (1 + 4 * sys.float_info.epsilon)

@@ -1,1 +1,1 @@
-"""Persistence of flag filtrations, which the lengths of their edges alone determine."""
+"""Persistence of flag filtrations, which are determined by the lengths of their edges."""

@@ -1,4 +1,4 @@
-"""Fewer edges with the same persistence, in machine code."""
+"""Edge collapse by compiled kernels: fewer edges with the same persistence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tdajob.topology.incremental.edge_list import in_order
 from tdajob.topology.incremental.machine_code import Kernels
 
 PASSES = 2
-"""The second costs less than it saves whoever reduces what is left, a third more."""
+"""A second pass saves more of the reduction than it costs; a third costs more than it saves."""
 
 
 def collapsed(kernels: Kernels, graph: Graph) -> Graph:
-    """The graph without most of its edges, some of which enter later; at most `MAX_CAPACITY` vertices."""
+    """Return a graph with fewer edges, some entering later; at most `MAX_CAPACITY` vertices."""
     for _ in range(PASSES):
         graph = _collapsed_once(kernels, graph)
     return graph

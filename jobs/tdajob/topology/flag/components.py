@@ -1,4 +1,4 @@
-"""H_0 where vertices enter one after the other."""
+"""H_0 of a filtration in which vertices enter at different values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from tdajob.topology.values import FloatArray
 
 
 def components(lengths: FloatArray, births: FloatArray) -> FloatArray:
-    """Births and deaths (n, 2) of the components of n vertices that enter at `births` (n,).
+    """Return births and deaths (n, 2) of the components of n vertices that enter at `births` (n,).
 
-    `lengths` (n, n) is symmetric; no edge enters before its ends. Of two components that meet the
-    younger one ends.
+    `lengths` (n, n) is symmetric; no edge enters before its ends. When two components merge, the younger
+    one dies (elder rule).
     """
     oldest = np.arange(len(births))
     bars = [[float(births.min()), np.inf]]
-    for length, one, other in _spanning_tree(lengths):
-        elder, younger = sorted((_root(oldest, one), _root(oldest, other)), key=births.__getitem__)
+    for length, first, second in _spanning_tree(lengths):
+        elder, younger = sorted((_root(oldest, first), _root(oldest, second)), key=births.__getitem__)
         oldest[younger] = elder
         bars.append([float(births[younger]), length])
     return np.array(bars)
 
 
 def _spanning_tree(lengths: FloatArray) -> list[tuple[float, int, int]]:
-    """The edges of a minimum spanning tree by length: Prim, "Shortest connection networks", 1957."""
+    """Return a minimum spanning tree's edges by length: Prim, "Shortest connection networks", 1957."""
     n = len(lengths)
     nearest, via = lengths[0].copy(), np.zeros(n, dtype=np.intp)
     outside = np.ones(n, dtype=bool)

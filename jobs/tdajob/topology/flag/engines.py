@@ -1,4 +1,4 @@
-"""Which engine answers which question about a flag filtration; all give the same bars, bit for bit."""
+"""Choice of the engine for a flag filtration; all engines give identical bars, bit for bit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BYTES_PER_PAIR_COLLAPSE = 84
 """Measured peaks over n² on complete graphs, distances included, gudhi 3.13 and redzed 0.1.1."""
 
 FEW_VERTICES = 56
-"""Up to here the whole matrix given to Ripser is done before a graph is made."""
+"""Up to so many vertices Ripser on the whole matrix is faster than building a graph."""
 FEW_EDGES = (1500, 1500, 250)
-"""Up to here, for H_0, for H_1 and above, Ripser is done before redzed has begun."""
+"""Up to so many edges, for H_0, H_1 and above, Ripser is faster than redzed's initialisation."""
 EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
-"""Likewise: redzed's beginning grows with the vertices."""
+"""The same per vertex: redzed's initialisation grows with the vertices."""
 COMPILED_FROM = 257
-"""Points from which machine code of our own gives H_0 and H_1, two to four times as fast as redzed. It would
-be faster for fewer, too, but those a worker computes itself, which need not load a compiler for them."""
+"""Points from which compiled kernels compute H_0 and H_1, two to four times as fast as redzed. They would be
+faster for fewer points, too, but a worker computes those itself and should not load a compiler for them."""
 NEARLY_COMPLETE = 0.9
 """Density from which edge collapse costs more than it saves."""
 
@@ -40,11 +40,11 @@ NEARLY_COMPLETE = 0.9
 def intervals(
     distances: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
 ) -> Answer:
-    """The engine's name, and births and deaths of H_0 to H_max_dimension over Z/field, in any order.
+    """Return the engine's name, and births and deaths of H_0 to H_max_dimension over Z/field, unsorted.
 
     `distances` (n, n) is symmetric and zero on the diagonal; a simplex enters with its longest edge.
-    Deaths beyond `cut` come out as infinite or as they are. `engine` is "auto", for the fastest, or
-    "gudhi", for gudhi's simplex tree.
+    Deaths beyond `cut` are infinite or exact. `engine` is "auto" for the fastest engine, or "gudhi" for
+    gudhi's simplex tree.
     """
     n = len(distances)
     top = top_dimension(n, max_dimension)
@@ -54,31 +54,31 @@ def intervals(
         if n <= FEW_VERTICES and top <= 1:
             return "gudhi:ripser", ripser.from_matrix(distances, top, field)
         if top <= 1:
-            return _loops(distances, cut, top, field)
-        return _voids(distances, cut, top, field)
+            return _h1(distances, cut, top, field)
+        return _h2_and_above(distances, cut, top, field)
     except OverflowError:
-        # Ripser numbers its simplices in 128 bits: too many points for the dimension.
+        # Ripser indexes simplices in 128 bits: too many points for the dimension.
         return _expanded(distances, cut, top, field)
 
 
 def weighted_intervals(
     entries: FloatArray, births: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
 ) -> Answer:
-    """The same where vertices enter at `births` (n,) and edges, never before their ends, at `entries`."""
+    """As `intervals`, if vertices enter at `births` (n,) and edges, not before their ends, at `entries`."""
     lengths = entries.copy()
     if not is_fast(engine):
         np.fill_diagonal(lengths, births)
         return _expanded(lengths, cut, top_dimension(len(births), max_dimension), field)
-    # A vertex that is there before its first edge changes nothing above H_0.
+    # A vertex that enters before its first edge does not affect homology above H_0.
     np.fill_diagonal(lengths, 0.0)
     name, bars = intervals(lengths, cut, max_dimension, field, engine)
     return name, [components(lengths, births), *bars[1:]]
 
 
 def predicted_bytes(n: int, query: Query) -> int:
-    """Memory that `intervals` will take for n vertices: for H_0 and H_1 all, above the edges alone.
+    """Return the bytes that `intervals` takes for n vertices: all for H_0 and H_1, only edges above.
 
-    How many columns a reduction keeps depends on the shape more than on any count.
+    The number of columns that a matrix reduction stores depends mainly on the shape.
     """
     if is_fast(query.engine):
         return n * n * _bytes_per_pair(query)
@@ -96,42 +96,42 @@ def _bytes_per_pair(query: Query) -> int:
 
 
 def is_fast(engine: str) -> bool:
-    """Whether anything but the simplex tree is asked for, and there."""
+    """Return whether the requested engine allows, and has, more than the simplex tree."""
     return ripser.AVAILABLE and engine == "auto"
 
 
 def has_redzed(query: Query) -> bool:
-    """Whether redzed is there and knows the coefficients."""
+    """Return whether redzed is installed and supports the coefficient field."""
     return redzed.AVAILABLE and is_fast(query.engine) and query.homology_coeff_field == 2
 
 
 def top_dimension(n: int, max_dimension: int) -> int:
-    """A flag complex needs 2k + 2 vertices for homology in dimension k, so higher ones are zero."""
+    """Return the highest dimension that can be nonzero: a flag complex needs 2k + 2 vertices for H_k."""
     return min(max_dimension, max(0, (n - 2) // 2))
 
 
-def _loops(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+def _h1(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
     compiled = kernels() if COMPILED_FROM <= len(distances) <= MAX_CAPACITY else None
     if compiled is not None:
         return COMPILED, reduced.intervals(compiled, distances, cut, top, field)
     return _whole(distances, graph_of(distances, cut), top, field)
 
 
-def _voids(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+def _h2_and_above(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
     graph = graph_of(distances, cut)
     if graph.density >= NEARLY_COMPLETE:
         return _whole(distances, graph, top, field)
     compiled = kernels() if len(distances) <= MAX_CAPACITY else None
     if compiled is None:
-        maker, graph = "gudhi", ripser.collapsed(graph)
+        origin, graph = "gudhi", ripser.collapsed(graph)
     else:
-        maker, graph = "tdaflink", collapse.collapsed(compiled, graph)
+        origin, graph = "tdaflink", collapse.collapsed(compiled, graph)
     engine, bars = _reduced(graph, top, field)
-    return f"{maker}:collapse+{engine.removeprefix('gudhi:')}", bars
+    return f"{origin}:collapse+{engine.removeprefix('gudhi:')}", bars
 
 
 def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer:
-    """All edges of the graph of these distances; of a nearly complete one Ripser reads the matrix faster."""
+    """Compute from all edges of the graph; for a nearly complete graph Ripser is faster on the matrix."""
     if graph.density >= NEARLY_COMPLETE and not redzed.can_take(graph, top, field):
         return "gudhi:ripser", ripser.from_matrix(distances, top, field)
     return _reduced(graph, top, field)

@@ -1,4 +1,4 @@
-"""Dense ranks: what an engine that computes in float32 is given instead of float64 lengths."""
+"""Dense ranks, which replace float64 lengths in an engine that computes in float32."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from tdajob.topology.values import FloatArray
 
 MOST_RANKS = 1 << 24
-"""Up to here float32 holds every integer."""
+"""Up to this number float32 represents every integer."""
 _KEYS = (1 << 32) - 1
 _SHORTEST = 1e-290
-"""Below it the factor that turns lengths into keys would overflow."""
+"""Below this length the factor that converts lengths to keys would overflow."""
 
 
 def dense_ranks(lengths: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The ranks 1, 2, … of non-negative lengths (m,), equal for equal ones, and the value of each rank.
+    """Return the ranks 1, 2, … of non-negative lengths (m,), equal for equal lengths, and each rank's value.
 
-    `values[0]` is 0.0, where vertices enter. Numpy sorts 16-bit integers by their digits, so two such
-    sorts put 32-bit keys in order several times faster than lengths; the few lengths that share a key
-    are put right afterwards.
+    `values[0]` is 0.0, where vertices enter. Numpy sorts 16-bit integers by radix sort, so two such sorts
+    order 32-bit keys several times faster than sorting lengths; the few lengths with equal keys are sorted
+    afterwards.
     """
     longest = float(lengths.max(initial=0.0))
     keys = (lengths * (_KEYS / longest if longest > _SHORTEST else 0.0)).astype(np.uint32)
@@ -38,14 +38,14 @@ def dense_ranks(lengths: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _settle_shared_keys(keys: NDArray[np.uint32], order: NDArray[np.intp], ascending: FloatArray) -> None:
-    """Put lengths of equal keys in order, in place."""
+    """Sort the lengths of equal keys, in place."""
     sorted_keys = keys[order]
     same = sorted_keys[1:] == sorted_keys[:-1]
     shared = np.zeros(len(keys), dtype=bool)
     shared[1:] |= same
     shared[:-1] |= same
     places = np.flatnonzero(shared)
-    # Groups of equal keys lie in order already, so sorting all of them at once leaves each in its place.
+    # Groups of equal keys are in order already, so one sort of all of them keeps each group in its place.
     rearranged = places[np.argsort(ascending[places], kind="stable")]
     order[places] = order[rearranged]
     ascending[places] = ascending[rearranged]

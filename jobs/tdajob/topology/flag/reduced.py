@@ -1,8 +1,8 @@
-"""H_0 and H_1 of one filtration from the lunes of its edges, in machine code.
+"""H_0 and H_1 of one filtration from the lunes of its edges, by compiled kernels.
 
 Koyama, Mémoli, Robins and Turner, "Faster computation of degree-1 persistent homology using the reduced
-Vietoris-Rips filtration", arXiv:2307.16333: what `tdajob.topology.incremental` keeps from window to window,
-here made for one diagram.
+Vietoris-Rips filtration", arXiv:2307.16333. `tdajob.topology.incremental` keeps the same structures from
+window to window; here they are built for one diagram.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tdajob.topology.incremental.machine_code import Kernels
 from tdajob.topology.values import FloatArray
 
 FIRST_REACH = 1.25
-"""Times the last birth: where most clouds without a large loop are done."""
+"""First reach / last birth: enough for most clouds without a large loop."""
 FIRST_LIST = 1.5
-"""Edges are listed further than looked at: to look further then needs no list."""
+"""First listed length / last birth: edges are listed in advance, so that extending the reach is cheap."""
 GROWTH = 1.5
-"""Of the edges looked at, where classes are left to die."""
+"""Growth of the number of certified edges while classes have not died."""
 LIST_GROWTH = 4
-"""Of the edges listed."""
+"""Growth of the number of listed edges."""
 
 
 def intervals(
     kernels: Kernels, distances: FloatArray, cut: float | None, top: int, field: int
 ) -> list[FloatArray]:
-    """Births and deaths (k, 2) of H_0 to H_top over Z/field, top at most 1, of a matrix (n, n).
+    """Return births and deaths (k, 2) of H_0 to H_top over Z/field, top at most 1, of a matrix (n, n).
 
     n is at most `incremental.window.MAX_CAPACITY`.
     """
@@ -44,7 +44,7 @@ def intervals(
 
 
 class _Filtration:
-    """Edges in their order, as far as they are listed, and what the lunes of the first ones gave."""
+    """The listed edges in order, and the events from the lunes of the certified ones."""
 
     def __init__(self, kernels: Kernels, distances: FloatArray, farthest: FloatArray, radius: float) -> None:
         n = len(distances)
@@ -54,43 +54,43 @@ class _Filtration:
         self._reach, self._end = -1.0, 0
         self._certificates = np.full(math.comb(n, 2), kernels.lunes.UNSEEN, dtype=np.int16)
         self._joined = np.zeros((n, (n + 63) // 64), dtype=np.uint64)
-        self._found = np.empty((0, 3), dtype=np.int32)
+        self._lune_events = np.empty((0, 3), dtype=np.int32)
 
     def intervals(self, births_end: float, top: int, field: int) -> list[FloatArray]:
-        """Certify edges until no class is left, beyond the last birth."""
+        """Certify edges beyond the last birth until every class has died."""
         prime = field if top > 0 else None
         for end in self._ends(births_end):
             self._certify(end)
-            found = events(
+            outcome = events(
                 self._kernels,
-                self._found,
+                self._lune_events,
                 self._certificates,
                 self._distances,
                 len(self._distances),
                 prime=prime,
                 last=self._reach >= self._radius and end == len(self._edges[0]),
             )
-            if not found.unfinished:
+            if not outcome.unfinished:
                 break
-        return [found.h0, found.h1][: top + 1]
+        return [outcome.h0, outcome.h1][: top + 1]
 
     def _ends(self, births_end: float) -> Iterator[int]:
-        """Numbers of edges to look at, the last of which is all of them."""
+        """Yield growing numbers of edges to certify; the last is all of them."""
         everywhere = np.full(len(self._distances), self._radius)
         self._list(everywhere, min(self._radius, FIRST_LIST * births_end))
         end = int(np.searchsorted(self._edges[0], FIRST_REACH * births_end, side="right"))
         while end < len(self._edges[0]) or self._reach < self._radius:
             yield end
-            wanted = int(GROWTH * end) + 1
+            target = int(GROWTH * end) + 1
             if end == len(self._edges[0]):
-                self._list_more(wanted)
-            end = min(wanted, len(self._edges[0]))
+                self._list_more(target)
+            end = min(target, len(self._edges[0]))
         yield end
 
-    def _list_more(self, wanted: int) -> None:
-        """List so many edges, if there are, and from now on none that a dominated vertex makes idle."""
+    def _list_more(self, target: int) -> None:
+        """List at least `target` edges, if there are so many; from now on without idle edges."""
         count, everyone = LIST_GROWTH * len(self._edges[0]), np.arange(len(self._distances))
-        while len(self._edges[0]) < wanted and self._reach < self._radius:
+        while len(self._edges[0]) < target and self._reach < self._radius:
             reach = min(self._radius, reach_of(count, self._distances, everyone))
             self._list(self._limits, reach if reach > self._reach else self._radius)
             count *= 2
@@ -98,7 +98,7 @@ class _Filtration:
     @cached_property
     def _limits(self) -> FloatArray:
         limits = limits_within(self._distances, self._farthest, self._radius)
-        # Of the edges so far all are listed.
+        # Up to the current reach all edges are listed.
         return np.maximum(limits, self._reach)
 
     def _list(self, limits: FloatArray, reach: float) -> None:
@@ -112,7 +112,7 @@ class _Filtration:
         self._reach = reach
 
     def _certify(self, end: int) -> None:
-        found: NDArray[np.int32] = self._kernels.lunes.near_pass(
+        lune_events: NDArray[np.int32] = self._kernels.lunes.near_pass(
             self._edges[1],
             self._edges[2],
             self._end,
@@ -123,5 +123,5 @@ class _Filtration:
             np.zeros((len(self._distances), 0), dtype=np.uint64),
             0,
         )
-        self._found = np.concatenate((self._found, found))
+        self._lune_events = np.concatenate((self._lune_events, lune_events))
         self._end = end

@@ -1,4 +1,4 @@
-"""The optional engine redzed-tda: much the fastest in Z/2, and made exact although it computes in float32."""
+"""The optional engine redzed-tda: fastest over Z/2, and exact by ranks although it computes in float32."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tdajob.topology.flag.order import MOST_RANKS, dense_ranks
 from tdajob.topology.values import FloatArray
 
 VERSION = "0.1.1"
-"""It calls itself an alpha, so only the release that our tests know is used."""
+"""The library is an alpha release, so only the tested version is used."""
 _FAR = float(np.finfo(np.float32).max)
-"""Stands for an edge that is not there; longer than any that is."""
+"""Length of a missing edge; longer than any edge."""
 
 
 try:
@@ -23,16 +23,16 @@ except ImportError:
 
 
 def can_take(graph: Graph, max_dimension: int, field: int) -> bool:
-    """Whether it is installed, the question is one it knows, and float32 holds every rank."""
+    """Return whether redzed is installed, supports the computation, and float32 represents every rank."""
     edges = len(graph.lengths)
     return AVAILABLE and field == 2 and max_dimension >= 1 and 0 < edges < MOST_RANKS - 1
 
 
 def from_graph(graph: Graph, max_dimension: int) -> list[FloatArray]:
-    """Births and deaths of H_0 to H_max_dimension over Z/2.
+    """Return births and deaths of H_0 to H_max_dimension over Z/2.
 
     Kapulkin and Kershaw, "RedZeD: Computing persistent homology by Reduction to Zero Differentials",
-    arXiv:2606.06310. It only compares lengths, so of their ranks it gives the ranks of the right bars.
+    arXiv:2606.06310. It only compares lengths, so ranks of lengths give the ranks of the exact bars.
     """
     if _fit_float32(graph.lengths):
         return _computed(graph, graph.lengths, max_dimension)
@@ -54,6 +54,6 @@ def _computed(graph: Graph, lengths: FloatArray, max_dimension: int) -> list[Flo
 
 def _values_of(bars: FloatArray, values: FloatArray) -> FloatArray:
     finite = np.isfinite(bars)
-    found = np.full(bars.shape, np.inf)
-    found[finite] = values[bars[finite].astype(np.intp)]
-    return found
+    exact = np.full(bars.shape, np.inf)
+    exact[finite] = values[bars[finite].astype(np.intp)]
+    return exact

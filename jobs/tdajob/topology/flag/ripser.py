@@ -1,4 +1,4 @@
-"""gudhi's fork of Ripser and its edge collapse, by private names: the public way imports for a second."""
+"""gudhi's fork of Ripser and its edge collapse, by private names: the public import takes a second."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ except ImportError:
 
 
 def from_matrix(distances: FloatArray, max_dimension: int, field: int) -> list[FloatArray]:
-    """Births and deaths of H_0 to H_max_dimension over Z/field, from all distances (n, n).
+    """Return births and deaths of H_0 to H_max_dimension over Z/field, from all distances (n, n).
 
-    Bauer, "Ripser: efficient computation of Vietoris-Rips persistence barcodes", 2021. OverflowError
-    where its 128 bits cannot number the simplices.
+    Bauer, "Ripser: efficient computation of Vietoris-Rips persistence barcodes", 2021. Raises OverflowError
+    if its 128-bit indices do not suffice for the simplices.
     """
     bars: list[FloatArray] = _full(
         distances, max_dimension=max_dimension, max_edge_length=math.inf, homology_coeff_field=field
@@ -31,7 +31,7 @@ def from_matrix(distances: FloatArray, max_dimension: int, field: int) -> list[F
 
 
 def from_graph(graph: Graph, max_dimension: int, field: int) -> list[FloatArray]:
-    """The same from the edges of a graph."""
+    """Return the same from the edges of a graph."""
     greater, smaller = graph.ends
     bars: list[FloatArray] = _sparse(
         greater,
@@ -45,14 +45,13 @@ def from_graph(graph: Graph, max_dimension: int, field: int) -> list[FloatArray]
 
 
 def collapsed(graph: Graph) -> Graph:
-    """Fewer edges, some of them entering later, with the same persistence.
+    """Return a graph with fewer edges, some entering later, and the same persistence.
 
-    Boissonnat and Pritam, "Edge collapse and persistence of flag complexes", 2020. The vertices get new
-    numbers that have nothing to do with where they are: of sorted points it takes two to four times as
-    long. The bars do not depend on them.
+    Boissonnat and Pritam, "Edge collapse and persistence of flag complexes", 2020. Vertices are renumbered
+    pseudo-randomly, because sorted points take two to four times as long. The bars do not depend on it.
     """
     number = np.random.default_rng(0).permutation(graph.vertices).astype(np.int32)
-    one, other = (number[end] for end in graph.ends)
-    (one, other), lengths = _collapse_edges(one, other, graph.lengths, 1)
-    places = np.maximum(one, other).astype(np.intp) * graph.vertices + np.minimum(one, other)
+    first, second = (number[end] for end in graph.ends)
+    (first, second), lengths = _collapse_edges(first, second, graph.lengths, 1)
+    places = np.maximum(first, second).astype(np.intp) * graph.vertices + np.minimum(first, second)
     return Graph(graph.vertices, places, np.ascontiguousarray(lengths), graph.radius)

@@ -1,4 +1,4 @@
-"""The windows that a worker keeps between diagrams, within a budget of memory."""
+"""Cache of windows that a worker keeps between diagrams, within a memory budget."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Sequences = NDArray[np.int64]
 
 ENGINE = "tdaflink:incremental"
 MIN_POINTS = 32
-"""Measured: with fewer the engine is as fast. How many of them changed never makes it so: an update of all
-points still beats it, and beats making the window anew."""
+"""Measured: with fewer points the engine is as fast. The number of changed points does not matter: even an
+update of all points is faster than the engine, and than rebuilding the window."""
 _SPARE_CAPACITY = 1.25
-"""Slots per point of a window that outgrew its slots."""
+"""Slots per point of a window that is rebuilt because it has outgrown its slots."""
 _SPARSE = 4
-"""Slots per point beyond which a window that shrank is made anew."""
+"""Slots per point beyond which a window that has shrunk is rebuilt."""
 
 
-def applicable(query: Query, n: int, dim: int) -> bool:  # noqa: ARG001 -- any number of coordinates will do
-    """Whether windows of about n points of `dim` coordinates are worth keeping for this query."""
+def applicable(query: Query, n: int, dim: int) -> bool:  # noqa: ARG001 -- any number of coordinates is supported
+    """Return whether caching windows of about n points of `dim` coordinates pays off for this query."""
     return (
         query.algorithm == "vietoris_rips"
         and query.engine == "auto"
@@ -47,10 +47,10 @@ def applicable(query: Query, n: int, dim: int) -> bool:  # noqa: ARG001 -- any n
 
 @dataclass(frozen=True)
 class Stats:
-    """What the caches did so far, and the bytes that they hold.
+    """Counts of cache events, and the bytes in use.
 
-    A diagram is a hit where it came from a kept window, a rebuild where a window was made for it, and a
-    recompute where the ordinary algorithm gave it. An eviction is a window dropped for the sake of others.
+    Diagrams count as hits (from a cached window), rebuilds (a window was built for it) or recomputes (by the
+    ordinary algorithm). An eviction is a window dropped to make room for others.
     """
 
     hits: int
@@ -64,14 +64,14 @@ class Stats:
 class _Entry:
     window: Window
     sequences: Sequences
-    """Of the point in each slot."""
+    """Sequence number of the point in each slot."""
 
 
 class IncrementalCaches:
-    """Diagrams of windows, by key, that differ little from the last one of their key.
+    """Computes diagrams of windows that differ little from the last window with the same key.
 
-    A window's key is its stream. All diagrams are those of `recompute` (the compute of an Engine with these
-    limits), bit for bit.
+    The key is the stream. All diagrams are identical, bit for bit, to those of `recompute` (`compute` of an
+    Engine with these limits).
     """
 
     def __init__(
@@ -87,21 +87,21 @@ class IncrementalCaches:
 
     @property
     def stats(self) -> Stats:
-        """A snapshot of the counts."""
+        """Return a snapshot of the counts."""
         return Stats(self._hits, self._rebuilds, self._recomputes, self._evictions, self._held)
 
     def diagram(self, key: Hashable, sequences: Sequences, points: FloatArray, query: Query) -> Diagram:
-        """The diagram of the points (n, d), in any order.
+        """Return the diagram of the points (n, d), in any order.
 
-        `sequences` (n) are unique numbers that points keep from call to call under one key; what left and
-        what came is found by them. Raises the ComputationErrors of `recompute`, and bad_sequences.
+        `sequences` (n,) are unique numbers that identify points across calls with one key; they determine
+        which points left and which are new. Raises the ComputationErrors of `recompute`, and bad_sequences.
         """
         check_points(points, self._limits)
         check_query(query)
         _check_sequences(sequences, points)
         n, dim = points.shape
-        worth_it = applicable(query, n, dim) and self._fits(n) and are_safe(points)
-        loaded = kernels() if worth_it else None
+        suitable = applicable(query, n, dim) and self._fits(n) and are_safe(points)
+        loaded = kernels() if suitable else None
         if loaded is None:
             return self._recomputed(points, query)
         try:
@@ -117,20 +117,20 @@ class IncrementalCaches:
                 self.forget(kept)
             return self._recomputed(points, query)
         except BaseException:
-            # A window is of no use between two states.
+            # A partly updated window is invalid.
             self.forget(key)
             raise
-        self._weigh(key, window)
+        self._record_size(key, window)
         self._make_room(0, key)
         return Diagram(finished_bars(raw, query, query.max_persistence), ENGINE, query.max_persistence, 0.0)
 
     def forget(self, key: Hashable) -> None:
-        """Drop the window of that key, if there is one."""
+        """Drop the window of a key, if it is cached."""
         self._entries.pop(key, None)
         self._held -= self._sizes.pop(key, 0)
 
-    def _weigh(self, key: Hashable, window: Window) -> None:
-        """Note the bytes of a window, which change with its edges."""
+    def _record_size(self, key: Hashable, window: Window) -> None:
+        """Record the bytes of a window, which change with its edges."""
         size = window.nbytes
         self._held += size - self._sizes.get(key, 0)
         self._sizes[key] = size
@@ -154,7 +154,7 @@ class IncrementalCaches:
         return window
 
     def _capacity(self, outgrown: _Entry | None, n: int) -> int:
-        """Slots for n points: no spare ones until a window has grown."""
+        """Return the slots for n points: without spare slots until a window has grown."""
         if outgrown is None or n <= len(outgrown.sequences):
             return n
         affordable = min(MAX_CAPACITY, math.isqrt(self._budget // BYTES_PER_PAIR))
@@ -163,10 +163,10 @@ class IncrementalCaches:
     def _fits(self, n: int) -> bool:
         return BYTES_PER_PAIR * n**2 <= self._budget
 
-    def _make_room(self, wanted: int, spared: Hashable) -> None:
-        """Drop windows other than the spared one, least recently used first, until so many bytes are free."""
-        while self._held + wanted > self._budget:
-            oldest = next((key for key in self._entries if key != spared), None)
+    def _make_room(self, needed: int, excluded: Hashable) -> None:
+        """Evict windows except the excluded one, least recently used first, until `needed` bytes are free."""
+        while self._held + needed > self._budget:
+            oldest = next((key for key in self._entries if key != excluded), None)
             if oldest is None:
                 break
             self.forget(oldest)
@@ -183,22 +183,24 @@ def _check_sequences(sequences: Sequences, points: FloatArray) -> None:
             "bad_sequences", f"sequences is not one int64 for each of {len(points)} points"
         )
     ordered = np.sort(sequences)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if len(twice):
-        raise ComputationError("bad_sequences", f"sequences has {twice[0]} twice: number points uniquely")
+    duplicates = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(duplicates):
+        raise ComputationError(
+            "bad_sequences", f"sequences has {duplicates[0]} twice: number points uniquely"
+        )
 
 
 def _has_room(window: Window, points: FloatArray) -> bool:
-    """Whether the points would fit the window's slots, and not too loosely."""
+    """Return whether the points fit the window's slots without too many spare ones."""
     capacity, dim = window.points.shape
     fits: bool = len(points) <= capacity <= _SPARSE * len(points)
     return fits and dim == points.shape[1]
 
 
 def _difference(entry: _Entry, sequences: Sequences, points: FloatArray) -> tuple[Slots, Slots]:
-    """The slots whose points are not in the window any more, and the numbers of the points that have no slot.
+    """Return the slots of points that left the window, and the indices of points that have no slot yet.
 
-    A point whose coordinates changed under its sequence counts as another one.
+    A point whose coordinates changed under its sequence number counts as a new point.
     """
     live = np.flatnonzero(entry.window.alive)
     known = entry.sequences[live]
@@ -215,11 +217,12 @@ def _deadline(points: FloatArray, query: Query, limits: Limits) -> Callable[[], 
     seconds = limits.compute_timeout
     end = time.monotonic() + seconds
 
-    def keep_going() -> None:
+    def check_deadline() -> None:
         if time.monotonic() > end:
-            what = f"{described(points, query)} did not end within compute_timeout {seconds:g} s"
+            problem = f"{described(points, query)} did not end within compute_timeout {seconds:g} s"
             accepted = registry.get(query.algorithm).parameters()
             params = resolved_parameters(query.algorithm, accepted, query.params)
-            raise refusal("timeout", what, points, replace(query, params=params), limits, "compute_timeout")
+            resolved = replace(query, params=params)
+            raise refusal("timeout", problem, points, resolved, limits, "compute_timeout")
 
-    return keep_going
+    return check_deadline

@@ -1,4 +1,4 @@
-"""The short edges of a window, in their order."""
+"""Sorted list of the short edges of a window."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class EdgeList:
         return self._edges[2]
 
     def remove(self, gone: NDArray[np.bool_]) -> None:
-        """Take out the edges that end in a slot that is gone."""
+        """Remove the edges with an end in a removed slot."""
         self._count = self._kernels.remove_edges(*self._edges, self._count, gone)
 
     def add_newcomers(self, distances: FloatArray, live: NDArray[np.int64], fresh: NDArray[np.bool_]) -> None:
-        """Take in the edges with a fresh end."""
+        """Add the edges with an end in a fresh slot."""
         self._merge(self._kernels.edges_between(distances, live, fresh, -1.0, self.reach))
 
     def extend(self, distances: FloatArray, alive: NDArray[np.bool_], reach: float) -> None:
-        """Take in all edges that are at most `reach` long."""
+        """Add all edges up to the length `reach`."""
         if reach > self.reach:
             live = np.flatnonzero(alive)
             self._merge(self._kernels.edges_between(distances, live, alive, self.reach, reach))
             self.reach = reach
 
     def trim(self, count: int) -> None:
-        """Keep the first `count` edges and those as long as the last of them, and give memory back."""
+        """Keep the first `count` edges and ties of the last one, and release memory."""
         self.reach = float(self._edges[0][count - 1])
         self._count = int(np.searchsorted(self.lengths, self.reach, side="right"))
         self._resize(self._count)
@@ -87,25 +87,25 @@ class EdgeList:
 
 
 def _resized(column: Column, count: int, room: int) -> Column:
-    """A column with that room and the first `count` values of the given one."""
+    """Return a column of size `room` with the first `count` values of the given column."""
     resized = np.empty(room, dtype=column.dtype)
     resized[:count] = column[:count]
     return resized
 
 
 def in_order(edges: Edges) -> Edges:
-    """The edges, given by (high, low), in their order."""
+    """Sort edges, given by (high, low), by (length, high, low)."""
     lengths, highs, lows = edges
     order = np.argsort(lengths)
     ascending = lengths[order]
-    # The fast way forgets the order of ties, which most clouds have none of.
+    # The fast sort does not preserve the order of ties; most clouds have no ties.
     if (ascending[1:] == ascending[:-1]).any():
         order = np.argsort(lengths, kind="stable")
     return ascending, highs[order], lows[order]
 
 
 def reach_of(count: int, distances: FloatArray, live: NDArray[np.int64]) -> float:
-    """A length that more than `count` edges between the live slots seem not to exceed, by a sample."""
+    """Estimate, from a sample, a length that more than `count` edges between live slots do not exceed."""
     pairs = math.comb(len(live), 2)
     if 2 * count >= pairs:
         return math.inf

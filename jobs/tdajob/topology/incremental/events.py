@@ -1,4 +1,4 @@
-"""The bars that the lunes of the edges so far give."""
+"""Bars from the lunes of the edges so far."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tdajob.topology.values import FloatArray
 
 @dataclass(frozen=True)
 class Events:
-    """Bars of the edges so far, and whether they leave components to join or classes to die.
+    """Bars of the edges so far, and whether components still have to merge or classes to die.
 
-    Where `complete` is false too few edges were there for H1 to be done, and its bars were not computed.
+    `complete` is false if there were too few edges for H1; its bars were then not computed.
     """
 
     h0: FloatArray
@@ -35,10 +35,10 @@ def events(
     prime: int | None,
     last: bool,
 ) -> Events:
-    """The bars (k, 2) that come of what `near_pass` found among `points` points.
+    """Return the bars (k, 2) from the output of `near_pass` (`found`) for `points` points.
 
-    H1 is over Z/prime, and empty for None. Unless the edges are the last ones, H1 is not computed where a
-    count tells that it cannot be done.
+    H1 is over Z/prime, and empty for None. Unless the edges are the last ones, H1 is not computed if counts
+    show that it cannot be complete.
     """
     homology, empty = kernels.homology, found[:, 2] < 0
     graph, forks = found[empty], found[~empty]
@@ -56,7 +56,7 @@ def events(
     steps, relations = homology.paths(graph, forks, certificates)
     died_by = homology.deaths(joins, steps, relations, prime)
     h1_deaths = np.full(len(died_by), math.inf)
-    killers = forks[died_by[died_by >= 0]]
-    h1_deaths[died_by >= 0] = distances[killers[:, 0], killers[:, 1]]
+    death_edges = forks[died_by[died_by >= 0]]
+    h1_deaths[died_by >= 0] = distances[death_edges[:, 0], death_edges[:, 1]]
     h1 = np.column_stack((lengths[~joins][::-1], h1_deaths))
     return Events(h0, h1, components > 1 or bool(np.isinf(h1).any()), True)

@@ -1,8 +1,7 @@
-"""The compiled kernels, loaded in such a way that a machine compiles them once.
+"""Loader of the compiled kernels, which are compiled once per machine.
 
-numba keeps machine code beside the source it comes from, and refuses sources in a zip, which is where a
-bundle has them. So the package `kernels` is copied into a folder named by its content, and imported from
-there.
+numba caches machine code next to its source, and refuses sources in a zip such as the bundle of job code. So
+the package `kernels` is copied into a folder named by a hash of its content, and imported from there.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ class Kernels:
 
 
 def warm_up() -> bool:
-    """Load the kernels, and compile them where this machine has not yet; whether there are any.
+    """Load the kernels, compiling them if this machine has not yet, and return whether they are available.
 
-    For an operator's open(): several workers may call it at once, one of them compiles.
+    For an operator's open(): if several workers call it at once, one of them compiles.
     """
     return kernels() is not None
 
 
 def kernels() -> Kernels | None:
-    """The kernels, or None where they cannot be had, which the log has one line about."""
+    """Return the kernels, or None, with one line in the log, if they cannot be loaded."""
     with _loading:
         return _kernels()
 
@@ -62,9 +61,9 @@ def _kernels() -> Kernels | None:
             raise ModuleNotFoundError("numba is not installed")
         with _findable_print():
             return _imported(_sources())
-    except Exception as error:  # whatever hinders it: the ordinary algorithm gives the same diagrams
+    except Exception as error:  # for any reason: the ordinary algorithm gives the same diagrams
         _log.warning(
-            "incremental persistence is off, every window is computed anew: %s: %s",
+            "incremental persistence is off, every window is recomputed: %s: %s",
             type(error).__name__,
             error,
         )
@@ -73,9 +72,9 @@ def _kernels() -> Kernels | None:
 
 @contextmanager
 def _findable_print() -> Iterator[None]:
-    """Let numba, when it is imported, find `print` by its module and name.
+    """Make `print` importable by its module and name, as numba requires when it is imported.
 
-    PyFlink's worker has put a method in its place whose module knows nothing of that name.
+    PyFlink's worker replaces `print` by a method whose module does not define that name.
     """
     module = sys.modules.get(print.__module__)
     if module is None or hasattr(module, print.__name__):
@@ -96,7 +95,7 @@ def _sources() -> dict[str, bytes]:
 def _imported(sources: Mapping[str, bytes]) -> Kernels:
     digest = hashlib.sha256(repr(sorted(sources.items())).encode()).hexdigest()
     name = f"tdaflink_kernels_{digest[:24]}"
-    if name in sys.modules:  # from before this process was forked
+    if name in sys.modules:  # loaded before this process was forked
         return _kernels_of(name)
     folder = private_folder()
     with _only_process(folder):
@@ -116,7 +115,7 @@ def _kernels_of(name: str) -> Kernels:
 
 
 def _copied(sources: Mapping[str, bytes], folder: Path, name: str) -> Path:
-    """The package of that name in the folder, made in one step if it is not there."""
+    """Return the package of that name in the folder; if missing, create it atomically."""
     package = folder / name
     if not package.exists():
         draft = Path(tempfile.mkdtemp(dir=folder))
@@ -133,22 +132,22 @@ def _copied(sources: Mapping[str, bytes], folder: Path, name: str) -> Path:
 
 @contextmanager
 def _only_process(folder: Path) -> Iterator[None]:
-    """Until the end of the block no other process is in such a block of the folder."""
+    """Hold the folder's lock, so that only one process at a time executes the block."""
     with (folder / "lock").open("w") as lock:
-        # Ends with the file, and with the process, however that ends.
+        # The lock is released with the file, and when the process ends for any reason.
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def private_folder() -> Path:
-    """A folder to execute code from: nobody else may write there, or even look."""
+    """Return a folder to execute code from: no other user can read or write it."""
     for folder in _candidates():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = folder.lstat()
+            status = folder.lstat()
         except OSError:
             continue
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077:
             return folder
     folder = Path(tempfile.mkdtemp(prefix="tdaflink-kernels-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

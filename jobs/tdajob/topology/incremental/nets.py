@@ -1,4 +1,4 @@
-"""Nets of windows, which often stay the same from one window to the next, and so do their diagrams."""
+"""Cache of nets of windows, which often do not change between windows, like their diagrams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdajob.topology.values import Diagram, FloatArray
 Sequences = NDArray[np.int64]
 
 _BYTES_PER_NUMBER = 160
-"""Of a dictionary's entry, beside the coordinates."""
+"""Bytes of a dictionary entry without the coordinates."""
 
 
 @dataclass(eq=False)
@@ -26,15 +26,15 @@ class _Kept:
 
     @property
     def nbytes(self) -> int:
-        bars = 0 if self.diagram is None else sum(one.nbytes for one in self.diagram.bars)
+        bars = 0 if self.diagram is None else sum(part.nbytes for part in self.diagram.bars)
         return 2 * self.net.nbytes + len(self.numbers) * _BYTES_PER_NUMBER + bars
 
 
 class KeptNets:
-    """The last net of each stream, within a budget of memory: the least recently used goes first.
+    """A cache of the last net of each stream, within a memory budget; evicts the least recently used.
 
-    A net has distinct rows in order, as `tdajob.topology.lattice.lattice_net` gives them. A cache: without
-    it the same diagrams come, later.
+    A net has distinct, sorted rows, as from `tdajob.topology.lattice.lattice_net`. The cache does not affect
+    diagrams, only the time they take.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -46,9 +46,9 @@ class KeptNets:
     def diagram(
         self, key: Hashable, net: FloatArray, compute: Callable[[Sequences, FloatArray], Diagram]
     ) -> Diagram:
-        """The diagram of the net (k, d): the last one where no point of it changed, else that of `compute`.
+        """Return the diagram of the net (k, d): the cached one if the net is unchanged, else from `compute`.
 
-        `compute` gets a number for each point, which it keeps as long as the stream's nets have it.
+        `compute` gets a number for each point, which the point keeps while it is in the stream's nets.
         """
         last = self._pop(key)
         if last is not None and last.diagram is not None and np.array_equal(last.net, net):
@@ -61,7 +61,7 @@ class KeptNets:
         return kept.diagram
 
     def forget(self, key: Hashable) -> None:
-        """Drop what is kept of that key."""
+        """Drop the entry of a key, if there is one."""
         self._pop(key)
 
     def _pop(self, key: Hashable) -> _Kept | None:

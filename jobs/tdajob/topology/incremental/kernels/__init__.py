@@ -1,12 +1,12 @@
-"""The loops of incremental Rips persistence, compiled by numba.
+"""Loops of incremental Rips persistence, compiled by numba.
 
 `machine_code` copies this package out of the bundle and imports the copy, so it may import numpy and numba,
-and nothing of tdajob. A function is compiled, or read from numba's cache, as soon as it is defined: the
-import may take seconds, the first call takes none.
+but nothing of tdajob. A function is compiled, or loaded from numba's cache, when it is defined: the import
+may take seconds, the first call does not.
 
 Slots number the points of a window. An edge is a pair of slots (high, low), high > low. Edges are ordered by
-(length, high, low), an order in which two edges keep their places as long as both live. A set of slots is a
-row of 64-bit words.
+(length, high, low), so the order of two edges does not change while both are live. A set of slots is a row
+of 64-bit words.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ for _bit in range(64):
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: machine code for the types that the annotations name, kept on disk by numba."""
+    """Compile a function for the types in its annotations (decorator); numba caches the code on disk."""
     hints = get_type_hints(function, include_extras=True)
     returns = _numba_name(hints.pop("return"))
     signature = f"{returns}({', '.join(map(_numba_name, hints.values()))})"
@@ -58,12 +58,12 @@ def _numba_name(hint: Any) -> str:
 
 @compiled
 def triangle_index(high: int, low: int) -> int:
-    """Where the edge (high, low) lies in a packed lower triangle."""
+    """Return the index of the edge (high, low) in a packed lower triangle."""
     return high * (high - 1) // 2 + low
 
 
 @compiled
 def lowest_bit(word: np.uint64) -> int:
-    """The number of the lowest bit set: Leiserson, Prokop and Randall, "Using de Bruijn sequences", 1998."""
+    """Return the index of the lowest set bit: Leiserson et al., "Using de Bruijn sequences", 1998."""
     bit: int = _BIT_OF_HASH[((word & (~word + ONE)) * _MULTIPLIER) >> _TOP_SIX_BITS]
     return bit

@@ -1,4 +1,4 @@
-"""What one diagram alone needs of all distances: how far births go, and the edges in between."""
+"""Kernels on the full matrix of distances, for a single diagram: bound of births, and list of edges."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from . import IntRows, RealRows, Reals, Slots, compiled
 from .lunes import witness
 
 NEIGHBORS = 4
-"""Each of them lies in the lune of about half the long edges of its point, so few of those are left."""
+"""Each neighbor lies in the lune of about half the long edges of its point, so few edges remain."""
 
 
 @compiled
 def _nearest(distances: RealRows) -> IntRows:
-    """For each point its NEIGHBORS nearest ones, or, where there are too few, itself."""
+    """Return the NEIGHBORS nearest points of each point, padded with the point itself."""
     n = len(distances)
     found = np.empty((n, NEIGHBORS), np.int64)
     lengths = np.empty(NEIGHBORS)
@@ -33,11 +33,10 @@ def _nearest(distances: RealRows) -> IntRows:
 
 @compiled
 def last_empty_lune(distances: RealRows, radius: float) -> float:
-    """A length from which on, up to `radius`, every edge has a point strictly nearer to both ends.
+    """Return the length of the longest edge up to `radius` with no point strictly nearer to both ends, or 0.
 
-    Such an edge brings no component or loop to an end or into being as a loop: its ends are joined already
-    by two shorter edges, and the triangle enters with it. The length is that of the longest edge that has
-    none, or 0.
+    Longer edges have such a point, so they merge no components and give birth to no class of H1: their ends
+    are joined by two shorter edges, and the triangle enters with the edge.
     """
     nearest = _nearest(distances)
     everyone, detour = np.arange(len(distances)), np.empty(len(distances))
@@ -61,7 +60,7 @@ def last_empty_lune(distances: RealRows, radius: float) -> float:
 
 @compiled
 def edges_within(distances: RealRows, limits: Reals, above: float, upto: float) -> tuple[Reals, Slots, Slots]:
-    """The edges with above < length <= upto that are within the limits of both ends, by (high, low)."""
+    """Return the edges with above < length <= upto and within the limits of both ends, by (high, low)."""
     lengths, highs, lows = np.empty(1024), np.empty(1024, np.int16), np.empty(1024, np.int16)
     count = 0
     for high in range(len(distances)):
@@ -72,7 +71,7 @@ def edges_within(distances: RealRows, limits: Reals, above: float, upto: float) 
             lows = np.concatenate((lows, np.empty(more, np.int16)))
         limit = min(limits[high], upto)
         for low in range(high):
-            # Written always, and overwritten by the next one unless it counts: no branch to mispredict.
+            # Write always, and overwrite with the next edge unless it counts: no branch to mispredict.
             length = distances[high, low]
             lengths[count], highs[count], lows[count] = length, high, low
             count += (length > above) & (length <= limit) & (length <= limits[low])

@@ -1,14 +1,14 @@
 """Edge collapse: fewer edges, some of which enter later, with the same persistence.
 
 A vertex dominates an edge if it is joined to both ends and to every other vertex that is joined to both.
-With a dominated edge or without it the complex is the same up to homotopy, so the edge may enter as late as
-when nobody dominates it, or never: Boissonnat and Pritam, "Edge collapse and persistence of flag complexes",
-2020; Glisse and Pritam, "Swap, shift and trim to edge collapse a filtration", 2022.
+With or without a dominated edge the complex has the same homotopy type, so the edge may enter only when no
+vertex dominates it any more, or never: Boissonnat and Pritam, "Edge collapse and persistence of flag
+complexes", 2020; Glisse and Pritam, "Swap, shift and trim to edge collapse a filtration", 2022.
 
-Edges are worked on from the last to the first, so that all of the graph which is later has few edges.
-`before` joins what the edges not yet worked on join, `ever` also what those join that were and remain; every
-vertex is joined to itself. `entry[v, w]` is when v and w are joined: 0, which stands for "long since", if
-`before` does, infinity if nothing does.
+Edges are processed from the last to the first, so that the later part of the graph has few edges. `before`
+is the adjacency of the edges that are not yet processed, `ever` also of the processed edges that remain;
+every vertex is joined to itself. `entry[v, w]` is the value at which v and w are joined: 0 (earlier than
+any) if `before` joins them, infinity if nothing does.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _part(sets: WordRows, v: int, w: int) -> None:
 
 @compiled
 def _whole_graph(slots: int, highs: Slots, lows: Slots) -> tuple[WordRows, RealRows]:
-    """`before` and `entry` while no edge has been worked on."""
+    """Return `before` and `entry` before any edge is processed."""
     before = np.zeros((slots, (slots + 63) // 64), np.uint64)
     entry = np.full((slots, slots), np.inf)
     for v in range(slots):
@@ -51,7 +51,7 @@ def _whole_graph(slots: int, highs: Slots, lows: Slots) -> tuple[WordRows, RealR
 def _common(
     p: int, q: int, before: WordRows, ever: WordRows, entry: RealRows, lens: Words, late: Ints, times: Reals
 ) -> int:
-    """Into `lens` the vertices joined to both ends before; how many come later: which, and at what times."""
+    """Write early common neighbors to `lens`, later ones to `late` and `times`; return the later's count."""
     count = 0
     for word in range(len(lens)):
         lens[word] = before[p, word] & before[q, word]
@@ -66,7 +66,7 @@ def _common(
 
 @compiled
 def _stranger(v: int, lens: Words, before: WordRows, entry: RealRows, now: float) -> int:
-    """A vertex of the set that is not joined to v now, or -1."""
+    """Return a vertex of the set that is not yet joined to v, or -1."""
     for word in range(len(lens)):
         missed = lens[word] & ~before[v, word]
         while missed:
@@ -81,7 +81,7 @@ def _stranger(v: int, lens: Words, before: WordRows, entry: RealRows, now: float
 def _dominator(
     lens: Words, first: int, before: WordRows, ever: WordRows, entry: RealRows, now: float, left: Words
 ) -> int:
-    """A vertex of the set that is joined to all the others now, or -1; `first` is tried before any."""
+    """Return a vertex of the set that is joined to all others now, or -1; `first` is tried first."""
     left[:] = lens
     word, v = 0, first
     if v < 0 or not (lens[v >> 6] >> np.uint64(v & 63)) & ONE:
@@ -97,7 +97,7 @@ def _dominator(
         if stranger < 0:
             return v
         left[v >> 6] &= ~(ONE << np.uint64(v & 63))
-        # Whoever is never joined to the stranger need not be tried.
+        # A vertex that is never joined to the stranger cannot dominate.
         for other in range(word, len(left)):
             left[other] &= ever[stranger, other]
         v = _NONE
@@ -105,7 +105,7 @@ def _dominator(
 
 @compiled
 def _end_of_reign(v: int, entry: RealRows, now: float, late: Ints, times: Reals, count: int) -> float:
-    """When the first of the late vertices comes that is not joined to v by then, or infinity."""
+    """Return the value at which the first later common neighbor is not joined to v, or infinity."""
     end = np.inf
     for at in range(count):
         if now < times[at] < end and entry[v, late[at]] > times[at]:
@@ -115,7 +115,7 @@ def _end_of_reign(v: int, entry: RealRows, now: float, late: Ints, times: Reals,
 
 @compiled
 def collapsed(slots: int, lengths: Reals, highs: Slots, lows: Slots) -> Reals:
-    """When each of the edges enters at the earliest, or infinity if it never need; lengths ascend from 0."""
+    """Return the entry value of each edge, or infinity for a removed edge; lengths ascend from 0."""
     before, entry = _whole_graph(slots, highs, lows)
     ever = before.copy()
     lens, left = np.empty(before.shape[1], np.uint64), np.empty(before.shape[1], np.uint64)
@@ -130,7 +130,7 @@ def collapsed(slots: int, lengths: Reals, highs: Slots, lows: Slots) -> Reals:
             for k in range(count):
                 if times[k] <= now:
                     lens[late[k] >> 6] |= ONE << np.uint64(late[k] & 63)
-            # Mostly the dominator of one edge is that of the next.
+            # The dominator of one edge usually dominates the next.
             found = _dominator(lens, dominator, before, ever, entry, now, left)
             if found < 0:
                 _join(ever, p, q)

@@ -1,4 +1,4 @@
-"""Distances, and lists of edges in their order: lengths, high and low slots."""
+"""Kernels on distances and sorted lists of edges (lengths, high slots, low slots)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import Flags, Ints, RealRows, Reals, Slots, compiled
 
 @compiled
 def place_distances(distances: RealRows, placed: Ints, live: Ints, fresh: Flags, new: RealRows) -> None:
-    """Write new distances, from the placed slots (rows) to the live ones (columns), into the matrix."""
+    """Write new distances, from the placed slots (rows) to the live slots (columns), into the matrix."""
     for row in range(len(placed)):
         for column in range(len(live)):
             distances[placed[row], live[column]] = new[row, column]
@@ -23,7 +23,7 @@ def place_distances(distances: RealRows, placed: Ints, live: Ints, fresh: Flags,
 def edges_between(
     distances: RealRows, live: Ints, fresh: Flags, above: float, upto: float
 ) -> tuple[Reals, Slots, Slots]:
-    """The edges with a fresh end and above < length <= upto, by (high, low); `live` ascends."""
+    """Return the edges with a fresh end and above < length <= upto, by (high, low); `live` ascends."""
     newcomers = live[fresh[live]]
     count = 0
     for high in live:
@@ -46,7 +46,7 @@ def edges_between(
 
 @compiled
 def remove_edges(lengths: Reals, highs: Slots, lows: Slots, count: int, gone: Flags) -> int:
-    """Take the edges with an end that is gone out of the list; returns how many are left."""
+    """Remove the edges with a removed end from the list; return the number of remaining edges."""
     kept = 0
     for at in range(count):
         if not (gone[highs[at]] or gone[lows[at]]):
@@ -65,7 +65,7 @@ def merge_edges(
     new_highs: Slots,
     new_lows: Slots,
 ) -> None:
-    """Merge sorted new edges into the sorted list, which has room for them behind its `count` edges."""
+    """Merge sorted new edges into the sorted list, which has room for them after its `count` edges."""
     old, new = count - 1, len(new_lengths) - 1
     while new >= 0:
         to = old + new + 1

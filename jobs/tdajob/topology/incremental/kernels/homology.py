@@ -1,12 +1,13 @@
-"""From empty lunes and components of lunes to the deaths of H1.
+"""Deaths of H1 from empty lunes and components of lunes.
 
-Call G the graph of the edges with an empty lune. Up to boundaries, any other edge (p, q) is the path from p
-to q over a point of the first component of its lune, and so, step by step, a path in G. The tree edges of G
-count for nothing and every other edge of G is a birth, so a path is a combination of births. Each further
-component of a lune makes two paths of one edge equal. These relations, reduced in order, are the deaths.
+Let G be the graph of the edges with an empty lune. Up to boundaries, any other edge (p, q) equals the path
+from p to q via a point of the first component of its lune, and so, step by step, a path in G. Edges of a
+spanning forest of G contribute zero and every other edge of G is a birth, so a path is a linear combination
+of births. Each further component of a lune makes two paths of one edge equal. The reduction of these
+relations, in order, gives the deaths.
 
-A reference stands for an edge that runs from its low to its high slot: its number plus one, negative where
-it is run backwards. The edges of G have the first numbers, in order.
+A reference denotes an edge, oriented from its low to its high slot: its number plus one, negative for the
+opposite orientation. The edges of G have the first numbers, in order.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def _root(parent: Ints, v: int) -> int:
 
 @compiled
 def forest(graph: ShortRows, slots: int) -> Flags:
-    """Which edges of the graph, in order, join two components: Kruskal's algorithm."""
+    """Flag the edges of the graph, in order, that join two components: Kruskal's algorithm."""
     parent = np.arange(slots)
     joins = np.zeros(len(graph), np.bool_)
     for at in range(len(graph)):
@@ -47,7 +48,7 @@ def _key(x: int, y: int) -> int:
 
 @compiled
 def _place(table: IntRows, key: int) -> int:
-    """Where the open-addressing table has the key, or has room for it."""
+    """Return the row of the key in the open-addressing table, or the free row for it."""
     mask = len(table) - 1
     place = int(np.int64((np.uint64(key) * _HASH) >> _UPPER_HALF)) & mask
     while table[place, 0] != key and table[place, 0] != _NONE:
@@ -57,7 +58,7 @@ def _place(table: IntRows, key: int) -> int:
 
 @compiled
 def _entered(table: IntRows, used: int, key: int, number: int) -> IntRows:
-    """The table of `used` entries with one more, in a larger one if it is half full."""
+    """Add an entry to the table of `used` entries and return it; a half-full table is enlarged."""
     if 2 * used >= len(table):
         larger = np.full((2 * len(table), 2), _NONE)
         for at in range(len(table)):
@@ -72,7 +73,7 @@ def _entered(table: IntRows, used: int, key: int, number: int) -> IntRows:
 
 @compiled
 def _reference(table: IntRows, x: int, y: int) -> int:
-    """The reference of the edge that runs from x to y, or 0 where it has no number yet."""
+    """Return the reference of the edge oriented from x to y, or 0 if it has no number yet."""
     key = _key(x, y)
     place = _place(table, key)
     if table[place, 0] != key:
@@ -85,7 +86,7 @@ def _reference(table: IntRows, x: int, y: int) -> int:
 def _with_steps(
     table: IntRows, steps: ShortRows, used: int, graph_size: int, certificates: Slots, key: int
 ) -> tuple[IntRows, ShortRows, int]:
-    """Table, steps and number of used table entries after the edge of the key got a number."""
+    """Number the edge of the key; return the table, the steps and the number of used table entries."""
     stack, depth = np.empty(64, np.int64), 1
     stack[0] = key
     while depth:
@@ -112,10 +113,10 @@ def _with_steps(
 
 @compiled
 def paths(graph: ShortRows, forks: ShortRows, certificates: Slots) -> tuple[ShortRows, ShortRows]:
-    """Steps and relations.
+    """Return steps and relations.
 
-    A step is the pair of references that the next edge beyond G is the sum of; both are to earlier numbers.
-    The relation of a fork (p, q, w) is the references of q to w, of w to p, and of p back to q.
+    A step is the pair of references whose sum is the next edge outside G; both have earlier numbers. The
+    relation of a fork (p, q, w) consists of the references of (q, w), (w, p) and (p, q).
     """
     table, used = np.full((1024, 2), _NONE), len(graph)
     for at in range(len(graph)):
@@ -135,7 +136,7 @@ def paths(graph: ShortRows, forks: ShortRows, certificates: Slots) -> tuple[Shor
 def _add(
     entries: ShortRows, starts: Ints, reference: int, factor: int, prime: int, sums: Ints, marks: Words
 ) -> None:
-    """Add a multiple of a column to the sums; `marks` has a bit for every row where they may not be 0."""
+    """Add a multiple of a column to the sums; `marks` has a bit for every row that may be nonzero."""
     column = abs(reference) - 1
     if reference < 0:
         factor = prime - factor
@@ -147,7 +148,7 @@ def _add(
 
 @compiled
 def _pivot(sums: Ints, marks: Words) -> int:
-    """The first row where the sums are not 0, or -1."""
+    """Return the first row where the sums are nonzero, or -1."""
     for word in range(len(marks)):
         while marks[word]:
             row = 64 * word + lowest_bit(marks[word])
@@ -161,7 +162,7 @@ def _pivot(sums: Ints, marks: Words) -> int:
 def _stored(
     entries: ShortRows, starts: Ints, column: int, factor: int, prime: int, sums: Ints, marks: Words
 ) -> ShortRows:
-    """The entries with a multiple of the sums as their new last column; the sums are 0 again."""
+    """Append a multiple of the sums as the last column, return the entries, and reset the sums to 0."""
     used = starts[column]
     if used + len(sums) > len(entries):
         entries = np.concatenate((entries, np.empty((len(entries) + len(sums), 2), np.int32)))
@@ -179,7 +180,7 @@ def _stored(
 
 @compiled
 def _inverse(value: int, prime: int) -> int:
-    """By Fermat's little theorem."""
+    """Return the inverse modulo a prime, by Fermat's little theorem."""
     power, exponent = 1, prime - 2
     while exponent:
         if exponent & 1:
@@ -191,12 +192,11 @@ def _inverse(value: int, prime: int) -> int:
 
 @compiled
 def deaths(joins: Flags, steps: ShortRows, relations: ShortRows, prime: int) -> Ints:
-    """For each birth, youngest first, the number of the relation over Z/prime that it dies by, or -1.
+    """Return for each birth, youngest first, the number of the relation over Z/prime that kills it, or -1.
 
-    Columns are reduced from left to right, the youngest birth of a column being its pivot: Zomorodian and
-    Carlsson, "Computing persistent homology", 2005. A column is sparse: rows, where row 0 is the youngest
-    birth, and coefficients; the edges of G come first, then the steps, then the relations that a birth dies
-    by.
+    Matrix reduction from left to right, with the youngest birth of a column as its pivot: Zomorodian and
+    Carlsson, "Computing persistent homology", 2005. Columns are sparse: rows, where row 0 is the youngest
+    birth, and coefficients. First come the edges of G, then the steps, then the relations that kill a birth.
     """
     births, known = len(joins) - joins.sum(), len(joins) + len(steps)
     died_by, killer = np.full(births, _NONE), np.full(births, _NONE)

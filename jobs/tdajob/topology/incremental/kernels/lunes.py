@@ -1,19 +1,19 @@
 """Certificates of lunes.
 
 The lune of an edge is the set of points whose edges to both its ends are earlier. The certificate of an edge
-is what is known about its lune, one number in a packed lower triangle:
+is one number in a packed lower triangle that states a property of its lune:
 
     h >= 0        h is a hub: it lies in the lune, and earlier edges join it to all the rest of the lune
     UNSEEN        nothing is known
     EMPTY         no point lies in the lune
-    VOID          an end of the edge is no live point
+    VOID          an end of the edge is not a live point
     WITNESS - w   w lies in the lune
 
-Since two edges keep their order while both live, only points that came or left undo a certificate: a hub
-when it left or a new point of the lune is not joined to it, a witness when it left, EMPTY when a new point
-is in the lune.
+Since two edges keep their order while both are live, only points that arrived or left invalidate a
+certificate: a hub if it left or a new point of the lune is not joined to it, a witness if it left, EMPTY if
+a new point is in the lune.
 
-`rank` numbers the slots that changed since the certificates were made, and is -1 for all others.
+`rank` numbers the slots that changed since the certificates were made; it is -1 for all others.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from . import (
 
 UNSEEN, EMPTY, VOID, WITNESS = -1, -2, -3, -4
 HUB_TRIALS = 6
-"""Measured on plane clouds, where nearly every lune with a hub shows it in so many trials."""
+"""Measured on plane clouds: nearly every lune that has a hub reveals it within so many trials."""
 
 
 @compiled
 def reset(certificates: Slots, slots: Ints, alive: Flags) -> None:
-    """Forget the edges of the slots: UNSEEN between live points, else VOID."""
+    """Reset the certificates of the slots' edges: UNSEEN between live points, otherwise VOID."""
     for v in slots:
         for w in range(len(alive)):
             if v != w:
@@ -56,7 +56,7 @@ def _join(sets: WordRows, v: int, w: int) -> None:
 
 @compiled
 def _holds(code: int, p: int, q: int, joined_to_new: WordRows, rank: Ints) -> bool:
-    """Whether a hub or EMPTY is still true of the edge (p, q); a witness says too little here."""
+    """Return whether a hub or EMPTY is still valid for the edge (p, q); a witness does not suffice here."""
     if code < 0:
         if code != EMPTY:
             return False
@@ -74,7 +74,7 @@ def _holds(code: int, p: int, q: int, joined_to_new: WordRows, rank: Ints) -> bo
 
 @compiled
 def _hub(lune: Words, joined: WordRows, first_word: int, trials: int) -> int:
-    """A point of the lune that is joined to all the others, or -1; one point of a word is tried."""
+    """Return a point of the lune that is joined to all others, or -1; one point per word is tried."""
     word = first_word
     for _ in range(len(lune)):
         if lune[word]:
@@ -95,7 +95,7 @@ def _hub(lune: Words, joined: WordRows, first_word: int, trials: int) -> int:
 
 @compiled
 def _next_step(lune: Words, frontier: Words, joined: WordRows) -> int:
-    """A point of the frontier, joined if possible to the first point that is left of the lune; or -1."""
+    """Return a point of the frontier, preferably joined to the lune's first remaining point; or -1."""
     word = 0
     while lune[word] == 0:
         word += 1
@@ -112,9 +112,9 @@ def _next_step(lune: Words, frontier: Words, joined: WordRows) -> int:
 
 @compiled
 def _components(lune: Words, joined: WordRows, start: int, frontier: Words, components: Ints) -> int:
-    """How many components the lune has, 0 if `start` is a hub; the lune is used up.
+    """Return the number of components of the lune, or 0 if `start` is a hub; clears `lune`.
 
-    `components` gets a point of each, `start` first.
+    One point of each component is written to `components`, `start` first.
     """
     number, word, v, steps = 0, 0, start, 0
     while True:
@@ -151,7 +151,7 @@ def _certified(
     frontier: Words,
     components: Ints,
 ) -> tuple[int, int]:
-    """The certificate of the edge (p, q), and the number of components if they were looked for, else 0."""
+    """Return the certificate of the edge (p, q), and its number of components if computed, else 0."""
     any_point = np.uint64(0)
     for word in range(len(lune)):
         lune[word] = joined[p, word] & joined[q, word]
@@ -185,10 +185,10 @@ def near_pass(
     """Certify the edges begin to end - 1 of the list, in order.
 
     joined[v] is the set of slots that edges before `begin` join to v, and afterwards edges before `end`;
-    joined_to_new[v] is the same of changed slots alone, by rank. Hubs are looked for from `first_word`
-    downwards.
+    joined_to_new[v] is the same for changed slots only, by rank. The search for hubs starts at `first_word`
+    and goes downwards.
 
-    Returns what homology is made of, in order: (high, low, -1) for an edge with an empty lune; for an edge
+    Returns the events of homology, in order: (high, low, -1) for an edge with an empty lune; for an edge
     with k > 1 components in its lune, k - 1 times (high, low, a point of a further component), where the
     certificate is a witness in the first component.
     """
@@ -200,7 +200,7 @@ def near_pass(
         index = triangle_index(p, q)
         code, number = int(certificates[index]), 0
         if not _holds(code, p, q, joined_to_new, rank):
-            # A lune that showed no hub last time seldom has one.
+            # A lune without a hub in the last diagram seldom has one now.
             trials = 0 if code <= WITNESS else HUB_TRIALS
             begin_word = first_word if trials else (first_word + at) % len(lune)
             code, number = _certified(p, q, joined, begin_word, trials, lune, frontier, components)
@@ -223,7 +223,7 @@ def near_pass(
 
 @compiled
 def witness(distances: RealRows, candidates: Ints, p: int, q: int) -> int:
-    """The first candidate that is nearer to p and q than they are to each other, or -1."""
+    """Return the first candidate that is nearer to p and q than they are to each other, or -1."""
     length = distances[p, q]
     for w in candidates:
         if distances[p, w] < length and distances[q, w] < length:
@@ -235,11 +235,11 @@ def witness(distances: RealRows, candidates: Ints, p: int, q: int) -> int:
 def far_pass(
     distances: RealRows, certificates: Slots, newest_first: Ints, rank: Ints, above: float, search: bool
 ) -> float:
-    """Make a witness the certificate of every edge longer than `above`; the longest edge without one, or 0.
+    """Certify every edge longer than `above` by a witness; return the longest edge without one, or 0.
 
-    `newest_first` are the live slots: the newest witness is the one that stays longest. A new witness is
-    strictly nearer to both ends, so no tie can matter. Without `search` an edge that lost its witness
-    becomes UNSEEN, and the result is 0.
+    `newest_first` are the live slots: the newest witness stays longest. A new witness is strictly nearer to
+    both ends, so ties do not matter. Without `search` an edge that lost its witness becomes UNSEEN, and the
+    result is 0.
     """
     settled = np.zeros(len(distances) - WITNESS, np.bool_)
     settled[-VOID] = True
