@@ -1,4 +1,4 @@
-"""The command in this process, with a deadline for each call, and the folder that a call may use."""
+"""Runs the command in this process, with a deadline per call and a folder that the call may use."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ import typer
 from tdaflink.cli.app import app, load
 from tdaflink.display import console
 
-# What a call may end with: done, error, usage, unreachable, not found, job failed, timed out, unhealthy.
+# Allowed exit codes: done, error, usage, unreachable, not found, job failed, timed out, unhealthy.
 FORESEEN = {0, 1, 2, 3, 4, 5, 6, 10}
 SECONDS = 60.0
 MEMORY = 2 * 2**30
-# Nothing listens on port 1: the system refuses the connection at once.
+# No process listens on port 1: the system refuses the connection immediately.
 NOWHERE = "127.0.0.1:1"
 _VARIABLES = (
     "TDA_ENVIRONMENT",
@@ -37,21 +37,21 @@ _VARIABLES = (
 
 
 class Hang(BaseException):
-    """A call has passed its deadline."""
+    """A call exceeded its deadline."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a call ended."""
+    """The outcome of a call."""
 
     code: int
     stdout: str
     stderr: str
-    by_another_process: bool = False  # whose words on stderr are not seen here
+    by_another_process: bool = False  # whose stderr is not captured
 
     @property
     def fault(self) -> str:
-        """What a user must never see; empty where there is nothing of the kind."""
+        """Return output that a user must never see; empty if there is none."""
         if "Traceback (most recent call last)" in self.stderr + self.stdout:
             return "a traceback"
         if "needs more memory than there is" in self.stderr:
@@ -64,19 +64,19 @@ class Outcome:
 
 
 class CommandLine:
-    """Calls the command as its entry point does."""
+    """Runs the command as its entry point does."""
 
     def __init__(self) -> None:
         load([])
         self._command = typer.main.get_command(app)
 
     def call(self, *words: str, stdin: bytes = b"") -> Outcome:
-        """Run the command with these words. Raises `Hang` where it does not end in time."""
+        """Run the command with these words. Raises `Hang` if it does not end in time."""
         out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict") for _ in range(2))
         err.reconfigure(errors="backslashreplace")
         typed = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
         before = sys.stdin
-        console.configure(output="table", verbose=False, no_color=True)  # as a new process begins
+        console.configure(output="table", verbose=False, no_color=True)  # as in a new process
         try:
             sys.stdin = typed
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _deadline(), _memory():
@@ -101,7 +101,7 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 @contextlib.contextmanager
 def _deadline() -> Iterator[None]:
-    """Raise `Hang` in the main thread after the deadline, also out of a system call that waits."""
+    """Raise `Hang` in the main thread after the deadline, also during a blocking system call."""
 
     def passed(*_: Any) -> None:
         raise Hang
@@ -121,7 +121,7 @@ def _deadline() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _memory() -> Iterator[None]:
-    """Let the process grow by a bounded amount, so that what wants more fails instead of the machine."""
+    """Limit the growth of the process, so that an excessive call fails instead of the machine."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -137,7 +137,7 @@ def _memory() -> Iterator[None]:
 
 @contextlib.contextmanager
 def workplace(folder: Path) -> Iterator[Path]:
-    """Work in a folder of its own, with its own state, and none of the caller's variables."""
+    """Work in a separate folder, with separate state, and without the caller's variables."""
     kept, here = dict(os.environ), Path.cwd()
     (folder / "work").mkdir(parents=True)
     for name in _VARIABLES:
@@ -154,7 +154,7 @@ def workplace(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def variables(said: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment for the block."""
+    """Set environment variables for the block."""
     kept = dict(os.environ)
     os.environ.update(said)
     try:
@@ -165,7 +165,7 @@ def variables(said: Mapping[str, str]) -> Iterator[None]:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Make `target` the same as `source` again."""
+    """Restore `target` to the content of `source`."""
     with contextlib.suppress(FileNotFoundError):
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
@@ -175,7 +175,7 @@ def replace_folder(source: Path, target: Path) -> None:
 
 
 def described(words: tuple[str, ...], files: Mapping[str, bytes], outcome: Outcome | None) -> str:
-    """A call that failed, to be repeated by hand."""
+    """Describe a failed call, so that it can be repeated by hand."""
     shown = [word if len(word) < 200 else f"{word[:200]}… ({len(word)} characters)" for word in words]
     lines = [f"tdaflink {shown!r}"]
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Things that users hand in by mistake, and others on purpose: values, texts, and documents of them."""
+"""Invalid input, accidental or malicious: values, texts, and documents of them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ SCALARS: Sequence[Any] = (
     {"": None},
     {"a": {"b": [1, {"c": None}]}},
 )
-# As a user types or writes them: for options, and as lines of YAML.
+# Texts as typed by a user: for options, and as lines of YAML.
 WORDS: Sequence[str] = (
     "",
     " ",
@@ -212,7 +212,7 @@ _YAML_LINES = (
 
 
 def value(rng: random.Random, depth: int = 0) -> Any:
-    """Any JSON value, and a few that are none."""
+    """Return any JSON value, and a few values that are not JSON."""
     if depth > 4 or rng.random() < 0.6:
         return rng.choice(SCALARS)
     if rng.random() < 0.5:
@@ -221,7 +221,7 @@ def value(rng: random.Random, depth: int = 0) -> Any:
 
 
 def mutated(rng: random.Random, document: Any) -> Any:
-    """The document with one place changed, left out or added."""
+    """Return the document with one value changed, removed or added."""
     if isinstance(document, dict) and document and rng.random() < 0.85:
         key = rng.choice(sorted(document))
         changed = dict(document)
@@ -242,13 +242,13 @@ def mutated(rng: random.Random, document: Any) -> Any:
 
 
 def as_json(rng: random.Random, document: Any) -> bytes:
-    """A document as JSON, now and then with what JSON does not have, or cut."""
+    """Encode a document as JSON, sometimes with invalid tokens, or truncated."""
     text = json.dumps(document, ensure_ascii=rng.random() < 0.7)
     return damaged(rng, text.encode("utf-8", "surrogatepass"))
 
 
 def as_yaml(rng: random.Random, document: Any) -> bytes:
-    """A document as YAML (of which JSON is a part), now and then with lines that are traps."""
+    """Encode a document as YAML (a superset of JSON), sometimes with lines that are traps."""
     lines = as_json(rng, document).split(b"\n")
     if isinstance(document, dict) and rng.random() < 0.7:
         lines = [
@@ -260,7 +260,7 @@ def as_yaml(rng: random.Random, document: Any) -> bytes:
 
 
 def damaged(rng: random.Random, content: bytes) -> bytes:
-    """The content as it is, or with a fault that files have."""
+    """Return the content unchanged, or with a typical fault of files."""
     action = rng.random()
     if action < 0.75:
         return content

@@ -1,4 +1,4 @@
-"""Messages that are nearly right, and such that are nothing: made from valid ones by a seeded generator."""
+"""Nearly valid and invalid messages, mutated from valid ones by a seeded generator."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ TOKENS = (
 
 
 class Mutations:
-    """A generator of messages; the same seed gives the same ones."""
+    """A generator of messages; the same seed gives the same messages."""
 
     def __init__(self, seed: int, valid: Callable[[random.Random], dict[str, Any]]) -> None:
-        """`valid` makes a message that the job accepts."""
+        """Store `valid`, which returns a message that the job accepts."""
         self.random = random.Random(seed)
         self._valid = valid
 
     def message(self) -> bytes | None:
-        """The next message: valid, with one to three wrong parts, with wrong bytes, or no message at all."""
+        """Return the next message: valid, with one to three wrong parts, with wrong bytes, or no message."""
         kind = self.random.random()
         document = self._valid(self.random)
         if kind < 0.15:
@@ -74,7 +74,7 @@ class Mutations:
         return self.random.choice(KAFKA_TIMES)
 
     def value(self, depth: int = 0) -> Any:
-        """Any JSON value."""
+        """Return any JSON value."""
         kind = self.random.randrange(9 if depth < 4 else 5)
         if kind < 2:
             return self.random.choice(EDGES)
@@ -108,7 +108,7 @@ class Mutations:
         return document
 
     def _stretched(self, value: Any) -> Any:
-        """The value in a form that is longer, deeper or of another type."""
+        """Return the value in a form that is longer, deeper or of another type."""
         depth = self.random.choice((1, 2, 30, 31, 32, 33))
         for _ in range(depth):
             value = [value] if self.random.random() < 0.9 else {"x": value}
@@ -131,7 +131,7 @@ class Mutations:
         return b"\x00\x00\x00\x00\x07" + raw
 
     def _with_token(self, raw: bytes) -> bytes:
-        """A number of the text replaced by something that is none."""
+        """Replace a number in the text by an invalid one."""
         places = [index for index, byte in enumerate(raw) if byte in b"0123456789"]
         if not places:
             return raw
@@ -140,7 +140,7 @@ class Mutations:
 
 
 def _places(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Each container of a document with each key or index of it."""
+    """Yield each container of a document with each of its keys or indices."""
     for place, child in list(node.items()) if isinstance(node, dict) else list(enumerate(node)):
         yield node, place
         if isinstance(child, (dict, list)):
@@ -152,7 +152,7 @@ def _encoded(document: Any) -> bytes:
 
 
 def points(source: random.Random, dimension: int | None = None) -> list[Any]:
-    """A small cloud; sometimes with equal points, integers, extreme coordinates, or points as objects."""
+    """Return a small cloud; sometimes with equal points, integers, extreme coordinates, or objects."""
     width = dimension or source.choice((1, 2, 2, 2, 3))
     count = source.choice((1, 2, 3, 5, 8))
     scale = source.choice((1.0, 1.0, 1.0, 0.0, 1e149, 1e-200))
@@ -166,7 +166,7 @@ def points(source: random.Random, dimension: int | None = None) -> list[Any]:
 
 
 def point_file(source: random.Random, folder: Path, number: int) -> str:
-    """The URI of a file of points, sound or not, in one of the formats and with one of numpy's types."""
+    """Return the URI of a file of points, valid or not, in any format and numpy dtype."""
     form = source.choice(("csv", "npy", "npz", "parquet"))
     content = {"csv": _csv, "npy": _npy, "npz": _npz, "parquet": _parquet}[form](source)
     if source.random() < 0.4 and content:
@@ -187,7 +187,7 @@ _DTYPES = (
 
 
 def array(source: random.Random) -> np.ndarray[Any, Any]:
-    """An array of any type and shape."""
+    """Return an array of any dtype and shape."""
     shape = source.choice(
         ((4, 2), (4, 2), (1, 1), (0, 2), (2, 0), (), (3,), (2, 2, 2), (1, 65_535), (1, 65_536))
     )

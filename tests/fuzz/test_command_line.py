@@ -1,7 +1,7 @@
-"""A fuzz of the command line: files, options, configs, plans and tdaflink's own state files.
+"""Fuzz test of the command line: files, options, configs, plans and tdaflink's own state files.
 
-Whatever is handed in, a call ends in time, within bounded memory, without a traceback, with an exit code that
-the documentation names. A run in CI takes seconds; by hand:
+For any input a call ends in time, within bounded memory, without a traceback, with a documented exit code. A
+run in CI takes seconds; by hand:
 
     TDAFLINK_FUZZ_ROUNDS=1000 TDAFLINK_FUZZ_SEED=7 pytest tests/fuzz/test_command_line.py -n 0 -s
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-if sys.platform != "linux":  # its deadline and its bound of memory are of POSIX and /proc
+if sys.platform != "linux":  # the deadline and the memory limit require POSIX and /proc
     pytest.skip("the fuzz needs Linux", allow_module_level=True)
 
 from fuzz.commandline import NOWHERE, CommandLine, Hang, described, replace_folder, variables, workplace
@@ -39,7 +39,7 @@ SAMPLE = json.loads((jobs_folder() / "sample-config.json").read_text(encoding="u
 
 @dataclass
 class Case:
-    """One call: its words, what is on its standard input, and files to be made before it."""
+    """One call: its words, its standard input, and files to create before it."""
 
     words: list[str]
     files: dict[str, bytes] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Case:
 
 @dataclass
 class Fuzz:
-    """A place to call from, with one saved environment whose cluster is not there."""
+    """A working folder, with one saved environment whose cluster does not exist."""
 
     command: CommandLine
     folder: Path
@@ -60,7 +60,7 @@ class Fuzz:
         return self.folder.parent / "state"
 
     def run(self, make: Callable[[random.Random], Case], name: str) -> None:
-        """Call `ROUNDS` times, and collect what went wrong."""
+        """Run `ROUNDS` calls, and collect the failures."""
         print(f"{name}: {ROUNDS} inputs, seed {SEED}")
         faults, codes = [], Counter[int]()
         for number in range(ROUNDS):
@@ -233,7 +233,7 @@ _OF_SEND: list[Callable[[random.Random], list[str]]] = [
     lambda rng: ["--count", rng.choice(["0", "-1", "2", "x", "1.5", "9" * 5000])],
 ]
 
-# Commands that change nothing outside the folder, and ask no registry. `{x}` stands for garbage.
+# Commands that change nothing outside the folder and use no package registry. `{x}` is replaced by garbage.
 _CALLS = (
     "{x}",
     "{x} {x}",
@@ -364,7 +364,7 @@ def test_variables(fuzz: Fuzz) -> None:
             [*_READERS, "config show", "send circle --dry-run", "env list -o json", "python list"]
         )
         said = {rng.choice(_VARIABLES): _as_variable(rng.choice(WORDS)) for _ in range(rng.randrange(1, 3))}
-        if "/" in said.values():  # a folder that belongs to everything on the machine
+        if "/" in said.values():  # the root folder, which other programs use, too
             said = {"COLUMNS": "0"}
         return Case(words.split(), variables=said)
 
@@ -372,7 +372,7 @@ def test_variables(fuzz: Fuzz) -> None:
 
 
 def _as_variable(text: str) -> str:
-    """The text as far as a variable can have it."""
+    """Return the part of the text that an environment variable can contain."""
     return os.fsdecode(text.encode("utf-8", "surrogateescape" if "\udcff" in text else "replace"))
 
 
@@ -472,7 +472,7 @@ _TABLES = {
 
 
 def _spoil_ledger(rng: random.Random, path: Path) -> None:
-    """A ledger with odd rows, of another version, or of bytes."""
+    """Create a ledger with odd rows, of another version, or of random bytes."""
     from tdaflink.adapters.ledger import Ledger
 
     Ledger(path.parent).versions()
@@ -515,7 +515,7 @@ def _put(db: sqlite3.Connection, table: str, cells: list[Any]) -> None:
     insert = f"INSERT INTO {table} VALUES ({', '.join('?' for _ in cells)})"  # noqa: S608 - of this file
     try:
         db.execute(insert, cells)
-    except sqlite3.IntegrityError:  # a column that may not be empty
+    except sqlite3.IntegrityError:  # a NOT NULL column
         db.execute(insert, [cell if isinstance(cell, str | bytes) else b"" for cell in cells])
 
 

@@ -1,7 +1,7 @@
-"""Every entry point of the job is fed with nearly everything: each message has one answer, nothing raises.
+"""Fuzz test of the job's entry points: each message has one outcome, and no exception escapes.
 
-python -m pytest -n0 -s tests/fuzz/test_messages.py           some hundred messages, as in CI
-TDAFLINK_FUZZ_MESSAGES=20000 TDAFLINK_FUZZ_SEED=7 python …    as many as you like; the seed is printed
+python -m pytest -n0 -s tests/fuzz/test_messages.py           a few hundred messages, as in CI
+TDAFLINK_FUZZ_MESSAGES=20000 TDAFLINK_FUZZ_SEED=7 python …    any number; the seed is printed
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tdaflink.adapters.profiles import load_schemas
 
 MESSAGES = int(os.environ.get("TDAFLINK_FUZZ_MESSAGES", "200"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "11"))
-VALIDATED = 5  # one of so many records is held to its schema
-GROWTH_BYTES = 150 << 20  # of this process over a long run: caches fill, and stop growing
+VALIDATED = 5  # one of so many records is validated by its schema
+GROWTH_BYTES = 150 << 20  # of this process over a long run: caches fill up, then stop growing
 ALGORITHMS = (*["vietoris_rips"] * 6, "alpha", "witness", "cech", "sparse_rips", "dtm_rips")
 SCHEMAS = {schema.name: Draft202012Validator(schema.document) for schema in load_schemas()}
 LIMITS = {
@@ -63,7 +63,7 @@ def loaded(*inputs: dict[str, Any], **changes: Any) -> settings.Settings:
 
 
 class Requests:
-    """Requests and uploads: each message has one answer."""
+    """Requests and uploads: each message has one result or error record."""
 
     def __init__(self, folder: Path) -> None:
         chosen = loaded(
@@ -99,7 +99,7 @@ class Requests:
 
 
 class Windows:
-    """Messages whose points are windowed: each has an error record, a late one, or its windows alone."""
+    """Messages with windowed points: each gives an error record, a late record, or only its windows."""
 
     def __init__(self, route: str, window: dict[str, Any], **changes: Any) -> None:
         chosen = loaded(input_of(route, window), **changes)
@@ -132,7 +132,7 @@ class Windows:
             assert found == own, "a message that is refused changes nothing"
         if offset % 50 == 0:
             found += self._ticked(self._now)
-        if offset % 199 == 0:  # as after a restart: what memory has is read again from the state
+        if offset % 199 == 0:  # as after a restart: memory is restored from the state
             self._answerer.close()
             self._answerer = StreamAnswerer(self._chosen)
         return found
@@ -244,5 +244,5 @@ def checked(answer: Answer, codes: Counter[str | None], *, strictly: bool) -> No
             "tda_events": "tda_event_v1",
         }[answer.topic]
         if schema == "tda_result_event_v1" and record["window"] is not None:
-            return  # a windowed request's has the form of a request's, and a window
+            return  # the result of a windowed request has a request's form, and a window
         assert [error.message for error in SCHEMAS[schema].iter_errors(record)] == []

@@ -1,6 +1,6 @@
-"""What real JobManagers have answered, mutated: each call ends, with a value or with an error of ours.
+"""Fuzz test with mutated responses of real JobManagers: each call ends with a value or a TdaflinkError.
 
-TDAFLINK_FUZZ is the number of answers (160 by default), TDAFLINK_FUZZ_SEED where they begin.
+TDAFLINK_FUZZ is the number of responses (160 by default), TDAFLINK_FUZZ_SEED the first seed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ANSWERS: dict[str, dict[str, Any]] = json.loads(
 JOB = "a" * 32
 COUNT = int(os.environ.get("TDAFLINK_FUZZ", "160"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "20261129"))
-SECONDS = 0.25  # of silence, for answers that are shorter than they say
+SECONDS = 0.25  # timeout of responses that are shorter than their Content-Length
 ODD: list[Any] = [
     *(None, True, False, 0, -1, 1.5, 2**31, 2**63, 2**200, -(2**63), 1e308, 10**400),
     *(
@@ -158,7 +158,7 @@ COMMANDS = [
     "cancel nobody",
     "history",
 ]
-# These wait for a Kafka that is not there, and are tried by hand.
+# These wait for a Kafka that does not exist here, and are run by hand.
 SLOW = ["status aaaa", "status tda-streaming -o json", "logs jobmanager", "savepoints list", "rollback aaaa"]
 SLOW += [
     "watch --once -o json",
@@ -177,7 +177,7 @@ def key_of(line: str) -> str:
 
 
 def answer_to(line: str) -> tuple[int, Any]:
-    """What Flink has answered; what was not recorded it does not know."""
+    """Return the recorded response of Flink, or 404 for an unrecorded path."""
     found = ANSWERS.get(key_of(line))
     if found is None:
         return 404, {"errors": [f"Not found: {line}"]}
@@ -185,7 +185,7 @@ def answer_to(line: str) -> tuple[int, Any]:
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each container within a JSON value, with each of its keys."""
+    """Yield each container within a JSON value, with each of its keys."""
     children = (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     )
@@ -195,7 +195,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def mutated_value(rng: random.Random, body: Any) -> Any:
-    """The answer with up to three fields less, odd or doubled."""
+    """Return the response with up to three fields removed, odd or duplicated."""
     body = json.loads(json.dumps(body))
     for _ in range(rng.randint(1, 3)):
         found = list(places(body))
@@ -213,7 +213,7 @@ def mutated_value(rng: random.Random, body: Any) -> Any:
 
 
 def mutated(rng: random.Random, line: str) -> bytes:
-    """The bytes of an answer in place of the real one."""
+    """Return the bytes of a mutated response."""
     status, body = answer_to(line)
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     kind = rng.randrange(12)
@@ -250,7 +250,7 @@ def mutated(rng: random.Random, line: str) -> bytes:
 
 
 def misleading(rng: random.Random, chance: float) -> Raw:
-    """Answers truly, but for some."""
+    """Return a server function for the recorded responses, some of them mutated."""
 
     def answer(line: str, _: socket.socket) -> bytes:
         if rng.random() < chance:
@@ -313,6 +313,6 @@ def test_no_command_ends_with_a_traceback(tmp_path: Path) -> None:
         assert done.crash is None, f"TDAFLINK_FUZZ_SEED={seed} {words} {server.asked}: {done.crash!r}"
         ends[done.code] += 1
     print(f"{COUNT // 4} commands from seed {SEED}: {dict(ends)}")
-    # Done; refused; usage (an ambiguous id); no Flink; no such job; failed; not in time; not healthy.
+    # Done; refused; usage (ambiguous id); no Flink; no such job; failed; timed out; unhealthy.
     assert set(ends) <= {0, 1, 2, 3, 4, 5, 6, 10}
     assert ends[3] > 0

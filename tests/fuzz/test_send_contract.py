@@ -1,7 +1,7 @@
-"""What `send` lets pass, the job accepts with the same values; what the job refuses, `send` refuses.
+"""Contract of `send` and the job: both accept the same messages with the same values, and refuse the same.
 
-Messages and files are drawn from a seed: sound ones, each with some damage. TDAFLINK_FUZZ_SEED and
-TDAFLINK_FUZZ_COUNT choose another seed and more of them.
+Messages and files are drawn from a seed: valid ones, each with some damage. TDAFLINK_FUZZ_SEED and
+TDAFLINK_FUZZ_COUNT set another seed and number.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ LIMITS = LimitSettings(
     max_future_s=1e12,
 )
 ROUTES = {"tda_jobs": "requests", "tda_uploads": "uploads", "tda_stream_input": "streams"}
-# What the job would take, and `send` refuses all the same: a field that would be ignored, and points that
-# are one thing for one reader and another one for the next.
+# Errors of `send` for messages that the job accepts: fields that would be ignored, and points that readers
+# interpret differently.
 COMMON = {parameter.name for parameter in algorithms.COMMON}
 STRICTER = ("is no field of", "is null", "is not a parameter of any algorithm")
 
@@ -65,7 +65,7 @@ RULES = rules()
 
 
 def job_reads(route: str, raw: bytes) -> Any:
-    """What the job's readers make of a record: points with their times or question; raises its errors."""
+    """Parse a record by the job's readers: points and computation; raises the readers' errors."""
     origin = Origin(route, "topic", 0, 7, NOW_MS)
     if route == "streams":
         found = parse_stream_message(raw, origin, LIMITS)
@@ -121,7 +121,7 @@ ALGORITHMS = ("vietoris_rips", "alpha", "witness", "sparse_rips", "dtm_rips", "c
 
 
 def sound(rng: random.Random) -> dict[str, Any]:
-    """A message of any route."""
+    """Return a valid message of any route."""
     points = [[round(rng.uniform(-9, 9), 3) for _ in range(2)] for _ in range(rng.randint(1, 4))]
     if rng.random() < 0.3:
         points = [{"coordinates": point, "timestamp": 1_704_110_400_000} for point in points]  # type: ignore[misc]
@@ -156,7 +156,7 @@ def sound(rng: random.Random) -> dict[str, Any]:
 
 
 def damaged(rng: random.Random, node: Any) -> Any:
-    """The same with one thing changed somewhere in it."""
+    """Return the value with one change somewhere in it."""
     if isinstance(node, dict) and node and rng.random() < 0.8:
         key = rng.choice(list(node))
         if rng.random() < 0.15:
@@ -178,7 +178,7 @@ def text_of(rng: random.Random, message: Any) -> str:
 
 
 def sent(file: Path) -> list[tuple[str, bytes]] | TdaflinkError:
-    """Route and bytes of what `send FILE` would write; the error where it refuses."""
+    """Return route and bytes of the messages that `send FILE` would write, or its error."""
     try:
         outgoing = prepare(str(file), Wanted())
         return [(ROUTES[outgoing.topic], encode(message)) for message in outgoing.messages]
@@ -203,60 +203,60 @@ def test_messages(tmp_path: Path) -> None:
         text = text_of(rng, message)
         file = tmp_path / "m.json"
         file.write_bytes(text.encode("utf-8", "surrogatepass"))
-        told = f"seed {SEED}, number {number}: {text[:300]}"
+        context = f"seed {SEED}, number {number}: {text[:300]}"
         found = sent(file)
         if isinstance(found, TdaflinkError):
             counts["refused"] += 1
-            refused_rightly(message, text, found, told)
+            refused_rightly(message, text, found, context)
             continue
         for route, raw in found:
             counts[route] += 1
             verdict = job_verdict(route, raw)
             if message.get("algorithm") is None and set(message.get("parameters") or ()) - COMMON:
-                continue  # the job's config decides which algorithm they are for
-            assert not isinstance(verdict, Exception), f"{told}: sent, and the job says {verdict}"
-            same_values(route, message, verdict, told)
+                continue  # the job's config determines their algorithm
+            assert not isinstance(verdict, Exception), f"{context}: sent, and the job says {verdict}"
+            same_values(route, message, verdict, context)
     print(f"seed {SEED}: {dict(counts)}")
     assert min(counts[kind] for kind in (*ROUTES.values(), "refused")) > COUNT // 100
 
 
-def refused_rightly(message: Any, text: str, error: TdaflinkError, told: str) -> None:
-    """What `send` refuses, the job refuses too, but for what is known to be stricter."""
+def refused_rightly(message: Any, text: str, error: TdaflinkError, context: str) -> None:
+    """Assert that the job refuses the message as well, except where `send` is stricter."""
     if not isinstance(message, dict) or any(word in error.message for word in STRICTER):
         return
     named = {"requests": "point_cloud", "streams": "stream_id", "uploads": "uri"}
     route = next((route for route, key in named.items() if key in message), None)
     if route is None or ("uri" in message and "point_cloud" in message):
-        return  # whatever it is, it is no message of any route
+        return  # not a message of any route
     if route == "requests" and ("timestamps" in error.message or "message_id" in error.message):
-        return  # which only a job with windowed requests reads
+        return  # fields that only a job with windowed requests reads
     whole = text if "job_id" in message or route == "streams" else text.replace("{", '{"job_id": "x", ', 1)
     verdict = job_verdict(route, whole.encode("utf-8", "surrogatepass"))
     assert isinstance(verdict, Exception), (
-        f"{told}: not sent ({error.message}), and the job takes it: {verdict}"
+        f"{context}: not sent ({error.message}), and the job takes it: {verdict}"
     )
 
 
-def same_values(route: str, message: Any, verdict: Any, told: str) -> None:
+def same_values(route: str, message: Any, verdict: Any, context: str) -> None:
     if route == "uploads":
-        assert verdict[1] == message["uri"], told
+        assert verdict[1] == message["uri"], context
         return
     if not isinstance(message, dict):
         return
     cloud = message.get("point_cloud", message)
     listed = cloud.get("distances") or cloud.get("points")
     plain = [point["coordinates"] if isinstance(point, dict) else point for point in listed]
-    assert verdict[1] == plain, told
+    assert verdict[1] == plain, context
 
 
 def table(rng: random.Random) -> tuple[str, bytes, list[list[float]] | None]:
-    """A file, and the points that it means if it is sound."""
+    """Return a file, and its points if it is valid."""
     width = rng.randint(1, 4)
     rows = [
         [rng.choice((round(rng.uniform(-5, 5), 3), rng.randint(-9, 9))) for _ in range(width)]
         for _ in range(5)
     ]
-    rows[0][0] = 0.5  # no header of numbers, no pairs of whole numbers
+    rows[0][0] = 0.5  # no header of numbers, no pairs of integers
     form = rng.choice(("csv", "csv", "csv", "npy", "npz"))
     if form != "csv":
         buffer = io.BytesIO()
@@ -301,20 +301,20 @@ def test_tables(tmp_path: Path) -> None:
         name, content, rows = table(rng)
         file = tmp_path / name
         file.write_bytes(content)
-        told = f"seed {SEED}, number {number}: {content[:200]!r}"
+        context = f"seed {SEED}, number {number}: {content[:200]!r}"
         found = sent(file)
         if isinstance(found, TdaflinkError):
             counts["refused"] += 1
-            assert rows is None, f"{told}: {found.message}"
-            assert len(found.message) < 600, told
+            assert rows is None, f"{context}: {found.message}"
+            assert len(found.message) < 600, context
             continue
         counts["sent"] += 1
         ((route, raw),) = found
         verdict = job_verdict(route, raw)
-        assert not isinstance(verdict, Exception), f"{told}: sent, and the job says {verdict}"
+        assert not isinstance(verdict, Exception), f"{context}: sent, and the job says {verdict}"
         assert all(math.isfinite(value) for point in verdict[1] for value in point)
         if rows is not None:
-            assert verdict[1] == rows, told
+            assert verdict[1] == rows, context
     print(f"seed {SEED}: {dict(counts)}")
     assert min(counts.values()) > COUNT // 20
 

@@ -1,4 +1,4 @@
-"""Engines that are closed after each test, a package with an algorithm of its own, and compiled kernels."""
+"""Fixtures: engines closed after each test, a package with a plug-in algorithm, and compiled kernels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_engine() -> Iterator[MakeEngine]:
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the search path with a package `unruly` and its metadata, as pip leaves them."""
+    """A folder on the search path with a package `unruly` and its metadata, as pip installs them."""
     shutil.copy(Path(__file__).with_name("topology_plugin.py"), tmp_path / "unruly.py")
     metadata = tmp_path / "unruly-1.0.dist-info"
     metadata.mkdir()
@@ -47,13 +47,13 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of machine code for this test run, empty at first."""
+    """The cache folder of compiled kernels for this test run, initially empty."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
 def first_workers(kernel_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> list[FirstWorker]:
-    """Two workers that start at once from the bundle, on a machine that has compiled nothing yet."""
+    """Two workers that start at once from the bundle, with an empty kernel cache."""
     bundle = shipped_bundle()
     jar = tmp_path_factory.mktemp("bundle") / bundle.name
     jar.write_bytes(bundle.content)
@@ -64,7 +64,7 @@ def first_workers(kernel_cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def incremental_kernels(kernel_cache: Path, first_workers: list[FirstWorker]) -> None:
-    """The kernels in this process, as those workers left them behind."""
+    """The kernels in this process, from the cache that those workers filled."""
     assert first_workers
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TDAFLINK_CACHE_DIR", str(kernel_cache))

@@ -1,4 +1,4 @@
-"""Streams for the tests of incremental persistence, and gudhi's answer by a path of its own."""
+"""Streams for the tests of incremental persistence, and gudhi's bars computed independently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AMPLE = 1 << 28
 
 Sequences = NDArray[np.int64]
 Draw = Callable[[np.random.Generator, int, int], FloatArray]
-"""Points (k, d) from a generator, k, and the number of the step in the stream."""
+"""Draws points (k, d) from a generator, k, and the number of the step in the stream."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Step:
     points: FloatArray
 
 
-def uniform(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001 -- as all draws
+def uniform(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001 -- signature of all draws
     return rng.uniform(size=(k, 2))
 
 
 def grid(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001
-    """Few places: duplicates, and ties in nearly every distance."""
+    """Return points of a small grid: duplicates, and ties in nearly every distance."""
     return rng.integers(0, 5, size=(k, 2)).astype(float)
 
 
@@ -48,7 +48,7 @@ def noisy_circle(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # 
 
 
 def drifting(rng: np.random.Generator, k: int, step: int) -> FloatArray:
-    """A sensor of one decimal whose scale grows and shrinks by orders of magnitude."""
+    """Return values of a sensor with one decimal whose scale changes by orders of magnitude."""
     return rng.normal(size=(k, 3)).round(1) * 10.0 ** (3 * np.sin(step / 3)) + step
 
 
@@ -61,12 +61,12 @@ def identical(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noq
 
 
 def extreme(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001
-    """Distances that vanish beside others, or are as large as they may be."""
+    """Return points with distances that underflow next to others, or are the largest allowed."""
     return rng.choice([-1e150, -1.0, -1e-160, 0.0, 1e-160, 1.0, 1e150], size=(k, 2))
 
 
 def high_dimensional(rng: np.random.Generator, k: int, step: int) -> FloatArray:  # noqa: ARG001
-    """Lunes that are connected without a hub."""
+    """Return points with lunes that are connected but have no hub."""
     return rng.normal(size=(k, 12))
 
 
@@ -83,7 +83,7 @@ DRAWS: Sequence[Draw] = (
 
 
 def sliding(draw: Draw, size: int, slide: int, steps: int, seed: int) -> Iterator[Step]:
-    """A window of fixed size; its points come in any order."""
+    """Yield windows of fixed size; points are in any order."""
     rng = np.random.default_rng(seed)
     points = draw(rng, size, 0)
     for step in range(steps):
@@ -94,7 +94,7 @@ def sliding(draw: Draw, size: int, slide: int, steps: int, seed: int) -> Iterato
 
 
 def breathing(draw: Draw, largest: int, steps: int, seed: int) -> Iterator[Step]:
-    """A window that grows and shrinks, by nothing up to all its points; some points come back later."""
+    """Yield windows that grow and shrink, by none to all points; some points return later."""
     rng = np.random.default_rng(seed)
     seen = draw(rng, 0, 0)
     inside = np.empty(0, dtype=np.int64)
@@ -117,7 +117,7 @@ def make_caches(engine: Engine, budget_bytes: int = AMPLE) -> IncrementalCaches:
 
 
 def gudhi_bars(points: FloatArray, asked: Query) -> list[bytes]:
-    """The bars that gudhi gives for the whole matrix, cut and filtered here, as bits."""
+    """Return gudhi's bars of the whole matrix, cut and filtered here, as bits."""
     raw = _full(
         cdist(points, points),
         max_dimension=asked.max_dimension,
@@ -140,15 +140,15 @@ def assert_equals_gudhi(diagram: Diagram, points: FloatArray, asked: Query) -> N
     ours = [bars.tobytes() for bars in diagram.bars]
     assert ours == gudhi_bars(points, asked), (len(points), asked)
     assert diagram.cut == asked.max_persistence
-    # Bit-equal bars are the claim; coordinates 10^280 times apart have no squares, of which the bound tells.
+    # Bars must be equal bit for bit; the bound covers squares that underflow at coordinates 10^280 apart.
     assert diagram.error_bound <= 1e-290 * np.abs(points).max()
 
 
 @dataclass(frozen=True)
 class FirstWorker:
-    """What `incremental_worker` printed.
+    """The output of `incremental_worker`.
 
-    Whether it was warm, how many functions it compiled and read from the cache, where tdajob came from, and
+    Whether it was warm, the number of functions compiled and read from the cache, the origin of tdajob, and
     the engine and the bars (as hexadecimal bits) of its diagram.
     """
 
@@ -161,7 +161,7 @@ class FirstWorker:
 
 
 def run_worker(*words: str, cache: Path) -> tuple[FirstWorker, str]:
-    """What `incremental_worker` found, with its machine code in that folder, and what it logged."""
+    """Run `incremental_worker` with the kernel cache in that folder; return its output and its log."""
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("incremental_worker.py")), *words],
         capture_output=True,

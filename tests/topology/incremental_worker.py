@@ -1,4 +1,4 @@
-"""A worker's first minute: import tdajob from a bundle, warm up, compute the diagrams of a stream.
+"""Simulates a worker's start: import tdajob from a bundle, warm up, compute the diagrams of a stream.
 
 Usage: incremental_worker.py PATH [--without-numba]. Prints the fields of `incremental_cases.FirstWorker` as
 JSON.
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class WithoutNumba(MetaPathFinder):
-    """An installation that lacks numba."""
+    """Simulates an installation without numba."""
 
     def find_spec(self, name: str, *_: object) -> None:
         if name.partition(".")[0] == "numba":

@@ -1,4 +1,4 @@
-"""The table of parameters that command and job share, held to what the job's registry accepts."""
+"""The parameter table of tdaformats agrees with the job's registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker keeps, what it drops, and what it refuses."""
+"""Windows that a worker keeps, evicts and refuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def engine(make_engine: MakeEngine) -> Engine:
 
 
 def ask(kept: IncrementalCaches, key: str, start: int = 0, n: int = N, asked: Query | None = None) -> str:
-    """The name of the engine that gave the diagram of n points from `start` on, which gudhi confirms."""
+    """Return the engine of the diagram of n points from `start` on, after a comparison with gudhi."""
     inside, asked = slice(start, start + n), asked or query()
     diagram = kept.diagram(key, SEQUENCES[inside], POINTS[inside], asked)
     assert_equals_gudhi(diagram, POINTS[inside], asked)

@@ -1,4 +1,4 @@
-"""Every window's incremental diagram is gudhi's, bit for bit."""
+"""Incremental diagrams of windows are equal to gudhi's, bit for bit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def engine(make_engine: MakeEngine) -> Engine:
 
 @pytest.fixture
 def _every_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows of any size are kept, and lists and chunks of edges are as short as can be."""
+    """Cache windows of any size, and make lists and chunks of edges as short as possible."""
     monkeypatch.setattr(caches, "MIN_POINTS", 1)
     monkeypatch.setattr(window, "_SHORT_LIST", 1)
     monkeypatch.setattr(window, "_CHUNK", 50)
@@ -50,7 +50,7 @@ def test_windows_that_slide(engine: Engine, draw: Draw, field: int) -> None:
     for step in sliding(draw, size=80, slide=3, steps=15, seed=field):
         diagram = kept.diagram("s", step.sequences, step.points, asked)
         assert_equals_gudhi(diagram, step.points, asked)
-        # Where squares of differences vanish, the window is scaled and computed anew.
+        # If squares of differences underflow, the window is scaled and recomputed.
         assert draw is extreme or diagram.engine == ENGINE
     assert draw is extreme or (kept.stats.rebuilds, kept.stats.hits) == (1, 14)
 
@@ -71,7 +71,7 @@ def test_windows_that_grow_and_shrink_with_diagrams_left_out(engine: Engine, dra
 @pytest.mark.usefixtures("_every_size")
 @pytest.mark.parametrize("draw", [grid, uniform, noisy_circle], ids=lambda draw: draw.__name__)
 def test_each_question_may_differ_from_the_last(engine: Engine, draw: Draw) -> None:
-    """Cuts and dimensions leave edges uncertified, which a later, wider question must make up for."""
+    """Cuts and dimensions leave edges uncertified; a later query without them must certify the rest."""
     rng = np.random.default_rng(0)
     kept = make_caches(engine)
     for step in sliding(draw, size=60, slide=2, steps=60, seed=1):
@@ -137,7 +137,7 @@ def test_every_window_of_real_measurements(engine: Engine, load: object) -> None
 
 
 def test_the_field_tells_the_projective_plane(engine: Engine) -> None:
-    """Its loop, run twice, bounds: H1 has a long bar over Z/2, and none over Z/3."""
+    """Twice its loop is a boundary: H1 has a long bar over Z/2, and none over Z/3."""
     directions = np.random.default_rng(2).normal(size=(220, 3))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
     lines = (directions[:, :, None] * directions[:, None, :]).reshape(-1, 9)
@@ -161,7 +161,7 @@ def test_what_comes_and_goes_between_two_equal_windows_leaves_no_trace(engine: E
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5, 8, 17, 64])
 def test_distances_do_not_depend_on_when_they_were_computed(dim: int) -> None:
-    """The matrix grows by rectangles, gudhi's comes in one piece: they must be equal to the last bit."""
+    """The matrix grows by rectangles, gudhi's is computed at once: they must be equal to the last bit."""
     points = np.random.default_rng(dim).normal(size=(90, dim))
     whole = pairwise_distances(points)
     assert np.array_equal(cdist(points[:7].copy(), points[::-1])[:, ::-1], whole[:7])

@@ -1,4 +1,4 @@
-"""What a window claims to know between two diagrams is true, by brute force."""
+"""Certificates and edge lists of a window between two diagrams are verified by brute force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CAPACITY = 12
 Edge = tuple[float, int, int]
 Point = tuple[int, int]
 Update = tuple[set[int], list[Point], float | None]
-"""Which of the live points leave, by number; the points that come; and a cut, or none, of the diagram."""
+"""Indices of the live points that leave; the points that arrive; and the cut of the diagram, or None."""
 
 places = st.tuples(st.integers(0, 3), st.integers(0, 3))
 updates = st.tuples(

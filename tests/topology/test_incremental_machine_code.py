@@ -1,4 +1,4 @@
-"""The kernels come out of the bundle, a machine compiles them once, and the diagrams do not need them."""
+"""Kernels are loaded from the bundle, compiled once per machine, and optional for diagrams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JOBS = str(Path(__file__).parents[2] / "jobs")
 
 @pytest.fixture
 def expected_bars() -> list[str]:
-    """Of the last window of the worker's stream."""
+    """The bars of the last window of the worker's stream."""
     points = np.random.default_rng(7).uniform(size=(110, 2))
     return [bits.hex() for bits in gudhi_bars(points[10:], query())]
 
@@ -89,7 +89,7 @@ sys.exit(0 if kernels() is not None else 1)
 
 
 def test_a_worker_that_prints_in_its_own_way_has_kernels_too() -> None:
-    """PyFlink's workers put a method in the place of `print`; numba looks for it in that method's module."""
+    """PyFlink's workers replace `print` by a method; numba looks it up in that method's module."""
     jobs = Path(__file__).parents[2] / "jobs"
     done = subprocess.run([sys.executable, "-c", REPLACED_PRINT, str(jobs)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

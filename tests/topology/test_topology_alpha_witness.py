@@ -28,7 +28,7 @@ def close(ours: FloatArray, defined: FloatArray) -> None:
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize("seed", range(8))
 def test_alpha_has_the_homology_of_the_cech_filtration(seed: int, dim: int) -> None:
-    """Nerve theorem: both are the homology of the union of balls."""
+    """Nerve theorem: both filtrations have the homology of the union of balls."""
     points = uniform(11, seed)[:, :dim]
     cech = filtration(len(points), 2, lambda simplex: enclosing_radius(simplex, points))
     for ours, defined in zip(computed(points, query("alpha")).bars, bars_mod_two(cech, 1), strict=True):
@@ -90,5 +90,5 @@ def test_landmarks_are_farthest_points_from_the_first() -> None:
 def test_landmarks_are_never_more_than_the_places() -> None:
     chosen, radius = farthest_points(np.vstack((SQUARE, SQUARE)), 8)
     assert (len(chosen), radius) == (4, 0.0)
-    # No covering radius, so the cut is the longest edge that joins the landmarks.
+    # The covering radius is 0, so the cut is the longest edge of the landmarks' spanning tree.
     assert computed(np.vstack((SQUARE, SQUARE)), query("witness", landmarks=8)).cut == 1.0

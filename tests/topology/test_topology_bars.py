@@ -1,4 +1,4 @@
-"""Cuts, filters and the numbers that are told about a diagram."""
+"""Cuts, filters and summary statistics of a diagram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances between diagrams: by trying every matching, by hand, and by the axioms of a metric."""
+"""Distances between diagrams, against all matchings, hand-computed values and the axioms of a metric."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def diagrams(most: int, value: st.SearchStrategy[float]) -> st.SearchStrategy[Fl
 
 
 def tiny() -> st.SearchStrategy[FloatArray]:
-    """Of small integers, so that bars tie and recur."""
+    """Return bars of small integers, so that bars tie and repeat."""
     return diagrams(4, st.integers(0, 3).map(float))
 
 
 def by_trying(first: FloatArray, second: FloatArray, order: float) -> float:
-    """The best of all matchings."""
+    """Return the minimum over all matchings."""
     costs = []
     for size in range(min(len(first), len(second)) + 1):
         for left in combinations(range(len(first)), size):
@@ -55,7 +55,7 @@ def test_by_hand() -> None:
     assert bottleneck(first, second) == 2.0
     assert wasserstein(first, second, 1.0) == 2.5
     assert wasserstein(first, second, 2.0) == pytest.approx((2**2 + 0.5**2) ** 0.5)
-    # Far apart, both bars rather shrink to nothing.
+    # If the bars are far apart, matching both with the diagonal is cheaper.
     far = np.array([[100.0, 104.0]])
     assert bottleneck(first, far) == 5.0
     assert wasserstein(first, far, 1.0) == 7.0
@@ -127,7 +127,7 @@ def test_the_bottleneck_distance_is_the_first_length_that_suffices(seed: int, ki
 
 
 def suffices(length: float, first: FloatArray, second: FloatArray) -> bool:
-    """Whether all bars reach a partner or the diagonal within `length`: by an assignment of no cost."""
+    """Return whether a matching within `length` exists, by an assignment of cost 0."""
     n, m = len(first), len(second)
     ways = np.zeros((n + m, n + m))
     ways[:n, :m] = np.abs(first[:, None] - second[None]).max(axis=2)

@@ -1,4 +1,4 @@
-"""The documentation's example of one's own algorithm, run as a user runs it, with barcodes found by hand."""
+"""The documentation's plug-in example, run as a user runs it, with hand-computed barcodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from topology_cases import MakeEngine, query
 
 DOCS = Path(__file__).parents[2] / "docs"
 INF = np.inf
-# A hill of 9 in a plain of 1, a wall of 5, and behind it a slope down to 0.
+# A hill of 9 in a plain of 1, a wall of 5, and beyond it a slope down to 0.
 LAND = [
     [1, 1, 1, 5, 0],
     [1, 9, 1, 5, 2],
@@ -48,7 +48,7 @@ def bars(
 
 
 def test_valleys_and_hills_by_hand(make_engine: MakeEngine) -> None:
-    """The plain drowns in the deeper valley when water stands at the wall; the ring fills at the hilltop."""
+    """H0: the plain merges with the deeper valley at the wall; H1: the ring is filled at the hilltop."""
     assert bars(triples(LAND), make_engine) == [[[0.0, INF], [1.0, 5.0]], [[1.0, 9.0]], []]
 
 
@@ -116,5 +116,5 @@ def test_what_the_documentation_shows_is_so(
     points = np.array(request["point_cloud"]["points"], dtype=float)
     assert make_engine().compute(points, asked).bars[0].tolist() == [[1.0, INF]]
     script = re.findall(r"```python\n(import cubical.*?)```", text, re.DOTALL)[0]
-    exec(compile(script, "algorithms.md", "exec"), {})  # noqa: S102 -- it is the text that users are told to run
+    exec(compile(script, "algorithms.md", "exec"), {})  # noqa: S102 -- the script that the documentation tells users to run
     assert capsys.readouterr().out.strip() == re.findall(r"# (\[\[.*)", script)[0]

@@ -1,4 +1,4 @@
-"""Vectors made of bars: by hand, and equal to gudhi.representations where it has the same."""
+"""Feature vectors of bars: hand-computed values, and equality with gudhi.representations."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_two_bars_by_hand() -> None:
     np.testing.assert_allclose(
         feature_values(LANDSCAPE, TWO_BARS), ROOT2 * np.array([[0, 1, 2, 1, 0], [0, 0, 1, 0, 0]])
     )
-    # Two thirds of the weight on the longer bar.
+    # The longer bar has two thirds of the weight.
     np.testing.assert_allclose(values(SILHOUETTE, TWO_BARS), ROOT2 * np.array([0, 2, 5, 2, 0]) / 3)
     assert values(BETTI, TWO_BARS) == [1.0, 2.0, 2.0, 1.0, 0.0]
     long, short = -2 / 3 * np.log(2 / 3), -1 / 3 * np.log(1 / 3)
@@ -45,7 +45,7 @@ def test_two_bars_by_hand() -> None:
 
 
 def test_an_image_by_hand() -> None:
-    """One bar born at 1 of length 2, so of weight 2: a bell of that volume, highest there."""
+    """One bar born at 1 of length 2, so of weight 2: a Gaussian of that volume, with its maximum there."""
     image = feature_values(IMAGE, np.array([[1.0, 3.0]]))
     top = 2 / (2 * np.pi * 0.5**2)
     one_off = np.exp(-(1**2) / (2 * 0.5**2))
@@ -87,7 +87,7 @@ def test_equal_to_gudhi_s(bars: FloatArray, resolution: int, layers: int, power:
 @settings(max_examples=40, deadline=None)
 @given(bars=bar_lists, normalized=st.booleans())
 def test_entropy_is_equal_to_gudhi_s(bars: FloatArray, normalized: bool) -> None:
-    # gudhi divides by the step of the grid, so one of a power of two, which rounds nothing.
+    # gudhi divides by the step of the grid, so the step is a power of two, which does not round.
     chosen = replace(ENTROPY, resolution=33, normalized=normalized)
     theirs = peer.Entropy(
         mode="vector", normalized=False, resolution=33, sample_range=list(RANGE), keep_endpoints=True
@@ -133,7 +133,7 @@ def test_no_bar_gives_zeros(feature: Feature) -> None:
 
 @pytest.mark.parametrize("feature", [LANDSCAPE, SILHOUETTE, ENTROPY], ids=lambda feature: feature.kind)
 def test_an_infinite_bar_is_clamped_to_the_end_of_the_range(feature: Feature) -> None:
-    infinite = np.array([[1.0, np.inf], [0.0, 3.0], [9.0, np.inf]])  # the last is born beyond the range
+    infinite = np.array([[1.0, np.inf], [0.0, 3.0], [9.0, np.inf]])  # the last bar is born beyond the range
     assert values(feature, infinite) == values(feature, np.array([[1.0, 4.0], [0.0, 3.0]]))
 
 
@@ -150,7 +150,7 @@ def test_one_bar_has_no_entropy() -> None:
 
 
 def test_a_landscape_moves_no_further_than_the_bars() -> None:
-    """Bubenik's stability theorem, in this scale √2 times the bottleneck distance."""
+    """Bubenik's stability theorem; with this normalisation the bound is √2 times the bottleneck distance."""
     first, second = (computed(circle(60, seed), query()).bars[1] for seed in (1, 2))
     fine = replace(LANDSCAPE, resolution=300, layers=5)
     between = np.abs(feature_values(fine, first) - feature_values(fine, second)).max()

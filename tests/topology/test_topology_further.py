@@ -38,7 +38,7 @@ INFINITE = [0.0, np.inf]
 
 class TestCech:
     def test_an_equilateral_triangle(self) -> None:
-        """Its sides meet half-way, and its loop closes at the radius of the circle around it."""
+        """The loop is born at half a side and dies at the circumradius."""
         components_, loops = computed(TRIANGLE, query("cech")).bars
         np.testing.assert_allclose(components_, [[0, 0.5], [0, 0.5], INFINITE])
         np.testing.assert_allclose(loops, [[0.5, 1 / math.sqrt(3)]])
@@ -65,7 +65,7 @@ class TestCech:
 
     @pytest.mark.parametrize("precision", ["fast", "safe", "exact"])
     def test_the_nerve_theorem(self, precision: str) -> None:
-        """Alpha and Čech bars are those of the same union of balls."""
+        """Alpha and Čech bars are both those of the union of balls."""
         points = torus(60, 0)
         cech = computed(points, query("cech", max_dimension=2, precision=precision))
         alpha = computed(points, query("alpha", max_dimension=2))
@@ -73,7 +73,7 @@ class TestCech:
             assert apart(ours, theirs) < 1e-9
 
     def test_it_interleaves_with_rips(self) -> None:
-        """Half the diameter <= radius of the smallest ball <= diameter / sqrt(2): Jung's theorem."""
+        """Diameter / 2 <= radius of the smallest enclosing ball <= diameter / sqrt(2): Jung's theorem."""
         points = circle(40, 1)
         factor = math.log(math.sqrt(2))
         cech, rips = (computed(points, query(name)).bars for name in ("cech", "vietoris_rips"))
@@ -97,7 +97,7 @@ class TestCech:
 
 
 def smallest_ball(simplex: Simplex, points: FloatArray) -> float:
-    """Also of three points that coincide or lie on a line."""
+    """The same for three points that coincide or are collinear."""
     sides = sorted(float(np.linalg.norm(points[i] - points[j])) for i, j in combinations(simplex, 2))
     flat = len(sides) == 3 and sides[0] + sides[1] <= sides[2] * (1 + 1e-9)
     return sides[2] / 2 if flat else enclosing_radius(simplex, points)
@@ -111,7 +111,7 @@ class TestDtmRips:
         assert bits(weighted) == bits(computed(points, query(max_dimension=2)))
 
     def test_two_points_by_hand(self) -> None:
-        """Each has the other at 2, so f = sqrt((0 + 4) / 2); they meet at 2 + 2 f."""
+        """The points are 2 apart, so f = sqrt((0 + 4) / 2); they merge at 2 + 2 f."""
         f = math.sqrt(2)
         found = computed(np.array([[0.0], [2.0]]), query("dtm_rips", neighbors=2)).bars
         np.testing.assert_allclose(found[0], [[2 * f, 2 + 2 * f], [2 * f, np.inf]])
@@ -155,7 +155,7 @@ class TestDtmRips:
             np.testing.assert_allclose(4 * small, large)
 
     def test_an_outlier_does_not_close_the_loop(self) -> None:
-        """In the Rips filtration a few points inside a circle halve its loop; here they come too late."""
+        """In the Rips filtration a few points inside a circle halve its loop; here they enter too late."""
         ring = circle(200, 0, noise=0.0)
         spoilt = np.vstack((ring, [[0.0, 0.0], [0.1, 0.4], [-0.4, -0.2]]))
         rips, weighted = (computed(spoilt, query(name)).bars[1] for name in ("vietoris_rips", "dtm_rips"))
@@ -196,7 +196,7 @@ class TestSparseRips:
         assert [bars.tolist() for bars in sparse.bars] == [bars.tolist() for bars in exact.bars]
 
     def test_a_large_epsilon_takes_far_fewer_simplices(self, make_engine: MakeEngine) -> None:
-        """The whole complex of 400 points would hold a billion simplices up to dimension 3."""
+        """The full complex of 400 points would have a billion simplices up to dimension 3."""
         engine = make_engine(max_predicted_bytes=1 << 30)
         diagram = engine.compute(torus(400, 0), query("sparse_rips", max_dimension=2, epsilon=0.9))
         assert infinite_bars(diagram) == [1, 0, 0]
@@ -221,19 +221,19 @@ class TestSparseRips:
 
 
 def apart(first: FloatArray, second: FloatArray) -> float:
-    """Bottleneck distance; the bars that never end begin at the same time and are as many."""
+    """Return the bottleneck distance; both diagrams must have the same infinite bars."""
     essential = [np.sort(bars[np.isinf(bars[:, 1])], axis=0) for bars in (first, second)]
     np.testing.assert_array_equal(*essential)
     return bottleneck(*(bars[np.isfinite(bars[:, 1])] for bars in (first, second)))
 
 
 def ended(bars: FloatArray, cut: float | None) -> FloatArray:
-    """Bars with everything beyond the cut at the cut."""
+    """Return bars with deaths beyond the cut set to the cut."""
     return bars if cut is None else np.minimum(bars, cut)
 
 
 def test_other_primes(make_engine: MakeEngine) -> None:
-    """A projective plane of ten triangles has a loop over two and none over three."""
+    """A projective plane of ten triangles has a loop over Z/2 and none over Z/3."""
     triangles = ["012", "023", "034", "045", "051", "124", "235", "341", "452", "513"]
     chosen = {frozenset(map(int, triangle)) for triangle in triangles}
     assert len(chosen) == 10
@@ -248,7 +248,7 @@ def test_other_primes(make_engine: MakeEngine) -> None:
 
 
 def subdivided(triangles: set[frozenset[int]]) -> FloatArray:
-    """Distance 1 between faces of a complex that contain one another, else 2: at 1 a flag complex."""
+    """Return distances of a barycentric subdivision: 1 between nested faces, else 2; flag complex at 1."""
     faces = sorted(
         {frozenset(face) for t in triangles for size in (1, 2, 3) for face in combinations(sorted(t), size)},
         key=sorted,

@@ -1,4 +1,4 @@
-"""Computations that run away, crash or lose their parent."""
+"""Computations that exceed their limits, crash or lose their parent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def child_of(engine: Engine) -> int:
 
 
 def is_gone(pid: int, within: float = 10.0) -> bool:
-    """Ended; a zombie that nobody has collected yet counts."""
+    """Return whether a process has ended; zombies count as ended."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -115,13 +115,13 @@ def test_a_child_that_died_idle_harms_nobody(make_engine: MakeEngine) -> None:
     assert_works(engine)
     pid = child_of(engine)
     os.kill(pid, signal.SIGKILL)
-    # Until all of its threads have ended, and without taking the end from whoever started it.
+    # Wait for the end of all its threads, and leave the exit status to the parent (WNOWAIT).
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert_works(engine)
 
 
 def test_memory_is_bounded_and_the_next_works(make_engine: MakeEngine) -> None:
-    """With a cut, even one far out, the prediction cannot know the gigabyte of simplices."""
+    """With a cut, even a large one, the prediction does not include the gigabyte of simplices."""
     engine = make_engine(max_predicted_bytes=64 << 20)
     error = failure(engine, uniform(250, 0), query(engine="gudhi", cut=5.0))
     assert error.code == "out_of_memory"
@@ -155,7 +155,7 @@ time.sleep(100)
 
 @pytest.mark.parametrize("work", ["sphere(500, 0), query(max_dimension=2)", "SQUARE, query(max_dimension=2)"])
 def test_a_child_ends_with_its_parent(work: str) -> None:
-    """Killed in the middle of a computation, and while the child is idle."""
+    """The parent is killed during a computation, and while the child is idle."""
     code = PARENT.format(path=[str(JOBS), str(Path(__file__).parent)], work=work)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

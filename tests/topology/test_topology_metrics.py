@@ -1,4 +1,4 @@
-"""Distances other than Euclidean: barcodes that are known by hand, and what is refused."""
+"""Metrics other than Euclidean: hand-computed barcodes, and errors of invalid input."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_equator_is_a_loop_until_a_third_of_it() -> None:
 
 
 def test_the_date_line_parts_nothing() -> None:
-    """One degree of longitude on the equator is 111 km whichever way it is written."""
+    """One degree of longitude on the equator is 111 km in every notation."""
     for other in (-179.5, 180.5):
         found = distances([[0, 179.5], [0, other]], "haversine", sphere_radius=6371.0)[0, 1]
         assert found == pytest.approx(6371.0 * math.pi / 180)
@@ -127,7 +127,7 @@ def test_angular_does_not_see_lengths() -> None:
     metric=st.sampled_from(["manhattan", "chebyshev", "haversine", "periodic", "angular"]),
 )
 def test_each_is_a_metric(points: list[tuple[float, float]], metric: str) -> None:
-    """Zero from itself, symmetric to the last bit, and no way around is shorter."""
+    """Zero on the diagonal, symmetric to the last bit, and the triangle inequality."""
     moved = np.array(points) + (0 if metric != "angular" else 200)
     found = distances(moved, metric, period=[50.0, 70.0] if metric == "periodic" else None)
     assert np.isfinite(found).all()

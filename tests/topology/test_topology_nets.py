@@ -1,4 +1,4 @@
-"""Nets of windows: the error that was asked for is kept, and what is kept between windows changes nothing."""
+"""Nets of windows: the requested error bound holds, and the cache does not affect diagrams."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Draw = Callable[[np.random.Generator, int], FloatArray]
 WINDOW = 90
 
 
-def uniform(rng: np.random.Generator, step: int) -> FloatArray:  # noqa: ARG001 -- as all draws
+def uniform(rng: np.random.Generator, step: int) -> FloatArray:  # noqa: ARG001 -- signature of all draws
     return rng.uniform(size=(5, 2))
 
 
 def drifting(rng: np.random.Generator, step: int) -> FloatArray:
-    """A ring that wanders, three decimals."""
+    """Return a moving ring with three decimals."""
     return circle(5, int(rng.integers(1 << 30))).round(3) + np.array([0.1, -0.02]) * step
 
 
 def tied(rng: np.random.Generator, step: int) -> FloatArray:  # noqa: ARG001
-    """Few places, cell borders among them."""
+    """Return points at few locations, some on borders of cells."""
     return rng.integers(-3, 4, size=(5, 3)) / 4
 
 
 def enormous(rng: np.random.Generator, step: int) -> FloatArray:  # noqa: ARG001
-    """Beyond what cells of that size could number."""
+    """Return coordinates too large for cells of that size."""
     return 1e12 + rng.integers(0, 9, size=(5, 2)).astype(float)
 
 
@@ -68,7 +68,7 @@ def test_diagrams_of_nets_keep_within_their_bound_and_that_within_what_was_asked
 
 @pytest.mark.parametrize("draw", [uniform, drifting, tied])
 def test_what_is_kept_changes_nothing(draw: Draw) -> None:
-    """So a restore, after which nothing is kept, changes nothing either."""
+    """So a restore, which empties the cache, does not affect diagrams either."""
     kept, nothing = KeptNets(1 << 20), KeptNets(0)
     for points in windows(draw, 3):
         net = prepared(points, 0.3).points
@@ -95,7 +95,7 @@ def test_only_a_cell_that_fills_or_empties_leads_to_a_computation() -> None:
     assert (len(calls), kept.unchanged) == (1, 3)
     kept.diagram("a", lattice_net(np.vstack((points, [[-3.0, 2.0]])), 1.0)[0], compute)
     kept.diagram("a", lattice_net(points[:2], 1.0)[0], compute)
-    # A place keeps its number while it lasts: (-3, 2) comes first in order, but third in time.
+    # A centre keeps its number while it exists: (-3, 2) is first in order, but third in time.
     assert calls == [[1, 2], [3, 1, 2], [1]]
     kept.diagram("b", lattice_net(points, 1.0)[0], compute)
     kept.forget("a")

@@ -1,4 +1,4 @@
-"""Algorithms of others, named by the modules that register them."""
+"""Plug-in algorithms, loaded by the modules that register them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tdajob.plugin import Algorithm, Diagram, Parameter, finished_bars, register
 
 @register
 class Counting(Algorithm):
-    """As many infinite bars as points, times a factor."""
+    """Returns as many infinite bars as points, times a factor."""
 
     name = "counting"
     takes_distances = True
@@ -48,7 +48,7 @@ Write = Callable[[str, str], None]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Puts a module on the search path; the modules are as before when the test is over."""
+    """Puts a module on the search path; restores the registered modules after the test."""
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -74,7 +74,7 @@ def test_a_loaded_module_is_known_here_and_in_the_child(write: Write, make_engin
 
 
 def test_a_module_may_register_the_class_of_another(write: Write, make_engine: MakeEngine) -> None:
-    """The child must import the module that registers, not only the one that the class comes from."""
+    """The child must import the registering module, not only the module of the class."""
     write("their_class", COUNTING.replace("@register\n", ""))
     write("my_plugin", "from tdajob.plugin import register\nimport their_class\n"
                        "register(their_class.Counting)\n")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What scaling, landmarks and delay embedding do to a diagram: theorems and values known by hand."""
+"""Effects of scaling, landmarks and delay embedding on diagrams: theorems and hand-computed values."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_bound_is_met_where_the_landmarks_lie_inside(algorithm: str, factor:
     assert few.points.tolist() == [[0.0], [14.0]]
     assert (few.covering_radius, few.error_bound) == (2.0, 2 * factor)
     asked = query(algorithm, max_dimension=0)
-    # In Rips units the bar of 10 becomes one of 14: no smaller bound would do.
+    # In Rips units the bar of 10 becomes one of 14: the bound is tight.
     assert apart(computed(points, asked), computed(few.points, asked)) == 2 * factor
 
 
@@ -82,7 +82,7 @@ def test_the_bound_holds_where_only_one_of_two_bars_is_long_enough() -> None:
     points = np.array([[0.0], [2.0], [12.0], [14.0]])
     asked = query(max_dimension=0, min_persistence=12)
     few = prepared(points, 2, min_persistence=12)
-    # The landmarks' bar of 14 is alone, and 7 from the diagonal, since that of 10 is not published.
+    # The landmarks' bar of 14 is unmatched, 7 from the diagonal, since the bar of 10 is not published.
     assert apart(computed(points, asked), computed(few.points, asked)) == 7.0
     assert few.error_bound == 4.0 + 6.0
 

@@ -1,4 +1,4 @@
-"""Ranks of lengths, which let an engine of float32 be exact."""
+"""Ranks of lengths, which make an engine that computes in float32 exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is computed, and the words that say what to do."""
+"""Input that is refused before a computation, and error texts with the fix."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_refusals_name_what_fits_with_its_predicted_cost(
     bounds = replace(LIMITS, **limits)
     algorithm = registry.get(asked.algorithm)
     params = resolved_parameters(asked.algorithm, algorithm.parameters(), asked.params)
-    # Of too little memory for any algorithm the refusal names none; of a usual limit it does.
+    # With too little memory for any algorithm the error suggests none; with a usual limit it does.
     assert words in (reason if limits else ways_that_fit(points, replace(asked, params=params), bounds))
 
 
@@ -151,7 +151,7 @@ def test_refusals_name_what_fits_with_its_predicted_cost(
     ],
 )
 def test_no_way_is_named_that_would_be_refused(points: FloatArray, params: dict[str, Any]) -> None:
-    """Alpha knows neither many coordinates nor another metric than the Euclidean."""
+    """Alpha supports neither many coordinates nor other metrics than the Euclidean."""
     asked = query(max_dimension=2, **{"metric": "euclidean", "period": None, "sphere_radius": 1.0, **params})
     assert "alpha" not in ways_that_fit(points, asked, LIMITS)
 

@@ -29,7 +29,7 @@ Cloud = Callable[[int, int], FloatArray]
 
 
 def tenths(n: int, seed: int) -> FloatArray:
-    """As a sensor rounds: distances that nearly tie and distances that do."""
+    """Return points rounded like a sensor's: distances that nearly tie and distances that tie."""
     return np.round(circle(n, seed), 1)
 
 
@@ -49,7 +49,7 @@ NEVER, ALWAYS = 10**9, 0
     ]
 )
 def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send small clouds along the routes of large ones as well."""
+    """Use the code paths of large clouds for small ones, too."""
     name: str = request.param
     monkeypatch.setattr(engines, "FEW_VERTICES", NEVER if name == "matrix" else -1)
     monkeypatch.setattr(engines, "NEARLY_COMPLETE", 2.0 if "collapse" in name else 0.0)
@@ -89,7 +89,7 @@ def test_higher_dimensions_and_fields_agree(cloud: Cloud, field: int) -> None:
 @pytest.mark.usefixtures("_route")
 @pytest.mark.parametrize("seed", range(10))
 def test_distances_that_are_no_metric_and_tie_often(seed: int) -> None:
-    """Neither a triangle inequality nor an order between equal lengths may be taken for granted."""
+    """Neither the triangle inequality nor an order of equal lengths may be assumed."""
     rng = np.random.default_rng(seed)
     for n in (3, 6, 12, 20):
         lengths = np.tril(rng.integers(0, 2 + 5 * seed, (n, n)).astype(float), -1)
@@ -103,14 +103,14 @@ def test_distances_that_are_no_metric_and_tie_often(seed: int) -> None:
 
 
 def ended(bars: FloatArray, cut: float | None) -> list[tuple[float, float]]:
-    """The bars that last, with deaths beyond the cut made infinite."""
+    """Return the bars of positive length, with deaths beyond the cut made infinite."""
     limit = np.inf if cut is None else cut
     return sorted((b, d if d <= limit else np.inf) for b, d in bars.tolist() if b < d and b <= limit)
 
 
 @pytest.mark.usefixtures("_route")
 def test_a_loop_of_zeros() -> None:
-    """Distances without a triangle inequality: a cycle of four zeros, whose diagonals are longer."""
+    """Return distances without a triangle inequality: a 4-cycle of zeros with longer diagonals."""
     across = np.array([[0.0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0], [0, 1, 0, 0]])
     assert ended(engines.intervals(across, None, 1, 2, "auto")[1][1], None) == [(0.0, 1.0)]
 
@@ -179,7 +179,7 @@ def test_no_edge_beyond_the_last_empty_lune_has_one(cloud: Cloud) -> None:
 
 
 def test_two_vertices_do_not_both_leave_the_third_to_the_other() -> None:
-    """Either alone dominates the other; if both lost their long edge, the third point would be cut off."""
+    """Each vertex dominates the other; without the long edges of both, the third point is disconnected."""
     distances = np.array([[0.0, 1.0, 20.0], [1.0, 0.0, 20.0], [20.0, 20.0, 0.0]])
     assert graph.graph_of(distances, None).lengths.max() == 20.0
 
@@ -222,7 +222,7 @@ def test_without_the_private_names_the_public_way_answers(monkeypatch: pytest.Mo
 def test_where_ripser_cannot_number_the_simplices_the_simplex_tree_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It has 128 bits for them, which 3,600 points in dimension 10 over Z/46337 exceed."""
+    """Ripser has 128-bit indices, which 3,600 points in dimension 10 over Z/46337 exceed."""
 
     def too_many(*_: object, **__: object) -> None:
         raise OverflowError

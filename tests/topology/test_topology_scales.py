@@ -1,4 +1,4 @@
-"""Scales and places: what tiny, huge and far clouds give, by theorems, from what ordinary ones give."""
+"""Scaling and translation: diagrams of tiny, huge and distant clouds follow from those of ordinary ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def scaled(diagram: Diagram, exponent: int) -> list[bytes]:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_bars_scale_with_the_points(algorithm: str, exponent: int) -> None:
-    """Multiplying by a power of two rounds nothing, so the bars are the same ones, bit for bit."""
+    """Multiplication by a power of two does not round, so the bars are equal bit for bit."""
     points = circle(40, 1) / 4
     for cut in (None, 0.25):
         usual = computed(points, query(algorithm, cut=cut))
@@ -121,12 +121,12 @@ def test_what_is_lost_between_sizes_too_different_is_stated() -> None:
 @pytest.mark.parametrize("algorithm", ["alpha", "cech", "witness"])
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (10.0, -3.0), (1e4, 1e4), (1e8, -1e8)])
 def test_regular_polygons_have_one_loop(algorithm: str, centre: tuple[float, float]) -> None:
-    """Points on one circle: the loop lives from half a side to the radius, and nothing else is there."""
+    """Points on one circle: the only loop lives from half a side to the radius."""
     tolerance = 1e-7 * max(1.0, abs(centre[0]) / 1e2)
     for n in range(3, 25):
         diagram = computed(ngon(n, centre), query(algorithm))
         if algorithm == "witness":
-            # Three landmarks have a loop in no witness complex: no fourth one keeps the triangle out.
+            # Three landmarks have no loop in any witness complex: there is no fourth to exclude the triangle.
             assert len(diagram.bars[1]) == (n > 3), n
             continue
         # The triangle of the alpha complex is born with its longest edge, at half a side.
@@ -147,7 +147,7 @@ def test_regular_polygons_in_the_rips_filtration(n: int) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("offset", [1e3, 1e8, -1e8])
 def test_a_move_changes_nothing(algorithm: str, offset: float) -> None:
-    """Coordinates with 20 bits after the point are moved without rounding, so distances are the same."""
+    """Coordinates with 20 fractional bits are translated without rounding, so distances are the same."""
     points = np.round(np.ldexp(circle(40, 2), 20)) * 2.0**-20
     assert ((points + offset) - offset == points).all()
     usual, moved = computed(points, query(algorithm)), computed(points + offset, query(algorithm))
@@ -176,7 +176,7 @@ def test_distances_of_far_points_are_those_of_exact_arithmetic() -> None:
 
 @pytest.mark.parametrize("precision", ["fast", "safe", "exact"])
 def test_radii_of_far_triangles_are_those_of_exact_arithmetic(precision: str) -> None:
-    """Heron's formula: the circumradius of an acute triangle, by 60 digits."""
+    """Return the circumradius of an acute triangle by Heron's formula, with 60 digits."""
     triangle = np.array([[1e8, 1e8], [1e8 + 1.0, 1e8 + 0.125], [1e8 + 0.5, 1e8 + 1.0]])
     (loop,) = computed(triangle, query("alpha", precision=precision)).bars[1].tolist()
     with localcontext() as context:
@@ -200,7 +200,7 @@ def test_a_turn_changes_next_to_nothing(algorithm: str, shape: Callable[[int], F
     turn = np.linalg.qr(np.random.default_rng(2).normal(size=(dim, dim)))[0]
     asked = query(algorithm, landmarks=60, cut=0.5) if algorithm == "witness" else query(algorithm)
     if algorithm == "sparse_rips":
-        return  # its farthest points depend on the order of the points
+        return  # farthest-point sampling depends on the order of the points
     assert apart(computed(points, asked), computed(points @ turn.T, asked)) < 2e-6
 
 
@@ -262,7 +262,7 @@ def test_witness_with_all_points_as_landmarks_is_cut_where_they_are_joined() -> 
 
 
 def test_a_bar_that_is_more_than_rounding_is_kept() -> None:
-    """A tiny loop near the origin is no rounding, though the far point's coordinates are rounded to more."""
+    """A tiny loop near the origin must be kept, though the far point's rounding is greater."""
     cloud = np.vstack((ngon(6) * 1e-20, [[1.0, 1.0]]))
     diagram = computed(cloud, query("alpha"))
     assert longest(diagram.bars[1]) == pytest.approx(0.5e-20)

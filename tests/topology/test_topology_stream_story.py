@@ -24,13 +24,13 @@ from topology_cases import MakeEngine, query
 WINDOW = 120
 EMBED = EmbedSettings(delay=10, dimension=2, stride=1, max_gap_ms=100)
 PREPROCESS = PreprocessSettings(EMBED, ScaleSettings("none", (), ()), 60, None)
-# A turning machine's loop is 1.4 long or more; the landmarks may err by 2 · 0.16.
+# The loop of a turning machine has length 1.4 or more; the landmarks' error is up to 2 · 0.16.
 ALERTS = ComparisonSettings("bottleneck", None, (1,), 0.4, 1000)
 LOOP = Landscape(1, (0.0, 2.0), "clamp", 21, 1)
 
 
 def vibration() -> FloatArray:
-    """A sine of period 40, that stops turning for a while, and turns again; with some noise."""
+    """Return a noisy sine of period 40 with a pause."""
     samples = np.arange(8 * WINDOW)
     turning = np.sin(samples * 2 * np.pi / 40)
     turning[3 * WINDOW : 5 * WINDOW] = 0.0
@@ -40,7 +40,7 @@ def vibration() -> FloatArray:
 def test_a_machine_that_stops_and_starts_raises_two_alerts(make_engine: MakeEngine) -> None:
     values = vibration()
     times = np.arange(len(values)) * 50
-    # Silence of ten seconds before it stops and before it starts: no vector reaches across.
+    # Gaps of ten seconds before the stop and before the start: no delay vector spans them.
     times[3 * WINDOW :] += 10_000
     times[5 * WINDOW :] += 10_000
     engine, asked = make_engine(), query()
@@ -50,7 +50,7 @@ def test_a_machine_that_stops_and_starts_raises_two_alerts(make_engine: MakeEngi
     comparisons: list[Comparison | None] = []
     heights = []
     for number, begin in enumerate(range(0, len(values), WINDOW)):
-        # Every object is made anew from bytes, as after a restore.
+        # Every object is recreated from bytes, as after a restore.
         embedder = Embedder(EMBED, embedded)
         points, at = embedder.embed(values[begin : begin + WINDOW, None], times[begin : begin + WINDOW])
         embedded = embedder.state()
@@ -70,7 +70,7 @@ def test_a_machine_that_stops_and_starts_raises_two_alerts(make_engine: MakeEngi
     assert alerts == [3, 5]
     turning = [number for number, height in enumerate(heights) if height > 0.5]
     assert turning == [0, 1, 2, 5, 6, 7]
-    told = comparisons[3]
-    assert told is not None
-    record = json.loads(alert_record("machine", "ab" * 32, {"kind": "count"}, told)[1])
+    comparison = comparisons[3]
+    assert comparison is not None
+    record = json.loads(alert_record("machine", "ab" * 32, {"kind": "count"}, comparison)[1])
     assert record["distance_to_previous"]["previous_id"] == hashlib.sha256(bytes([2])).hexdigest()

@@ -1,4 +1,4 @@
-"""Diagrams that are known by hand or by a theorem."""
+"""Diagrams that are known by a theorem or by hand computation."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ clouds = arrays(np.float64, st.tuples(st.integers(1, 12), st.just(2)), elements=
 @settings(max_examples=40, deadline=None)
 @given(points=clouds, seed=st.integers(0, 1000), size=st.floats(0, 0.5))
 def test_moving_points_moves_bars_no_further(points: FloatArray, seed: int, size: float) -> None:
-    """Stability: Rips bars move by at most twice as far as any point, alpha bars by as far."""
+    """Stability: Rips bars move by at most twice the greatest move of a point, alpha bars by at most that."""
     shift = np.random.default_rng(seed).normal(size=points.shape)
     shift *= size / max(float(np.linalg.norm(shift, axis=1).max()), 1e-9)
     for asked, factor in ((query(), 2), (query("alpha"), 1)):
         before, after = computed(points, asked), computed(points + shift, asked)
         for old, new in zip(before.bars, after.bars, strict=True):
-            # Not gudhi.bottleneck_distance, which is at times too long where bars tie.
+            # Not gudhi.bottleneck_distance, which is sometimes too long for tied bars.
             assert hera.bottleneck_distance(old, new, 0) <= factor * size + 1e-5

@@ -1,4 +1,4 @@
-"""Clouds, queries and a slow, independent persistence algorithm for the tests of the mathematics."""
+"""Clouds, queries and a slow, independent persistence algorithm for tests of the mathematics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def query(
 
 
 def computed(points: FloatArray, asked: Query) -> Diagram:
-    """The diagram, computed in this process."""
+    """Compute the diagram in this process."""
     algorithm = registry.get(asked.algorithm)
     params = resolved_parameters(asked.algorithm, algorithm.parameters(), asked.params)
     resolved = Query(**{**vars(asked), "params": params})
@@ -43,7 +43,7 @@ def computed(points: FloatArray, asked: Query) -> Diagram:
 
 
 def bits(diagram: Diagram) -> list[bytes]:
-    """The bars, bit for bit."""
+    """Return the bars as bits."""
     return [bars.tobytes() for bars in diagram.bars]
 
 
@@ -67,7 +67,7 @@ def sphere(n: int, seed: int, coordinates: int = 3) -> FloatArray:
 
 
 def torus(n: int, seed: int) -> FloatArray:
-    """Uniform by area on the torus with radii 2 and 1, by rejection."""
+    """Return points uniform by area on the torus with radii 2 and 1, by rejection sampling."""
     rng = np.random.default_rng(seed)
     tube = rng.uniform(0, 2 * np.pi, 4 * n)
     tube = tube[rng.uniform(0, 3, 4 * n) < 2 + np.cos(tube)][:n]
@@ -77,7 +77,7 @@ def torus(n: int, seed: int) -> FloatArray:
 
 
 def integer_grid(n: int, seed: int) -> FloatArray:
-    """Few distinct distances and many duplicates."""
+    """Return points with few distinct distances and many duplicates."""
     return np.random.default_rng(seed).integers(0, 4, size=(n, 2)).astype(float)
 
 
@@ -91,7 +91,7 @@ def uniform(n: int, seed: int) -> FloatArray:
 
 
 def enclosing_radius(simplex: Simplex, points: FloatArray) -> float:
-    """Of the smallest ball around at most three points."""
+    """Return the radius of the smallest enclosing ball of at most three points."""
     sides = sorted(float(np.linalg.norm(points[i] - points[j])) for i, j in combinations(simplex, 2))
     if len(sides) < 3:
         return sides[0] / 2 if sides else 0.0
@@ -102,7 +102,7 @@ def enclosing_radius(simplex: Simplex, points: FloatArray) -> float:
 
 
 def filtration(vertices: int, top: int, entry: Callable[[Simplex], float]) -> dict[Simplex, float]:
-    """All simplices up to dimension `top`, each entering at its own value and not before its faces."""
+    """Return all simplices up to dimension `top`, entering at their value but not before their faces."""
     values: dict[Simplex, float] = {}
     for size in range(1, top + 2):
         for simplex in combinations(range(vertices), size):
@@ -112,7 +112,7 @@ def filtration(vertices: int, top: int, entry: Callable[[Simplex], float]) -> di
 
 
 def bars_mod_two(values: Mapping[Simplex, float], max_dimension: int) -> list[FloatArray]:
-    """Persistence over Z/2 by the textbook column reduction."""
+    """Compute persistence over Z/2 by the standard column reduction."""
     order = sorted(values, key=lambda simplex: (values[simplex], len(simplex), simplex))
     position = {simplex: index for index, simplex in enumerate(order)}
     reduced: dict[int, set[int]] = {}
@@ -134,17 +134,17 @@ def bars_mod_two(values: Mapping[Simplex, float], max_dimension: int) -> list[Fl
 
 
 def sorted_bars(bars: Iterable[tuple[float, float]], shortest: float = 1e-9) -> FloatArray:
-    """Bars longer than rounding, sorted."""
+    """Return the bars longer than rounding, sorted."""
     kept = sorted((birth, death) for birth, death in bars if death - birth > shortest)
     return np.array(kept, dtype=np.float64).reshape(-1, 2)
 
 
 ROUNDING = 1e-9
-"""What distances of diagrams are allowed beyond a bound."""
+"""Tolerance of distances of diagrams beyond a bound."""
 
 
 def clamped(diagram: Diagram) -> list[FloatArray]:
-    """Infinite deaths at the cut; without a cut there is but the one of H0, whose birth never moves."""
+    """Set infinite deaths to the cut; without a cut there is only the bar of H0, whose birth is fixed."""
     if diagram.cut is None:
         return [bars[np.isfinite(bars[:, 1])] for bars in diagram.bars]
     return [np.minimum(bars, diagram.cut) for bars in diagram.bars]

@@ -1,4 +1,4 @@
-"""An algorithm of another package that misbehaves as it is told; tests install it with an entry point."""
+"""An algorithm of another package that fails on request; tests install it with an entry point."""
 
 # ruff: noqa: ARG002 -- the signatures are those of the base class
 
