@@ -36,7 +36,7 @@ Split = Callable[[Line], list[str]]
 
 @dataclass
 class _Layout:
-    """The columns that are read: indices of the coordinates, and of further columns (`beside`).
+    """The columns that are read: indices of the coordinates, and of further columns by name.
 
     `guessed`: no columns were named; `names` are those of the header, or else the numbers from 1.
     """

@@ -22,7 +22,7 @@ OPTIONS_OF = {"columns": ("csv", "parquet"), "key": ("npz",), "delimiter": ("csv
 class Options:
     """Options of a file: names of coordinate columns, name of the array (`key`), delimiter, header.
 
-    `beside` are further columns, which are read unchanged.
+    The last option names further columns, which are read unchanged.
     """
 
     columns: tuple[str, ...] | None = None
@@ -36,8 +36,8 @@ class Options:
 class Table:
     """Points as `numbers` in row-major order, `width` numbers per point.
 
-    `columns` are the names of the coordinates, if the file has names; `beside` has the values of further
-    columns, text from csv; `notes` describe ambiguities for the user.
+    `columns` are the names of the coordinates, if the file has names. Values of further columns are text from
+    csv. `notes` describe ambiguities for the user.
     """
 
     width: int

@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "reference.md"
 SHARED = {"env", "output", "verbose", "no_color", "help"}
 _HEAD = """# Reference
 
-Made from the code by `python tools/reference.py`. What to do with all this: [guide.md](guide.md).
+Generated from the code by `python tools/reference.py`. For tasks, see [guide.md](guide.md).
 """
 
 
@@ -51,7 +51,7 @@ def help_page() -> str:
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Yield every command with its words, in the order of the help; groups are left out."""
+    """Yield every command with its words, in the order of the help, without groups."""
     load([])
     root = typer.main.get_command(app)
     yield from _walk("tdaflink", root)
@@ -143,7 +143,7 @@ def _config() -> Iterator[str]:
     yield (
         "JSON or YAML, for `tdaflink submit --config FILE`; a single one in the call: `--set KEY=VALUE`."
         " Durations are seconds or a text such as 30s (checkpoint_interval: milliseconds or a text), sizes"
-        " bytes or a text such as 64mb. `tdaflink config explain` says where each value comes from.\n"
+        " bytes or a text such as 64mb. `tdaflink config explain` shows the source of each value.\n"
     )
     yield from _keys(schema["properties"])
     for name, part in sorted(schema.get("$defs", {}).items()):

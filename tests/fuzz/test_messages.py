@@ -1,7 +1,7 @@
 """Fuzz test of the job's entry points: each message has one outcome, and no exception escapes.
 
 python -m pytest -n0 -s tests/fuzz/test_messages.py           a few hundred messages, as in CI
-TDAFLINK_FUZZ_MESSAGES=20000 TDAFLINK_FUZZ_SEED=7 python …    any number; the seed is printed
+TDAFLINK_FUZZ_MESSAGES=20000 TDAFLINK_FUZZ_SEED=7 python …    any number; prints its seed
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Window(Closed):
     last_event: UtcMilliseconds | None = Field(description="Latest time of its points.")
     num_points: Count = Field(description="Points in the window.")
     late: Count = Field(description="Points that arrived after its end, within allowed_lateness.")
-    revision: Count = Field(description="How many times the window has fired before.")
+    revision: Count = Field(description="Number of earlier firings of the window.")
     partial: bool = Field(description="Whether it is a count window with fewer points than its size.")
     closed_by: Literal[
         "count", "clock", "message", "timeout", "max_duration", "max_points", "state_ttl", "changed"

@@ -16,7 +16,7 @@ from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
 
 INLINE_POINTS = 256
-"""H0 and H1 of up to so many points take at most 0.2 s for any shape."""
+"""Maximum number of points whose H0 and H1 take at most 0.2 s for any shape."""
 INLINE_POINTS_SLOW = 64
 """The same for the simplex tree, and for Ripser on distances without a triangle inequality."""
 _PRECISION = Parameter(

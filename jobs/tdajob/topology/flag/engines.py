@@ -25,9 +25,9 @@ BYTES_PER_PAIR_COLLAPSE = 84
 """Measured peaks over n² on complete graphs, distances included, gudhi 3.13 and redzed 0.1.1."""
 
 FEW_VERTICES = 56
-"""Up to so many vertices Ripser on the whole matrix is faster than building a graph."""
+"""Maximum number of vertices for which Ripser on the whole matrix is faster than building a graph."""
 FEW_EDGES = (1500, 1500, 250)
-"""Up to so many edges, for H_0, H_1 and above, Ripser is faster than redzed's initialisation."""
+"""Maximum edges, for H_0, H_1 and above, for which Ripser is faster than redzed's initialisation."""
 EDGES_PER_VERTEX = (5.0, 5.0, 2.5)
 """The same per vertex: redzed's initialisation grows with the vertices."""
 COMPILED_FROM = 257
