@@ -60,7 +60,7 @@ def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engi
     on several. `error_bound` includes half the longest dropped bar and the rounding of the greatest value.
     """
     near = normal(points)
-    asked = near.query(query)
+    scaled_query = near.query(query)
     precision = str(query.params["precision"])
     with _float_precision(make, RELATIVE[precision]):
         complex_ = make(points=near.points, precision=precision)
@@ -75,7 +75,7 @@ def filtration_diagram(make: MakeComplex, points: FloatArray, query: Query, engi
             "use vietoris_rips, or scale the points",
         )
     kept, longest = without_rounding(raw, tree, near, RELATIVE[precision])
-    bars = finished_bars(kept, asked, asked.max_persistence)
+    bars = finished_bars(kept, scaled_query, scaled_query.max_persistence)
     greatest = max((float(part[np.isfinite(part)].max(initial=0.0)) for part in bars), default=0.0)
     bound = near.restored(longest / 2 + RELATIVE[precision] * greatest + near.lost)
     return Diagram(near.restored_bars(bars), engine, query.max_persistence, bound)

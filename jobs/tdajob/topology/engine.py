@@ -54,7 +54,7 @@ class Engine:
         predicted_memory, timeout, engine_crashed, out_of_memory. After any of them the engine is ready
         for the next computation.
         """
-        return self._finished(self._begun(*self._checked_points(points, query)), patience)
+        return self._finish(self._begin(*self._checked_points(points, query)), patience)
 
     def compute_distances(
         self, distances: FloatArray, query: Query, patience: float | None = None
@@ -63,7 +63,7 @@ class Engine:
 
         Raises ComputationError as `compute` does, and with the code bad_matrix.
         """
-        return self._finished(self._begun(*self._checked_distances(distances, query)), patience)
+        return self._finish(self._begin(*self._checked_distances(distances, query)), patience)
 
     def begin(self, points: FloatArray, query: Query, *, distances: bool) -> Diagram | Computation:
         """Begin the work of `compute` or `compute_distances`; a long computation continues in the child.
@@ -71,7 +71,7 @@ class Engine:
         No other computation may begin before this one has its outcome. Raises as they do.
         """
         checked = self._checked_distances if distances else self._checked_points
-        return self._begun(*checked(points, query))
+        return self._begin(*checked(points, query))
 
     def slowest_seconds(self, points: FloatArray, query: Query, *, distances: bool) -> float | None:
         """Return the predicted seconds of the slowest measured shape; None if no cost rule applies."""
@@ -135,7 +135,7 @@ class Engine:
             error.code, f"{error.reason}; otherwise {ways_that_fit(points, query, self._limits)}"
         )
 
-    def _begun(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram | Computation:
+    def _begin(self, algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram | Computation:
         self._check_cost(algorithm, points, query)
         n, dim = points.shape
         if not algorithm.needs_isolation(n, dim, query):
@@ -143,19 +143,23 @@ class Engine:
         timeout = self._limits.compute_timeout
         modules = (*registry.loaded_modules(), type(algorithm).__module__)
         header, payload = wire.packed_request(modules, points, query)
-        with _translated(points, query, self._limits):
+        with _failures_as_errors(points, query, self._limits):
             deadline = self._process.send({**header, "timeout": timeout}, payload, timeout)
         return Computation(self._process, points, query, self._limits, deadline)
 
-    def _finished(self, begun: Diagram | Computation, patience: float | None) -> Diagram:
-        if isinstance(begun, Diagram):
-            return begun
-        if patience is not None and patience < self._limits.compute_timeout and not begun.is_ready(patience):
+    def _finish(self, computation: Diagram | Computation, patience: float | None) -> Diagram:
+        if isinstance(computation, Diagram):
+            return computation
+        if (
+            patience is not None
+            and patience < self._limits.compute_timeout
+            and not computation.is_ready(patience)
+        ):
             self._process.close()
             # So that the next computation waits little or not at all.
             self._process.start_soon()
             raise OverrunError
-        return begun.wait()
+        return computation.wait()
 
     def _check_cost(self, algorithm: Algorithm, points: FloatArray, query: Query) -> None:
         n, dim = points.shape
@@ -195,7 +199,7 @@ class Computation:
         if self._process.has_reply():
             # A reply may have arrived in time but be read late, and reading a long one takes a moment.
             deadline = max(deadline, time.monotonic() + _READ_SECONDS)
-        with _translated(self._points, self._query, self._limits):
+        with _failures_as_errors(self._points, self._query, self._limits):
             reply, bars = self._process.receive(deadline)
         if "error" in reply:
             raise self._failure(reply["error"])
@@ -212,7 +216,7 @@ class Computation:
 
 
 @contextmanager
-def _translated(points: FloatArray, query: Query, limits: Limits) -> Iterator[None]:
+def _failures_as_errors(points: FloatArray, query: Query, limits: Limits) -> Iterator[None]:
     """Convert failures of the child process to ComputationErrors that name alternatives that fit."""
     try:
         yield

@@ -40,7 +40,7 @@ class _Child:
         self.process.kill()
         self.process.wait()
 
-    def how_it_ended(self) -> str:
+    def describe_end(self) -> str:
         try:
             status = self.process.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -75,13 +75,13 @@ class KeptProcess:
         A failure to start is reported by the first exchange.
         """
         with suppress(ProcessEndedError):
-            self._running()
+            self._ensure_ready()
 
     def start_soon(self) -> None:
         """Start the process, unless it runs, without waiting for it to be ready."""
         if self._child is None:
             with suppress(ProcessEndedError):
-                self._child, self._ready = self._spawned(), False
+                self._child, self._ready = self._spawn(), False
 
     def exchange(self, header: wire.Header, payload: bytes, timeout: float) -> tuple[wire.Header, bytearray]:
         """Send a request and return the reply.
@@ -97,7 +97,7 @@ class KeptProcess:
 
         The deadline is `timeout` seconds from now. Raises as `exchange` does.
         """
-        child, deadline = self._running(), time.monotonic() + timeout
+        child, deadline = self._ensure_ready(), time.monotonic() + timeout
         with self._closed_on_failure(child):
             wire.send(child.requests, header, payload, deadline)
         return deadline
@@ -122,9 +122,9 @@ class KeptProcess:
             self.close()
             raise
         except (EOFError, BrokenPipeError):
-            how = child.how_it_ended()
+            outcome = child.describe_end()
             self.close()
-            raise ProcessEndedError(how) from None
+            raise ProcessEndedError(outcome) from None
         except BaseException:
             # Bytes left in the pipes would be read as the reply to the next request.
             self.close()
@@ -136,10 +136,10 @@ class KeptProcess:
             child, self._child = self._child, None
             child.end()
 
-    def _running(self) -> _Child:
+    def _ensure_ready(self) -> _Child:
         if self._child is None or self._child.process.poll() is not None:
             self.close()
-            self._child, self._ready = self._spawned(), False
+            self._child, self._ready = self._spawn(), False
         if not self._ready:
             self._wait_until_ready(self._child)
             self._ready = True
@@ -152,17 +152,17 @@ class KeptProcess:
             self.close()
             raise ProcessEndedError(f"was not ready after {_START_SECONDS:g} s") from None
         except EOFError:
-            how = child.how_it_ended()
+            outcome = child.describe_end()
             self.close()
-            raise ProcessEndedError(f"{how} while it started") from None
+            raise ProcessEndedError(f"{outcome} while it started") from None
 
-    def _spawned(self) -> _Child:
+    def _spawn(self) -> _Child:
         child_in, requests = os.pipe()
         replies, child_out = os.pipe()
         # A full pipe to a stuck child must not block beyond the deadline.
         os.set_blocking(requests, False)
         try:
-            return _Child(self._launched(child_in, child_out), requests, replies)
+            return _Child(self._launch(child_in, child_out), requests, replies)
         except OSError as error:
             os.close(requests)
             os.close(replies)
@@ -171,7 +171,7 @@ class KeptProcess:
             os.close(child_in)
             os.close(child_out)
 
-    def _launched(self, request_fd: int, reply_fd: int) -> subprocess.Popen[bytes]:
+    def _launch(self, request_fd: int, reply_fd: int) -> subprocess.Popen[bytes]:
         search_path = json.dumps([os.path.abspath(entry) for entry in sys.path])
         arguments = (request_fd, reply_fd, os.getpid(), self._memory_bytes)
         # One thread per library: idle threads only cost start-up time and address space.

@@ -75,14 +75,14 @@ class Normal:
     exponent: int
     lost: float
 
-    def query(self, asked: Query) -> Query:
+    def query(self, query: Query) -> Query:
         """Return the query in the unit of `points`."""
-        cut = asked.max_persistence
+        cut = query.max_persistence
         return Query(
             **{
-                **vars(asked),
+                **vars(query),
                 "max_persistence": None if cut is None else _scaled_down(cut, self.exponent),
-                "min_persistence": _scaled_down(asked.min_persistence, self.exponent),
+                "min_persistence": _scaled_down(query.min_persistence, self.exponent),
             }
         )
 

@@ -27,7 +27,7 @@ class Events:
 
 def events(
     kernels: Kernels,
-    found: NDArray[np.int32],
+    lune_events: NDArray[np.int32],
     certificates: NDArray[np.int16],
     distances: FloatArray,
     points: int,
@@ -35,13 +35,13 @@ def events(
     prime: int | None,
     last: bool,
 ) -> Events:
-    """Return the bars (k, 2) from the output of `near_pass` (`found`) for `points` points.
+    """Return the bars (k, 2) from the output of `near_pass` (`lune_events`) for `points` points.
 
     H1 is over Z/prime, and empty for None. Unless the edges are the last ones, H1 is not computed if counts
     show that it cannot be complete.
     """
-    homology, empty = kernels.homology, found[:, 2] < 0
-    graph, forks = found[empty], found[~empty]
+    homology, empty = kernels.homology, lune_events[:, 2] < 0
+    graph, forks = lune_events[empty], lune_events[~empty]
     joins = homology.forest(graph, len(distances))
     lengths = distances[graph[:, 0], graph[:, 1]]
     components = points - np.count_nonzero(joins)
