@@ -50,10 +50,7 @@ class EnvironmentStore:
 
         Environment variables of this call override its endpoints.
         """
-        environment = self.find(self.chosen_name(name))
-        if environment is None:
-            environment = self._unsaved(name)
-        return self.overridden(environment)
+        return self.overridden(self.find(self.chosen_name(name)) or self.unsaved(name))
 
     @staticmethod
     def overridden(environment: Environment) -> Environment:
@@ -81,6 +78,16 @@ class EnvironmentStore:
         except (ValueError, RecursionError) as error:
             why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise ConfigError(f"{path} is not a saved environment: {why}", hint=hint) from None
+
+    def unsaved(self, name: str | None) -> Environment:
+        """Return the cluster that environment variables of this call name. Raises `NotFound` without them."""
+        chosen = self.chosen_name(name)
+        if name or not os.environ.get("FLINK_REST_URL"):
+            raise _unknown(chosen, self.names())
+        rest_url = _address("FLINK_REST_URL")
+        # Nothing is saved, but the environment variables name a cluster.
+        kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+        return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
 
     def save(self, environment: Environment) -> None:
         """Save the environment; the current one does not change."""
@@ -182,15 +189,6 @@ class EnvironmentStore:
         finally:
             holder.unlink(missing_ok=True)
             lock.release()
-
-    def _unsaved(self, name: str | None) -> Environment:
-        chosen = self.chosen_name(name)
-        if name or not os.environ.get("FLINK_REST_URL"):
-            raise _unknown(chosen, self.names())
-        rest_url = _address("FLINK_REST_URL")
-        # Nothing is saved, but the environment variables name a cluster.
-        kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-        return Environment(chosen, "external", "external", Endpoints(rest_url, kafka, kafka), python=PYTHON)
 
 
 def _address(variable: str) -> str:

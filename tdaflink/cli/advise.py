@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
 from tdaflink.cli.completion import complete_job
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "advise")
 def advise(
-    session: Session,
+    context: CommandContext,
     points: Annotated[
         int | None,
         typer.Option("--points", metavar="N", min=2, help="Points per cloud (default: measured, or 200)."),
@@ -61,7 +62,6 @@ def advise(
     of algorithms and rules of thumb.
     """
     from tdaflink.adapters.profiles import load_algorithms
-    from tdaflink.cli.wiring import cluster_of, topics_of
     from tdaflink.display.advice import show_advice
     from tdaflink.services.advising import AskedAlgorithm, advise_by_table, give_advice
 
@@ -70,5 +70,5 @@ def advise(
         asked = AskedAlgorithm(algorithm, max_dimension, coordinates)
         show_advice(advise_by_table(asked, points, rate, known))
         return
-    with cluster_of(session) as (_, cluster), topics_of(session) as kafka:
-        show_advice(give_advice(cluster, kafka, job, points, rate, session.reporter(), known))
+    flink, topics = context.flink, context.topic_watch
+    show_advice(give_advice(flink, topics, job, points, rate, context.reporter, known))

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "algorithms")
 def algorithms(
-    session: Session,  # noqa: ARG001 -- every command has one
+    context: CommandContext,  # noqa: ARG001 -- every command has one
     name: Annotated[
         str | None,
         typer.Argument(

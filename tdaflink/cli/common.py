@@ -1,4 +1,4 @@
-"""What every command shares: the options that each one takes, and the session they make."""
+"""The options that all commands share, the registration of commands, and prompts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from tdaflink.cli.completion import complete_environment
+from tdaflink.cli.context import CommandContext, Output
 from tdaflink.cli.plainvalues import PlainCommand
 from tdaflink.domain.errors import TdaflinkError, UsageError
 from tdaflink.domain.printable import printable
-from tdaflink.domain.progress import Reporter
-
-
-class Output(str, Enum):
-    """How data is written to stdout."""
-
-    table = "table"
-    json = "json"
-    yaml = "yaml"
-
 
 EnvOption = Annotated[
     str | None,
@@ -60,23 +50,6 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 
 
 @dataclass(frozen=True)
-class Session:
-    """One call of the command: which environment was asked for, and how to show things."""
-
-    env: str | None
-    output: Output
-    verbose: bool
-    no_color: bool
-    yes: bool = False
-
-    def reporter(self) -> Reporter:
-        """Progress on stderr, fitting the terminal."""
-        from tdaflink.display.progress import ConsoleReporter
-
-        return ConsoleReporter()
-
-
-@dataclass(frozen=True)
 class LeftOut:
     """Beside a group of options in a parameter's type: the command does not take that one of them."""
 
@@ -86,7 +59,7 @@ class LeftOut:
 def command(
     group: typer.Typer, name: str | None = None, **settings: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function whose first parameter is a `Session`; the shared options are added to its own.
+    """Register a function of a `CommandContext` and its own options; the shared options are added.
 
     A parameter whose type is a dataclass stands for a group of options, one for each field.
     """
@@ -102,9 +75,9 @@ def command(
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
-            session = Session(**{key: values.pop(key) for key in _SHARED})
-            _configure_display(session)
-            function(session, **{name: options.collected(values) for name, options in groups.items()})
+            with CommandContext(**{key: values.pop(key) for key in _SHARED}) as context:
+                _configure_display(context)
+                function(context, **{name: options.collected(values) for name, options in groups.items()})
 
         del run.__wrapped__
         keywords = [*own, *shared]
@@ -165,17 +138,32 @@ def confirm(question: str) -> None:
         raise UsageError("nothing was done")
 
 
-def confirm_production(session: Session, name: str, profile: str) -> None:
+def confirm_production(context: CommandContext, name: str, profile: str) -> None:
     """Let nothing of prod be changed by a slip: its name has to be typed, unless --yes says so."""
     import sys
 
-    if session.yes or PRODUCTION not in (name, profile):
+    if context.yes or PRODUCTION not in (name, profile):
         return
     question = f"{name} is a production environment."
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
     if typer.prompt(f"{question} Type its name to go on", err=True, default="", show_default=False) != name:
         raise UsageError("nothing was done")
+
+
+def confirm_target(context: CommandContext) -> None:
+    """Show which environment a command is about to change; ask if it is a production environment."""
+    from tdaflink.display.console import err
+
+    env = context.environment
+    err().print(f"Environment {env.name} at {env.endpoints.rest_url}", markup=False)
+    confirm_production(context, env.name, env.profile)
+
+
+def confirm_chosen(context: CommandContext) -> None:
+    """Ask before a production environment is changed, whether it is saved or only named."""
+    saved = context.saved_environment
+    confirm_production(context, context.environment_name, saved.profile if saved else "")
 
 
 def typed_secret(option: str) -> str:
@@ -190,14 +178,14 @@ def typed_secret(option: str) -> str:
     return line
 
 
-def _configure_display(session: Session) -> None:
+def _configure_display(context: CommandContext) -> None:
     from tdaflink.display import console
 
     console.configure(
-        output=session.output.value,
-        verbose=session.verbose,
-        no_color=session.no_color,
-        environment=lambda: _environment_to_name(session.env),
+        output=context.output.value,
+        verbose=context.verbose,
+        no_color=context.no_color,
+        environment=lambda: _environment_to_name(context.env_option),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 compose_app = typer.Typer(help="Export an environment's Docker Compose files.", no_args_is_help=True)
 app.add_typer(compose_app, name="compose")
@@ -16,7 +17,7 @@ app.add_typer(compose_app, name="compose")
 
 @command(compose_app, "export")
 def compose_export(
-    session: Session,
+    context: CommandContext,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty directory.")],
     profile: Annotated[
         str | None, typer.Option(metavar="NAME", help="Profile (default: that of the environment).")
@@ -35,9 +36,8 @@ def compose_export(
 
     Secrets remain variables.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.compose import show_export
     from tdaflink.services.composefiles import ExportRequest, export
 
-    request = ExportRequest(session.env, profile, scale, storage, s3_endpoint, folder, force)
-    show_export(export(request, EnvironmentStore(), session.reporter()))
+    request = ExportRequest(context.env_option, profile, scale, storage, s3_endpoint, folder, force)
+    show_export(export(request, context.store, context.reporter))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import ConfigOptions
 
 group = typer.Typer(help="Show, explain, validate and create the job config.", no_args_is_help=True)
@@ -17,31 +18,29 @@ app.add_typer(group, name="config")
 
 @command(group, "show")
 def show(
-    session: Session,
+    context: CommandContext,
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Show the resolved job config."""
-    from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_config
 
-    show_config(resolved_config(session, config.asked())[1])
+    show_config(context.job_builder().resolve(config.asked()))
 
 
 @command(group, "explain")
 def explain(
-    session: Session,
+    context: CommandContext,
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Show each value of the job config with its source."""
-    from tdaflink.cli.wiring import resolved_config
     from tdaflink.display.config import show_explained
 
-    show_explained(resolved_config(session, config.asked())[1])
+    show_explained(context.job_builder().resolve(config.asked()))
 
 
 @command(group, "validate")
 def validate(
-    session: Session,  # noqa: ARG001 - the shared options still apply to how errors are shown
+    context: CommandContext,  # noqa: ARG001 - the shared options still apply to how errors are shown
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Job config file, JSON or YAML.")],
 ) -> None:
     """Validate a job config file.
@@ -55,7 +54,7 @@ def validate(
 
 
 @command(group, "schema")
-def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --output says
+def schema(context: CommandContext) -> None:  # noqa: ARG001 - it is JSON whatever --output says
     """Print the JSON Schema of the job config, for editors."""
     from tdaflink.display.config import show_schema
     from tdaflink.services.configuration import config_schema
@@ -65,7 +64,7 @@ def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --ou
 
 @command(group, "init")
 def init(
-    session: Session,
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write, .json or .yaml.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     production: Annotated[
@@ -79,14 +78,12 @@ def init(
 
     A YAML file has every key with a comment; a JSON file has the most important keys.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.profiles import load_profile, profile_names
     from tdaflink.services.configuration import write_config
 
-    store = EnvironmentStore()
-    saved = store.find(store.chosen_name(session.env))
-    profile = saved.profile if saved is not None else store.chosen_name(session.env)
+    saved = context.saved_environment
+    profile = saved.profile if saved is not None else context.environment_name
     own = profile in profile_names() and not (saved is not None and saved.runtime == "external")
     job = load_profile(profile).job if own else {}
     write_config(file, job, force=force, production=production)
-    session.reporter().note(f"Wrote {file}. Next: tdaflink config validate {file}")
+    context.reporter.note(f"Wrote {file}. Next: tdaflink config validate {file}")

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm_production
+from tdaflink.cli.common import command, confirm_production
+from tdaflink.cli.context import CommandContext
 
 
 class Start(str, Enum):
@@ -21,7 +22,7 @@ class Start(str, Enum):
 
 @command(app, "send")
 def send(
-    session: Session,
+    context: CommandContext,
     source: Annotated[
         str,
         typer.Argument(
@@ -137,7 +138,6 @@ def send(
 
     Each cloud is one request; with --stream or --by, its points are messages of a stream.
     """
-    from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.sending import show_messages, show_sent
     from tdaflink.services import sending
 
@@ -150,22 +150,22 @@ def send(
     )  # fmt: skip
     outgoing = sending.prepare(source, wanted)
     for note in outgoing.notes:
-        session.reporter().warn(note)
+        context.reporter.warn(note)
     if dry_run:
         show_messages(outgoing.messages)
         return
     topic = topic or outgoing.topic
-    env, kafka = kafka_of(session)
-    session.reporter().note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
-    confirm_production(session, env.name, env.profile)
-    sent = sending.send(kafka, topic, outgoing, rate, session.reporter())
+    env, kafka = context.environment, context.kafka
+    context.reporter.note(f"Environment {env.name}, Kafka at {kafka.bootstrap}")
+    confirm_production(context, env.name, env.profile)
+    sent = sending.send(kafka, topic, outgoing, rate, context.reporter)
     show_sent(env.name, topic, sent.job_ids, sent.asked, sent.seconds, stream)
     sent.raise_if_interrupted()
 
 
 @command(app, "results")
 def results(
-    session: Session,
+    context: CommandContext,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep showing new results until Ctrl-C.")
     ] = False,
@@ -204,7 +204,6 @@ def results(
 
     Without --job-id, --count and --follow, shows the results that are in the topic now.
     """
-    from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.pictures import picture_for
     from tdaflink.display.results import show_arrivals
     from tdaflink.services.results import Sought, arrivals, default_topic, open_results
@@ -213,7 +212,6 @@ def results(
     jobs, streams = tuple(job_id or ()), tuple(stream or ())
     sought = Sought(jobs, count, follow, timeout, errors, start.value, topic, streams)
     picture = None if plot is None else picture_for(plot)
-    _, kafka = kafka_of(session)
-    tail = open_results(kafka, sought)
-    found = arrivals(tail, sought, session.reporter())
+    tail = open_results(context.kafka, sought)
+    found = arrivals(tail, sought, context.reporter)
     show_arrivals(found, follow=follow, barcodes=barcodes, picture=picture)

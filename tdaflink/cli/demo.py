@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm_production
+from tdaflink.cli.common import command, confirm_production
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "demo")
 def demo(
-    session: Session,
+    context: CommandContext,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the cluster and the job running afterwards.")
     ] = False,
@@ -22,13 +23,13 @@ def demo(
     Starts a cluster on this machine, submits the shipped job, sends point clouds of known shapes and shows
     their persistent homology. Takes about a minute.
     """
-    from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
+    from tdaflink.adapters.environments import DEFAULT_NAME
     from tdaflink.display.demo import show_answer, show_demo
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.demo import run
 
-    name = session.env or DEFAULT_NAME
-    confirm_production(session, name, "")
+    name = context.env_option or DEFAULT_NAME
+    confirm_production(context, name, "")
     request = SetupRequest(env=name, port_offset="auto")
-    answers = run(request, EnvironmentStore(), session.reporter(), show_answer, keep=keep)
+    answers = run(request, context.store, context.reporter, show_answer, keep=keep)
     show_demo(answers, kept=keep)

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 from tdaflink.domain.errors import UsageError
 
 
 @command(app, "diagnose")
 def diagnose(
-    session: Session,
+    context: CommandContext,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Archive file (default: named by environment and time)."),
@@ -25,16 +26,15 @@ def diagnose(
     Also works if parts of the cluster cannot be reached: the manifest lists what is missing, and why.
     """
     from tdaflink.adapters.user_files import output_file
-    from tdaflink.cli.wiring import diagnosis_sources
     from tdaflink.display.diagnosis import show_manifest
     from tdaflink.services.diagnosis import default_name
     from tdaflink.services.diagnosis import diagnose as collect
 
-    with diagnosis_sources(session) as sources:
-        name = default_name(sources.patient.name)
-        if out is not None and out.is_dir():
-            raise UsageError(f"--out {out}: that is a folder", hint=f"--out {out / name}")
-        path = out or Path.cwd() / name
-        # Logs and settings are for whom their user gives them to.
-        output = output_file(path, "--out", private=True)
-        show_manifest(collect(sources, output, session.reporter()), path)
+    sources = context.diagnosis_sources()
+    name = default_name(sources.patient.name)
+    if out is not None and out.is_dir():
+        raise UsageError(f"--out {out}: that is a folder", hint=f"--out {out / name}")
+    path = out or Path.cwd() / name
+    # Logs and settings are for whom their user gives them to.
+    output = output_file(path, "--out", private=True)
+    show_manifest(collect(sources, output, context.reporter), path)

@@ -7,25 +7,24 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "doctor")
 def doctor(
-    session: Session,
+    context: CommandContext,
     prometheus: Annotated[
         str | None,
         typer.Option("--prometheus", metavar="URL", help="Prometheus to check (default: the environment's)."),
     ] = None,
 ) -> None:
     """Check an environment; show the cause and fix of each problem."""
-    from tdaflink.cli.wiring import patient_of
     from tdaflink.display.doctor import show_report
     from tdaflink.domain.errors import Unhealthy
     from tdaflink.services.doctor import examine
 
-    with patient_of(session, prometheus) as patient:
-        report = examine(patient, session.reporter())
+    report = examine(context.health_context(prometheus), context.reporter)
     show_report(report)
     if not report.healthy:
         raise Unhealthy(f"{report.environment} is not healthy", hint="each problem has its fix below it")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm, typed_secret
+from tdaflink.cli.common import command, confirm, typed_secret
+from tdaflink.cli.context import CommandContext
 
 env_app = typer.Typer(help="List, select, show, add and remove environments.", no_args_is_help=True)
 app.add_typer(env_app, name="env")
@@ -30,34 +31,32 @@ def _option(metavar: str, text: str) -> typer.models.OptionInfo:
 
 
 @command(env_app, "list")
-def env_list(session: Session) -> None:
+def env_list(context: CommandContext) -> None:
     """List the environments; the current one is marked.
 
     With -v, also their disk usage on this machine.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environments
     from tdaflink.services.environments import list_environments
 
-    show_environments(list_environments(EnvironmentStore(), disk=session.verbose))
+    show_environments(list_environments(context.store, disk=context.verbose))
 
 
 @command(env_app, "use")
 def env_use(
-    session: Session,  # noqa: ARG001 - every command takes the shared options
+    context: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Environment to select.")],
 ) -> None:
     """Select the environment that commands use without --env."""
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environments
     from tdaflink.services.environments import use_environment
 
-    show_environments([use_environment(EnvironmentStore(), name)])
+    show_environments([use_environment(context.store, name)])
 
 
 @command(env_app, "show")
 def env_show(
-    session: Session,
+    context: CommandContext,
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Environment (default: the current one).")
     ] = None,
@@ -66,36 +65,34 @@ def env_show(
 
     Secrets are shown as references only.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environment
     from tdaflink.services import external
 
-    show_environment(external.show_environment(name or session.env, EnvironmentStore()))
+    show_environment(external.show_environment(name or context.env_option, context.store))
 
 
 @command(env_app, "remove")
 def env_remove(
-    session: Session,
+    context: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Environment saved by env add.")],
 ) -> None:
     """Remove an external cluster from the saved environments.
 
     Deletes its stored secrets and the job history on this machine. The cluster itself is not touched.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_environment
     from tdaflink.services.external import removable, remove_environment
 
-    store = EnvironmentStore()
+    store = context.store
     env = removable(name, store)
-    if not session.yes:
+    if not context.yes:
         confirm(f"Forget {name}, {env.endpoints.rest_url}, with the history of its jobs?")
-    show_environment(remove_environment(name, store, session.reporter()))
+    show_environment(remove_environment(name, store, context.reporter))
 
 
 @command(env_app, "add", help=_ADD_HELP)
 def env_add(
-    session: Session,
+    context: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the environment.")],
     rest_url: Annotated[str | None, _option("URL", "URL of Flink's REST API.")] = None,
     kafka: Annotated[str | None, _option("HOSTS", "Kafka brokers (host:port, comma-separated).")] = None,
@@ -143,7 +140,6 @@ def env_add(
 ) -> None:
     given = {name: value for name, value in locals().items() if isinstance(value, str) and name != "name"}
     from tdaflink.adapters.configfiles import read_config
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.user_files import require_regular
     from tdaflink.display.environments import show_environment
     from tdaflink.domain.external import read_options
@@ -152,5 +148,5 @@ def env_add(
     if config is not None:
         require_regular(config, "--config")
     options = {**(read_options(read_config(config), str(config)) if config else {}), **given}
-    view = add_environment(name, options, EnvironmentStore(), session.reporter(), typed_secret, check=check)
+    view = add_environment(name, options, context.store, context.reporter, typed_secret, check=check)
     show_environment(view)

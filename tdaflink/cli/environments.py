@@ -8,14 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm, confirm_production
+from tdaflink.cli.common import command, confirm, confirm_production
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import Settings
 from tdaflink.domain.errors import UsageError
 
 
 @command(app, "setup")
 def setup(
-    session: Session,
+    context: CommandContext,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -132,15 +133,14 @@ def setup(
     Idempotent. Downloads the locked JARs first. Options marked (saved) are stored with the environment and
     apply to later calls of setup, too.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_plan, show_setup
     from tdaflink.domain.setup import SetupRequest
     from tdaflink.services.setup import plan_setup, set_up
 
     offset = _offset(port_offset)
-    store = EnvironmentStore()
+    store = context.store
     request = SetupRequest(
-        env=session.env,
+        env=context.env_option,
         profile=profile,
         port_offset=offset,
         skip_kafka=skip_kafka,
@@ -164,13 +164,13 @@ def setup(
     if dry_run:
         show_plan(plan_setup(request, store))
         return
-    confirm_production(session, store.chosen_name(session.env), profile or "")
-    show_setup(set_up(request, store, session.reporter()))
+    confirm_production(context, context.environment_name, profile or "")
+    show_setup(set_up(request, store, context.reporter))
 
 
 @command(app, "teardown")
 def teardown(
-    session: Session,
+    context: CommandContext,
     purge: Annotated[bool, typer.Option("--purge", help="Also delete topics, checkpoints and logs.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be stopped; change nothing.")
@@ -180,19 +180,18 @@ def teardown(
 
     Data (topics, checkpoints, logs) is kept unless --purge is given.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.environments import show_teardown
     from tdaflink.services.teardown import plan_teardown, saved_environment, tear_down
 
-    store = EnvironmentStore()
-    environment = saved_environment(session.env, store)
+    store = context.store
+    environment = saved_environment(context.env_option, store)
     if dry_run:
         show_teardown(plan_teardown(environment, store, purge=purge), dry_run=True)
         return
-    confirm_production(session, environment.name, environment.profile)
-    if purge and not session.yes:
+    confirm_production(context, environment.name, environment.profile)
+    if purge and not context.yes:
         confirm(f"Remove all data of {environment.name} in {store.folder(environment.name)}?")
-    show_teardown(tear_down(environment, store, session.reporter(), purge=purge))
+    show_teardown(tear_down(environment, store, context.reporter, purge=purge))
 
 
 def _offset(text: str | None) -> int | Literal["auto"] | None:

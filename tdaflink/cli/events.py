@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 
 class Kind(str, Enum):
@@ -20,7 +21,7 @@ class Kind(str, Enum):
 
 @command(app, "events")
 def events(
-    session: Session,
+    context: CommandContext,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Keep showing new events until Ctrl-C.")
     ] = False,
@@ -47,7 +48,6 @@ def events(
     ] = None,
 ) -> None:
     """Show alerts of streams and control actions, oldest first."""
-    from tdaflink.cli.wiring import kafka_of
     from tdaflink.display.events import show_events
     from tdaflink.domain.control import EVENTS_TOPIC
     from tdaflink.domain.logs import moment
@@ -57,6 +57,5 @@ def events(
     sought = EventsSought(
         tuple(stream or ()), kind and kind.value, start, count, follow, timeout, topic or EVENTS_TOPIC
     )
-    _, kafka = kafka_of(session)
-    found = events(open_events(kafka, sought), sought, session.reporter())
+    found = events(open_events(context.kafka, sought), sought, context.reporter)
     show_events(found, follow=follow)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 jars_app = typer.Typer(help="List, fetch and lock the JARs of environments.", no_args_is_help=True)
 app.add_typer(jars_app, name="jars")
@@ -19,7 +20,7 @@ Mirror = Annotated[
 
 
 @command(jars_app, "list")
-def jars_list(session: Session) -> None:  # noqa: ARG001 - every command takes the shared options
+def jars_list(context: CommandContext) -> None:  # noqa: ARG001 - every command takes the shared options
     """List the locked JARs and whether each is cached."""
     from tdaflink.adapters.maven import JarCache
     from tdaflink.adapters.profiles import load_lock
@@ -31,7 +32,7 @@ def jars_list(session: Session) -> None:  # noqa: ARG001 - every command takes t
 
 @command(jars_app, "fetch")
 def jars_fetch(
-    session: Session,
+    context: CommandContext,
     mirror: Mirror = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be downloaded; change nothing.")
@@ -46,13 +47,13 @@ def jars_fetch(
     if dry_run:
         show_fetched(plan_fetch(load_lock(), JarCache()), dry_run=True)
     else:
-        fetched = fetch_jars(load_lock(), JarCache(), session.reporter(), mirror=mirror, thorough=True)
+        fetched = fetch_jars(load_lock(), JarCache(), context.reporter, mirror=mirror, thorough=True)
         show_fetched(fetched)
 
 
 @command(jars_app, "lock")
 def jars_lock(
-    session: Session,
+    context: CommandContext,
     mirror: Mirror = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new lock; write nothing.")] = False,
 ) -> None:
@@ -63,7 +64,7 @@ def jars_lock(
     from tdaflink.domain.jars import differences
     from tdaflink.services.jars import lock_jars
 
-    lock = lock_jars(load_versions().jar_roots, JarCache(), session.reporter(), mirror=mirror)
+    lock = lock_jars(load_versions().jar_roots, JarCache(), context.reporter, mirror=mirror)
     changes = differences(load_lock(), lock)
     if not dry_run:
         save_lock(lock)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command, confirm_target
 from tdaflink.cli.completion import complete_job
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, OptionalJob
 from tdaflink.domain.errors import NotFound
 
@@ -38,7 +39,7 @@ Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Timeout 
 
 @command(app, "submit")
 def submit(
-    session: Session,
+    context: CommandContext,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(metavar="-- ARGS", help="Arguments of the script given with --job."),
@@ -92,12 +93,12 @@ def submit(
         asked = replace(asked, settings=(*asked.settings, f"start_from={start_from}"))
     wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
     how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run)
-    _submit(session, asked, wanted, how)
+    _submit(context, asked, wanted, how)
 
 
 @command(app, "resume")
 def resume(
-    session: Session,
+    context: CommandContext,
     job: Annotated[
         str | None,
         typer.Argument(metavar="NAME", help="Job name or id (default: the only job that has ended)."),
@@ -138,7 +139,7 @@ def resume(
     asked = replace(config.asked(), job_name=job)
     wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
     how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run, action="resume")
-    _submit(session, asked, wanted, how)
+    _submit(context, asked, wanted, how)
 
 
 @dataclass(frozen=True)
@@ -153,60 +154,60 @@ class _How:
     action: str = "submit"
 
 
-def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
-    from tdaflink.cli.wiring import announce, patient_of, prepared_job, session_control_of
+def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) -> None:
     from tdaflink.display.jobs import show_plan, show_submission
     from tdaflink.services import submission
 
     if how.dry_run and how.start in (None, "none"):
-        env, prepared = prepared_job(session, asked, wanted)
-        show_plan(submission.plan(prepared, env))
+        job = context.job_builder().build(asked, wanted)
+        show_plan(submission.plan(job, context.environment))
         return
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.services.doctor import look_before
     from tdaflink.services.readers import refuse_reader_elsewhere
     from tdaflink.services.restarting import finish, interrupted_change, name_meant
 
-    with session_control_of(session) as control:
-        if how.action == "resume":
-            asked = replace(asked, job_name=name_meant(control, asked.job_name))
-        if not how.dry_run and _only_goes_on(asked, wanted, how):
-            change = interrupted_change(control, asked.job_name)
-            if change is not None:
-                announce(session, control.env)
-                show_submission(finish(control, change))
-                return
-        ready, origin = _ready(session, control, asked, wanted, how)
-        if how.dry_run:
-            show_plan(submission.plan(ready, control.env))
+    control = context.session_control()
+    if how.action == "resume":
+        asked = replace(asked, job_name=name_meant(control, asked.job_name))
+    if not how.dry_run and _only_goes_on(asked, wanted, how):
+        change = interrupted_change(control, asked.job_name)
+        if change is not None:
+            confirm_target(context)
+            show_submission(finish(control, change))
             return
-        announce(session, control.env)
-        if not how.allow_duplicate:
-            refuse_reader_elsewhere(ready, control.env, EnvironmentStore(), control.reporter)
-        with patient_of(session, None, quick=True) as patient:
-            look_before(patient, control.reporter.warn)
-        terms = submission.Terms(allow_duplicate=how.allow_duplicate, action=how.action, origin=origin)
-        show_submission(submission.submit(ready, control, how.wait, terms))
+    ready, origin = _ready(context, control, asked, wanted, how)
+    if how.dry_run:
+        show_plan(submission.plan(ready, control.env))
+        return
+    confirm_target(context)
+    if not how.allow_duplicate:
+        refuse_reader_elsewhere(ready, control.env, context.store, control.reporter)
+    look_before(context.health_context(quick=True), control.reporter.warn)
+    terms = submission.Terms(allow_duplicate=how.allow_duplicate, action=how.action, origin=origin)
+    show_submission(submission.submit(ready, control, how.wait, terms))
 
 
 def _ready(
-    session: Session, control: Control, asked: Asked, wanted: Wanted, how: _How
+    context: CommandContext, control: Control, asked: Asked, wanted: Wanted, how: _How
 ) -> tuple[Job, str | None]:
     """The job with its state, and the id of the job that it repeats, if it does."""
     from tdaflink.cli.common import asker
-    from tdaflink.cli.wiring import job_named, prepared_job, restarted_job
-    from tdaflink.services.restarting import repeats, restart_of
+    from tdaflink.display.lifecycle import show_restart_plan
+    from tdaflink.services.restarting import repeats, restart_of, restarted_job
 
+    builder = context.job_builder()
     if how.start == "none":
-        return prepared_job(session, asked, wanted)[1], None
-    name, named = job_named(session, asked, wanted.script)
+        return builder.build(asked, wanted), None
+    name, named = builder.job_name(asked, wanted.script)
     ask = None if how.dry_run else asker()
     # What is wrong with the call itself is said before anything is asked.
-    fresh = prepared_job(session, asked, wanted)[1] if how.start is None else None
+    fresh = builder.build(asked, wanted) if how.start is None else None
     restart = restart_of(control, name, how.start, ask, named=named)
     if restart.savepoint is None:
-        return fresh or prepared_job(session, asked, wanted)[1], None
-    job = restarted_job(session, asked, wanted, control, restart, fresh=how.fresh)
+        return fresh or builder.build(asked, wanted), None
+    job, plan = restarted_job(builder, control, restart, asked, wanted, fresh=how.fresh)
+    if plan is not None:
+        show_restart_plan(plan)
     return job, repeats(restart.version, job)
 
 
@@ -220,66 +221,58 @@ def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
 
 @command(app, "list")
 def list_jobs(
-    session: Session,
+    context: CommandContext,
     ended: Annotated[bool, typer.Option("--all", help="Include jobs that have ended.")] = False,
 ) -> None:
     """List the jobs of the cluster."""
-    from tdaflink.cli.wiring import cluster_of
     from tdaflink.display.jobs import show_jobs
     from tdaflink.domain.application import commands_of
 
-    with cluster_of(session) as (env, cluster):
-        show_jobs(cluster.jobs(env.name, ended=ended), commands_of(env).start())
+    env = context.environment
+    show_jobs(context.flink.jobs(env.name, ended=ended), commands_of(env).start())
 
 
 @command(app, "status")
 def status(
-    session: Session,
+    context: CommandContext,
     job: OptionalJob = None,
 ) -> None:
     """Show the cluster, or one job with its load and problems.
 
     For a job: the root cause of its last failure, its throughput, lag and checkpoints, and suggested fixes.
     """
-    from tdaflink.cli.wiring import cluster_of, topics_of
+    env, flink = context.environment, context.flink
+    if job is None:
+        from tdaflink.adapters.supervisor_file import supervision_of
+        from tdaflink.display.jobs import show_cluster
+        from tdaflink.services.jobs import cluster_status
 
-    with cluster_of(session) as (env, cluster):
-        if job is None:
-            from tdaflink.adapters.supervisor_file import supervision_of
-            from tdaflink.display.jobs import show_cluster
-            from tdaflink.services.jobs import cluster_status
+        show_cluster(cluster_status(flink, env, supervision_of(env)))
+        return
+    from tdaflink.display.status import show_job
+    from tdaflink.services.status import job_status
 
-            show_cluster(cluster_status(cluster, env, supervision_of(env)))
-            return
-        from tdaflink.display.status import show_job
-        from tdaflink.services.status import job_status
+    try:
+        found = job_status(flink, env, job, context.topic_watch, context.reporter.warn)
+    except NotFound as unknown:
+        raise _gone(context, job, unknown) from None
+    show_job(found)
+    if found.ended:
+        from tdaflink.services.ended import warn_of_unfinished
 
-        try:
-            with topics_of(session) as kafka:
-                found = job_status(cluster, env, job, kafka, session.reporter().warn)
-        except NotFound as unknown:
-            raise _gone(session, job, unknown) from None
-        show_job(found)
-        if found.ended:
-            from tdaflink.cli.wiring import control_of
-            from tdaflink.services.ended import warn_of_unfinished
-
-            with control_of(session) as control:
-                warn_of_unfinished(control, found)
+        warn_of_unfinished(context.control(), found)
 
 
-def _gone(session: Session, job: str, unknown: NotFound) -> NotFound:
+def _gone(context: CommandContext, job: str, unknown: NotFound) -> NotFound:
     """Why a job is not on the cluster, as far as the ledger knows."""
-    from tdaflink.cli.wiring import control_of
     from tdaflink.services.ended import not_running
 
-    with control_of(session) as control:
-        return not_running(control, job, unknown)
+    return not_running(context.control(), job, unknown)
 
 
 @command(app, "cancel")
 def cancel(
-    session: Session,
+    context: CommandContext,
     jobs: Annotated[
         list[str],
         typer.Argument(
@@ -291,10 +284,9 @@ def cancel(
 
     Waits until the jobs have ended.
     """
-    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.jobs import show_canceled
     from tdaflink.services.jobs import cancel as cancel_jobs
 
-    with control_of(session) as control:
-        announce(session, control.env)
-        show_canceled(cancel_jobs(control, jobs))
+    control = context.control()
+    confirm_target(context)
+    show_canceled(cancel_jobs(control, jobs))

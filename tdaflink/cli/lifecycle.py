@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command, confirm_target
 from tdaflink.cli.completion import complete_job
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import DryRun, JobArgument, OptionalJob
 
 Directory = Annotated[
@@ -29,21 +30,20 @@ app.add_typer(savepoints_app, name="savepoints")
 
 @command(app, "savepoint")
 def savepoint(
-    session: Session, job: JobArgument, directory: Directory = None, timeout: Seconds = 300.0
+    context: CommandContext, job: JobArgument, directory: Directory = None, timeout: Seconds = 300.0
 ) -> None:
     """Take a savepoint of a job without stopping it."""
-    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_saved
     from tdaflink.services.stopping import take_savepoint
 
-    with control_of(session) as control:
-        announce(session, control.env)
-        show_saved(take_savepoint(control, job, directory, timeout))
+    control = context.control()
+    confirm_target(context)
+    show_saved(take_savepoint(control, job, directory, timeout))
 
 
 @command(app, "stop")
 def stop(
-    session: Session,
+    context: CommandContext,
     job: JobArgument,
     drain: Annotated[
         bool,
@@ -58,35 +58,32 @@ def stop(
 
     Restart it from the savepoint with tdaflink resume NAME or tdaflink submit --from latest.
     """
-    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_saved
     from tdaflink.services.stopping import stop as stop_job
 
-    with control_of(session) as control:
-        announce(session, control.env)
-        show_saved(stop_job(control, job, directory, timeout, drain=drain))
+    control = context.control()
+    confirm_target(context)
+    show_saved(stop_job(control, job, directory, timeout, drain=drain))
 
 
 @command(savepoints_app, "list")
 def savepoints_list(
-    session: Session,
+    context: CommandContext,
     name: Annotated[
         str | None,
         typer.Argument(metavar="NAME", help="Job name (default: all jobs).", autocompletion=complete_job),
     ] = None,
 ) -> None:
     """List complete savepoints and checkpoints, newest first."""
-    from tdaflink.cli.wiring import control_of
     from tdaflink.display.lifecycle import show_snapshots
     from tdaflink.services.snapshots import snapshots
 
-    with control_of(session) as control:
-        show_snapshots([one for one in snapshots(control) if name in (None, one.name)])
+    show_snapshots([one for one in snapshots(context.control()) if name in (None, one.name)])
 
 
 @command(savepoints_app, "prune")
 def savepoints_prune(
-    session: Session,
+    context: CommandContext,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Job name (default: all jobs).")] = None,
     keep: Annotated[
         int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the newest N of each job.")
@@ -105,34 +102,31 @@ def savepoints_prune(
     operation started from are kept.
     """
     from tdaflink.cli.common import confirm
-    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_pruned
     from tdaflink.services.snapshots import prune
 
     age = None if older_than is None else _age(older_than)
-    with control_of(session) as control:
-        planned = prune(control, name, keep=keep, older_than=age, dry_run=True)
-        if dry_run or not planned.removed:
-            show_pruned(planned)
-            return
-        announce(session, control.env)
-        if not session.yes:
-            confirm(f"Remove {len(planned.removed)} savepoints of {control.env.name}?")
-        show_pruned(prune(control, name, keep=keep, older_than=age, dry_run=False))
+    control = context.control()
+    planned = prune(control, name, keep=keep, older_than=age, dry_run=True)
+    if dry_run or not planned.removed:
+        show_pruned(planned)
+        return
+    confirm_target(context)
+    if not context.yes:
+        confirm(f"Remove {len(planned.removed)} savepoints of {control.env.name}?")
+    show_pruned(prune(control, name, keep=keep, older_than=age, dry_run=False))
 
 
 @command(app, "history")
 def history(
-    session: Session,
+    context: CommandContext,
     job: OptionalJob = None,
 ) -> None:
     """Show job operations with their users, or one job's versions."""
-    from tdaflink.cli.wiring import control_of
     from tdaflink.display.lifecycle import show_history
     from tdaflink.services.versions import history as history_of
 
-    with control_of(session) as control:
-        show_history(history_of(control, job))
+    show_history(history_of(context.control(), job))
 
 
 def _age(text: str) -> float:

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
 from tdaflink.cli.completion import complete_component
+from tdaflink.cli.context import CommandContext
 
 LAST_LINES = 100
 
 
 @command(app, "logs")
 def logs(
-    session: Session,
+    context: CommandContext,
     components: Annotated[
         list[str] | None,
         typer.Argument(
@@ -52,7 +53,6 @@ def logs(
 
     With several components, each line begins with the component's name.
     """
-    from tdaflink.cli.wiring import logs_of
     from tdaflink.display.logs import show_logs
     from tdaflink.domain.logs import LogRequest, moment, pattern
     from tdaflink.services.logs import chosen, read_logs
@@ -60,6 +60,6 @@ def logs(
     last = lines if lines is not None or since else LAST_LINES
     earliest = moment(since) if since else None
     request = LogRequest(tuple(components or ()), earliest, last, pattern(grep) if grep else None, follow)
-    with logs_of(session) as source:
-        names = chosen(source.names(), request.components)
-        show_logs(read_logs(source, request), names)
+    source = context.logs
+    names = chosen(source.names(), request.components)
+    show_logs(read_logs(source, request), names)

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="Plan file written by plan --out.")]
 # What follows FILE belongs to the command that is planned.
@@ -18,7 +19,7 @@ _TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 @command(app, "plan", context_settings=_TO_THE_END)
 def plan(
-    session: Session,
+    context: CommandContext,
     words: Annotated[
         list[str],
         typer.Argument(metavar="COMMAND", help="setup, submit, upgrade or rollback, with its arguments."),
@@ -38,10 +39,10 @@ def plan(
 
     file, words = file_and_words(out, words)
     if file is None:
-        if code := run_in([*words, "--dry-run", "-o", session.output.value], Path.cwd()):
+        if code := run_in([*words, "--dry-run", "-o", context.output.value], Path.cwd()):
             raise typer.Exit(code)
         saved = shlex.join(["tdaflink", "plan", "--out", "FILE", *words])
-        session.reporter().note(f"Not saved. {saved} saves it for apply.")
+        context.reporter.note(f"Not saved. {saved} saves it for apply.")
         return
     code = make_plan(words, Path.cwd(), file)
     if code:
@@ -50,7 +51,7 @@ def plan(
 
 
 @command(app, "apply")
-def apply(session: Session, file: PlanFile) -> None:
+def apply(context: CommandContext, file: PlanFile) -> None:
     """Run a saved plan, if nothing has changed since it was made.
 
     Compares a new dry run, the running jobs and the installed version with the plan. On any difference,
@@ -60,6 +61,6 @@ def apply(session: Session, file: PlanFile) -> None:
     from tdaflink.services.plans import read_plan, still_so
 
     saved = read_plan(file)
-    code = still_so(saved, file) or run_in([*saved.words, "-o", session.output.value], Path(saved.folder))
+    code = still_so(saved, file) or run_in([*saved.words, "-o", context.output.value], Path(saved.folder))
     if code:
         raise typer.Exit(code)

@@ -7,28 +7,28 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 python_app = typer.Typer(help="Manage Python environments and lock files of clusters.", no_args_is_help=True)
 app.add_typer(python_app, name="python")
 
 
 @command(python_app, "list")
-def python_list(session: Session) -> None:  # noqa: ARG001 - every command has it
+def python_list(context: CommandContext) -> None:
     """List the virtual environments of local clusters.
 
     Shows which environments and processes use each.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.python_environments import show_pythons
     from tdaflink.services.python_environments import list_pythons
 
-    show_pythons(list_pythons(EnvironmentStore()))
+    show_pythons(list_pythons(context.store))
 
 
 @command(python_app, "prune")
 def python_prune(
-    session: Session,
+    context: CommandContext,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be removed; change nothing.")
     ] = False,
@@ -37,16 +37,15 @@ def python_prune(
 
     A virtual environment is unused if no saved environment and no process uses it.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.python_environments import show_prune
     from tdaflink.services.python_environments import prune_pythons
 
-    show_prune(prune_pythons(EnvironmentStore(), session.reporter(), dry_run=dry_run))
+    show_prune(prune_pythons(context.store, context.reporter, dry_run=dry_run))
 
 
 @command(python_app, "lock")
 def python_lock(
-    session: Session,
+    context: CommandContext,
     check: Annotated[
         bool, typer.Option("--check", help="Fail if a lock file is out of date; write nothing.")
     ] = False,
@@ -62,7 +61,7 @@ def python_lock(
     from tdaflink.domain.errors import Unhealthy
     from tdaflink.services.python_locks import lock_python
 
-    result = lock_python(session.reporter(), upgrade=upgrade, write=not check)
+    result = lock_python(context.reporter, upgrade=upgrade, write=not check)
     show_python_locks(result, check=check)
     if check and not result.fits:
         raise Unhealthy("the locks do not fit their inputs", hint="tdaflink python lock")
@@ -70,7 +69,7 @@ def python_lock(
 
 @command(python_app, "platforms")
 def python_platforms(
-    session: Session,
+    context: CommandContext,
     resolve: Annotated[
         bool, typer.Option("--resolve", help="Query the package index (default: show the locked table).")
     ] = False,
@@ -83,4 +82,4 @@ def python_platforms(
     from tdaflink.display.python import show_platforms
     from tdaflink.services.python_locks import platform_table
 
-    show_platforms(platform_table(session.reporter()) if resolve else load_platforms())
+    show_platforms(platform_table(context.reporter) if resolve else load_platforms())

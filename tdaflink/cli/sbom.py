@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "sbom")
 def sbom(
-    session: Session,
+    context: CommandContext,
     image: Annotated[
         bool, typer.Option("--image", help="Only the image of JobManagers and TaskManagers.")
     ] = False,
@@ -21,13 +22,12 @@ def sbom(
 
     Lists all JARs, Python packages and images.
     """
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.display.sbom import show_bill
     from tdaflink.services.sbom import environment_bill, image_bill
 
     if image:
         show_bill(image_bill())
     else:
-        store = EnvironmentStore()
-        name = store.chosen_name(session.env)
+        store = context.store
+        name = store.chosen_name(context.env_option)
         show_bill(environment_bill(name, store.find(name)))

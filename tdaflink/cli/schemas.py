@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command, confirm_chosen
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import ConfigFile
 
 schemas_app = typer.Typer(help="List, check and register message schemas.", no_args_is_help=True)
@@ -30,48 +31,44 @@ Names = Annotated[
 
 
 @command(schemas_app, "list")
-def schemas_list(session: Session, registry: Registry = None, config: ConfigFile = None) -> None:
+def schemas_list(context: CommandContext, registry: Registry = None, config: ConfigFile = None) -> None:
     """List the shipped schemas and the registry's versions.
 
     Without a registry, lists the shipped schemas only.
     """
     from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.cli.wiring import registry_of
     from tdaflink.display.schemas import show_schemas
     from tdaflink.services.schemas import NoRegistry, list_schemas, list_shipped
 
     try:
-        with registry_of(session, registry, config) as opened:
-            rows = list_schemas(opened, load_schemas())
+        rows = list_schemas(context.registry(registry, config), load_schemas())
     except NoRegistry as error:
-        session.reporter().note(f"{error.message}: {error.hint}")
+        context.reporter.note(f"{error.message}: {error.hint}")
         rows = list_shipped(load_schemas())
     show_schemas(rows)
 
 
 @command(schemas_app, "check")
 def schemas_check(
-    session: Session, names: Names = None, registry: Registry = None, config: ConfigFile = None
+    context: CommandContext, names: Names = None, registry: Registry = None, config: ConfigFile = None
 ) -> None:
     """Check the shipped schemas for compatibility.
 
     Compares them with the registry's versions. Exit code 1 if one is incompatible.
     """
     from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.cli.wiring import registry_of
     from tdaflink.display.schemas import show_checks
     from tdaflink.services.schemas import check_schemas, choose_schemas, raise_if_incompatible
 
     chosen = choose_schemas(load_schemas(), names or [])
-    with registry_of(session, registry, config) as opened:
-        checks = check_schemas(opened, chosen)
+    checks = check_schemas(context.registry(registry, config), chosen)
     show_checks(checks)
     raise_if_incompatible(checks)
 
 
 @command(schemas_app, "register")
 def schemas_register(
-    session: Session,
+    context: CommandContext,
     names: Names = None,
     registry: Registry = None,
     config: ConfigFile = None,
@@ -84,16 +81,15 @@ def schemas_register(
     Checks their compatibility with the registry's versions first.
     """
     from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.cli.wiring import confirm_chosen, registry_of
     from tdaflink.display.schemas import show_schema_changes
     from tdaflink.services.schemas import choose_schemas, plan_register, register_schemas
 
     chosen = choose_schemas(load_schemas(), names or [])
-    with registry_of(session, registry, config) as opened:
-        if dry_run:
-            show_schema_changes(plan_register(opened, chosen), dry_run=True)
-            return
-        reporter = session.reporter()
-        reporter.note(f"schema registry at {opened.url}")
-        confirm_chosen(session)
-        show_schema_changes(register_schemas(opened, chosen, reporter))
+    opened = context.registry(registry, config)
+    if dry_run:
+        show_schema_changes(plan_register(opened, chosen), dry_run=True)
+        return
+    reporter = context.reporter
+    reporter.note(f"schema registry at {opened.url}")
+    confirm_chosen(context)
+    show_schema_changes(register_schemas(opened, chosen, reporter))

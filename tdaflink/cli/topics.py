@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command, confirm_production
+from tdaflink.cli.common import command, confirm_production
 from tdaflink.cli.completion import complete_job, complete_topic
+from tdaflink.cli.context import CommandContext
 
 if TYPE_CHECKING:
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
-    from tdaflink.domain.environment import Environment
     from tdaflink.domain.topics import TopicSpec
 
 topics_app = typer.Typer(help="List, create and describe topics; show consumer lag.", no_args_is_help=True)
@@ -21,18 +20,18 @@ app.add_typer(topics_app, name="topics")
 
 
 @command(topics_app, "list")
-def topics_list(session: Session) -> None:
+def topics_list(context: CommandContext) -> None:
     """Compare the topic catalogue with the brokers."""
     from tdaflink.display.topics import show_topics
     from tdaflink.services.topics import list_topics
 
-    _, admin, catalogue = _open(session)
-    show_topics(list_topics(admin, catalogue))
+    catalogue = _catalogue(context)
+    show_topics(list_topics(context.kafka_admin, catalogue))
 
 
 @command(topics_app, "create")
 def topics_create(
-    session: Session,
+    context: CommandContext,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -51,20 +50,20 @@ def topics_create(
     from tdaflink.display.topics import show_topic_changes
     from tdaflink.services.topics import choose_topics, create_topics, plan_topics
 
-    environment, admin, catalogue = _open(session)
+    catalogue, admin = _catalogue(context), context.kafka_admin
     chosen = choose_topics(catalogue, names or [])
     if dry_run:
         show_topic_changes(plan_topics(admin, chosen, grow=grow), dry_run=True)
         return
-    reporter = session.reporter()
+    environment, reporter = context.environment, context.reporter
     reporter.note(f"environment {environment.name}, Kafka at {admin.bootstrap}")
-    confirm_production(session, environment.name, environment.profile)
+    confirm_production(context, environment.name, environment.profile)
     show_topic_changes(create_topics(admin, chosen, reporter, grow=grow))
 
 
 @command(topics_app, "describe")
 def topics_describe(
-    session: Session,
+    context: CommandContext,
     name: Annotated[
         str,
         typer.Argument(
@@ -76,13 +75,13 @@ def topics_describe(
     from tdaflink.display.topics import show_topic
     from tdaflink.services.topics import describe_topic
 
-    _, admin, catalogue = _open(session)
-    show_topic(describe_topic(admin, catalogue, name))
+    catalogue = _catalogue(context)
+    show_topic(describe_topic(context.kafka_admin, catalogue, name))
 
 
 @command(topics_app, "lag")
 def topics_lag(
-    session: Session,
+    context: CommandContext,
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="TOPIC", help="Topics (default: all).", autocompletion=complete_topic),
@@ -98,25 +97,20 @@ def topics_lag(
 ) -> None:
     """Show the lag of running jobs in their input topics."""
     from tdaflink.adapters.flink_metrics import JobLoads
-    from tdaflink.cli.wiring import cluster_of, topics_of
     from tdaflink.display.topics import show_lag
     from tdaflink.services.lag import lag_rows
 
-    with cluster_of(session) as (_, cluster), topics_of(session) as kafka:
-        loads = JobLoads(cluster)
-        while True:
-            show_lag(lag_rows(cluster, loads, kafka, names or [], job), lines=follow)
-            if not follow:
-                return
-            time.sleep(every)
+    flink, kafka = context.flink, context.topic_watch
+    loads = JobLoads(flink)
+    while True:
+        show_lag(lag_rows(flink, loads, kafka, names or [], job), lines=follow)
+        if not follow:
+            return
+        time.sleep(every)
 
 
-def _open(session: Session) -> tuple[Environment, KafkaAdmin, tuple[TopicSpec, ...]]:
-    """The environment that is meant, its broker, and the catalogue in the environment's size."""
-    from tdaflink.adapters.clients import kafka_admin_of
-    from tdaflink.adapters.environments import EnvironmentStore
+def _catalogue(context: CommandContext) -> tuple[TopicSpec, ...]:
+    """The catalogue in the environment's size."""
     from tdaflink.adapters.profiles import load_catalogue, topic_sizing
 
-    environment = EnvironmentStore().resolve(session.env)
-    catalogue = load_catalogue().sized(topic_sizing(environment))
-    return environment, kafka_admin_of(environment), catalogue
+    return load_catalogue().sized(topic_sizing(context.environment))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command, confirm_target
+from tdaflink.cli.context import CommandContext
 from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, JobArgument, OptionalJob
 from tdaflink.domain.errors import UsageError
 
@@ -44,7 +45,7 @@ Timeout = Annotated[
 
 @command(app, "upgrade")
 def upgrade(
-    session: Session,
+    context: CommandContext,
     job: OptionalJob = None,
     arguments: Annotated[
         list[str] | None,
@@ -87,38 +88,38 @@ def upgrade(
     The old version is restored if the new one does not run. Without --config, the settings of the running
     version are kept, changed by the options of this call.
     """
-    from tdaflink.cli.wiring import announce, session_control_of, upgraded_job
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import changing
     from tdaflink.services.preparation import Wanted
     from tdaflink.services.upgrades import with_skipped
 
-    with session_control_of(session) as control:
-        if resume:
-            announce(session, control.env)
-            show_changed(changing.resume(control, job))
-            return
-        if job is None:
-            raise UsageError("which job?", hint="tdaflink list, then tdaflink upgrade NAME")
-        wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
-        old = _running(control, job)
-        _replace(
-            session,
-            control,
-            old,
-            upgraded_job(session, with_skipped(config.asked(), old[1], skip or ()), wanted, control, old[1]),
-            action="upgrade",
-            state=state.value,
-            dry_run=dry_run,
-            same_too=force,
-            wait=timeout,
-            allow_non_restored=allow_non_restored,
-        )
+    control = context.session_control()
+    if resume:
+        confirm_target(context)
+        show_changed(changing.resume(control, job))
+        return
+    if job is None:
+        raise UsageError("which job?", hint="tdaflink list, then tdaflink upgrade NAME")
+    wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
+    old = _running(control, job)
+    asked = with_skipped(config.asked(), old[1], skip or ())
+    _replace(
+        context,
+        control,
+        old,
+        context.job_builder().build_version(control, old[1], asked, wanted),
+        action="upgrade",
+        state=state.value,
+        dry_run=dry_run,
+        same_too=force,
+        wait=timeout,
+        allow_non_restored=allow_non_restored,
+    )
 
 
 @command(app, "rollback")
 def rollback(
-    session: Session,
+    context: CommandContext,
     job: JobArgument,
     to: Annotated[
         int | None,
@@ -134,28 +135,27 @@ def rollback(
 
     The current state is kept, unless --state none is given.
     """
-    from tdaflink.cli.wiring import session_control_of
     from tdaflink.services.versions import earlier_job, version_before
 
-    with session_control_of(session) as control:
-        old = _running(control, job)
-        earlier = version_before(control.ledger.versions(old[0].name), old[1], to)
-        _replace(
-            session,
-            control,
-            old,
-            earlier_job(control, earlier),
-            action="rollback",
-            state=state.value,
-            dry_run=dry_run,
-            wait=timeout,
-            origin=earlier.origin or earlier.job_id,
-        )
+    control = context.session_control()
+    old = _running(control, job)
+    earlier = version_before(control.ledger.versions(old[0].name), old[1], to)
+    _replace(
+        context,
+        control,
+        old,
+        earlier_job(control, earlier),
+        action="rollback",
+        state=state.value,
+        dry_run=dry_run,
+        wait=timeout,
+        origin=earlier.origin or earlier.job_id,
+    )
 
 
 @command(app, "rescale")
 def rescale(
-    session: Session,
+    context: CommandContext,
     job: JobArgument,
     count: Annotated[
         int | None,
@@ -171,17 +171,16 @@ def rescale(
     if (count is None) == (parallelism is None):
         raise UsageError("to how many subtasks?", hint=f"tdaflink rescale {quote(job)} --parallelism N")
     wanted = parallelism if count is None else count
-    from tdaflink.cli.wiring import announce, control_of
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
     from tdaflink.services.readers import topics_read
 
-    with control_of(session) as control:
-        announce(session, control.env)
-        running, version = _running(control, job)
-        topics = topics_read(version.spec.settings) if version.spec else []
-        counts = control.kafka.partition_counts(topics) if control.kafka and topics else {}
-        show_changed(rescaling.rescale(control, running, version, wanted or 0, counts, timeout))
+    control = context.control()
+    confirm_target(context)
+    running, version = _running(control, job)
+    topics = topics_read(version.spec.settings) if version.spec else []
+    counts = control.kafka.partition_counts(topics) if control.kafka and topics else {}
+    show_changed(rescaling.rescale(control, running, version, wanted or 0, counts, timeout))
 
 
 def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
@@ -194,7 +193,7 @@ def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
 
 
 def _replace(
-    session: Session,
+    context: CommandContext,
     control: Control,
     old: tuple[RunningJob, Version],
     target: Job,
@@ -206,7 +205,6 @@ def _replace(
     **terms: Any,
 ) -> None:
     """Show what the new version would change; bring it in, unless showing was all that was asked for."""
-    from tdaflink.cli.wiring import announce
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
     from tdaflink.services import changing, upgrades
 
@@ -214,5 +212,5 @@ def _replace(
     show_upgrade_plan(plan, dry_run=dry_run)
     if dry_run or (plan.changes_nothing and not same_too):
         return
-    announce(session, control.env)
+    confirm_target(context)
     show_changed(changing.begin(control, old[0], target, action=action, state=state, **terms))

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from tdaflink.cli.app import app
-from tdaflink.cli.common import Session, command
+from tdaflink.cli.common import command
+from tdaflink.cli.context import CommandContext
 
 
 @command(app, "watch")
 def watch(
-    session: Session,
+    context: CommandContext,
     once: Annotated[
         bool, typer.Option("--once", help="Print one frame and exit; with -o json, the data.")
     ] = False,
@@ -36,19 +37,14 @@ def watch(
 
     Shows rates, computation times, lag, checkpoints, memory, alerts and the latest barcode.
     """
-    from tdaflink.cli.wiring import watch_sources
     from tdaflink.display.watch import live
     from tdaflink.services.watching import SnapshotReader, Watcher, look_once
 
     if not once:
         live.require_terminal()
-    sources, close = watch_sources(session, prometheus)
-    reader = SnapshotReader(sources)
+    reader = SnapshotReader(context.dashboard_sources(prometheus))
     if once:
-        try:
-            live.show_once(*look_once(reader, stream, rates=session.output == "table"), stream, every)
-        finally:
-            close()
+        live.show_once(*look_once(reader, stream, rates=context.output == "table"), stream, every)
         return
-    with Watcher(reader, every, close) as watcher:
+    with Watcher(reader, every, context.hand_over()) as watcher:
         live.run(watcher, stream, every)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,8 @@ from tdaflink.adapters.application_files import load_application, save_applicati
 from tdaflink.adapters.clients import flink_of, kafka_of
 from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.local_flink import written_config
 from tdaflink.adapters.profiles import load_profile
-from tdaflink.adapters.runtimes import storage_of
 from tdaflink.domain.application import BESIDE, Application, is_application, mode_of
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkError, UsageError
@@ -25,15 +23,15 @@ from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.snapshots import Snapshot
 from tdaflink.domain.waiting import poll
-from tdaflink.services.configuration import Asked, configure
-from tdaflink.services.control import Control, submitter
+from tdaflink.services.configuration import Asked
+from tdaflink.services.control import Control, open_control, submitter
+from tdaflink.services.jobbuilder import JobBuilder
 from tdaflink.services.jobrun import ENTRY_CLASS, Job, kafka_properties, plain_secrets, run_body
-from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.preparation import Wanted
 from tdaflink.services.readers import refuse_reader_elsewhere
 from tdaflink.services.snapshots import described, stored_snapshots
 from tdaflink.services.startup import wait_until_running
-from tdaflink.services.upgrades import base_layer
-from tdaflink.services.versions import included_in, job_from
+from tdaflink.services.versions import job_from
 
 MAIN_SECONDS = 150.0
 RUNNING_SECONDS = 180.0
@@ -84,13 +82,8 @@ def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool)
 @contextmanager
 def control_over(environment: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[Control]:
     """What actions on the environment's cluster need."""
-    cluster = flink_of(environment)
-    ledger = Ledger(store.folder(environment.name))
-    try:
-        storage = storage_of(environment, store)
-        yield Control(environment, cluster, ledger, reporter, storage, kafka_of(environment))
-    finally:
-        cluster.close()
+    with closing(flink_of(environment)) as cluster:
+        yield open_control(environment, cluster, store, reporter, kafka_of(environment))
 
 
 def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runtime) -> str:
@@ -165,14 +158,13 @@ def _wanted(request: SetupRequest, control: Control, before: Application | None)
 
 def _job_of(request: SetupRequest, control: Control, before: Version | None) -> Job:
     """The shipped job as the request says, on top of what the version before was told."""
-    env, warn = control.env, control.reporter.warn
-    asked = Asked(request.application, settings=request.settings)
-    below = base_layer(before, asked) if before else None
-    resolved = configure(asked, env, load_profile(env.profile).job, warn, below)
-    kept = included_in(before.spec, control) if before and before.spec and not request.include else {}
     assert control.kafka is not None  # noqa: S101 - `control_over` gives it
-    wanted = Wanted(include=request.include, carried=kept)
-    return shipped_job(resolved, env, wanted, control.kafka.partition_counts, warn)
+    builder = JobBuilder(control.env, control.reporter.warn, control.kafka.partition_counts)
+    asked = Asked(request.application, settings=request.settings)
+    wanted = Wanted(include=request.include)
+    if before is None:
+        return builder.build(asked, wanted)
+    return builder.build_version(control, before, asked, wanted, renamed=True)
 
 
 def _spec_of(before: Application, control: Control) -> object:

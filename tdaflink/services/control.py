@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.ledger import Ledger
@@ -53,6 +54,20 @@ class Control:
             writer.flush()
         except TdaflinkError as error:
             self.reporter.warn(f"{action} is done; {EVENTS_TOPIC} was not told: {error.message}")
+
+
+def open_control(
+    env: Environment,
+    cluster: FlinkRest,
+    store: EnvironmentStore,
+    reporter: Reporter,
+    kafka: KafkaClient | None = None,
+) -> Control:
+    """Return the control of an environment's jobs; the caller closes `cluster`."""
+    # Profiles need pydantic, which `status` does without.
+    from tdaflink.adapters.runtimes import storage_of
+
+    return Control(env, cluster, Ledger(store.folder(env.name)), reporter, storage_of(env, store), kafka)
 
 
 def submitter() -> str:

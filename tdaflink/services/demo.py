@@ -10,11 +10,7 @@ from typing import Any
 
 from tdaflink.adapters.clients import flink_of, kafka_admin_of, kafka_of
 from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka import KafkaClient
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.profiles import load_profile
-from tdaflink.adapters.runtimes import storage_of
 from tdaflink.domain.demo import CLOUDS, OWN_TOPICS, SEED, USUAL_TOPICS, DemoAnswer, DemoCloud, DemoTopics
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError, UnexpectedResult
@@ -25,9 +21,10 @@ from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.shapes import sample
 from tdaflink.domain.topics import TopicSpec
 from tdaflink.services import jobs, submission
-from tdaflink.services.configuration import Asked, configure
-from tdaflink.services.control import Control
-from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.configuration import Asked
+from tdaflink.services.control import Control, open_control
+from tdaflink.services.jobbuilder import JobBuilder
+from tdaflink.services.preparation import Wanted
 from tdaflink.services.readers import read_by
 from tdaflink.services.results import Sought, arrivals, open_results
 from tdaflink.services.sending import Outgoing, send
@@ -92,7 +89,7 @@ def _job(
     """The shipped job, running, and its topics; one that a kept demo left is used again."""
     cluster = flink_of(env)
     with closing(cluster):
-        control = _control(env, cluster, store, reporter)
+        control = open_control(env, cluster, store, reporter, kafka_of(env))
         alive = cluster.jobs(env.name, ended=False)
         running = next((job for job in alive if (job.name, job.state) == (JOB_NAME, "RUNNING")), None)
         if running is not None:
@@ -131,14 +128,9 @@ def _submit(control: Control, topics: DemoTopics) -> None:
         )
         source = {"route": "requests", "topic": topics.requests, "output_topic": topics.results}
         values["inputs"] = [source]
-    config = configure(Asked(), env, load_profile(env.profile).job, reporter.warn, Layer("the demo", values))
-    job = shipped_job(config, env, Wanted(), kafka_of(env).partition_counts, reporter.warn)
+    builder = JobBuilder(env, reporter.warn, kafka_of(env).partition_counts)
+    job = builder.build(Asked(), Wanted(), below=Layer("the demo", values))
     submission.submit(job, control, RUNNING_SECONDS)
-
-
-def _control(env: Environment, cluster: FlinkRest, store: EnvironmentStore, reporter: Reporter) -> Control:
-    ledger = Ledger(store.folder(env.name))
-    return Control(env, cluster, ledger, reporter, storage_of(env, store), kafka_of(env))
 
 
 @contextmanager

@@ -11,14 +11,12 @@ from typing import Any
 from tdaflink.adapters.clients import flink_of
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.kafka_watch import Place
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.runtimes import storage_of
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.travelling import SPEC
-from tdaflink.services.control import Control
+from tdaflink.services.control import Control, open_control
 from tdaflink.services.jobrun import Job
 
 _NAMED = 3  # partitions that a sentence names
@@ -91,8 +89,7 @@ def refuse_reader_elsewhere(job: Job, env: Environment, store: EnvironmentStore,
             if other is None or name == env.name or other.endpoints.kafka != env.endpoints.kafka:
                 continue
             with closing(flink_of(other)) as cluster:
-                ledger, storage = Ledger(store.folder(name)), storage_of(other, store)
-                _refuse_shared(job, Control(other, cluster, ledger, reporter, storage))
+                _refuse_shared(job, open_control(other, cluster, store, reporter))
 
 
 def _refuse_shared(job: Job, control: Control) -> None:

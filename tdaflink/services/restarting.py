@@ -10,9 +10,12 @@ from tdaflink.domain.jobs import Submission
 from tdaflink.domain.ledger import Difference, JobSpec, Operation, Version
 from tdaflink.domain.snapshots import canonical
 from tdaflink.services import changing
+from tdaflink.services.configuration import Asked
 from tdaflink.services.control import Control
 from tdaflink.services.ended import finishing, unfinished_of
+from tdaflink.services.jobbuilder import JobBuilder
 from tdaflink.services.jobrun import Job
+from tdaflink.services.preparation import Wanted
 from tdaflink.services.snapshots import Ask, owner_of, state_to_start_from
 from tdaflink.services.upgrades import differences, hints
 from tdaflink.services.versions import job_from, last_version
@@ -133,6 +136,34 @@ def require_known(restart: Restart, *, said: bool) -> Version | None:
         f"with which settings {restart.name} has left the state {restart.savepoint} is not known here",
         hint="--config FILE with its settings, or --fresh-config for the defaults",
     )
+
+
+def restarted_job(
+    builder: JobBuilder, control: Control, restart: Restart, asked: Asked, wanted: Wanted, *, fresh: bool
+) -> tuple[Job, RestartPlan | None]:
+    """Return the job that continues from the state of `restart`, and how it differs from its last version.
+
+    It is that version, changed by what the call gives; with `fresh` it is the default job, changed likewise.
+    """
+    asked = replace(asked, job_name=restart.name)
+    changes = asked != Asked(job_name=restart.name) or wanted != Wanted()
+    version = require_known(restart, said=fresh or changes)
+    if version is None or fresh:
+        job = builder.build(asked, wanted)
+    else:
+        unchanged = not changes and restart.name == version.name
+        job = (as_before(control, version) if unchanged else None) or _changed_job(
+            builder, control, version, asked, wanted
+        )
+    job = replace(job, savepoint=restart.savepoint)
+    return job, None if version is None else plan_of(version, job)
+
+
+def _changed_job(
+    builder: JobBuilder, control: Control, version: Version, asked: Asked, wanted: Wanted
+) -> Job:
+    require_bundle(control, version, included=bool(wanted.include or wanted.script))
+    return builder.build_version(control, version, asked, wanted, renamed=asked.job_name != version.name)
 
 
 def as_before(control: Control, version: Version) -> Job | None:
