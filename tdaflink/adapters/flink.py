@@ -257,6 +257,10 @@ class FlinkRest(JobControl):
         """Request the cancellation of a job; `wait_until_ended` waits for its end."""
         self._request("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
 
+    def is_running(self, job_id: str) -> bool:
+        """Whether the cluster has the job and it has not ended, restarts included."""
+        return self.job_state(job_id) not in (None, *TERMINAL_STATES)
+
     def wait_until_ended(self, job_id: str, seconds: float) -> str:
         """Wait for the end of the job and return its terminal state; `DeadlinePassed` after `seconds`."""
         for _ in poll(seconds, every=0.1):

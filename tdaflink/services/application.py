@@ -21,6 +21,7 @@ from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkEr
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Reporter, Step
 from tdaflink.domain.setup import SetupRequest
+from tdaflink.domain.slots import require_slots
 from tdaflink.domain.snapshots import Snapshot
 from tdaflink.domain.waiting import poll
 from tdaflink.services.configuration import Asked
@@ -31,11 +32,8 @@ from tdaflink.services.preparation import Wanted
 from tdaflink.services.readers import refuse_reader_elsewhere
 from tdaflink.services.snapshots import described, stored_snapshots
 from tdaflink.services.startup import wait_until_running
+from tdaflink.services.timeouts import MAIN_SECONDS, RUNNING_SECONDS
 from tdaflink.services.versions import job_from
-
-MAIN_SECONDS = 150.0
-RUNNING_SECONDS = 180.0
-_ENDED = ("CANCELED", "FAILED", "FINISHED")
 
 
 def placed(draft: Environment, request: SetupRequest, store: EnvironmentStore) -> Environment:
@@ -177,7 +175,7 @@ def _runs(runtime: Runtime, cluster: FlinkRest, job_id: str) -> bool:
     if health.get("jobmanager") != "healthy":
         return False
     try:
-        return cluster.job_state(job_id) not in (None, *_ENDED)
+        return cluster.is_running(job_id)
     except TdaflinkError:
         return False
 
@@ -185,12 +183,7 @@ def _runs(runtime: Runtime, cluster: FlinkRest, job_id: str) -> bool:
 def _require_slots(job: Job, env: Environment) -> None:
     profile = load_profile(env.profile)
     slots = profile.slots * profile.taskmanagers
-    if job.parallelism > slots:
-        raise Refused(
-            f"{job.name} needs {job.parallelism} slots (parallelism {job.parallelism}), and the cluster of"
-            f" the profile {profile.name} has {slots}",
-            hint="a smaller parallelism in the config",
-        )
+    require_slots(job.name, job.parallelism, slots, slots)
 
 
 def _require_no_secrets(job: Job) -> None:

@@ -8,6 +8,7 @@ import time
 from tdaflink.domain.errors import Refused
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, Operation, StateMode
+from tdaflink.domain.slots import require_slots
 from tdaflink.services.control import Control, submitter
 from tdaflink.services.ended import finishing
 from tdaflink.services.jobrun import Job
@@ -32,7 +33,7 @@ def begin(
         _refuse_second(control, job.name)
         _refuse_duplicates(control, job)
         refuse_further_topics(job, target, control)
-        _check_slots(control, job, target)
+        require_slots(job.name, target.parallelism, *control.cluster.slots(), held=job.parallelism)
         control.ledger.keep_bundle(target.bundle.name, target.bundle.content)
         operation = Operation(
             id=secrets.token_hex(6),
@@ -79,13 +80,3 @@ def _refuse_duplicates(control: Control, job: RunningJob) -> None:
                 " have the offsets and transactions of that name is not known",
                 hint=f"tdaflink stop {other.id[:12]}",
             )
-
-
-def _check_slots(control: Control, job: RunningJob, target: Job) -> None:
-    free, total = control.cluster.slots()
-    if free + job.parallelism < target.parallelism:
-        raise Refused(
-            f"{job.name} would need {target.parallelism} slots; {free} of the cluster's {total} are free,"
-            f" and it holds {job.parallelism}",
-            hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
-        )

@@ -30,10 +30,10 @@ from tdaflink.services.results import Sought, arrivals, open_results
 from tdaflink.services.sending import Outgoing, send
 from tdaflink.services.setup import plan_setup, set_up
 from tdaflink.services.teardown import tear_down
+from tdaflink.services.timeouts import RUNNING_SECONDS
 
 JOB_NAME = "tda-demo"
 PARALLELISM = 2
-RUNNING_SECONDS = 180.0
 RESULTS_SECONDS = 180.0
 
 Show = Callable[[DemoAnswer], None]

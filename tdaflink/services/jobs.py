@@ -13,8 +13,7 @@ from tdaflink.domain.jobs import ClusterStatus, Job, find_job
 from tdaflink.domain.supervision import Supervision
 from tdaflink.services.control import Control
 from tdaflink.services.ended import not_running, warn_of_unfinished
-
-CANCEL_SECONDS = 60.0
+from tdaflink.services.timeouts import CANCEL_SECONDS
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from contextlib import closing, suppress
 from shlex import quote
 
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
-from tdaflink.domain.jobs import TERMINAL_STATES
 from tdaflink.domain.ledger import RESUME, Operation
 from tdaflink.domain.snapshots import canonical
 from tdaflink.services.control import Control
 from tdaflink.services.snapshots import described, restart_point
 from tdaflink.services.stopping import remember, request_stop, stopped, without_savepoint
+from tdaflink.services.timeouts import CANCEL_SECONDS
 
 SAVEPOINT_SECONDS = 300.0
-CANCEL_SECONDS = 60.0
 
 
 def leave(control: Control, operation: Operation) -> str | None:
@@ -35,7 +34,7 @@ def leave(control: Control, operation: Operation) -> str | None:
 
 def _with_savepoint(control: Control, operation: Operation) -> str:
     job_id, trigger_id = operation.old_job_id, operation.trigger_id or ""
-    if not _alive(control, job_id):
+    if not control.cluster.is_running(job_id):
         return _left_before(control, operation)
     with control.reporter.step(f"stop {operation.name} with a savepoint") as step:
         instead = _instead_of_savepoint(control, operation)
@@ -111,14 +110,9 @@ def _read_again(control: Control, operation: Operation) -> str:
 
 
 def _cancel(control: Control, operation: Operation) -> None:
-    if not _alive(control, operation.old_job_id):
+    if not control.cluster.is_running(operation.old_job_id):
         return
     with control.reporter.step(f"cancel {operation.name}"):
         with suppress(NotFound, Refused):
             control.cluster.cancel(operation.old_job_id)
         control.cluster.wait_until_ended(operation.old_job_id, CANCEL_SECONDS)
-
-
-def _alive(control: Control, job_id: str) -> bool:
-    state = control.cluster.job_state(job_id)
-    return state is not None and state not in TERMINAL_STATES

@@ -16,8 +16,8 @@ from tdaflink.domain.failures import root_cause
 from tdaflink.domain.jobs import TERMINAL_STATES, JobApplication
 from tdaflink.domain.waiting import poll
 from tdaflink.services.jobrun import Job, application_body, run_body
+from tdaflink.services.timeouts import MAIN_SECONDS
 
-MAIN_SECONDS = 150.0  # another user's main() may take so long
 _TAKEN = "DuplicateApplicationSubmissionException"
 
 RunMain = Callable[[FlinkRest, Job, Environment, str, str, str], str]

@@ -21,7 +21,6 @@ from tdaflink.domain.errors import (
     TdaflinkError,
     UsageError,
 )
-from tdaflink.domain.jobs import TERMINAL_STATES
 from tdaflink.domain.ledger import RESUME, Changed, JobSpec, Operation, Version
 from tdaflink.domain.outcomes import changed, goes_on_by, interrupted, not_resumed, rolled_back
 from tdaflink.domain.snapshots import canonical
@@ -31,12 +30,12 @@ from tdaflink.services.control import Control
 from tdaflink.services.snapshots import restart_point
 from tdaflink.services.startup import UPGRADE_STABLE_SECONDS, wait_for_checkpoint, wait_until_running
 from tdaflink.services.submission import Terms, launch, wait_for_other_mains
+from tdaflink.services.timeouts import CANCEL_SECONDS
 from tdaflink.services.versions import job_from
 
 CHECKPOINT_SECONDS = 120.0
 SLOTS_SECONDS = 30.0
 KNOWN_SECONDS = 30.0
-CANCEL_SECONDS = 60.0
 
 
 def carry_out(control: Control, operation: Operation) -> Changed:
@@ -125,7 +124,7 @@ class _Run:
         try:
             snapshot = leaving.leave(self._control, self.operation)
         except (JobFailed, Refused, NotFound) as error:
-            if self._alive(one.old_job_id):
+            if self._control.cluster.is_running(one.old_job_id):
                 self._end("failed", f"{error.message}; it goes on as it was")
                 raise
             # It died of it: what it was comes back from the newest state that there is.
@@ -296,10 +295,6 @@ class _Run:
                     hint=f"tdaflink status {other.id[:12]}",
                 )
 
-    def _alive(self, job_id: str) -> bool:
-        state = self._control.cluster.job_state(job_id)
-        return state is not None and state not in TERMINAL_STATES
-
     def _known(self, job_id: str) -> bool:
         """Whether the cluster has the job; a JobManager that takes over needs a moment to know its jobs."""
         cluster = self._control.cluster
@@ -313,7 +308,7 @@ class _Run:
         """End what did not come up."""
         if job_id is None:
             return
-        if self._alive(job_id):
+        if self._control.cluster.is_running(job_id):
             with self._control.reporter.step(f"cancel {job_id[:12]}"):
                 with suppress(NotFound, Refused):
                     self._control.cluster.cancel(job_id)

@@ -10,6 +10,7 @@ from tdaflink.domain.application import require_session
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, Version
+from tdaflink.domain.slots import require_slots
 from tdaflink.domain.waiting import poll
 from tdaflink.services import changing
 from tdaflink.services.control import Control
@@ -54,13 +55,7 @@ def _check_bounds(control: Control, job: RunningJob, count: int) -> None:
             f"{count} subtasks are more than the max parallelism {most} of the state of {job.name}",
             hint=f"at most {most}",
         )
-    free, total = control.cluster.slots()
-    if count > free + job.parallelism:
-        raise Refused(
-            f"{count} subtasks need as many slots: {job.name} holds {job.parallelism}, and {free} of the"
-            f" cluster's {total} are free",
-            hint=f"at most {free + job.parallelism}, or more TaskManagers",
-        )
+    require_slots(job.name, count, *control.cluster.slots(), held=job.parallelism)
 
 
 def _tell_of_partitions(control: Control, count: int, partitions: Mapping[str, int]) -> None:

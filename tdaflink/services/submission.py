@@ -14,9 +14,10 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.locks import submission_lock
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import DeadlinePassed, Interrupted, JobFailed, Refused, TdaflinkError
-from tdaflink.domain.jobs import TERMINAL_STATES, RestCall, Submission, SubmissionPlan
+from tdaflink.domain.jobs import RestCall, Submission, SubmissionPlan
 from tdaflink.domain.ledger import Version
 from tdaflink.domain.progress import Step
+from tdaflink.domain.slots import require_slots
 from tdaflink.domain.waiting import poll
 from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import Control, submitter
@@ -28,13 +29,13 @@ from tdaflink.services.mainfailures import (
     new_log_text,
     ran_elsewhere,
 )
-from tdaflink.services.mainruns import MAIN_SECONDS, way_to_run
+from tdaflink.services.mainruns import way_to_run
 from tdaflink.services.preparation import SHARE_OF_SLOTS, narrowed
 from tdaflink.services.readers import refuse_second_reader, report_reading
 from tdaflink.services.startup import wait_until_running
+from tdaflink.services.timeouts import CANCEL_SECONDS, MAIN_SECONDS
 
 LOCK_SECONDS = 300.0
-CANCEL_SECONDS = 60.0
 _RUN_ATTEMPTS = 3
 
 
@@ -135,8 +136,7 @@ def _late(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> Tdaf
 def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
     """The failure, once the job that does not come up has been cancelled: else it would restart for ever."""
     try:
-        state = control.cluster.job_state(job_id)
-        if state is not None and state not in TERMINAL_STATES:
+        if control.cluster.is_running(job_id):
             with control.reporter.step(f"cancel {job.name}, which does not come up"):
                 control.cluster.cancel(job_id)
                 control.cluster.wait_until_ended(job_id, CANCEL_SECONDS)
@@ -158,7 +158,7 @@ def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
 
     Raises `Refused` and `JobFailed` as `submit` does.
     """
-    _check_slots(job, control.cluster)
+    require_slots(job.name, job.parallelism, *control.cluster.slots())
     with control.reporter.step(f"submit {job.name}") as step:
         step.update("waiting for the right to submit")
         with submission_lock(control.env.endpoints.rest_url, LOCK_SECONDS):
@@ -180,16 +180,6 @@ def _told(job: Job) -> dict[str, Any]:
 
 
 # -- before
-
-
-def _check_slots(job: Job, cluster: FlinkRest) -> None:
-    free, total = cluster.slots()
-    if free < job.parallelism:
-        raise Refused(
-            f"{job.name} needs {job.parallelism} slots (parallelism {job.parallelism}),"
-            f" and {free} of the cluster's {total} are free",
-            hint="tdaflink list shows what holds them, tdaflink stop ID frees them; or a smaller parallelism",
-        )
 
 
 def fitted(job: Job, cluster: FlinkRest) -> Job:

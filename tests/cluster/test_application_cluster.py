@@ -156,7 +156,7 @@ def test_a_job_is_rescaled_live_where_the_scheduler_is_adaptive(steady: Steady) 
     run, name = steady.cluster.run, steady.name
     (before,) = steady.running()
     refused = run("rescale", name, "9")
-    assert (refused.code, "9 subtasks need as many slots" in refused.stderr) == (1, True), refused.stderr
+    assert (refused.code, "needs 9 slots (parallelism 9)" in refused.stderr) == (1, True), refused.stderr
     with steady.feed("live") as sent:
         for count in (3, 1):
             asked = time.monotonic()

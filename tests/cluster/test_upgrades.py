@@ -103,7 +103,7 @@ def test_a_version_that_fails_after_it_has_answered_leaves_nothing_doubled(stead
 
 def test_more_subtasks(steady: Steady) -> None:
     run, name = steady.cluster.run, steady.name
-    for count, says in ((1000, "max parallelism 720"), (500, "500 subtasks need as many slots")):
+    for count, says in ((1000, "max parallelism 720"), (500, "needs 500 slots (parallelism 500)")):
         refused = run("rescale", name, str(count))
         assert (refused.code, says in refused.stderr) == (1, True), refused.stderr
     with steady.feed("c") as sent:

@@ -1,4 +1,4 @@
-"""The context of a command: one environment for the whole command, even if the saved one changes meanwhile."""
+"""The context of a command: its environment is resolved once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ REPLIES = {
         (("history",), 0),
         (("config", "show"), 0),
         (("submit", "--job", "job.py", "--dry-run"), 0),
-        (("submit", "--job", "job.py", "--from", "latest"), 4),  # refused for want of state, before it is sent
+        (
+            ("submit", "--job", "job.py", "--from", "latest"),
+            4,
+        ),  # there is no state
         (("upgrade", "tda"), 4),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -69,4 +72,3 @@ def test_command_reads_its_environment_once(
             cwd=tmp_path,
         )
     assert (done.returncode, report.read_text()) == (code, "1"), done.stderr
-
