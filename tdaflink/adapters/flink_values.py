@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from tdaflink.adapters.json_answers import JsonObject
 from tdaflink.domain.failures import python_traceback, quoted_message, record_at_fault, root_cause, signature
 from tdaflink.domain.jobs import Checkpoints, Failure, Job, Vertex
+from tdaflink.domain.timestamps import format_timestamp
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def listed_job(raw: JsonObject, env: str) -> Job:
         id=raw.ident("jid"),
         name=raw.text("name"),
         state=raw.text("state"),
-        start_time=iso_time(raw.millis("start-time")),
+        start_time=format_timestamp(raw.millis("start-time") / 1000),
         duration_ms=raw.whole("duration"),
         parallelism=0,
         tasks_running=tasks.count("running"),
@@ -81,7 +81,7 @@ def failure_of(raw: JsonObject) -> Failure:
     """Convert an entry of a job's exceptions."""
     text = raw.text("stacktrace", "")
     return Failure(
-        timestamp=iso_time(raw.millis("timestamp")),
+        timestamp=format_timestamp(raw.millis("timestamp") / 1000),
         cause=root_cause(text),
         signature=signature(text),
         traceback=python_traceback(text),
@@ -91,9 +91,3 @@ def failure_of(raw: JsonObject) -> Failure:
         record=quoted_message(text),
         at_fault=record_at_fault(text),
     )
-
-
-def iso_time(epoch_ms: int) -> str:
-    """Format milliseconds since the epoch as ISO-8601 UTC with Z."""
-    moment = datetime.fromtimestamp(epoch_ms / 1000, tz=timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

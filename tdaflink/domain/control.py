@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timezone
 
 from tdaflink.domain.ledger import Action
+from tdaflink.domain.timestamps import format_timestamp
 
 EVENTS_TOPIC = "tda_events"
 _VERSION = 1
@@ -14,12 +14,11 @@ _VERSION = 1
 
 def control_event(action: Action, env: str) -> tuple[str, bytes]:
     """Key (the job's name) and value of the event."""
-    moment = datetime.fromtimestamp(action.at, tz=timezone.utc).isoformat(timespec="milliseconds")
     identity = json.dumps([action.action, env, action.job_id, action.at])
     record = {
         "id": hashlib.sha256(identity.encode()).hexdigest(),
         "kind": "control",
-        "timestamp": moment.replace("+00:00", "Z"),
+        "timestamp": format_timestamp(action.at),
         "action": action.action,
         "outcome": action.outcome,
         "environment": env,

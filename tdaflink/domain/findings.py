@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from tdaflink.domain.commands import Commands
 from tdaflink.domain.failures import RecordAtFault
 from tdaflink.domain.jobs import Failure, Job
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, TopicLag, VertexLoad
+from tdaflink.domain.timestamps import parse_timestamp
 from tdaflink.domain.travelling import BUNDLE_SIZE, bundle_of, slide_of
 
 Severity = Literal["error", "warning"]
@@ -117,8 +117,7 @@ def _failing(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
 
 
 def _seconds_ago(failure: Failure, load: JobLoad) -> float:
-    moment = datetime.fromisoformat(failure.timestamp.replace("Z", "+00:00"))
-    return load.taken_at - moment.timestamp()
+    return load.taken_at - parse_timestamp(failure.timestamp).timestamp()
 
 
 def _waiting(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:

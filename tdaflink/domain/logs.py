@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from tdaflink.domain.environment import LogLine
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.fields import seconds
+from tdaflink.domain.timestamps import parse_timestamp
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone()
+        return parse_timestamp(text).astimezone()
     except (ValueError, OverflowError):
         raise UsageError(
             f"--since {text!r} is neither a duration nor a time",

@@ -6,8 +6,9 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
+
+from tdaflink.domain.timestamps import timestamp_now
 
 REQUESTS_TOPIC = "tda_jobs"
 UPLOADS_TOPIC = "tda_uploads"
@@ -29,7 +30,7 @@ class Request:
 
     def message(self) -> dict[str, Any]:
         """The message as it goes to the requests topic."""
-        message: dict[str, Any] = {"job_id": self.job_id, "timestamp": stamp()}
+        message: dict[str, Any] = {"job_id": self.job_id, "timestamp": timestamp_now()}
         if self.algorithm is not None:
             message["algorithm"] = self.algorithm
         first = self.points[0]
@@ -67,17 +68,12 @@ class Upload:
             "parameters": dict(self.parameters) or None,
         }
         given = {key: value for key, value in said.items() if value is not None}
-        return {"job_id": self.job_id, "timestamp": stamp(), **given}
+        return {"job_id": self.job_id, "timestamp": timestamp_now(), **given}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """A message as the bytes of a record: JSON in UTF-8 without blanks."""
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def stamp() -> str:
-    """The time now, as messages write it."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tdaflink.domain.alerts import WEBHOOK, Alert, lost_component, webhook_docum
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.jobs import Job
-from tdaflink.domain.messages import stamp
+from tdaflink.domain.timestamps import timestamp_now
 
 _EVERY_SECONDS = 10.0
 RESTARTS = 3  # within RESTART_SECONDS, as the rule JobRestarts has it
@@ -74,7 +74,7 @@ class LocalAlerts:
     def lost(self, environment: Environment, components: tuple[str, ...]) -> None:
         """These have ended."""
         for name in components:
-            alert = lost_component(name, stamp())
+            alert = lost_component(name, timestamp_now())
             if (alert.name, name) not in self._firing:
                 self._fire(environment, (alert.name, name), alert)
 
@@ -111,7 +111,7 @@ class LocalAlerts:
         self._post(environment, alert)
 
     def _resolve(self, environment: Environment, key: tuple[str, str]) -> None:
-        self._post(environment, replace(self._firing.pop(key), ended_at=stamp()))
+        self._post(environment, replace(self._firing.pop(key), ended_at=timestamp_now()))
 
     def _post(self, environment: Environment, alert: Alert) -> None:
         try:
@@ -130,5 +130,5 @@ def _of_job(job: Job, name: str, description: str) -> Alert:
         {"job_id": job.id, "job_name": job.name},
         f"the job {job.name} {'does not run' if name == 'JobNotRunning' else 'restarts again and again'}",
         f"{description}; tdaflink status {job.id[:8]} --env {job.env} says why",
-        stamp(),
+        timestamp_now(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 
 from tdaflink.adapters.kafka import KafkaClient
 from tdaflink.adapters.kafka_common import TICK_SECONDS
@@ -15,6 +15,7 @@ from tdaflink.domain.errors import DeadlinePassed, UsageError
 from tdaflink.domain.messages import EventArrival, event_from, message_from
 from tdaflink.domain.printable import shortened
 from tdaflink.domain.progress import Reporter
+from tdaflink.domain.timestamps import parse_timestamp
 
 IDLE_SECONDS = 30.0
 WAIT_SECONDS = 60.0
@@ -119,7 +120,7 @@ def _wanted(record: Record, sought: EventsSought, reporter: Reporter) -> list[Ev
 def _milliseconds(timestamp: str, written_ms: int) -> float:
     """When an event was, by its own time, else by Kafka's."""
     try:
-        moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
+        moment = parse_timestamp(timestamp)
     except (ValueError, OverflowError):
         return written_ms
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp() * 1000

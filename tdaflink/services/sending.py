@@ -28,9 +28,9 @@ from tdaflink.domain.messages import (
     Request,
     Upload,
     encode,
-    stamp,
 )
 from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.tablestreams import streams_of, timed_points
 from tdaformats import messages as contract
 from tdaformats import strictjson, tables
@@ -341,7 +341,7 @@ def _streamed(title: str, parts: Sequence[Mapping[str, Any]], wanted: Wanted) ->
     def timed() -> Iterator[Mapping[str, Any]]:
         for part in islice(cycle(parts), total):
             own = "timestamp" in part or "timestamps" in part
-            yield part if own else {"stream_id": part["stream_id"], "timestamp": stamp(), **part}
+            yield part if own else {"stream_id": part["stream_id"], "timestamp": timestamp_now(), **part}
 
     named = f"{title} as the stream {wanted.stream}" if wanted.stream is not None else title
     return Outgoing(named, total, timed(), topic=STREAMS_TOPIC)
@@ -431,7 +431,7 @@ def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted, route: s
         return message
     # The file's own file_id does as well as a job_id.
     named = {} if route == "uploads" and "file_id" in message else {"job_id": job_id}
-    whole = {**named, "timestamp": stamp(), **message}
+    whole = {**named, "timestamp": timestamp_now(), **message}
     if wanted.job_id is not None:
         whole["job_id"] = job_id
     if wanted.algorithm is not None:

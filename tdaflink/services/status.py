@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
@@ -19,6 +18,7 @@ from tdaflink.domain.jobs import Job, Vertex, find_job
 from tdaflink.domain.messages import message_from
 from tdaflink.domain.snapshot import JobLoad, TopicLag
 from tdaflink.domain.status import JobStatus
+from tdaflink.domain.timestamps import parse_timestamp
 from tdaflink.domain.travelling import outputs_of
 from tdaflink.services.lag import job_lag
 
@@ -114,11 +114,7 @@ def _window_end(value: bytes | None) -> int | None:
     try:
         window = message_from(value or b"").get("window") or {}
         text = window.get("end") or window.get("last_event")
-        return (
-            None
-            if text is None
-            else int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
-        )
+        return None if text is None else int(parse_timestamp(text).timestamp() * 1000)
     except (ValueError, AttributeError, TypeError, OverflowError):
         return None  # other programs may write there, too
 

@@ -23,6 +23,7 @@ from tdaflink.domain.ledger import Action
 from tdaflink.domain.progress import Step
 from tdaflink.domain.setup import SetupRequest
 from tdaflink.domain.supervision import SUPERVISOR, Repair, is_supervised
+from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.alerts import LocalAlerts
 
 _LOOK_SECONDS = 2.0
@@ -131,7 +132,7 @@ class Supervisor:
 
     def _keep(self, ended: Sequence[str], *, resumed: Sequence[str] = (), problem: str = "") -> None:
         self._repairs += 1
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        now = timestamp_now("seconds")
         repair = Repair(now, tuple(ended), tuple(resumed), problem)
         detail = {"ended": list(ended), "jobs_resumed": list(resumed), "problem": problem}
         outcome = "failed" if problem else "done"

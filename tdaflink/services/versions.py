@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from io import BytesIO
 from shlex import quote
 from typing import Any
@@ -16,6 +15,7 @@ from tdaflink.domain.errors import NotFound, Refused, Unreachable
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.jobs import find_job
 from tdaflink.domain.ledger import Git, History, JobSpec, Version
+from tdaflink.domain.timestamps import parse_timestamp
 from tdaflink.services.bundles import Bundle, shipped_bundle
 from tdaflink.services.control import Control
 from tdaflink.services.jobrun import Job
@@ -93,7 +93,7 @@ def _adopt(control: Control, job: RunningJob) -> None:
             state="submitted",
             savepoint=facts.get("tdaflink.savepoint"),
             tdaflink=facts.get("tdaflink.version", ""),
-            created_at=datetime.fromisoformat(job.start_time.replace("Z", "+00:00")).timestamp(),
+            created_at=parse_timestamp(job.start_time).timestamp(),
         )
     )
 

@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from tdaflink.domain.timestamps import parse_timestamp
+
 UNKNOWN = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-=+*#@"
@@ -131,7 +133,7 @@ def _written(moment: float, form: str) -> str:
 def moment_of(text: str) -> float | None:
     """An ISO-8601 time as epoch seconds."""
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+        return parse_timestamp(text).timestamp()
     except (ValueError, OverflowError):
         return None
 
