@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
-from tdaflink.display.watch.words import size
+from tdaflink.display.format import format_size
 from tdaflink.domain.environment import DiskUsage
 from tdaflink.domain.external import EnvironmentView
 from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, TeardownResult
@@ -107,7 +107,7 @@ def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, disk in usages.items():
         parts = (disk.state_bytes, disk.kafka_bytes, disk.logs_bytes, disk.temporary_bytes, disk.other_bytes)
-        table.add_row("", name, size(disk.bytes), *(size(part) for part in parts))
+        table.add_row("", name, format_size(disk.bytes), *(format_size(part) for part in parts))
     out = console.out()
     out.print()
     out.print(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.display.format import format_size
 from tdaflink.domain.jars import Fetched, JarStatus, LockChanges
 
 
@@ -21,11 +22,11 @@ def show_jars(rows: Sequence[JarStatus]) -> None:
     table.add_column("CACHED")
     for row in rows:
         made, there = row.jar.coordinates, "yes" if row.cached else "no"
-        table.add_row(made.artifact, made.version, _size(row.jar.size), row.jar.place, there)
+        table.add_row(made.artifact, made.version, format_size(row.jar.size), row.jar.place, there)
     console.out().print(table)
     total = sum(row.jar.size for row in rows)
     cached = sum(row.cached for row in rows)
-    console.out().print(f"{len(rows)} JARs, {_size(total)}; {cached} in the cache")
+    console.out().print(f"{len(rows)} JARs, {format_size(total)}; {cached} in the cache")
 
 
 @console.printed
@@ -33,7 +34,9 @@ def show_fetched(result: Fetched, *, dry_run: bool = False) -> None:
     """How many JARs came, and how many were there."""
     if not show_data(result):
         verb = "would fetch" if dry_run else "fetched"
-        text = f"{verb} {len(result.fetched)} JARs ({_size(result.bytes)}); {result.cached} in the cache"
+        text = (
+            f"{verb} {len(result.fetched)} JARs ({format_size(result.bytes)}); {result.cached} in the cache"
+        )
         console.out().print(text)
 
 
@@ -47,7 +50,7 @@ def show_lock(changes: LockChanges, path: Path, *, dry_run: bool) -> None:
         for name in names:
             out.print(f"{sign} {name}", soft_wrap=True)
     verb = "would write" if dry_run else "wrote"
-    out.print(f"{verb} {path}: {changes.jars} JARs, {_size(changes.bytes)}", soft_wrap=True)
+    out.print(f"{verb} {path}: {changes.jars} JARs, {format_size(changes.bytes)}", soft_wrap=True)
 
 
 def _plain(row: JarStatus) -> dict[str, str | int | bool]:
@@ -59,7 +62,3 @@ def _plain(row: JarStatus) -> dict[str, str | int | bool]:
         "place": jar.place,
         "cached": row.cached,
     }
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tdaflink.display import console
 from tdaflink.display.columns import print_columns
 from tdaflink.display.data import show_data
+from tdaflink.display.format import format_duration
 from tdaflink.domain.jobs import ClusterStatus, Job, Submission, SubmissionPlan
 from tdaflink.domain.supervision import Supervision
 
@@ -192,20 +193,5 @@ def _cells(job: Job) -> tuple[str, ...]:
     """What the table shows of a job, in the order of the headings."""
     started = job.start_time[:19].replace("T", " ")
     tasks = f"{job.tasks_running}/{job.tasks_total}"
-    taken = duration(job.duration_ms)
+    taken = format_duration(job.duration_ms)
     return job.id[:12], job.name, job.state, started, taken, str(job.parallelism or "-"), tasks
-
-
-def duration(ms: int) -> str:
-    """Milliseconds in the two greatest units that they have."""
-    if ms < 1000:
-        return f"{max(0, ms)} ms"
-    seconds = ms // 1000
-    parts: Mapping[str, int] = {
-        "d": seconds // 86400,
-        "h": seconds // 3600 % 24,
-        "m": seconds // 60 % 60,
-        "s": seconds % 60,
-    }
-    shown = [f"{value}{unit}" for unit, value in parts.items() if value]
-    return " ".join(shown[:2])

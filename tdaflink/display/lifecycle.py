@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.display.format import format_size
 from tdaflink.domain.ledger import (
     RESUME,
     Action,
@@ -103,7 +104,9 @@ def show_snapshots(found: Sequence[Snapshot]) -> None:
         return
     table = _table("JOB", "KIND", "WHEN", "SIZE", "PATH")
     for one in found:
-        table.add_row(one.name or one.job[:12], one.kind, _moment(one.created_at), _size(one), one.path)
+        table.add_row(
+            one.name or one.job[:12], one.kind, _moment(one.created_at), format_size(one.size_bytes), one.path
+        )
     console.out().print(table, soft_wrap=True)
 
 
@@ -208,8 +211,3 @@ def _moment(epoch: float) -> str:
     except (ValueError, OverflowError, OSError):  # no date of any calendar
         return "?"
     return shown.strftime("%Y-%m-%d %H:%M:%S") if time.time() - epoch < 3.2e7 else shown.strftime("%Y-%m-%d")
-
-
-def _size(snapshot: Snapshot) -> str:
-    kib = snapshot.size_bytes / 1024
-    return f"{kib:.1f} KiB" if kib < 1024 else f"{kib / 1024:.1f} MiB"

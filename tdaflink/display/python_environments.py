@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
+from tdaflink.display.format import format_size
 from tdaflink.domain.cluster_python import PruneResult, PythonRow
 
 
@@ -19,7 +20,9 @@ def show_pythons(rows: Sequence[PythonRow]) -> None:
         return
     table = console.table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER")
     for row in rows:
-        table.add_row(row.version or "?", _gigabytes(row.size_bytes), _users(row), _state(row), str(row.path))
+        table.add_row(
+            row.version or "?", format_size(row.size_bytes), _users(row), _state(row), str(row.path)
+        )
     console.out().print(table)
 
 
@@ -30,7 +33,7 @@ def show_prune(result: PruneResult) -> None:
         return
     verb = "would remove" if result.dry_run else "removed"
     for row in result.removed:
-        console.out().print(f"{verb} {row.path} ({_gigabytes(row.size_bytes)})", soft_wrap=True)
+        console.out().print(f"{verb} {row.path} ({format_size(row.size_bytes)})", soft_wrap=True)
     for row in result.kept:
         console.out().print(f"kept {row.path}, used by {_users(row)}", soft_wrap=True)
     if not (result.removed or result.kept):
@@ -46,7 +49,3 @@ def _state(row: PythonRow) -> str:
     if not row.complete:
         return "incomplete"
     return "current" if row.current else "of another lock"
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from tdaflink.display import console
 from tdaflink.display.data import show_data
-from tdaflink.display.jobs import STATE_STYLE, duration
+from tdaflink.display.format import (
+    format_day_and_clock,
+    format_duration,
+    format_rate,
+    format_restarts,
+    format_seconds,
+)
+from tdaflink.display.jobs import STATE_STYLE
 from tdaflink.domain.failures import RecordAtFault, own_frames
 from tdaflink.domain.jobs import Checkpoints, Failure
 from tdaflink.domain.status import JobStatus
@@ -27,10 +34,11 @@ def show_job(status: JobStatus) -> None:
     _print_record(status.record)
     state = (status.state, STATE_STYLE.get(status.state, ""))
     out.print(Text.assemble((status.name, "bold"), f"  {status.id}  ", state))
-    restarts = "" if status.restarts is None else f", {_restarts(status.restarts)}"
+    restarts = "" if status.restarts is None else f", {format_restarts(status.restarts)}"
     out.print(
-        f"started {status.start_time}, {duration(status.duration_ms)}, parallelism {status.parallelism}, "
-        f"tasks {status.tasks_running} of {status.tasks_total} running{restarts}"
+        f"started {status.start_time}, {format_duration(status.duration_ms)},"
+        f" parallelism {status.parallelism},"
+        f" tasks {status.tasks_running} of {status.tasks_total} running{restarts}"
     )
     for line in (_checkpoints(status.checkpoints), *_computation(status), *_progress(status)):
         out.print(line)
@@ -41,22 +49,17 @@ def show_job(status: JobStatus) -> None:
         out.print(row)
 
 
-def _restarts(number: int) -> str:
-    return "no restart" if number == 0 else f"{number} restart{'' if number == 1 else 's'}"
-
-
 def _checkpoints(done: Checkpoints | None) -> str:
     if done is None or done.latest_id is None:
         return "checkpoints: none completed yet"
     return (
         f"checkpoints: {done.completed} completed, {done.failed} failed; the latest"
-        f" {duration(done.latest_age_ms or 0)} ago took {duration(done.latest_duration_ms or 0)},"
-        f" {done.latest_size_bytes} bytes"
+        f" {format_duration(done.latest_age_ms or 0)} ago"
+        f" took {format_duration(done.latest_duration_ms or 0)}, {done.latest_size_bytes} bytes"
     )
 
 
 def _computation(status: JobStatus) -> list[str]:
-    from tdaflink.display.watch import words
 
     done = status.computation
     if done is None:
@@ -66,15 +69,14 @@ def _computation(status: JobStatus) -> list[str]:
     slide = slide_of(status.parameters)
     every = f", a window every {slide}" if slide is not None else ""
     return [
-        f"computation: p50 {words.seconds(done.p50)}, p95 {words.seconds(done.p95)},"
-        f" p99 {words.seconds(done.p99)}{every}; {done.answered} answered, {done.pairs} pairs,"
+        f"computation: p50 {format_seconds(done.p50)}, p95 {format_seconds(done.p95)},"
+        f" p99 {format_seconds(done.p99)}{every}; {done.answered} answered, {done.pairs} pairs,"
         f" {done.errors} refused"
     ]
 
 
 def _progress(status: JobStatus) -> list[str]:
     """Lag and event time, where they are known."""
-    from tdaflink.display.watch import words
 
     lines = []
     if status.lag:
@@ -83,9 +85,9 @@ def _progress(status: JobStatus) -> list[str]:
             f"{topic} {lag}" + (f" ({committed[topic]} uncommitted)" if committed.get(topic) else "")
             for topic, lag in status.lag.items()
         ]
-        lines.append(f"lag: {', '.join(told)}; reads {words.rate(status.records_per_second)} records/s")
+        lines.append(f"lag: {', '.join(told)}; reads {format_rate(status.records_per_second)} records/s")
     if status.watermark is not None:
-        lines.append(f"event time: {words.day_and_clock(status.watermark / 1000)}")
+        lines.append(f"event time: {format_day_and_clock(status.watermark / 1000)}")
     return lines
 
 

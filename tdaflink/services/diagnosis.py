@@ -20,6 +20,7 @@ from tdaflink.adapters.known_secrets import known_secrets, referred_secrets
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.profiles import load_versions
 from tdaflink.adapters.user_files import OutputFile
+from tdaflink.domain.cluster_python import PACKAGES
 from tdaflink.domain.diagnosis import SCHEMA, Lacking, Manifest
 from tdaflink.domain.errors import StorageFailed, TdaflinkError, UnexpectedAnswer, Unreachable
 from tdaflink.domain.progress import Reporter, Silent
@@ -30,17 +31,7 @@ from tdaflink.services.doctor import examine
 LOG_LINES = 5000
 ERROR_LINES = 200
 JOBS = 20
-_PACKAGES = (
-    "tdaflink",
-    "apache-flink",
-    "gudhi",
-    "numpy",
-    "confluent-kafka",
-    "certifi",
-    "typer",
-    "pydantic",
-    "docker",
-)
+_PACKAGES = ("tdaflink", *PACKAGES.values(), "confluent-kafka", "certifi", "typer", "pydantic", "docker")
 _OF_THE_CLUSTER = (
     "overview",
     "config",

@@ -32,7 +32,7 @@ from tdaflink.services.drafting import draft, reserve
 from tdaflink.services.jars import fetch_jars, require_cached
 from tdaflink.services.resuming import bring_back, endangered, set_aside, stopped, waiting
 from tdaflink.services.schemas import plan_register, register_schemas
-from tdaflink.services.supervision import start_supervisor
+from tdaflink.services.supervisor_process import start_supervisor
 from tdaflink.services.topics import create_topics, plan_topics
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -10,10 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 
-from tdaflink import __version__
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.processes import Launch, ProcessTable
 from tdaflink.adapters.runtimes import runtime_for
 from tdaflink.adapters.supervisor_file import SupervisorFile
 from tdaflink.domain.alerts import WEBHOOK
@@ -27,36 +24,10 @@ from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.alerts import LocalAlerts
 
 _LOOK_SECONDS = 2.0
-_STOP_SECONDS = 5.0
 # Between two repairs; doubled while they follow each other, until one has held for _CALM_SECONDS.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
 _CALM_SECONDS = 300.0
-
-
-def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
-    """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
-    if environment.runtime != "process":
-        return
-    folder = store.folder(environment.name)
-    processes = ProcessTable(folder)
-    running = processes.find(SUPERVISOR)
-    if running is not None and is_supervised(environment) and running.settings == __version__:
-        return
-    processes.stop([SUPERVISOR], _STOP_SECONDS)
-    SupervisorFile(folder).clear()
-    if not is_supervised(environment):
-        return
-    module = (sys.executable, "-m", "tdaflink.services.supervision", environment.name)
-    log = folder / "logs" / SUPERVISOR / f"{SUPERVISOR}.log"
-    launch = Launch(SUPERVISOR, (*module, *processes.markers(SUPERVISOR)), os.environ, log, __version__)
-    processes.start(launch)
-
-
-def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
-    """Stop the environment's supervisor, before what it watches is stopped."""
-    if environment.runtime == "process":
-        ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)
 
 
 class Supervisor:

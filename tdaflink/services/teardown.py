@@ -10,7 +10,7 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.progress import Reporter
 from tdaflink.domain.setup import TeardownResult
-from tdaflink.services.supervision import stop_supervisor
+from tdaflink.services.supervisor_process import stop_supervisor
 
 
 def saved_environment(name: str | None, store: EnvironmentStore) -> Environment:

@@ -25,6 +25,15 @@ from watch_cases import (
 )
 
 from tdaflink.display.barcode import ASCII
+from tdaflink.display.format import (
+    format_age,
+    format_clock,
+    format_count,
+    format_day_and_clock,
+    format_rate,
+    format_seconds,
+    format_size,
+)
 from tdaflink.display.watch import words
 from tdaflink.display.watch.frame import Size, frame
 from tdaflink.display.watch.panels import log_lines
@@ -265,8 +274,9 @@ def test_the_level_of_a_log_line_gives_its_colour_with_and_without_a_zone(zone: 
 
 
 def test_numbers_that_are_none_are_shown_as_unknown() -> None:
-    for shown in (words.age, words.count, words.rate, words.seconds, words.size):
+    for shown in (format_age, format_count, format_rate, format_seconds, format_size):
         assert [shown(value) for value in (math.nan, math.inf, -math.inf)] == ["-", "-", "-"]
     greatest = 2**63 / 1000  # the watermark at the end of a bounded stream
-    assert (words.clock(greatest), words.day_and_clock(greatest), words.moment_of("soon")) == ("-", "-", None)
+    assert (format_clock(greatest), format_day_and_clock(greatest)) == ("-", "-")
+    assert words.moment_of("soon") is None
     assert words.sparkline([math.nan, 1.0, math.inf, -1.0, 2.0], 5) == "▁▅▁▁█"

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from tdaflink.display.barcode import UNICODE, Glyphs
+from tdaflink.display.format import format_age, format_clock
 from tdaflink.display.watch import jobpanel, panels, words
 from tdaflink.display.watch.view import View, shown, window
 from tdaflink.domain.board import Board, JobLine
@@ -91,11 +92,11 @@ def _in_ascii(line: Text) -> Text:
 
 def _top(board: Board, view: View, size: Size, now: float, every: float) -> list[Text]:
     old = now - board.taken_at
-    stamp = f"{words.clock(board.taken_at)} UTC"
+    stamp = f"{format_clock(board.taken_at)} UTC"
     if view.paused:
-        stamp += f"  PAUSED {words.age(old)} ago"
+        stamp += f"  PAUSED {format_age(old)} ago"
     elif old > 3 * every + 2:
-        stamp += f"  {words.age(old)} ago, slow to answer"
+        stamp += f"  {format_age(old)} ago, slow to answer"
     title = Text.assemble(("tdaflink ", ""), (board.env, "bold"), f"  {board.rest_url}  ", (stamp, ""))
     lines = [title, *panels.cluster_lines(board, size.width)]
     lines += [panels.stale_line(stale, now, size.width) for stale in board.stale if stale.source != "logs"]

@@ -7,6 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
+from tdaflink.display.format import (
+    UNKNOWN,
+    format_age,
+    format_clock,
+    format_count,
+    format_rate,
+    format_restarts,
+    format_seconds,
+    format_size,
+)
 from tdaflink.display.jobs import STATE_STYLE
 from tdaflink.display.watch import words
 from tdaflink.display.watch.words import Column, row
@@ -24,7 +34,7 @@ def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
     """A job in some lines: its root cause, what is wrong, and how it does."""
     job, load = line.job, line.load
     state = Text(job.state, style=STATE_STYLE.get(job.state, ""))
-    restarts = "" if load is None or load.restarts is None else f"  {_restarts(load.restarts)}"
+    restarts = "" if load is None or load.restarts is None else f"  {format_restarts(load.restarts)}"
     head = Text.assemble(
         (job.name, "bold"),
         f"  {job.id[:12]}  ",
@@ -52,12 +62,8 @@ def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
     if line.job.state != "RUNNING":
         return words.wrapped(f"Root cause: {cause}", width, rest="  ", style="red")[:2]
     moment = words.moment_of(load.failures[0].timestamp)
-    ago = "" if moment is None else f" {words.age(load.taken_at - moment)} ago"
+    ago = "" if moment is None else f" {format_age(load.taken_at - moment)} ago"
     return words.wrapped(f"Last failure{ago}: {cause}", width, rest="  ", style="yellow")[:2]
-
-
-def _restarts(number: int) -> str:
-    return "no restart" if number == 0 else f"{number} restart{'' if number == 1 else 's'}"
 
 
 def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
@@ -70,14 +76,14 @@ def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
     slow = slide is not None and slide.seconds is not None and (done.p95 or 0) > slide.seconds
     text = Text("computation  ")
     text.append(
-        f"p50 {words.seconds(done.p50)}  p95 {words.seconds(done.p95)}  p99 {words.seconds(done.p99)}",
+        f"p50 {format_seconds(done.p50)}  p95 {format_seconds(done.p95)}  p99 {format_seconds(done.p99)}",
         style="bold red" if slow else "",
     )
     if slide is not None:
         text.append(f"  a window every {slide}")
     more = (
-        f"  pairs/s {words.rate(line.rates.pairs)}  {words.count(done.answered)} answered"
-        f"  {words.count(done.errors)} refused"
+        f"  pairs/s {format_rate(line.rates.pairs)}  {format_count(done.answered)} answered"
+        f"  {format_count(done.errors)} refused"
     )
     if text.cell_len + len(more) <= width:
         return [text.append(more)]
@@ -88,8 +94,8 @@ def _lag_lines(lag: Mapping[str, TopicLag] | None, width: int) -> list[Text]:
     if not lag:
         return []
     told = [
-        f"{topic} {words.count(seen.lag)}"
-        + (f" ({words.count(seen.committed_lag)} uncommitted)" if seen.committed_lag else "")
+        f"{topic} {format_count(seen.lag)}"
+        + (f" ({format_count(seen.committed_lag)} uncommitted)" if seen.committed_lag else "")
         for topic, seen in lag.items()
     ]
     return words.wrapped("  ".join(told), width, first="lag          ", rest=" " * 13)
@@ -100,7 +106,7 @@ def _event_time(load: JobLoad, board: Board) -> list[Text]:
     if load.watermark is not None:
         moment = load.watermark / 1000
         told = (
-            f"watermark    {words.clock(moment)} UTC, {words.age(board.taken_at - moment)} behind the clock"
+            f"watermark    {format_clock(moment)} UTC, {format_age(board.taken_at - moment)} behind the clock"
         )
         return [Text(told)]
     newest = board.newest
@@ -109,8 +115,8 @@ def _event_time(load: JobLoad, board: Board) -> list[Text]:
     end = words.moment_of(newest.event_time)
     if end is None:
         return []
-    behind = f"{words.age(board.taken_at - end)} behind the clock"
-    return [Text(f"event time   {words.clock(end)} UTC, {behind} (the newest window, of {newest.stream})")]
+    behind = f"{format_age(board.taken_at - end)} behind the clock"
+    return [Text(f"event time   {format_clock(end)} UTC, {behind} (the newest window, of {newest.stream})")]
 
 
 def _checkpoint_line(load: JobLoad) -> Text:
@@ -119,9 +125,9 @@ def _checkpoint_line(load: JobLoad) -> Text:
     if done is None or done.latest_id is None:
         return Text(f"checkpoint   none completed yet{every}")
     return Text(
-        f"checkpoint   {words.age((done.latest_age_ms or 0) / 1000)} ago,"
-        f" took {words.seconds((done.latest_duration_ms or 0) / 1000)},"
-        f" {words.size(done.latest_size_bytes)}; {done.completed} done, {done.failed} failed{every}"
+        f"checkpoint   {format_age((done.latest_age_ms or 0) / 1000)} ago,"
+        f" took {format_seconds((done.latest_duration_ms or 0) / 1000)},"
+        f" {format_size(done.latest_size_bytes)}; {done.completed} done, {done.failed} failed{every}"
     )
 
 
@@ -157,9 +163,9 @@ def vertex_lines(vertices: Sequence[VertexLoad | Vertex], width: int) -> list[Te
             _per_mille(vertex.busiest),
             _per_mille(vertex.backpressured),
             _per_mille(vertex.idle),
-            words.UNKNOWN if vertex.skew is None else f"{vertex.skew:.1f}x",
-            words.count(vertex.records_in),
-            words.count(vertex.records_out),
+            UNKNOWN if vertex.skew is None else f"{vertex.skew:.1f}x",
+            format_count(vertex.records_in),
+            format_count(vertex.records_out),
         ]
         lines.append(row(columns, cells, width, style="bold red" if (vertex.busiest or 0) >= 900 else ""))
     return lines
@@ -173,7 +179,7 @@ def _subtasks(vertex: VertexLoad | Vertex) -> str:
 
 
 def _per_mille(value: float | None) -> str:
-    return words.UNKNOWN if value is None else f"{value / 10:.0f} %"
+    return UNKNOWN if value is None else f"{value / 10:.0f} %"
 
 
 def failure_place(failure: Failure) -> str:

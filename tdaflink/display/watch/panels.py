@@ -9,6 +9,15 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tdaflink.display.barcode import Glyphs, barcode, barcode_text
+from tdaflink.display.format import (
+    UNKNOWN,
+    format_age,
+    format_clock,
+    format_count,
+    format_rate,
+    format_seconds,
+    format_size,
+)
 from tdaflink.display.jobs import STATE_STYLE
 from tdaflink.display.results import betti_of
 from tdaflink.display.watch import words
@@ -74,7 +83,7 @@ def _memory_words(state: ClusterState) -> list[str | tuple[str, str]]:
         found += [
             f"{'  ' if found else ''}{name} heap ",
             (_percent(heap), _fullness(heap)),
-            f" of {words.size(memory.heap_max)}" if name == "TaskManager" else "",
+            f" of {format_size(memory.heap_max)}" if name == "TaskManager" else "",
             " metaspace ",
             (_percent(metaspace), _fullness(metaspace)),
         ]
@@ -82,7 +91,7 @@ def _memory_words(state: ClusterState) -> list[str | tuple[str, str]]:
 
 
 def _percent(share: float | None) -> str:
-    return words.UNKNOWN if share is None else f"{share:.0%}"
+    return UNKNOWN if share is None else f"{share:.0%}"
 
 
 def _fullness(share: float | None) -> str:
@@ -96,7 +105,7 @@ def stale_line(stale: Stale, now: float, width: int) -> Text:
     name = _NAMES[stale.source]
     since = "has not answered yet"
     if stale.since is not None:
-        since = f"does not answer since {words.clock(stale.since)} UTC ({words.age(now - stale.since)} ago)"
+        since = f"does not answer since {format_clock(stale.since)} UTC ({format_age(now - stale.since)} ago)"
     line = Text(f"! {name} {since}: {stale.reason}", style="bold yellow", no_wrap=True)
     line.truncate(width, overflow="ellipsis")
     return line
@@ -134,18 +143,18 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
         ">" if chosen else " ",
         Text(line.job.state, style=STATE_STYLE.get(line.job.state, "")),
         line.job.name,
-        words.age(line.job.duration_ms / 1000),
-        words.rate(rates.records),
+        format_age(line.job.duration_ms / 1000),
+        format_rate(rates.records),
         Text(words.sparkline(line.records, spark, unicode=unicode), style="cyan"),
-        words.rate(rates.windows),
+        format_rate(rates.windows),
         Text(words.sparkline(line.windows, spark, unicode=unicode), style="cyan"),
-        words.seconds(computation.p50 if computation else None),
-        words.seconds(computation.p95 if computation else None),
-        words.seconds(computation.p99 if computation else None),
-        words.rate(rates.pairs),
-        words.count(line.total_lag),
+        format_seconds(computation.p50 if computation else None),
+        format_seconds(computation.p95 if computation else None),
+        format_seconds(computation.p99 if computation else None),
+        format_rate(rates.pairs),
+        format_count(line.total_lag),
         _checkpoint_age(line),
-        words.UNKNOWN if restarts is None else str(restarts),
+        UNKNOWN if restarts is None else str(restarts),
     ]
     kept = [cell for cell, (_, least) in zip(cells, _COLUMNS, strict=True) if width >= least]
     return row(job_columns(width), kept, width, style="bold" if chosen else "")
@@ -153,7 +162,7 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
 
 def _checkpoint_age(line: JobLine) -> str:
     done = line.load.checkpoints if line.load is not None else None
-    return words.age(done.latest_age_ms / 1000) if done and done.latest_age_ms is not None else words.UNKNOWN
+    return format_age(done.latest_age_ms / 1000) if done and done.latest_age_ms is not None else UNKNOWN
 
 
 def log_lines(board: Board, width: int) -> list[Text]:
@@ -204,7 +213,7 @@ def barcode_lines(board: Board, stream: str | None, width: int, height: int, gly
     title = Text.assemble(
         (newest.stream, "bold"),
         f"  {result.window + '  ' if result.window else ''}{result.algorithm}  {result.num_points} points"
-        f"  Betti {betti}  {words.seconds(result.seconds)}",
+        f"  Betti {betti}  {format_seconds(result.seconds)}",
     )
     title.truncate(width, overflow="ellipsis")
     for longest in range(10, 0, -1):

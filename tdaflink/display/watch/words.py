@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from tdaflink.domain.timestamps import parse_timestamp
 
-UNKNOWN = "-"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-=+*#@"
 
@@ -56,78 +54,6 @@ def sparkline(series: Sequence[float], width: int, *, unicode: bool = True) -> s
     highest = max(filter(math.isfinite, shown), default=0.0)
     shares = [value / highest if highest > 0 and math.isfinite(value) else 0.0 for value in shown]
     return "".join(blocks[round((len(blocks) - 1) * max(0.0, share))] for share in shares).rjust(width)
-
-
-def rate(value: float | None) -> str:
-    """So many each second, three digits at most."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    return count(value) if value >= 100 else f"{value:.1f}"
-
-
-def count(value: float | None) -> str:
-    """A number in few digits: 950, 12.3k, 4.5M."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= limit:
-            scaled = value / (1e3 if unit == "k" else limit)
-            return f"{scaled:.1f}{unit}" if scaled < 100 else f"{scaled:.0f}{unit}"
-    return f"{value:.0f}"
-
-
-def seconds(value: float | None) -> str:
-    """A short time: 620 us, 62 ms, 1.4 s."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    if value < 0.001:
-        return f"{value * 1e6:.0f} us"
-    if value < 1:
-        return f"{value * 1000:.3g} ms"
-    return f"{value:.3g} s" if value < 100 else age(value)
-
-
-def age(value: float | None) -> str:
-    """A long time in its two greatest units: 45s, 3m12s, 2h05m, 4d03h."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    whole = max(0, int(value))
-    for size, name, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
-        if whole >= size:
-            return f"{whole // size}{name}{whole % size // part:02d}{smaller}"
-    return f"{whole}s"
-
-
-def size(value: float | None) -> str:
-    """Bytes in binary units."""
-    if value is None or not math.isfinite(value):
-        return UNKNOWN
-    for limit, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if value >= limit:
-            scaled = value / limit
-            return f"{scaled:.1f} {unit}" if scaled < 10 else f"{scaled:.0f} {unit}"
-    return f"{value:.0f} B"
-
-
-def clock(moment: float) -> str:
-    """The time of day in UTC."""
-    return _written(moment, "%H:%M:%S")
-
-
-def day_and_clock(moment: float) -> str:
-    """Date and time of day in UTC."""
-    return _written(moment, "%Y-%m-%d %H:%M:%S UTC")
-
-
-def _written(moment: float, form: str) -> str:
-    try:
-        return datetime.fromtimestamp(moment, tz=timezone.utc).strftime(form)
-    except (
-        ValueError,
-        OverflowError,
-        OSError,
-    ):  # as at the end of a bounded stream, whose time is the greatest
-        return UNKNOWN
 
 
 def moment_of(text: str) -> float | None:

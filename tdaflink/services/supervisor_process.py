@@ -1,0 +1,40 @@
+"""Starting and stopping the supervisor of a local environment, a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tdaflink import __version__
+from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.processes import Launch, ProcessTable
+from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.domain.environment import Environment
+from tdaflink.domain.supervision import SUPERVISOR, is_supervised
+
+_STOP_SECONDS = 5.0
+
+
+def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
+    """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
+    if environment.runtime != "process":
+        return
+    folder = store.folder(environment.name)
+    processes = ProcessTable(folder)
+    running = processes.find(SUPERVISOR)
+    if running is not None and is_supervised(environment) and running.settings == __version__:
+        return
+    processes.stop([SUPERVISOR], _STOP_SECONDS)
+    SupervisorFile(folder).clear()
+    if not is_supervised(environment):
+        return
+    module = (sys.executable, "-m", "tdaflink.services.supervision", environment.name)
+    log = folder / "logs" / SUPERVISOR / f"{SUPERVISOR}.log"
+    launch = Launch(SUPERVISOR, (*module, *processes.markers(SUPERVISOR)), os.environ, log, __version__)
+    processes.start(launch)
+
+
+def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
+    """Stop the environment's supervisor, before what it watches is stopped."""
+    if environment.runtime == "process":
+        ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)
