@@ -131,7 +131,7 @@ def history(
 
 def _age(text: str) -> float:
     from tdaflink.domain.errors import UsageError
-    from tdaflink.domain.fields import seconds
+    from tdaflink.domain.units import seconds
 
     try:
         return float(seconds(text))

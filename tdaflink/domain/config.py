@@ -21,11 +21,11 @@ from tdaflink.domain.fields import (
     Seconds,
     Secret,
     Topic,
-    milliseconds,
     secrets_by_reference,
 )
 from tdaflink.domain.presets import Preset
 from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
+from tdaflink.domain.units import milliseconds
 from tdaflink.domain.uploads import Uploads
 from tdaformats.algorithms import ALGORITHMS, check_parameters
 from tdaformats.errors import MessageError

@@ -7,37 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from tdaflink.domain.units import seconds, size_in_bytes
+
 _BY_REFERENCE = 'is given by reference: {"$env": NAME} or {"$file": PATH}'
 _HOLDS_SECRET = re.compile(r"password|secret|jaas|(^|\.)key$", re.IGNORECASE)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)\s*$")
-_SIZES = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30}
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|k|m|g)\s*$", re.IGNORECASE)
-
-
-def seconds(value: Any) -> Any:
-    """A duration such as "60s", "5m" or "250ms" as seconds; numbers are seconds already."""
-    if isinstance(value, str):
-        match = _DURATION.match(value)
-        if not match:
-            raise ValueError('a duration is a number of seconds or a text such as "60s", "5m", "250ms"')
-        return float(match[1]) * _UNITS[match[2]]
-    return value
-
-
-def milliseconds(value: Any) -> Any:
-    """A duration text as whole milliseconds; numbers are milliseconds already."""
-    return round(seconds(value) * 1000) if isinstance(value, str) else value
-
-
-def size_in_bytes(value: Any) -> Any:
-    """A size such as "16mb" as bytes; numbers are bytes already."""
-    if isinstance(value, str):
-        match = _SIZE.match(value)
-        if not match:
-            raise ValueError('a size is a number of bytes or a text such as "512mb"')
-        return int(float(match[1]) * _SIZES[match[2].lower()])
-    return value
 
 
 def by_reference(value: Any) -> Any:

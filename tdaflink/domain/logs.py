@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 from tdaflink.domain.environment import LogLine
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.fields import seconds
 from tdaflink.domain.timestamps import parse_timestamp
+from tdaflink.domain.units import seconds
 
 
 @dataclass(frozen=True)

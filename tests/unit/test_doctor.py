@@ -10,7 +10,7 @@ import pytest
 from harness import Runner
 
 from tdaflink.domain.doctor import clock_fix, clock_off, connector_of, java_major
-from tdaflink.domain.sizes import megabytes
+from tdaflink.domain.units import megabytes
 
 
 def test_the_connector_is_travelled_settings_its_file() -> None:

@@ -9,7 +9,7 @@ from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.profiles import load_lock
 from tdaflink.domain.doctor import CheckResult, State
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.sizes import megabytes
+from tdaflink.domain.units import megabytes
 from tdaflink.services.checks.patient import Patient
 
 _WHY_COMPONENT = "without it jobs stand still, or have no slots to run in"
