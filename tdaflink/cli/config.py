@@ -86,7 +86,7 @@ def init(
     store = EnvironmentStore()
     saved = store.find(store.chosen_name(session.env))
     profile = saved.profile if saved is not None else store.chosen_name(session.env)
-    own = profile in profile_names() and not (saved is not None and saved.runtime == "external")
+    own = profile in profile_names() and (saved is None or saved.is_managed)
     job = load_profile(profile).job if own else {}
     write_config(file, job, force=force, production=production)
     session.reporter().note(f"Wrote {file}. Next: tdaflink config validate {file}")

@@ -10,7 +10,6 @@ from typing import Any
 from tdaflink import __version__
 from tdaflink.domain.application import mode_of
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.ledger import Git, JobSpec
 from tdaflink.domain.travelling import SPEC, facts_for_watchers
 from tdaflink.services.bundles import Bundle
@@ -91,9 +90,9 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
 def _interpreters(job: Job, env: Environment) -> dict[str, str]:
     """What the cluster's own configuration does not name, or names for processes alone."""
     named = {}
-    if env.runtime == EXTERNAL:
+    if not env.is_managed:
         named["python.client.executable"] = env.python
-    if env.runtime == EXTERNAL or mode_of(job.flink_config) == "thread":
+    if not env.is_managed or mode_of(job.flink_config) == "thread":
         named["python.executable"] = env.python
     return named
 

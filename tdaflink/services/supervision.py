@@ -14,15 +14,15 @@ from tdaflink import __version__
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.processes import Launch, ProcessTable
-from tdaflink.adapters.runtimes import runtime_for
-from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.adapters.runtimes import runtime_for, traits_of
+from tdaflink.adapters.supervisor_file import SupervisorFile, is_supervised
 from tdaflink.domain.alerts import WEBHOOK
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.ledger import Action
 from tdaflink.domain.progress import Step
 from tdaflink.domain.setup import SetupRequest
-from tdaflink.domain.supervision import SUPERVISOR, Repair, is_supervised
+from tdaflink.domain.supervision import SUPERVISOR, Repair
 from tdaflink.services.alerts import LocalAlerts
 
 _LOOK_SECONDS = 2.0
@@ -35,7 +35,7 @@ _CALM_SECONDS = 300.0
 
 def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
     """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
-    if environment.runtime != "process":
+    if not traits_of(environment).supports_supervision:
         return
     folder = store.folder(environment.name)
     processes = ProcessTable(folder)
@@ -54,7 +54,7 @@ def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
 
 def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
     """Stop the environment's supervisor, before what it watches is stopped."""
-    if environment.runtime == "process":
+    if traits_of(environment).supports_supervision:
         ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)
 
 
