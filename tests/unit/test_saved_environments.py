@@ -13,7 +13,7 @@ from tdajob.secrets import check_login, login_text
 
 from tdaflink.domain.external import external_environment, options_of
 from tdaflink.domain.security import KafkaSecrets, KafkaSecurity
-from tdaflink.services.jobsettings import security_properties
+from tdaflink.services.settings_writer import security_properties
 
 SECRET = secrets.token_hex(8)
 ADDRESSES = {"rest_url": "https://flink.example:8081", "kafka": "a.example:9093,[::1]:9093"}
