@@ -17,7 +17,7 @@ from tdajob.windows import spec
 
 from tdaflink.adapters.profiles import load_profile, profile_names
 from tdaflink.domain import job_contract
-from tdaflink.domain.config import Input, JobConfig
+from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.message_models import outputs, parts
@@ -60,10 +60,10 @@ class Group:
 def written(window: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
     """Return the settings that the command writes for one input of each route."""
     inputs = [
-        Input(route=route, topic=topic, output_topic=f"{topic}_results", window=window)
+        {"route": route, "topic": topic, "output_topic": f"{topic}_results", "window": window}
         for route, topic in TOPICS.items()
     ]
-    chosen = JobConfig(inputs=inputs, parallelism=3, **config)
+    chosen = JobConfig.model_validate({"inputs": inputs, "parallelism": 3, **config})
     return job_settings(chosen, LOCAL, dict.fromkeys(TOPICS.values(), 2), ("plugin_module",))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def toy(program: Path, tmp_path: Path) -> Iterator[Toy]:
         return Ran(done.returncode, done.stdout, done.stderr)
 
     yield run
-    run("teardown", "--env", "toy", "--yes")
+    if (tmp_path / "environments" / "toy" / "environment.json").exists():
+        run("teardown", "--env", "toy", "--yes")
 
 
 def test_runtime_added_by_module_profile_and_entry_serves_all_commands(toy: Toy, tmp_path: Path) -> None:
@@ -134,6 +136,17 @@ def test_every_entry_opens_and_its_profiles_are_shipped(tmp_path: Path) -> None:
         ends = Endpoints("http://127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:2")
         environment = Environment("some", profile.name, profile.runtime, ends, sys.executable)
         assert RUNTIMES[profile.runtime].open(environment, tmp_path).endpoints().rest_url
+
+
+def test_no_module_compares_the_name_of_a_runtime() -> None:
+    names = "|".join(RUNTIMES)
+    compared = re.compile(rf'runtime (==|!=|in|not in) \W?"({names})"')
+    places = {
+        str(path.relative_to(ROOT)): compared.findall(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "tdaflink").rglob("*.py")
+    }
+    assert not {path for path, found in places.items() if found}
+    assert compared.search('if environment.runtime == "process":')
 
 
 def test_external_environment_supports_nothing_of_a_runtime() -> None:
