@@ -39,7 +39,7 @@ from tdajob.topology.values import Limits, Query
 
 from tdaflink.domain.config import Input, JobConfig
 from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.services.jobsettings import job_settings
+from tdaflink.services.settings_writer import job_settings
 
 WARM_UP_SECONDS = 3.0
 TIMEOUT_SECONDS = 180.0

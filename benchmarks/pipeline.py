@@ -55,7 +55,7 @@ def answerer(env: str) -> object:
 
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.domain.config import JobConfig
-    from tdaflink.services.jobsettings import job_settings
+    from tdaflink.services.settings_writer import job_settings
 
     config = JobConfig(input_topic="tda_jobs", output_topic="tda_results")
     settings = job_settings(config, EnvironmentStore().resolve(env), {"tda_jobs": 1})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tdaformats.limits import MAX_POINT_DIMENSION as MAX_POINT_DIMENSION
 
+MAX_PARALLELISM = 720
+"""Of all keyed state: it decides which subtask has which stream, and the command submits with the same."""
 MAX_DURATION_MS = 10**15
 """Of any duration in the settings, about 31,700 years: event times and their sums stay within 64 bits."""
 MAX_COUNT = 0xFFFF_FFFF

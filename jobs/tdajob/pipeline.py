@@ -21,6 +21,7 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment, Table, Tabl
 from tdajob import uids
 from tdajob.expectations import expectations
 from tdajob.kafkaoptions import sink_options, source_options
+from tdajob.limits import MAX_PARALLELISM
 from tdajob.operators import HEAVY, AnswerHeavy, AnswerMessages, AnswerStreams, ReadStreamMessages
 from tdajob.settings import Input, Kafka, Settings
 
@@ -30,7 +31,6 @@ _PYFLINK_KEYED_OPERATOR = (
 )
 _SHADED_PREFIX = "org/apache/flink/kafka/shaded/"
 _MIN_LANES = 8
-MAX_PARALLELISM = 720  # maps streams to subtasks; the command submits with the same value
 
 # A row without a message: it makes every compute subtask start its Python worker, and report its metrics,
 # before the first message arrives.

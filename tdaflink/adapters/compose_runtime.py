@@ -28,6 +28,7 @@ from tdaflink.adapters.image import IMAGE_PYTHON
 from tdaflink.adapters.json_answers import WrongForm
 from tdaflink.adapters.local_java import digest, end_of_file
 from tdaflink.adapters.processes import port_holder, port_is_free
+from tdaflink.adapters.profiles import profile_of
 from tdaflink.adapters.state_files import S3Access, S3Files, s3_access, state_files
 from tdaflink.adapters.web_probe import probe
 from tdaflink.domain import stack
@@ -45,6 +46,11 @@ _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 3.0
 _BUILD_SECONDS = 1800.0
 _REGISTRY_PATH = "/apis/ccompat/v7"
+
+
+def open_runtime(environment: Environment, folder: Path) -> ComposeRuntime:
+    """Open the runtime of an environment; `folder` is the environment's."""
+    return ComposeRuntime(environment, profile_of(environment), folder)
 
 
 class ComposeRuntime:

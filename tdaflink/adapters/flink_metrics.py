@@ -13,6 +13,7 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.json_answers import JsonObject, finite
 from tdaflink.adapters.metric_values import OFFSET, READ, READ_RATE, TDA, Values
 from tdaflink.domain.errors import NotFound
+from tdaflink.domain.job_contract import HEARTBEAT_SOURCE, METRIC_PREFIX, READER_SUFFIX
 from tdaflink.domain.snapshot import ClusterState, JobLoad, Memory, VertexLoad
 from tdaflink.domain.travelling import TOLD
 
@@ -26,8 +27,6 @@ _TIMES = {
     "idle": "idleTimeMsPerSecond",
 }
 _TASK_METRICS = {*_TIMES.values(), "numRecordsIn", "numRecordsOut", "currentInputWatermark"}
-# The shipped job's timer source, which reads no records.
-_HEARTBEAT = "heartbeat-source"
 _MEMORY = {
     "heap_used": "Status.JVM.Memory.Heap.Used",
     "heap_max": "Status.JVM.Memory.Heap.Max",
@@ -205,7 +204,7 @@ def _is_requested(name: str) -> bool:
     # A name that a task does not have empties the whole response, so only listed names are requested.
     if name in _TASK_METRICS or TDA.search(name) or OFFSET.search(name):
         return True
-    return _HEARTBEAT not in name and any(pattern.match(name) for pattern in (READ, READ_RATE))
+    return HEARTBEAT_SOURCE not in name and any(pattern.match(name) for pattern in (READ, READ_RATE))
 
 
 def _chunks(names: Sequence[str]) -> Iterator[list[str]]:
@@ -238,9 +237,9 @@ def _vertex(task: _Task, values: Values) -> VertexLoad:
 def _kind(vertex_name: str, metrics: Sequence[str]) -> str:
     if vertex_name.startswith("Source"):
         return "source"
-    if any(".tda_" in name for name in metrics):
+    if any(f".{METRIC_PREFIX}" in name for name in metrics):
         return "compute"
     last = vertex_name.rsplit("->", 1)[-1]
     if re.search(r"\b(Sink|Writer|Committer|Print)\b", last):
         return "sink"
-    return "parse" if vertex_name.endswith("-reader") else "other"
+    return "parse" if vertex_name.endswith(READER_SUFFIX) else "other"

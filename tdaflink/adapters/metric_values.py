@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from tdaflink.domain import job_contract
 from tdaflink.domain.jobs import Checkpoints
 from tdaflink.domain.snapshot import Computation, Offsets
 
@@ -60,31 +61,31 @@ def computation(everything: Sequence[Values]) -> Computation | None:
     """Return sums of counts over tasks and subtasks, and the maxima of times and bytes."""
 
     def total(name: str) -> int | None:
-        counts = _each(everything, lambda full: full.endswith(f".tda_{name}"), "sum")
+        counts = _each(everything, lambda full: full.endswith(f".{name}"), "sum")
         return int(sum(counts)) if counts else None
 
     def highest(name: str) -> float | None:
-        return max(_each(everything, lambda full: full.endswith(f".tda_{name}"), "max"), default=None)
+        return max(_each(everything, lambda full: full.endswith(f".{name}"), "max"), default=None)
 
     def seconds(name: str) -> float | None:
-        microseconds = highest(f"computation_time{name}_us")
+        microseconds = highest(name)
         return None if microseconds is None else microseconds / 1_000_000
 
     if not any(TDA.search(name) for values in everything for name in values):
         return None
-    memory = highest("memory_usage_bytes")
+    memory = highest(job_contract.MEMORY_USAGE_BYTES)
     return Computation(
-        last=seconds(""),
-        p50=seconds("_p50"),
-        p95=seconds("_p95"),
-        p99=seconds("_p99"),
+        last=seconds(job_contract.COMPUTATION_TIME_US),
+        p50=seconds(job_contract.COMPUTATION_TIME_P50_US),
+        p95=seconds(job_contract.COMPUTATION_TIME_P95_US),
+        p99=seconds(job_contract.COMPUTATION_TIME_P99_US),
         memory_bytes=None if memory is None else int(memory),
-        answered=total("requests_answered") or 0,
-        windows=total("windows"),
-        points=total("points_processed") or 0,
-        pairs=total("persistence_pairs") or 0,
-        errors=total("errors") or 0,
-        late_points=total("late_points") or 0,
+        answered=total(job_contract.REQUESTS_ANSWERED) or 0,
+        windows=total(job_contract.WINDOWS),
+        points=total(job_contract.POINTS_PROCESSED) or 0,
+        pairs=total(job_contract.PERSISTENCE_PAIRS) or 0,
+        errors=total(job_contract.ERRORS) or 0,
+        late_points=total(job_contract.LATE_POINTS) or 0,
     )
 
 

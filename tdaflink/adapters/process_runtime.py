@@ -35,7 +35,7 @@ from tdaflink.adapters.logfiles import read_log
 from tdaflink.adapters.maven import JarCache
 from tdaflink.adapters.monitoring import write_monitoring_files
 from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_holder, port_is_free
-from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions
+from tdaflink.adapters.profiles import load_catalogue, load_lock, load_versions, profile_of
 from tdaflink.adapters.state_files import state_files
 from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.application import is_application
@@ -79,6 +79,11 @@ class LocalComponent(Protocol):
 
     def problem(self, running: Running) -> str | None:
         """Return why the running process is not ready; None if it is."""
+
+
+def open_runtime(environment: Environment, folder: Path) -> ProcessRuntime:
+    """Open the runtime of an environment; `folder` is the environment's."""
+    return ProcessRuntime(environment, profile_of(environment), folder)
 
 
 class ProcessRuntime:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tdaflink.adapters.folders import write_atomically
+from tdaflink.adapters.runtimes import RUNTIMES
 from tdaflink.adapters.yamltext import load_yaml
 from tdaflink.domain.algorithms import AlgorithmInfo, algorithm_of
 from tdaflink.domain.end_of_life import EndOfLife
@@ -44,7 +45,13 @@ def load_profile(name: str, *, scaled: bool = False) -> Profile:
         )
     sized = _merged(values, smaller) if scaled else values
     complete = {"name": name, "scalable": smaller is not None, **sized}
-    return _validated(Profile, complete, folder / "profile.yaml")
+    profile = _validated(Profile, complete, folder / "profile.yaml")
+    if profile.runtime not in RUNTIMES:
+        known = ", ".join(RUNTIMES)
+        raise ConfigError(
+            f"{folder / 'profile.yaml'}: runtime: {profile.runtime!r} is not a runtime (known: {known})"
+        )
+    return profile
 
 
 def profile_of(environment: Environment) -> Profile:

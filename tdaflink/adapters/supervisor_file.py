@@ -10,11 +10,12 @@ from pathlib import Path
 
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.folders import make_folder, write_atomically
+from tdaflink.adapters.runtimes import traits_of
 from tdaflink.adapters.user_files import read_own
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.saved_values import checked, from_values
-from tdaflink.domain.supervision import Repair, Supervision, is_supervised
+from tdaflink.domain.supervision import Repair, Supervision, wants_supervision
 
 
 class SupervisorFile:
@@ -57,6 +58,11 @@ class SupervisorFile:
             return not _locked(lock)
         finally:
             os.close(lock)
+
+
+def is_supervised(environment: Environment) -> bool:
+    """Whether the supervisor starts components that end again; containers have an engine that does it."""
+    return traits_of(environment).supports_supervision and wants_supervision(environment)
 
 
 def supervision_of(environment: Environment) -> Supervision | None:

@@ -83,7 +83,7 @@ def init(
 
     saved = context.saved_environment
     profile = saved.profile if saved is not None else context.environment_name
-    own = profile in profile_names() and not (saved is not None and saved.runtime == "external")
+    own = profile in profile_names() and (saved is None or saved.is_managed)
     job = load_profile(profile).job if own else {}
     write_config(file, job, force=force, production=production)
     context.reporter.note(f"Wrote {file}. Next: tdaflink config validate {file}")

@@ -146,7 +146,7 @@ class CommandContext:
         from tdaflink.adapters.component_logs import FlinkLogs, RuntimeLogs
         from tdaflink.adapters.runtimes import runtime_for
 
-        external = environment.runtime == "external"
+        external = not environment.is_managed
         return FlinkLogs(flink) if external else RuntimeLogs(runtime_for(environment, self.store))
 
     def registry(self, address: str | None, config: Path | None) -> SchemaRegistry:
@@ -229,7 +229,7 @@ class CommandContext:
         saved = self.saved_environment is not None
         draft = None if saved else self._draft()
         environment = draft or self.environment
-        own = environment.runtime != "external"
+        own = environment.is_managed
         return Patient(
             environment=environment,
             runtime=runtime_for(environment, self.store) if own else None,

@@ -23,6 +23,7 @@ from tdaflink.domain.fields import (
     Topic,
     secrets_by_reference,
 )
+from tdaflink.domain.job_contract import MAX_PARALLELISM
 from tdaflink.domain.presets import Preset
 from tdaflink.domain.streams import TIMEOUT, CountWindow, DistanceToPrevious, Preprocess, Timeout, Window
 from tdaflink.domain.units import milliseconds
@@ -33,24 +34,8 @@ from tdaformats.errors import MessageError
 Z2 = 2
 COUNT_SIZE, COUNT_SLIDE = 100, 10  # the window of a stream that names none
 REQUESTS_TTL = 3600.0  # seconds; a job_id is needed for less long than a stream
+OF_STREAMS = "of streams"  # in the annotation of a key that concerns the stream route alone
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
-STREAM_KEYS = (
-    "window",
-    "window_size",
-    "slide_interval",
-    "window_timeout",
-    "out_of_orderness",
-    "allowed_lateness",
-    "max_windows_per_message",
-    "max_duration",
-    "state_ttl",
-    "dedup_ids",
-    "overflow",
-    "preprocess",
-    "distance_to_previous",
-    "events_topic",
-    "incremental_memory",
-)
 
 
 Route = Literal["requests", "uploads", "streams"]
@@ -92,7 +77,7 @@ class JobConfig(Model):
     parallelism: int = Field(
         default=1,
         ge=1,
-        le=720,
+        le=MAX_PARALLELISM,
         description="Parallel subtasks. Not given, submit takes a quarter of the free slots, at most the"
         " partitions of the largest input, at least 1.",
     )
@@ -178,31 +163,53 @@ class JobConfig(Model):
 
     uploads: Uploads = Field(default_factory=Uploads, description="Files that messages may name.")
 
-    window: Window | None = Field(default=None, description="Of streams; see also the flat keys.")
-    window_size: int | None = Field(default=None, ge=1, description="Count window: points.")
-    slide_interval: int | None = Field(default=None, ge=1, description="Count window: points.")
-    window_timeout: Timeout = Field(
+    window: Annotated[Window | None, OF_STREAMS] = Field(
+        default=None, description="Of streams; see also the flat keys."
+    )
+    window_size: Annotated[int | None, OF_STREAMS] = Field(
+        default=None, ge=1, description="Count window: points."
+    )
+    slide_interval: Annotated[int | None, OF_STREAMS] = Field(
+        default=None, ge=1, description="Count window: points."
+    )
+    window_timeout: Annotated[Timeout, OF_STREAMS] = Field(
         default=None, description="Count window: seconds, 60 if not given; null for never."
     )
     window_requests: bool = Field(default=False, description="Window the points of one job_id, too.")
-    out_of_orderness: Seconds = Field(default=5.0, ge=0, description="How late a stream's points may be.")
-    allowed_lateness: Seconds = Field(default=0.0, ge=0, description="How long a fired window is kept.")
-    max_windows_per_message: int = Field(default=1000, ge=1, description="More refuse the message.")
-    max_duration: Seconds = Field(default=86_400.0, gt=0, description="A session closes at this length.")
-    state_ttl: Seconds = Field(
+    out_of_orderness: Annotated[Seconds, OF_STREAMS] = Field(
+        default=5.0, ge=0, description="How late a stream's points may be."
+    )
+    allowed_lateness: Annotated[Seconds, OF_STREAMS] = Field(
+        default=0.0, ge=0, description="How long a fired window is kept."
+    )
+    max_windows_per_message: Annotated[int, OF_STREAMS] = Field(
+        default=1000, ge=1, description="More refuse the message."
+    )
+    max_duration: Annotated[Seconds, OF_STREAMS] = Field(
+        default=86_400.0, gt=0, description="A session closes at this length."
+    )
+    state_ttl: Annotated[Seconds, OF_STREAMS] = Field(
         default=86_400.0, gt=0, description="A silent stream is then forgotten; a job_id after 1 h."
     )
-    dedup_ids: int = Field(default=0, ge=0, description="Message ids of a stream that are remembered.")
-    overflow: Literal["error", "landmarks"] = Field(
+    dedup_ids: Annotated[int, OF_STREAMS] = Field(
+        default=0, ge=0, description="Message ids of a stream that are remembered."
+    )
+    overflow: Annotated[Literal["error", "landmarks"], OF_STREAMS] = Field(
         default="error", description="Of a window above max_points."
     )
-    preprocess: Preprocess | None = Field(default=None, description="Before the computation.")
-    distance_to_previous: DistanceToPrevious | None = Field(default=None, description="After it.")
-    events_topic: Topic = Field(default="tda_events", description="Where alerts go.")
+    preprocess: Annotated[Preprocess | None, OF_STREAMS] = Field(
+        default=None, description="Before the computation."
+    )
+    distance_to_previous: Annotated[DistanceToPrevious | None, OF_STREAMS] = Field(
+        default=None, description="After it."
+    )
+    events_topic: Annotated[Topic, OF_STREAMS] = Field(default="tda_events", description="Where alerts go.")
     features: list[Feature] = Field(
         default_factory=list, max_length=16, description="Vectors that each result carries."
     )
-    incremental_memory: Bytes = Field(default=256 * 2**20, ge=0, description="Caches of one worker.")
+    incremental_memory: Annotated[Bytes, OF_STREAMS] = Field(
+        default=256 * 2**20, ge=0, description="Caches of one worker."
+    )
 
     @model_validator(mode="after")
     def _one_form_of_each(self) -> JobConfig:
@@ -354,7 +361,13 @@ class JobConfig(Model):
 
     def stream_keys(self) -> list[str]:
         """The keys that were given and that concern the stream route alone."""
-        return [key for key in STREAM_KEYS if key in self.model_fields_set and getattr(self, key) is not None]
+        return [
+            key
+            for key, field in type(self).model_fields.items()
+            if OF_STREAMS in field.metadata
+            and key in self.model_fields_set
+            and getattr(self, key) is not None
+        ]
 
     @property
     def names_inputs(self) -> bool:

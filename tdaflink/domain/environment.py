@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tdaflink.domain.snapshots import StateFiles
 
 Health = Literal["healthy", "starting", "unhealthy", "dead"]
+EXTERNAL = "external"  # in place of a runtime: the cluster of another operator
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,38 @@ class Environment:
     port_offset: int = 0
     details: Mapping[str, str] = field(default_factory=dict)
     security: Security = field(default_factory=Security)
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether tdaflink starts and stops the cluster; False for an external one."""
+        return self.runtime != EXTERNAL
+
+
+@dataclass(frozen=True)
+class RuntimeTraits:
+    """What a runtime supports; by default nothing beyond the protocol `Runtime`.
+
+    - `supports_application_mode`: `setup --application` creates a cluster for one job;
+    - `supports_supervision`: components that end are restarted by the supervisor, which posts alerts;
+    - `has_storage_options`: `--storage`, `--s3-endpoint` and `--s3-role` choose where state is stored;
+    - `uses_host_python`: jobs run with an interpreter of this machine, which `--python` and `--find-links`
+      choose and into which packages can be installed;
+    - `limits_memory`: each component has a memory limit, which `preflight` adds up;
+    - `metrics_on_request`: Flink's metrics are exposed only with `setup --metrics`;
+    - `runs_images`: the components run in the images of `profiles/versions.yaml`;
+    - `python_lock`: the lock under `profiles/python` of the packages that jobs run with;
+    - `settings_folders`: the folders of an environment with the settings of its components.
+    """
+
+    supports_application_mode: bool = False
+    supports_supervision: bool = False
+    has_storage_options: bool = False
+    uses_host_python: bool = False
+    limits_memory: bool = False
+    metrics_on_request: bool = False
+    runs_images: bool = False
+    python_lock: str | None = None
+    settings_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

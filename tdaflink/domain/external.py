@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tdaflink.domain.addresses import web_address
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.environment import EXTERNAL, Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, UsageError
 from tdaflink.domain.security import (
     KafkaSecrets,
@@ -22,7 +22,6 @@ from tdaflink.domain.security import (
     shown_reference,
 )
 
-EXTERNAL = "external"
 ASK = "ask"
 PYTHON = "python3"
 _ADDRESSES = ("rest_url", "kafka", "kafka_cluster", "schema_registry", "python")

@@ -58,7 +58,7 @@ class Profile(BaseModel):
 
     name: str
     about: str
-    runtime: Literal["process", "compose"]
+    runtime: str
     ports: Ports
     taskmanagers: int = Field(ge=1)
     topics: TopicSizing
@@ -72,6 +72,8 @@ class Profile(BaseModel):
     flink: dict[str, Scalar]
     kafka: dict[str, Scalar]
     compose: ComposeParts | None = None
+    runtime_options: dict[str, Any] = Field(default_factory=dict)
+    """Settings that only the profile's runtime reads, which validates them."""
     scalable: bool = False
 
     def ports_at(self, offset: int) -> dict[str, int]:
@@ -91,6 +93,11 @@ class Profile(BaseModel):
                 f"profile {self.name}: {key}: {text!r} is not a number of megabytes such as 2048m"
             )
         return int(text[:-1])
+
+    @property
+    def has_alertmanager(self) -> bool:
+        """Whether the environment has an Alertmanager, which sends alerts."""
+        return self.compose is not None and self.compose.alerting
 
     @property
     def keeps_jobs(self) -> bool:

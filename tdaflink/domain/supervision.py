@@ -31,9 +31,9 @@ class Supervision:
     last: Repair | None = None
 
 
-def is_supervised(environment: Environment) -> bool:
-    """Whether local processes that end are started again; containers have an engine that does it."""
-    return environment.runtime == "process" and environment.details.get(SUPERVISE) != _OFF
+def wants_supervision(environment: Environment) -> bool:
+    """Whether supervision is switched on, for an environment whose runtime supports it."""
+    return environment.details.get(SUPERVISE) != _OFF
 
 
 def with_supervision(details: Mapping[str, str], wanted: bool) -> dict[str, str]:

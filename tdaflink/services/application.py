@@ -15,6 +15,7 @@ from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.local_flink import written_config
 from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.runtimes import traits_of
 from tdaflink.domain.application import BESIDE, Application, is_application, mode_of
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkError, UsageError
@@ -60,7 +61,7 @@ def placed(draft: Environment, request: SetupRequest, store: EnvironmentStore) -
 
 
 def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool) -> None:
-    if draft.runtime != "process":
+    if not traits_of(draft).supports_application_mode:
         raise UsageError(
             f"--application: clusters of the profile {draft.profile} are made for many jobs",
             hint="--profile local makes one of processes",

@@ -79,7 +79,7 @@ def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment
     """The saved environment that is meant, or one as setup would make it from the profile."""
     saved = store.find(request.env) if request.env else None
     if saved is not None and request.profile in (None, saved.profile):
-        if saved.runtime != "compose":
+        if profile_of(saved).compose is None:
             raise UsageError(
                 f"{saved.name} does not run in containers", hint="--profile dev, staging or prod"
             )

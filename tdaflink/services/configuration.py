@@ -72,7 +72,7 @@ def _layers(
     if asked.file is not None:
         require_regular(asked.file, "--config")
         values = dict(read_config(asked.file))
-        if env.runtime != "external":
+        if env.is_managed:
             _drop_addresses(values, asked.file, env, warn)
         layers.append(Layer(f"file {asked.file}", values))
     return [*layers, *_flag_layers(asked)]

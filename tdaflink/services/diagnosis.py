@@ -41,7 +41,6 @@ _OF_THE_CLUSTER = (
     "jars",
 )
 _OF_A_JOB = ("", "/config", "/exceptions", "/checkpoints", "/checkpoints/config", "/plan")
-_SETTINGS = {"flink", "kafka", "compose", "monitoring"}  # folders of an environment that hold some
 _ENDINGS = (".yaml", ".yml", ".properties", ".json", ".env", ".xml")
 
 Collected = Iterator[tuple[str, Any]]
@@ -141,10 +140,10 @@ def _settings(sources: Sources) -> Collected:
     yield "environment.json", asdict(sources.patient.environment)
     if sources.patient.profile is not None:
         yield "settings/profile.json", sources.patient.profile.model_dump(mode="json")
-    folder = sources.folder
+    folder, holders = sources.folder, sources.patient.traits.settings_folders
     for path in sorted(folder.glob("**/*")):
         named = path.relative_to(folder)
-        if named.parts[0] not in _SETTINGS or (path.suffix not in _ENDINGS and path.name not in _ENDINGS):
+        if named.parts[0] not in holders or (path.suffix not in _ENDINGS and path.name not in _ENDINGS):
             continue
         if (
             path.is_symlink()

@@ -10,17 +10,16 @@ from tdaflink.adapters.environments import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.locks import PortClaims
 from tdaflink.adapters.processes import port_is_free
 from tdaflink.adapters.profiles import load_profile, profile_names, profile_of
-from tdaflink.adapters.runtimes import run_by_others, runtime_for
+from tdaflink.adapters.runtimes import run_by_others, runtime_for, traits_of
+from tdaflink.adapters.supervisor_file import is_supervised
 from tdaflink.domain.alerts import NO_WEBHOOK, WEBHOOK, checked_webhook, shown_webhook
 from tdaflink.domain.cluster_python import AUTOMATIC, PYTHON
 from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import NotFound, Refused, Unhealthy, UsageError
-from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.monitoring import shows_metrics, with_metrics
 from tdaflink.domain.profile import S3_ROLE, SCALE, Profile
 from tdaflink.domain.setup import SetupRequest
-from tdaflink.domain.stack import parts_of
-from tdaflink.domain.supervision import is_supervised, with_supervision
+from tdaflink.domain.supervision import with_supervision
 from tdaflink.services.application import placed
 
 _OFFSET_STEP = 100
@@ -50,7 +49,7 @@ def reserve(
 
 
 def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
-    if saved and saved.runtime == EXTERNAL:
+    if saved and not saved.is_managed:
         raise run_by_others(saved)
     if saved and request.profile and saved.profile != request.profile:
         raise UsageError(
@@ -109,7 +108,7 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
     """What is remembered besides: the words of this call over those of earlier ones."""
     details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
     if request.supervise is not None:
-        if request.supervise and draft.runtime != "process":
+        if request.supervise and not traits_of(draft).supports_supervision:
             raise UsageError(f"--supervise goes with local environments, and {draft.name} is none")
         details = with_supervision(details, request.supervise)
     details = _with_webhook(request, draft, details)
@@ -117,7 +116,7 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
         details = {key: value for key, value in details.items() if key != S3_ROLE}
         details |= {S3_ROLE: "on"} if request.s3_role else {}
     said = {"storage": request.storage, "s3_endpoint": request.s3_endpoint}
-    if (any(said.values()) or request.s3_role) and draft.runtime != "compose":
+    if (any(said.values()) or request.s3_role) and not traits_of(draft).has_storage_options:
         option = "--storage" if any(said.values()) else "--s3-role"
         raise UsageError(f"{option} goes with environments in containers, and {draft.name} is none")
     return {**_with_python(request, draft, details), **{key: value for key, value in said.items() if value}}
@@ -133,7 +132,7 @@ def _with_webhook(request: SetupRequest, draft: Environment, details: Mapping[st
         return dict(details)
     address = checked_webhook(request.webhook, "--webhook")
     wanted = {**others, WEBHOOK: shown_webhook(address)}
-    if draft.runtime == "compose" and not parts_of(load_profile(draft.profile)).alerting:
+    if not (traits_of(draft).supports_supervision or load_profile(draft.profile).has_alertmanager):
         raise UsageError(
             f"{draft.name} has no Alertmanager that could send alerts: profile {draft.profile}",
             hint="tdaflink setup --env staging --webhook URL, or prod",
@@ -145,7 +144,7 @@ def _with_webhook(request: SetupRequest, draft: Environment, details: Mapping[st
 def _require_sender(draft: Environment, details: Mapping[str, str], what: str) -> None:
     local = replace(draft, details=details)
     sent = is_supervised(local) or shows_metrics(local)
-    if draft.runtime == "process" and WEBHOOK in details and not sent:
+    if traits_of(draft).supports_supervision and WEBHOOK in details and not sent:
         raise UsageError(
             f"{what}: a local environment's alerts are sent by its supervisor, and that is switched off",
             hint="tdaflink setup --supervise, or tdaflink setup --webhook none",
@@ -154,7 +153,7 @@ def _require_sender(draft: Environment, details: Mapping[str, str], what: str) -
 
 def _with_python(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> Mapping[str, str]:
     """The details with the interpreter that --python names, or without the one of an earlier call."""
-    if (request.python or request.find_links) and draft.runtime != "process":
+    if (request.python or request.find_links) and not traits_of(draft).uses_host_python:
         option = "--python" if request.python else "--find-links"
         raise UsageError(f"{option} goes with local environments, and {draft.name} is none")
     if request.python is None:

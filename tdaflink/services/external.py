@@ -15,7 +15,6 @@ from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.domain.external import (
     ASK,
-    EXTERNAL,
     SECRETS,
     Check,
     EnvironmentView,
@@ -85,7 +84,7 @@ def show_environment(name: str | None, store: EnvironmentStore) -> EnvironmentVi
 def removable(name: str, store: EnvironmentStore) -> Environment:
     """The environment of that name; `UsageError` for one that tdaflink itself runs."""
     env = _saved(name, store)
-    if env.runtime != EXTERNAL:
+    if env.is_managed:
         raise UsageError(
             f"the environment {name!r} is one that tdaflink itself runs",
             hint=f"tdaflink teardown --env {name} --purge stops and removes it",
@@ -108,7 +107,7 @@ def _asked(options: Options) -> list[str]:
 def _require_new(name: str, store: EnvironmentStore) -> None:
     if (known := store.find(name)) is None:
         return
-    command = f"env remove {name}" if known.runtime == EXTERNAL else f"teardown --env {name} --purge"
+    command = f"teardown --env {name} --purge" if known.is_managed else f"env remove {name}"
     raise UsageError(
         f"there is an environment {name!r} already, at {known.endpoints.rest_url}",
         hint=f"choose another name, or tdaflink {command} first",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tdaflink.adapters.profiles import load_profile
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.external import EXTERNAL
 from tdaflink.domain.layers import Layer, Resolved
 from tdaflink.services.configuration import Asked, configure, named_job
 from tdaflink.services.jobrun import Job
@@ -74,7 +73,7 @@ class JobBuilder:
         return shipped_job(resolved, self.env, wanted, self.partitions, self.warn)
 
     def _profile_settings(self) -> Mapping[str, Any]:
-        return load_profile(self.env.profile).job if self.env.runtime != EXTERNAL else {}
+        return load_profile(self.env.profile).job if self.env.is_managed else {}
 
     def _free_slots(self) -> int | None:
         """Return the cluster's free slots, 0 where it does not respond: a dry run works without it."""

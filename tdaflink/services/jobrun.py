@@ -10,9 +10,19 @@ from typing import Any
 from tdaflink import __version__
 from tdaflink.domain.application import mode_of
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.external import EXTERNAL
+from tdaflink.domain.job_contract import (
+    BUNDLE_PARAMETER,
+    CONFIG_PARAMETER,
+    ENVIRONMENT_PARAMETER,
+    NAME_PARAMETER,
+    SAVEPOINT_PARAMETER,
+    SPEC_PARAMETER,
+    SUBMITTER_PARAMETER,
+    VERSION_PARAMETER,
+    JobSettings,
+)
 from tdaflink.domain.ledger import Git, JobSpec
-from tdaflink.domain.travelling import SPEC, facts_for_watchers
+from tdaflink.domain.travelling import facts_for_watchers
 from tdaflink.services.bundles import Bundle
 from tdaflink.services.control import submitter
 
@@ -91,9 +101,9 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
 def _interpreters(job: Job, env: Environment) -> dict[str, str]:
     """What the cluster's own configuration does not name, or names for processes alone."""
     named = {}
-    if env.runtime == EXTERNAL:
+    if not env.is_managed:
         named["python.client.executable"] = env.python
-    if env.runtime == EXTERNAL or mode_of(job.flink_config) == "thread":
+    if not env.is_managed or mode_of(job.flink_config) == "thread":
         named["python.executable"] = env.python
     return named
 
@@ -101,20 +111,20 @@ def _interpreters(job: Job, env: Environment) -> dict[str, str]:
 def _travelling(job: Job, env: Environment) -> str:
     """What any machine needs to know of the job, as Flink writes a map in one string."""
     facts = {
-        "tdaflink.name": job.name,
-        "tdaflink.environment": env.name,
-        "tdaflink.version": __version__,
-        "tdaflink.bundle": job.bundle.sha256,
-        "tdaflink.submitter": submitter(),
+        NAME_PARAMETER: job.name,
+        ENVIRONMENT_PARAMETER: env.name,
+        VERSION_PARAMETER: __version__,
+        BUNDLE_PARAMETER: job.bundle.sha256,
+        SUBMITTER_PARAMETER: submitter(),
     }
     if job.settings is not None:
-        facts["tdaflink.config"] = _hash(job.settings)
-        facts |= facts_for_watchers(job.settings, job.flink_config)
+        facts[CONFIG_PARAMETER] = _hash(job.settings)
+        facts |= facts_for_watchers(JobSettings(job.settings), job.flink_config)
     if job.savepoint:
-        facts["tdaflink.savepoint"] = job.savepoint
+        facts[SAVEPOINT_PARAMETER] = job.savepoint
     # Flink's REST interface shows it to everybody.
     if not plain_secrets({**kafka_properties(job), **job.flink_config}):
-        facts[SPEC] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
+        facts[SPEC_PARAMETER] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
     # Flink takes the text apart at commas, then each part at its colon, and unquotes both times.
     return ",".join(_quoted(f"{key}:{_quoted(value)}") for key, value in facts.items())
 
@@ -140,4 +150,4 @@ def plain_secrets(named: Mapping[str, Any]) -> list[str]:
 
 def kafka_properties(job: Job) -> Mapping[str, Any]:
     """The further client properties in the settings of the shipped job."""
-    return (job.settings or {}).get("kafka", {}).get("properties") or {}
+    return JobSettings(job.settings or {}).kafka_properties

@@ -9,10 +9,10 @@ from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.flink_metrics import JobLoads
 from tdaflink.adapters.kafka_watch import Place, TopicWatch
 from tdaflink.domain.errors import NotFound
+from tdaflink.domain.job_contract import GROUP_PARAMETER
 from tdaflink.domain.jobs import Job, find_job
 from tdaflink.domain.snapshot import JobLoad, JobSeen, Offsets, TopicLag
 from tdaflink.domain.topics import LagRow
-from tdaflink.domain.travelling import GROUP
 
 
 def lag_rows(
@@ -112,7 +112,7 @@ def _resting(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dic
     ]
     if not silent:
         return {}
-    group = load.parameters.get(GROUP)
+    group = load.parameters.get(GROUP_PARAMETER)
     committed = kafka.committed(group, silent) if group else {}
     unknown = [place for place in silent if place not in committed]
     begins = kafka.begins(unknown) if unknown else {}

@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from shlex import quote
 
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
+from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.ledger import RESUME, Operation
 from tdaflink.domain.snapshots import canonical
 from tdaflink.services.control import Control
@@ -94,12 +95,12 @@ def _read_again(control: Control, operation: Operation) -> str:
     settings = version.spec.settings if version and version.spec else None
     if settings is None or control.kafka is None:
         return "what came since is read again"
-    delivery = settings["kafka"]["delivery"]
-    twice = " again" if delivery == "exactly_once" else " again, and answered again under the same ids"
+    job = JobSettings(settings)
+    twice = " again" if job.delivery == "exactly_once" else " again, and answered again under the same ids"
     try:
         with closing(control.kafka.watch()) as kafka:
-            places = kafka.partitions([one["topic"] for one in settings["inputs"]])
-            done, ends = kafka.committed(settings["kafka"]["group_id"], places), kafka.ends(places)
+            places = kafka.partitions(job.topics)
+            done, ends = kafka.committed(job.group_id, places), kafka.ends(places)
     except TdaflinkError as error:
         return f"what came since is read{twice} (how much is not known: {error.message})"
     waiting: Counter[str] = Counter()

@@ -12,11 +12,12 @@ from tdaflink.domain.application import is_application
 from tdaflink.domain.config import JobConfig
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, UsageError
+from tdaflink.domain.job_contract import MAX_PARALLELISM
 from tdaflink.domain.layers import Resolved
 from tdaflink.domain.travelling import BUNDLE_SIZE
 from tdaflink.services.bundles import included_files, script_bundle, shipped_bundle
 from tdaflink.services.jobrun import Job
-from tdaflink.services.jobsettings import job_settings
+from tdaflink.services.settings_writer import job_settings
 
 # A job that names no parallelism leaves room for three more like it.
 SHARE_OF_SLOTS = 4
@@ -161,7 +162,7 @@ def shipped_job_config(config: JobConfig) -> dict[str, str]:
         "execution.checkpointing.interval": f"{config.checkpoint_interval} ms",
         # Every operator has a uid of its own: a missing one is an error now, not a lost savepoint later.
         "pipeline.auto-generate-uids": "false",
-        "pipeline.max-parallelism": "720",
+        "pipeline.max-parallelism": str(MAX_PARALLELISM),
         "python.execution-mode": config.execution_mode,
         # A bundle must end soon: results, metrics and checkpoints wait for it. docs/performance.md has what
         # was measured with other numbers of records and other times.

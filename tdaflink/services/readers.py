@@ -13,9 +13,9 @@ from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.kafka_watch import Place
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, Refused, TdaflinkError, Unreachable
+from tdaflink.domain.job_contract import SPEC_PARAMETER, JobSettings
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.progress import Reporter
-from tdaflink.domain.travelling import SPEC
 from tdaflink.services.control import Control, open_control
 from tdaflink.services.jobrun import Job
 
@@ -41,7 +41,7 @@ class Reading:
 
 def topics_read(settings: Mapping[str, Any] | None) -> list[str]:
     """The topics that a shipped job reads; those of a script are not known."""
-    return [str(one["topic"]) for one in (settings or {}).get("inputs", ())]
+    return JobSettings(settings or {}).topics
 
 
 def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None:
@@ -120,20 +120,16 @@ def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, 
     settings = _known_settings(other, control)
     if not settings or not job.settings:
         return None
-    theirs, ours = (_brokers(one) for one in (settings, job.settings))
+    theirs, ours = (JobSettings(one).brokers for one in (settings, job.settings))
     return None if theirs and ours and theirs.isdisjoint(ours) else settings
 
 
 def _travelled_settings(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
     """The settings that travel with a job that another machine has submitted."""
     with suppress(NotFound, ValueError, AttributeError):
-        found = json.loads(control.cluster.job_parameters(other.id).get(SPEC, "{}")).get("settings")
+        found = json.loads(control.cluster.job_parameters(other.id).get(SPEC_PARAMETER, "{}")).get("settings")
         return found if isinstance(found, dict) else None
     return None
-
-
-def _brokers(settings: Mapping[str, Any]) -> set[str]:
-    return set(str(settings.get("kafka", {}).get("bootstrap_servers") or "").split(",")) - {""}
 
 
 # -- what is there already
@@ -143,15 +139,15 @@ def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
     """Say how many records the job reads that were there before it, and from which offsets."""
     if job.settings is None or job.savepoint is not None or control.kafka is None:
         return
-    kafka = job.settings["kafka"]
-    if kafka["start_from"] not in ("committed", "earliest"):
+    settings = JobSettings(job.settings)
+    if settings.start_from not in ("committed", "earliest"):
         return
     try:
         with closing(control.kafka.watch()) as watch:
-            places = watch.partitions(topics_read(job.settings))
+            places = watch.partitions(settings.topics)
             begins, ends = watch.begins(places), watch.ends(places)
-            resumes = kafka["start_from"] == "committed"
-            known = watch.committed(kafka["group_id"], places) if resumes else {}
+            resumes = settings.start_from == "committed"
+            known = watch.committed(settings.group_id, places) if resumes else {}
     except TdaflinkError as error:
         control.reporter.warn(f"how many records are read again is not known: {error.message}")
         return
@@ -161,11 +157,11 @@ def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
         return
     records = ", ".join(map(str, waiting))
     if committed:
-        control.reporter.note(f"it goes on where {kafka['group_id']} has stopped reading: {records}")
+        control.reporter.note(f"it goes on where {settings.group_id} has stopped reading: {records}")
         return
     choice = "; --start-from latest leaves them out" if may_skip else ""
     control.reporter.note(
-        f"{kafka['group_id']} has read nothing so far: what is there already is read and answered, again if"
+        f"{settings.group_id} has read nothing so far: what is there already is read and answered, again if"
         f" another job has answered it: {records}{choice}"
     )
 

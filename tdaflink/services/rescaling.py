@@ -8,6 +8,7 @@ from typing import Any
 
 from tdaflink.domain.application import require_session
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
+from tdaflink.domain.job_contract import HEARTBEAT_SOURCE, SOURCE_SUFFIX
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.ledger import Changed, Version
 from tdaflink.domain.slots import require_slots
@@ -113,9 +114,9 @@ def _live(
 
 def _bound(task: str, count: int, partitions: int) -> int:
     """A source reads with no more subtasks than there are partitions; the heartbeat has one."""
-    if "heartbeat-source" in task:
+    if HEARTBEAT_SOURCE in task:
         return 1
-    return min(count, partitions) if "-source" in task else count
+    return min(count, partitions) if SOURCE_SUFFIX in task else count
 
 
 def _changed(control: Control, job: RunningJob, count: int, outcome: str, downtime: float | None) -> Changed:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tdaflink.domain.errors import NotFound, Refused, UsageError
+from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.jobs import Submission
 from tdaflink.domain.ledger import Difference, JobSpec, Operation, Version
 from tdaflink.domain.snapshots import canonical
@@ -179,10 +180,7 @@ def _at_home(control: Control, spec: JobSpec) -> dict[str, object]:
     """The settings with the environment's brokers, which may have moved, unless the config names some."""
     settings = dict(spec.settings or {})
     if not (spec.config or {}).get("kafka_bootstrap_servers"):
-        settings["kafka"] = {
-            **settings["kafka"],
-            "bootstrap_servers": control.env.endpoints.kafka_cluster,
-        }
+        return JobSettings(settings).with_brokers(control.env.endpoints.kafka_cluster)
     return settings
 
 
@@ -197,10 +195,10 @@ def require_bundle(control: Control, version: Version, *, included: bool) -> Non
             f" {version.submitter}",
             hint="--job FILE brings it",
         )
-    if spec.settings.get("plugins") and not included:
+    plugins = JobSettings(spec.settings).plugins
+    if plugins and not included:
         raise NotFound(
-            f"the files of {version.name} ({', '.join(spec.settings['plugins'])}) are on the machine of"
-            f" {version.submitter}",
+            f"the files of {version.name} ({', '.join(plugins)}) are on the machine of {version.submitter}",
             hint="--include GLOB brings them",
         )
     control.reporter.warn(

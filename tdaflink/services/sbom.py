@@ -8,6 +8,7 @@ from tdaflink import __version__
 from tdaflink.adapters.image import IMAGE_PLACES, image_tag
 from tdaflink.adapters.profiles import load_lock, load_profile, load_versions, profile_names, profile_of
 from tdaflink.adapters.python_lock import load_python_lock
+from tdaflink.adapters.runtimes import traits_named
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.sbom import bill, of_images, of_jars, of_packages
@@ -35,9 +36,7 @@ def environment_bill(name: str, environment: Environment | None) -> dict[str, An
         )
     profile = profile_of(environment) if environment else load_profile(name)
     jars = of_jars(load_lock().only(profile.jars).jars)
-    if profile.runtime == "process":
-        parts = [*of_packages(load_python_lock("local").packages), *jars]
-    else:
-        images = load_versions().images.model_dump().values()
-        parts = [*of_packages(load_python_lock("image").packages), *jars, *of_images(images)]
-    return bill(f"tdaflink-{profile.name}", __version__, parts)
+    traits = traits_named(profile.runtime)
+    packages = of_packages(load_python_lock(traits.python_lock).packages) if traits.python_lock else ()
+    images = of_images(load_versions().images.model_dump().values()) if traits.runs_images else ()
+    return bill(f"tdaflink-{profile.name}", __version__, [*packages, *jars, *images])

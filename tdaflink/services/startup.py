@@ -10,6 +10,7 @@ from contextlib import suppress
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.domain.errors import DeadlinePassed, JobFailed, NotFound, Refused
 from tdaflink.domain.failures import own_frames
+from tdaflink.domain.job_contract import READY
 from tdaflink.domain.jobs import Failure
 from tdaflink.domain.progress import Step
 from tdaflink.domain.waiting import poll
@@ -18,7 +19,6 @@ STABLE_SECONDS = 2.0  # RUNNING means: and no restart for so long
 # Of the new version in an upgrade, as one that fails later is not rolled back. The job works meanwhile.
 UPGRADE_STABLE_SECONDS = 5.0
 SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
-READY_METRIC = "tda_ready"  # the shipped job's operators report it once their open() has passed
 _ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
 
 
@@ -87,7 +87,7 @@ def _progress(cluster: FlinkRest, job_id: str, expect_ready: bool) -> tuple[int,
     )
     if not expect_ready or running < total:
         return running, total, not expect_ready
-    counts = {vertex.id: cluster.subtasks_with_metric(job_id, vertex.id, READY_METRIC) for vertex in vertices}
+    counts = {vertex.id: cluster.subtasks_with_metric(job_id, vertex.id, READY) for vertex in vertices}
     reporting = [vertex for vertex in vertices if counts[vertex.id]]
     ready = bool(reporting) and all(counts[v.id] == v.parallelism for v in reporting)
     return running, total, ready

@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.ledger import Ledger
 from tdaflink.adapters.runtimes import runtime_for
-from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.adapters.supervisor_file import SupervisorFile, is_supervised
 from tdaflink.domain.alerts import WEBHOOK
 from tdaflink.domain.environment import Environment, Runtime
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.ledger import Action
 from tdaflink.domain.progress import Step
 from tdaflink.domain.setup import SetupRequest
-from tdaflink.domain.supervision import SUPERVISOR, Repair, is_supervised
+from tdaflink.domain.supervision import SUPERVISOR, Repair
 from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.alerts import LocalAlerts
 

@@ -8,16 +8,17 @@ import sys
 from tdaflink import __version__
 from tdaflink.adapters.environments import EnvironmentStore
 from tdaflink.adapters.processes import Launch, ProcessTable
-from tdaflink.adapters.supervisor_file import SupervisorFile
+from tdaflink.adapters.runtimes import traits_of
+from tdaflink.adapters.supervisor_file import SupervisorFile, is_supervised
 from tdaflink.domain.environment import Environment
-from tdaflink.domain.supervision import SUPERVISOR, is_supervised
+from tdaflink.domain.supervision import SUPERVISOR
 
 _STOP_SECONDS = 5.0
 
 
 def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
     """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
-    if environment.runtime != "process":
+    if not traits_of(environment).supports_supervision:
         return
     folder = store.folder(environment.name)
     processes = ProcessTable(folder)
@@ -36,5 +37,5 @@ def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
 
 def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
     """Stop the environment's supervisor, before what it watches is stopped."""
-    if environment.runtime == "process":
+    if traits_of(environment).supports_supervision:
         ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from tdaflink.domain.errors import Refused, UsageError
+from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.layers import Layer, Resolved
 from tdaflink.domain.ledger import Difference, JobSpec, StateMode, UpgradePlan, Version
@@ -128,12 +129,12 @@ def hints(old: JobSpec, new: JobSpec, state: StateMode) -> list[str]:
         return ["windows that are open are lost; reading goes on at the offsets of the last checkpoint"]
     if old.settings is None or new.settings is None:
         return ["state is found again by the uids of operators: an operator without one may lose its own"]
-    return list(_shipped_hints(old.settings, new.settings))
+    return list(_shipped_hints(JobSettings(old.settings), JobSettings(new.settings)))
 
 
-def _shipped_hints(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    before = {one["route"]: one for one in old["inputs"]}
-    after = {one["route"]: one for one in new["inputs"]}
+def _shipped_hints(old: JobSettings, new: JobSettings) -> Iterator[str]:
+    before = {entry.route: entry for entry in old.inputs}
+    after = {entry.route: entry for entry in new.inputs}
     for route in before.keys() - after.keys():
         yield (
             f"the route {route} is left out: its state has no place to go, and the start is refused without"
@@ -141,24 +142,20 @@ def _shipped_hints(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[s
         )
     for route in before.keys() & after.keys():
         one, other = before[route], after[route]
-        if one["topic"] != other["topic"]:
+        if one.topic != other.topic:
             yield (
-                f"{route} reads {other['topic']} instead of {one['topic']}: the partitions of the old topic"
+                f"{route} reads {other.topic} instead of {one.topic}: the partitions of the old topic"
                 " stay in the state, and are read on"
             )
-        if (one["window"] is None) != (other["window"] is None):
+        if (one.window is None) != (other.window is None):
             yield (
                 f"{route} is windowed in only one of the two versions: its operators differ, and the start is"
                 " refused without --allow-non-restored-state"
             )
-        elif one["window"] and _shape(one["window"]) != _shape(other["window"]):
+        elif one.window and other.window and one.window.shape != other.window.shape:
             yield (
                 f"{route} has other windows: those that are open fire once more as they were, with"
                 ' closed_by "changed", and the new ones begin'
             )
-    if old["kafka"]["delivery"] != new["kafka"]["delivery"]:
-        yield f"delivery becomes {new['kafka']['delivery']}: it holds from the first checkpoint on"
-
-
-def _shape(window: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in window.items() if key not in ("timeout_ms", "state_ttl_ms")}
+    if old.delivery != new.delivery:
+        yield f"delivery becomes {new.delivery}: it holds from the first checkpoint on"

@@ -12,6 +12,15 @@ from shlex import quote
 from typing import Any
 
 from tdaflink.domain.errors import NotFound, Refused, Unreachable
+from tdaflink.domain.job_contract import (
+    BUNDLE_PARAMETER,
+    NAME_PARAMETER,
+    SAVEPOINT_PARAMETER,
+    SPEC_PARAMETER,
+    SUBMITTER_PARAMETER,
+    VERSION_PARAMETER,
+    JobSettings,
+)
 from tdaflink.domain.jobs import Job as RunningJob
 from tdaflink.domain.jobs import find_job
 from tdaflink.domain.ledger import Git, History, JobSpec, Version
@@ -77,9 +86,9 @@ def last_version(control: Control, name: str) -> Version | None:
 
 def _adopt(control: Control, job: RunningJob) -> None:
     facts = control.cluster.job_parameters(job.id)
-    if "tdaflink.name" not in facts:
+    if NAME_PARAMETER not in facts:
         return
-    spec = _travelled(facts.get("tdaflink.spec"))
+    spec = _travelled(facts.get(SPEC_PARAMETER))
     if spec is not None:
         _keep_if_ours(control, spec)
     control.ledger.intend(
@@ -87,12 +96,12 @@ def _adopt(control: Control, job: RunningJob) -> None:
             job.id,
             job.name,
             control.env.endpoints.rest_url,
-            facts.get("tdaflink.bundle", ""),
-            facts.get("tdaflink.submitter", ""),
+            facts.get(BUNDLE_PARAMETER, ""),
+            facts.get(SUBMITTER_PARAMETER, ""),
             spec=spec,
             state="submitted",
-            savepoint=facts.get("tdaflink.savepoint"),
-            tdaflink=facts.get("tdaflink.version", ""),
+            savepoint=facts.get(SAVEPOINT_PARAMETER),
+            tdaflink=facts.get(VERSION_PARAMETER, ""),
             created_at=parse_timestamp(job.start_time).timestamp(),
         )
     )
@@ -151,11 +160,7 @@ def with_parallelism(spec: JobSpec, count: int, partitions: Mapping[str, int]) -
     """The same job with other parallelism; of a topic at most one subtask reads each partition."""
     settings = spec.settings
     if settings is not None:
-        inputs = [
-            {**one, "source_parallelism": min(partitions.get(one["topic"], count), count)}
-            for one in settings["inputs"]
-        ]
-        settings = {**settings, "parallelism": count, "inputs": inputs}
+        settings = JobSettings(settings).with_parallelism(count, partitions)
     config = {**(spec.config or {}), "parallelism": count}
     return replace(spec, parallelism=count, settings=settings, config=config)
 

@@ -17,9 +17,8 @@ from tdaflink.domain.layers import Layer, resolve
 from tdaflink.domain.streams import CountWindow, NoWindow, SessionWindow, Window, parse_window
 from tdaflink.resources import jobs_folder
 from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_config
-from tdaflink.services.jobsettings import job_settings
 from tdaflink.services.preparation import shipped_job_config
-from tdaflink.services.windowsettings import window_settings
+from tdaflink.services.settings_writer import job_settings, window_settings
 
 SEED = {
     "job_name": "tda-streaming-production",

@@ -13,7 +13,7 @@ from tdajob.secrets import check_login, login_text
 
 from tdaflink.domain.external import external_environment, options_of
 from tdaflink.domain.security import KafkaSecrets, KafkaSecurity
-from tdaflink.services.jobsettings import security_properties
+from tdaflink.services.settings_writer import security_properties
 
 SECRET = secrets.token_hex(8)
 ADDRESSES = {"rest_url": "https://flink.example:8081", "kafka": "a.example:9093,[::1]:9093"}
@@ -109,7 +109,7 @@ def test_it_is_removed_after_a_question_and_not_by_teardown(run_tdaflink: Runner
     assert run_tdaflink("env", "remove", "theirs").code == 2
     for words in (("teardown",), ("setup",)):
         ran = run_tdaflink(*words, "--env", "theirs")
-        assert (ran.code, "run by somebody else" in ran.stderr) == (2, True), ran.stderr
+        assert (ran.code, "does not start or stop it" in ran.stderr) == (2, True), ran.stderr
     assert run_tdaflink("env", "remove", "theirs", "--yes").code == 0
     assert not (tmp_path / "environments" / "theirs").exists()
 

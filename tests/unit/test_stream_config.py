@@ -25,7 +25,7 @@ from tdajob.streamsettings import (
 
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.layers import Layer, resolve
-from tdaflink.services.streamsettings import stream_settings
+from tdaflink.services.settings_writer import stream_settings
 
 BARE: dict[str, Any] = {"kind": "landscape", "dimension": 1, "range": [0, 1]}
 IMAGE = {**BARE, "kind": "persistence_image", "persistence_range": [0, 1], "bandwidth": 0.1}

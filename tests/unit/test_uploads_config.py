@@ -20,8 +20,8 @@ from tdaflink.domain.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.layers import Layer, resolve
 from tdaflink.services.configuration import Asked, configure
-from tdaflink.services.jobsettings import job_settings
 from tdaflink.services.preparation import Wanted, shipped_job
+from tdaflink.services.settings_writer import job_settings
 from tdaformats.places import check_root, parse_root
 
 LOCAL = Environment(

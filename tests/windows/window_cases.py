@@ -7,23 +7,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from settings_json import settings_document, settings_text
+from tdajob.settings import load
 from tdajob.windows import codec
 from tdajob.windows.opening import new_window, restored
 from tdajob.windows.rows import Rows
-from tdajob.windows.spec import NoWindow, WindowSettings, WindowSpec
+from tdajob.windows.spec import WindowSettings, WindowSpec
 from tdajob.windows.values import Arrival, Firing, Identity, Outcome, StreamWindow
 
-SETTINGS = WindowSettings(
-    window=NoWindow(),
-    out_of_orderness_ms=0,
-    allowed_lateness_ms=0,
-    max_windows_per_message=1000,
-    max_duration_ms=86_400_000,
-    state_ttl_ms=86_400_000,
-    dedup_ids=0,
-    max_points=5000,
-    overflow="error",
-)
+
+def _unwindowed() -> WindowSettings:
+    """Return the settings of a stream without windows, the rest as the command writes it by default."""
+    window = {"kind": "none", "state_ttl_ms": 86_400_000}
+    source = {**settings_document()["inputs"][0], "route": "streams", "window": window}
+    found = load(settings_text(inputs=[source])).inputs[0].window
+    assert found is not None
+    return replace(found, out_of_orderness_ms=0)
+
+
+SETTINGS = _unwindowed()
 
 
 def window_settings(window: WindowSpec, **changes: Any) -> WindowSettings:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from tdaflink.domain.job_contract import KEPT_BYTES
 from tdaflink.domain.message_models import examples
 from tdaflink.domain.message_models.parts import (
     LEFT_OUT,
@@ -17,7 +18,6 @@ from tdaflink.domain.message_models.parts import (
     UtcMilliseconds,
 )
 
-KEPT_BYTES = 64 * 1024
 _BASE64_OF_KEPT = -(-KEPT_BYTES // 3) * 4
 _ID = "Deterministic: a second record with the same id is a duplicate."
 

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# The years 1 to 9999 in milliseconds since 1970.
-EARLIEST_MS = -62_135_596_800_000
-LATEST_MS = 253_402_300_799_999
+from tdaformats.times import EARLIEST_MS, LATEST_MS
+
 LARGEST_COORDINATE = 1e150
 _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"

@@ -127,7 +127,7 @@ def _arriving(patient: Patient, prometheus: Prometheus) -> Iterator[CheckResult]
 
 
 def _show_metrics(patient: Patient) -> str:
-    if patient.environment.runtime == "process" and not shows_metrics(patient.environment):
+    if patient.traits.metrics_on_request and not shows_metrics(patient.environment):
         name = patient.name
         return f"tdaflink teardown --env {name} && tdaflink setup --env {name} --metrics"
     return patient.repair("let Flink's Prometheus reporter be scraped, in its own configuration")

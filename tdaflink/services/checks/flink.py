@@ -144,7 +144,7 @@ def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckR
 
 
 def _install(patient: Patient, package: str) -> str:
-    if patient.environment.runtime == "process":
+    if patient.traits.uses_host_python:
         return install_command(patient.environment.python, package, patient.name)
     # A container that is made anew has what its image has, whatever was done to the one before it.
     return _RESTART.format(name=patient.name)

@@ -44,7 +44,7 @@ def look_at_components(patient: Patient) -> Iterator[CheckResult]:
 
 def look_at_memory(patient: Patient) -> Iterator[CheckResult]:
     """Whether what Flink may take is there at all."""
-    if patient.profile is None or patient.profile.runtime != "process":
+    if patient.profile is None or patient.traits.limits_memory:
         return  # containers have limits, which the preflight adds up
     sizes = patient.profile.flink
     wanted = megabytes(sizes.get("jobmanager.memory.process.size"))

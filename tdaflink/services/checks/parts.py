@@ -35,8 +35,7 @@ def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
         return
     support = next(row for row in load_platforms() if row.platform == here.name)
     works = "; ".join(f"{PARTS[part]}: {words}" for part, words in support.cells().items())
-    runs = patient.profile.runtime if patient.profile else ""
-    if runs == "process" and not support.local.works:
+    if patient.traits.uses_host_python and not support.local.works:
         why = f"no wheel of {', '.join(support.local.missing)} is made for it"
         fix = (
             "tdaflink setup --env dev, which runs in containers; or tdaflink env add for a cluster elsewhere"
@@ -73,8 +72,9 @@ def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
         pass  # Flink has a check of its own, which says that it does not answer
     if patient.profile is None:
         return
-    if patient.profile.runtime == "process":
+    if "kafka/libs" in patient.profile.jars:
         yield PartInUse("kafka", versions.kafka)
+    if not patient.traits.runs_images:
         return
     images = versions.images.model_dump()
     for name in _IMAGES:

@@ -11,8 +11,9 @@ from urllib.parse import unquote, urlsplit
 from tdaflink.adapters.flink import FlinkRest
 from tdaflink.adapters.kafka_admin import KafkaAdmin
 from tdaflink.adapters.probe import RunsPython, ask_python
+from tdaflink.adapters.runtimes import traits_of
 from tdaflink.domain.doctor import PythonAnswer
-from tdaflink.domain.environment import Environment, Runtime
+from tdaflink.domain.environment import Environment, Runtime, RuntimeTraits
 from tdaflink.domain.profile import Profile
 from tdaflink.domain.topics import TopicSpec
 
@@ -51,6 +52,11 @@ class Patient:
     def repair(self, by_others: str) -> str:
         """What mends a part that setup has made; in somebody else's cluster, what has to be done there."""
         return self.command("setup") if self.runtime is not None else by_others
+
+    @property
+    def traits(self) -> RuntimeTraits:
+        """What the environment's runtime supports."""
+        return traits_of(self.environment)
 
     @cached_property
     def flink_config(self) -> Mapping[str, str]:

@@ -1,18 +1,28 @@
-"""From a validated config to the settings that travel with the job: one JSON object without defaults."""
+"""Writes the settings of the shipped job from a validated config: one JSON object, nothing left to a default.
+
+The job reads them in `tdajob/settings.py`, `streamsettings.py` and `windowsettings.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tdaflink.domain.config import JobConfig
+from tdaflink.domain.config import Input, JobConfig
 from tdaflink.domain.environment import Environment
+from tdaflink.domain.job_contract import SETTINGS_VERSION
 from tdaflink.domain.security import NO_KAFKA_SECURITY, KafkaSecurity
+from tdaflink.domain.streams import (
+    CountWindow,
+    Embedding,
+    NoWindow,
+    Preprocess,
+    SessionWindow,
+    SlidingWindow,
+    TumblingWindow,
+    Window,
+)
 from tdaflink.domain.uploads import Uploads
-from tdaflink.services.streamsettings import stream_settings
-from tdaflink.services.windowsettings import window_bounds, window_settings
-
-SCHEMA = 1
 
 
 def job_settings(
@@ -23,7 +33,7 @@ def job_settings(
     `plugins` are modules of the bundle that register algorithms.
     """
     return {
-        "schema": SCHEMA,
+        "schema": SETTINGS_VERSION,
         "job_name": config.job_name,
         "environment": env.name,
         "parallelism": config.parallelism,
@@ -123,4 +133,98 @@ def _uploads(uploads: Uploads) -> dict[str, Any]:
         "max_bytes": uploads.max_bytes,
         "timeout_s": uploads.timeout,
         "s3": uploads.s3.model_dump(mode="json"),
+    }
+
+
+# -- windows
+
+
+def window_bounds(config: JobConfig) -> dict[str, Any]:
+    """What all windows of the job share."""
+    return {
+        "out_of_orderness_ms": _ms(config.out_of_orderness),
+        "allowed_lateness_ms": _ms(config.allowed_lateness),
+        "max_windows_per_message": config.max_windows_per_message,
+        "max_duration_ms": _ms(config.max_duration),
+        "state_ttl_ms": _ms(config.state_ttl),
+        "dedup_ids": config.dedup_ids,
+        "overflow": config.overflow,
+    }
+
+
+def window_settings(config: JobConfig, source: Input) -> dict[str, Any] | None:
+    """The windows of one input; None where its messages are answered one by one."""
+    window = config.window_of(source)
+    if window is None:
+        return None
+    return {"kind": window.kind, **_shape(window), "state_ttl_ms": _ms(config.state_ttl_of(source))}
+
+
+def _shape(window: Window) -> dict[str, Any]:
+    match window:
+        case CountWindow():
+            slide = window.size if window.slide is None else window.slide
+            return {"size": window.size, "slide": slide, "timeout_ms": _ms_or_none(window.timeout)}
+        case TumblingWindow():
+            shape = {"size_ms": _ms(window.size), "offset_ms": _ms(window.offset) % _ms(window.size)}
+            return {**shape, "timeout_ms": _ms_or_none(window.timeout)}
+        case SlidingWindow():
+            shape = {"size_ms": _ms(window.size), "slide_ms": _ms(window.slide)}
+            offset = _ms(window.offset) % _ms(window.slide)
+            return {**shape, "offset_ms": offset, "timeout_ms": _ms_or_none(window.timeout)}
+        case SessionWindow():
+            return {"gap_ms": _ms(window.gap), "timeout_ms": _ms_or_none(window.timeout)}
+        case NoWindow():
+            return {}
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _ms_or_none(seconds: float | None) -> int | None:
+    return None if seconds is None else max(1, _ms(seconds))
+
+
+# -- before and after a window's computation
+
+
+def stream_settings(config: JobConfig) -> dict[str, Any]:
+    """The keys preprocess, distance_to_previous, features and events_topic of the resolved settings."""
+    return {
+        "preprocess": _preprocess(config.preprocess or Preprocess()),
+        "distance_to_previous": _comparison(config),
+        "features": [feature.model_dump() for feature in config.features],
+        "events_topic": config.events_topic,
+    }
+
+
+def _preprocess(asked: Preprocess) -> dict[str, Any]:
+    return {
+        "embed": None if asked.embed is None else _embed(asked.embed),
+        "scale": {"kind": asked.scale, "offset": asked.offset or [], "factor": asked.factor or []},
+        "landmarks": None if asked.subsample is None else asked.subsample.landmarks,
+        "error": None if asked.subsample is None else asked.subsample.error,
+    }
+
+
+def _embed(asked: Embedding) -> dict[str, Any]:
+    return {
+        "delay": asked.delay,
+        "dimension": asked.dimension,
+        "stride": asked.stride,
+        "max_gap_ms": None if asked.max_gap is None else round(asked.max_gap * 1000),
+    }
+
+
+def _comparison(config: JobConfig) -> dict[str, Any] | None:
+    asked = config.distance_to_previous
+    if asked is None:
+        return None
+    return {
+        "metric": asked.metric,
+        "order": asked.order if asked.metric == "wasserstein" else None,
+        "dimensions": asked.dimensions or list(range(config.max_dimension + 1)),
+        "threshold": asked.threshold,
+        "max_bars": asked.max_bars,
     }
