@@ -88,7 +88,7 @@ def test_a_typo_below_a_key_is_found_too() -> None:
         ({"window": {"kind": "session", "gap": "5m", "timeout": 0}}, "window.timeout = 0"),
         ({"window": {"kind": "session", "gap": "5m", "offset": "1h"}}, "window.offset: unknown key"),
         ({"window": {"kind": "none", "timeout": "1h"}}, "window.timeout: unknown key"),
-        ({"window": {"kind": "none"}, "window_size": 3}, "two forms of one thing"),
+        ({"window": {"kind": "none"}, "window_size": 3}, "set the same thing"),
         ({"inputs": [], "input_topic": "t"}, "inputs"),
         ({"kafka_properties": {"a": 1}}, "kafka_properties.a = 1"),
     ],

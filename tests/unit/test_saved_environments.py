@@ -29,9 +29,9 @@ def add(run: Runner, options: dict[str, str], *words: str) -> Ran:
     [
         ({"kafka": "a:1"}, ["--rest-url is missing", "--rest-url https://"]),
         ({"rest_url": "http://f:1"}, ["--kafka is missing"]),
-        ({"rest_url": "flink:8081"}, ["--rest-url 'flink:8081' is no address"]),
-        ({"rest_url": "http://f:port"}, ["--rest-url 'http://f:port' is no address"]),
-        ({"rest_url": f"http://me:{SECRET}@f:1"}, ["holds credentials", "--rest-basic"]),
+        ({"rest_url": "flink:8081"}, ["--rest-url 'flink:8081' is not a valid address"]),
+        ({"rest_url": "http://f:port"}, ["--rest-url 'http://f:port' is not a valid address"]),
+        ({"rest_url": f"http://me:{SECRET}@f:1"}, ["must not contain credentials", "--rest-basic"]),
         ({"kafka": "a.example"}, ["--kafka 'a.example'", "is not host:port"]),
         ({"kafka_cluster": "a:99999"}, ["--kafka-cluster"]),
         ({"rest_token": SECRET}, ["--rest-token: a secret is not given in plain text", "env:NAME"]),

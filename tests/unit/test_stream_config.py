@@ -164,7 +164,7 @@ def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -
         ({"metric": "bottleneck", "order": 1}, 'order 1 belongs to metric "wasserstein"; remove it'),
         ({"metric": "bottleneck", "dimensions": []}, "distance_to_previous.dimensions = []"),
         ({"metric": "bottleneck", "dimensions": [1, 1]}, "dimensions [1, 1] has one twice"),
-        ({"metric": "bottleneck", "dimensions": [2]}, "asks for dimension 2, but max_dimension is 1"),
+        ({"metric": "bottleneck", "dimensions": [2]}, "needs dimension 2, but max_dimension is 1"),
         ({"metric": "bottleneck", "threshold": -1}, "distance_to_previous.threshold = -1"),
         ({"metric": "bottleneck", "max_bars": 2001}, "distance_to_previous.max_bars = 2001"),
     ],
@@ -189,7 +189,7 @@ def test_comparisons_that_are_refused(values: dict[str, Any], words: str) -> Non
         ({**BARE, "kind": "silhouette", "power": -1}, "features.0.power = -1"),
         ({**BARE, "kind": "entropy", "layers": 3}, "features.0.layers: unknown key"),
         ({**BARE, "essential": "keep"}, "features.0.essential = 'keep': input should be 'clamp' or 'drop'"),
-        ({**BARE, "dimension": 2}, "features asks for dimension 2, but max_dimension is 1"),
+        ({**BARE, "dimension": 2}, "features needs dimension 2, but max_dimension is 1"),
         ({**IMAGE, "bandwidth": 0}, "features.0.bandwidth = 0"),
         ({**IMAGE, "persistence_range": [-1, 1]}, "no bar is shorter than 0"),
         ({**IMAGE, "resolution": [200, 51]}, "resolution [200, 51] is more than 10000 values: lower it"),
@@ -212,8 +212,8 @@ def test_features_must_leave_room_in_a_message() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}}, "no bound of its error"),
-        ({"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}}, "no bound of its error"),
+        ({"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}}, "the error has no known bound"),
+        ({"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}}, "the error has no known bound"),
         (
             {"algorithm": "alpha", "preprocess": {"embed": {"delay": 1, "dimension": 6}}},
             "preprocess.embed.dimension 6 with algorithm alpha is more than max_ambient_dimension 5",
