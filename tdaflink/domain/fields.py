@@ -1,4 +1,4 @@
-"""What config fields are made of: durations, sizes, names."""
+"""Types of config fields: durations, sizes, names, secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(b|kb|mb|gb|k|m|g)\s*$", re.IGNORECAS
 
 
 def seconds(value: Any) -> Any:
-    """A duration such as "60s", "5m" or "250ms" as seconds; numbers are seconds already."""
+    """Convert a duration such as "60s", "5m" or "250ms" to seconds; numbers are seconds already."""
     if isinstance(value, str):
         match = _DURATION.match(value)
         if not match:
@@ -26,12 +26,12 @@ def seconds(value: Any) -> Any:
 
 
 def milliseconds(value: Any) -> Any:
-    """A duration text as whole milliseconds; numbers are milliseconds already."""
+    """Convert a duration text to whole milliseconds; numbers are milliseconds already."""
     return round(seconds(value) * 1000) if isinstance(value, str) else value
 
 
 def size_in_bytes(value: Any) -> Any:
-    """A size such as "16mb" as bytes; numbers are bytes already."""
+    """Convert a size such as "16mb" to bytes; numbers are bytes already."""
     if isinstance(value, str):
         match = _SIZE.match(value)
         if not match:
@@ -48,7 +48,7 @@ def by_reference(value: Any) -> Any:
 
 
 def holds_secret(property_name: str) -> bool:
-    """Whether a Kafka client property of that name has a secret for its value."""
+    """Return whether a Kafka client property of that name holds a secret."""
     return _HOLDS_SECRET.search(property_name) is not None
 
 
@@ -70,6 +70,6 @@ JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 class Model(BaseModel):
-    """Base of all config models: no unknown key, no silent conversion."""
+    """Base of all config models: unknown keys are refused, values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

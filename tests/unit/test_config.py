@@ -212,7 +212,7 @@ def test_a_job_id_is_forgotten_sooner_than_a_stream_unless_told_otherwise() -> N
 
 def test_a_count_window_above_max_points_could_never_be_answered() -> None:
     count = {"window": {"kind": "count", "size": 6000}}
-    assert "have 6000 points, more than max_points = 5000" in refusal({"inputs": [STREAMS], **count})
+    assert "have 6000 points, more than max_points 5000" in refusal({"inputs": [STREAMS], **count})
     assert window_of({**count, "max_points": 6000}) == window_of({**count, "overflow": "landmarks"})
     requests = {**count, "input_topic": "tda_jobs"}
     assert resolve([Layer("file", requests)]).config.window is not None, "requests are not windowed"
@@ -396,7 +396,7 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
     [
         (
             {"window_size": 6000, "input_topic": "tda_stream_input"},
-            "6000 points, more than max_points = 5000",
+            "6000 points, more than max_points 5000",
         ),
         (
             {"overflow": "landmarks", "algorithm_params": {"metric": "manhattan"}},

@@ -45,7 +45,7 @@ def test_without_a_file_the_plan_is_shown_alone(run_tdaflink: Runner) -> None:
         (("plan", "teardown"), 2, "'teardown' cannot be planned"),
         (("plan", "--out", "p.json", "q.json", "setup"), 2, "'q.json' cannot be planned"),
         (("plan", "p.json", "teardown"), 2, "'teardown' cannot be planned"),
-        (("plan", "p.json", "setup", "-o", "json"), 2, "-o has no place in a plan"),
+        (("plan", "p.json", "setup", "-o", "json"), 2, "-o cannot be used in a plan"),
         (("plan", "p.json", "setup", "--env", "nowhere"), 4, "nowhere"),
         (("apply", "p.json"), 4, "plan: there is no file p.json"),
     ],

@@ -180,7 +180,7 @@ def test_comparisons_that_are_refused(values: dict[str, Any], words: str) -> Non
         ({"dimension": 1, "range": [0, 1]}, "features.0"),
         (
             {**BARE, "range": [1, 0]},
-            "features.0.range = [1, 0]: a range is two numbers, the smaller one first",
+            "features.0.range = [1, 0]: a range is two numbers in ascending order",
         ),
         ({**BARE, "range": [0, 1, 2]}, "features.0.range = [0, 1, 2]: list should have at most 2 items"),
         ({**BARE, "range": [0, float("inf")]}, "features.0.range.1 = inf"),

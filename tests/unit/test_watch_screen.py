@@ -62,7 +62,7 @@ indigestion  200000000000  RESTARTING  parallelism 1  tasks 0/1  4 restarts
 Root cause: ValueError: cannot digest 7
 checkpoint   none completed yet, every 10 s
 ! restarted 4 times; 2 of the last 2 exceptions have one cause
-  > the same record would fail again; the traceback says where: tdaflink status
+  > the same record would fail again; the traceback shows the line: tdaflink status
     20000000 -v --env local"""
 
 WIDE_LIST = [
