@@ -1,4 +1,4 @@
-"""Sizes of memory as Flink's configuration writes them."""
+"""Memory sizes in the format of Flink's configuration."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _MEGABYTES = {"": 1 / 2**20, "k": 1 / 2**10, "m": 1.0, "g": 2.0**10, "t": 2.0**2
 
 
 def megabytes(size: object) -> int:
-    """The size in MB (2^20 bytes), rounded; 0 where there is none or it cannot be read."""
-    found = _SIZE.fullmatch(str(size)) if size is not None else None
-    return round(int(found[1]) * _MEGABYTES[found[2].lower()]) if found else 0
+    """Return the size in MB (2^20 bytes), rounded; 0 if it is missing or not valid."""
+    match = _SIZE.fullmatch(str(size)) if size is not None else None
+    return round(int(match[1]) * _MEGABYTES[match[2].lower()]) if match else 0

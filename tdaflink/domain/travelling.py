@@ -1,4 +1,4 @@
-"""What travels with a job on the cluster for those who watch it, and how it is read there."""
+"""Parameters that a job carries on the cluster for monitoring commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUNDLE_SIZE = "python.fn-execution.bundle.size"  # Flink's own key
 
 @dataclass(frozen=True)
 class Slide:
-    """How often a stream's windows come: every so many seconds of event time, or every so many points."""
+    """The slide of a stream's windows, in seconds of event time or in points."""
 
     seconds: float | None = None
     points: int | None = None
@@ -28,24 +28,24 @@ class Slide:
 
 
 def facts_for_watchers(settings: Mapping[str, Any], flink: Mapping[str, str]) -> dict[str, str]:
-    """What those who watch a job need of its resolved settings and of what it tells Flink.
+    """Extract the parameters for monitoring from a job's resolved settings and its Flink settings.
 
-    Whose offsets, which results, how often, and how many records are computed in one go.
+    Consumer group, output topics, slide of the windows, and records per Beam bundle.
     """
     inputs = settings["inputs"]
-    facts = {
+    parameters = {
         GROUP: str(settings["kafka"]["group_id"]),
-        OUTPUTS: ";".join(sorted({str(one["output_topic"]) for one in inputs})),
+        OUTPUTS: ";".join(sorted({str(source["output_topic"]) for source in inputs})),
     }
-    if BUNDLE_SIZE in flink:  # not with jobs of older releases
-        facts[BUNDLE] = flink[BUNDLE_SIZE]
-    windows = [one["window"] for one in inputs if one["window"] is not None]
+    if BUNDLE_SIZE in flink:  # jobs of older releases do not set it
+        parameters[BUNDLE] = flink[BUNDLE_SIZE]
+    windows = [source["window"] for source in inputs if source["window"] is not None]
     slide = _slide_text(windows[0]) if windows else None
-    return facts if slide is None else {**facts, SLIDE: slide}
+    return parameters if slide is None else {**parameters, SLIDE: slide}
 
 
 def _slide_text(window: Mapping[str, Any]) -> str | None:
-    """A resolved window's slide as it travels, such as `10000 ms` or `10 points`; sessions have none."""
+    """Format a resolved window's slide, such as `10000 ms` or `10 points`; sessions have none."""
     kind = window["kind"]
     if kind == "count":
         return f"{window.get('slide') or window['size']} points"
@@ -55,7 +55,7 @@ def _slide_text(window: Mapping[str, Any]) -> str | None:
 
 
 def slide_of(parameters: Mapping[str, str]) -> Slide | None:
-    """The slide of a job, where it tells one."""
+    """Return the slide of a job's windows, if it is among its parameters."""
     number, _, unit = parameters.get(SLIDE, "").partition(" ")
     if not number.isdigit():
         return None
@@ -63,11 +63,11 @@ def slide_of(parameters: Mapping[str, str]) -> Slide | None:
 
 
 def outputs_of(parameters: Mapping[str, str]) -> list[str]:
-    """The topics that a job writes results to."""
+    """Return the topics that a job writes results to."""
     return [topic for topic in parameters.get(OUTPUTS, "").split(";") if topic]
 
 
 def bundle_of(parameters: Mapping[str, str]) -> int | None:
-    """How many records the job computes in one go, where it tells."""
+    """Return the job's records per Beam bundle, if they are among its parameters."""
     number = parameters.get(BUNDLE, "")
     return int(number) if number.isdigit() else None

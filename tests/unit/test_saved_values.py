@@ -52,7 +52,7 @@ def test_what_was_saved_is_read_back_as_it_was(store: EnvironmentStore) -> None:
         ({"endpoints": None}, "endpoints is null, not an object"),
         ({"endpoints": {"rest_url": "x"}}, "endpoints.kafka is missing"),
         ({"details": {"a": 1}}, "details.a is 1, not a text"),
-        ({"python": "\ud800"}, "python is no valid text"),
+        ({"python": "\ud800"}, "python is not a valid text"),
         ({"security": []}, "security is a list"),
         ({"later": 1}, "later is unknown here"),
     ],

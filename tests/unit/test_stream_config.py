@@ -116,7 +116,7 @@ def test_a_comparison_is_of_all_dimensions_and_has_an_order_only_where_that_mean
         ({"delay": 1, "dimension": 2, "max_gap": 0}, "preprocess.embed.max_gap = 0"),
         (
             {"delay": 10_000, "dimension": 9},
-            "delay 10000 times dimension 9 - 1 is 80000 values to remember for each stream, more than 65536",
+            "delay 10000 times dimension 9 - 1 is 80000 values to keep for each stream, more than 65536",
         ),
         (
             {"delay": 1, "dimension": 2, "strid": 2},
@@ -148,7 +148,7 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
         ),
         ({"subsample": {"landmarks": 0}}, "preprocess.subsample.landmarks = 0"),
         ({"subsample": {"error": 0}}, "preprocess.subsample.error = 0"),
-        ({"subsample": {}}, "subsample needs one of landmarks (how many points) and error"),
+        ({"subsample": {}}, "subsample needs either landmarks (number of points) or error"),
         ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs one of landmarks"),
     ],
 )
@@ -212,8 +212,14 @@ def test_features_must_leave_room_in_a_message() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}}, "the error has no known bound"),
-        ({"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}}, "the error has no known bound"),
+        (
+            {"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}},
+            "the error has no known bound",
+        ),
+        (
+            {"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}},
+            "the error has no known bound",
+        ),
         (
             {"algorithm": "alpha", "preprocess": {"embed": {"delay": 1, "dimension": 6}}},
             "preprocess.embed.dimension 6 with algorithm alpha is more than max_ambient_dimension 5",
