@@ -108,15 +108,17 @@ def clock_fix(setters: Sequence[str] | None, *, root: bool) -> str:
     return typed if setters else f"install chrony, then: {typed}"
 
 
-def python_answer(component: str, document: Mapping[str, Any], asked: float, answered: float) -> PythonAnswer:
-    """Build the answer from the document that the probe printed."""
+def python_answer(
+    component: str, document: Mapping[str, Any], started: float, finished: float
+) -> PythonAnswer:
+    """Build the answer from the probe's output; `started` and `finished` are epoch seconds of the call."""
     now = float(document["now"])
     return PythonAnswer(
         component,
         version=str(document["python"]),
         modules=document["modules"],
         broken=document["broken"],
-        clock=(now, asked, answered),
+        clock=(now, started, finished),
         unreachable=document["unreachable"],
         folders=document["folders"],
     )

@@ -94,7 +94,7 @@ class Profile(BaseModel):
 
     @property
     def keeps_jobs(self) -> bool:
-        """Whether jobs survive their JobManager, because a standby or its successor takes them over."""
+        """True if jobs survive their JobManager, because a standby or its successor takes them over."""
         return str(self.flink.get("high-availability.type", "none")).lower() != "none"
 
     @property

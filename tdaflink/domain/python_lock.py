@@ -74,7 +74,7 @@ class PythonLockChanges:
 
     @property
     def fits(self) -> bool:
-        """Whether the existing lock is still valid."""
+        """True if the existing lock is still valid."""
         return not (self.added or self.removed or self.rehashed)
 
 
@@ -87,7 +87,7 @@ class PythonLockResult:
 
     @property
     def fits(self) -> bool:
-        """Whether all shipped locks and the table are still valid."""
+        """True if all shipped locks and the table are still valid."""
         return not self.platforms and all(lock.fits for lock in self.locks)
 
 

@@ -214,11 +214,11 @@ def test_features_must_leave_room_in_a_message() -> None:
     [
         (
             {"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}},
-            "the error has no known bound",
+            "no known bound",
         ),
         (
             {"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}},
-            "the error has no known bound",
+            "no known bound",
         ),
         (
             {"algorithm": "alpha", "preprocess": {"embed": {"delay": 1, "dimension": 6}}},
