@@ -157,7 +157,7 @@ def fitting(text: str) -> str:
 
 
 def _for(stream: Any, text: str) -> str:
-    """Return the text as the stream can encode it; replaced before the layout, so that columns stay aligned."""
+    """Return the text as the stream can encode it; done before the layout, to keep columns aligned."""
     text = printable_lines(text)
     if text.isascii():
         return text

@@ -35,7 +35,7 @@ class Page:
         """Write the page, if there is a result; return a message for the user."""
         count = len(self._gathered)
         if not count:
-            return f"No result, therefore no page: {self._path} was not written."
+            return f"No result, so no page: {self._path} was not written."
         document = self._gathered.document()
         output_file(self._path, "--plot").write(html(document))
         left_out = document["left_out"]

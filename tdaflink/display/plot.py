@@ -48,7 +48,7 @@ class Newest:
     def save(self) -> str:
         """Write the picture, if there is a result; return a message for the user."""
         if self._newest is None:
-            return f"No result, therefore no picture: {self._path} was not written."
+            return f"No result, so no picture: {self._path} was not written."
         try:
             save_picture(self._newest, self._path)
         except (ValueError, ArithmeticError, RuntimeError) as error:

@@ -145,7 +145,7 @@ class Incompatible(TdaflinkError):
 
 
 class Locked(TdaflinkError):
-    """Another tdaflink process is changing the same environment, job or file."""
+    """Another command is changing the same environment, job or file."""
 
     kind = "locked"
 

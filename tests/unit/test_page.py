@@ -127,7 +127,7 @@ def test_numbers_that_are_none_do_no_harm() -> None:
 
 def test_nothing_is_written_without_a_result(tmp_path: Path) -> None:
     assert (
-        Page(tmp_path / "p.html").save() == f"No result, therefore no page: {tmp_path / 'p.html'} was not written."
+        Page(tmp_path / "p.html").save() == f"No result, so no page: {tmp_path / 'p.html'} was not written."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -135,7 +135,7 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
         ({"scale": "minmax", "factor": [2]}, 'offset and factor belong to scale "fixed"; scale is "minmax"'),
         ({"scale": "fixed"}, "needs offset and factor, with one number for each coordinate"),
         ({"scale": "fixed", "offset": [0], "factor": [1, 2]}, "needs offset and factor"),
-        ({"scale": "fixed", "offset": [0, 0], "factor": [1, 0]}, "factor [1.0, 0.0] has a 0"),
+        ({"scale": "fixed", "offset": [0, 0], "factor": [1, 0]}, "factor [1.0, 0.0] contains a 0"),
         ({"scale": "fixed", "offset": [0], "factor": [float("nan")]}, "preprocess.factor.0 = nan"),
         (
             {

@@ -43,11 +43,11 @@ NO_ADDRESSES = [
     ("http://[::1", "IPv6"),
     ("http://a b", "space"),
     ("http://a\tb", "space"),
-    ("http://a..b", "no host name"),
-    ("http://" + "a" * 64, "no host name"),
-    ("http://é..x", "no host name"),
-    ("http://host/?a=b", "no ?"),
-    ("http://host/#a", "no ?"),
+    ("http://a..b", "is not a host name"),
+    ("http://" + "a" * 64, "is not a host name"),
+    ("http://é..x", "is not a host name"),
+    ("http://host/?a=b", "must not have a query (?)"),
+    ("http://host/#a", "must not have a query (?)"),
 ]
 
 

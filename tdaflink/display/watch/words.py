@@ -1,4 +1,4 @@
-"""Numbers as the dashboard writes them, and rows of cells as lines of a given width."""
+"""Formatting of numbers and times for the dashboard, and rows of cells in a given width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ASCII_BLOCKS = "_.-=+*#@"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `width` cells, or what is left where it is 0."""
+    """One column of `width` cells; 0 means the remaining width."""
 
     heading: str
     width: int
@@ -25,7 +25,7 @@ class Column:
 
 
 def row(columns: Sequence[Column], cells: Sequence[str | Text], width: int, style: str = "") -> Text:
-    """The cells side by side, each cut or padded to its column."""
+    """Draw cells side by side, each truncated or padded to its column."""
     spare = width - sum(column.width for column in columns) - len(columns) + 1
     line = Text(no_wrap=True, overflow="crop", style=style)
     for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
@@ -48,7 +48,7 @@ def _fitted(cell: str | Text, width: int, right: bool) -> Text:
 
 
 def sparkline(series: Sequence[float], width: int, *, unicode: bool = True) -> str:
-    """The newest values as blocks from 0 to the highest of them, the newest at the right."""
+    """Draw the last values as blocks, scaled from 0 to the highest of them, the newest at the right."""
     blocks = _BLOCKS if unicode else _ASCII_BLOCKS
     shown = series[-width:]
     highest = max(filter(math.isfinite, shown), default=0.0)
@@ -57,14 +57,14 @@ def sparkline(series: Sequence[float], width: int, *, unicode: bool = True) -> s
 
 
 def rate(value: float | None) -> str:
-    """So many each second, three digits at most."""
+    """Format a rate per second with at most three digits."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     return count(value) if value >= 100 else f"{value:.1f}"
 
 
 def count(value: float | None) -> str:
-    """A number in few digits: 950, 12.3k, 4.5M."""
+    """Format a number with few digits: 950, 12.3k, 4.5M."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
@@ -75,7 +75,7 @@ def count(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A short time: 620 us, 62 ms, 1.4 s."""
+    """Format a short time: 620 us, 62 ms, 1.4 s."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     if value < 0.001:
@@ -86,7 +86,7 @@ def seconds(value: float | None) -> str:
 
 
 def age(value: float | None) -> str:
-    """A long time in its two greatest units: 45s, 3m12s, 2h05m, 4d03h."""
+    """Format a long time in its two largest units: 45s, 3m12s, 2h05m, 4d03h."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     whole = max(0, int(value))
@@ -97,7 +97,7 @@ def age(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes in binary units."""
+    """Format bytes in binary units."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     for limit, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
@@ -108,28 +108,28 @@ def size(value: float | None) -> str:
 
 
 def clock(moment: float) -> str:
-    """The time of day in UTC."""
-    return _written(moment, "%H:%M:%S")
+    """Format the time of day in UTC."""
+    return _formatted(moment, "%H:%M:%S")
 
 
 def day_and_clock(moment: float) -> str:
-    """Date and time of day in UTC."""
-    return _written(moment, "%Y-%m-%d %H:%M:%S UTC")
+    """Format date and time of day in UTC."""
+    return _formatted(moment, "%Y-%m-%d %H:%M:%S UTC")
 
 
-def _written(moment: float, form: str) -> str:
+def _formatted(moment: float, form: str) -> str:
     try:
         return datetime.fromtimestamp(moment, tz=timezone.utc).strftime(form)
     except (
         ValueError,
         OverflowError,
         OSError,
-    ):  # as at the end of a bounded stream, whose time is the greatest
+    ):  # such as the maximal watermark at the end of a bounded stream
         return UNKNOWN
 
 
 def moment_of(text: str) -> float | None:
-    """An ISO-8601 time as epoch seconds."""
+    """Parse an ISO-8601 time to epoch seconds; None if it is not valid."""
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
     except (ValueError, OverflowError):
@@ -137,7 +137,7 @@ def moment_of(text: str) -> float | None:
 
 
 def wrapped(text: str, width: int, *, first: str = "", rest: str = "", style: str = "") -> list[Text]:
-    """A sentence on as many lines as it takes."""
+    """Wrap a sentence to lines of a width."""
     import textwrap
 
     pieces = textwrap.wrap(text, max(20, width), initial_indent=first, subsequent_indent=rest) or [first]
