@@ -21,7 +21,7 @@ def web_address(
     """
     text = text.strip()
     if "@" in text:
-        raise ConfigError(f"{source} must not contain credentials", hint=credentials)
+        raise ConfigError(f"{source} must be an address without credentials", hint=credentials)
     problem = web_problem(text)
     if problem is None:
         return text.rstrip("/")

@@ -31,7 +31,7 @@ def add(run: Runner, options: dict[str, str], *words: str) -> Ran:
         ({"rest_url": "http://f:1"}, ["--kafka is missing"]),
         ({"rest_url": "flink:8081"}, ["--rest-url 'flink:8081' is not a valid address"]),
         ({"rest_url": "http://f:port"}, ["--rest-url 'http://f:port' is not a valid address"]),
-        ({"rest_url": f"http://me:{SECRET}@f:1"}, ["must not contain credentials", "--rest-basic"]),
+        ({"rest_url": f"http://me:{SECRET}@f:1"}, ["must be an address without credentials", "--rest-basic"]),
         ({"kafka": "a.example"}, ["--kafka 'a.example'", "is not host:port"]),
         ({"kafka_cluster": "a:99999"}, ["--kafka-cluster"]),
         ({"rest_token": SECRET}, ["--rest-token: a secret must not be given in plain text", "env:NAME"]),
