@@ -145,9 +145,9 @@ def write_message(raw: bytes) -> None:
         console.write(escaped_json(text))
 
 
-def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
-    results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
-    errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
+def _show_tables(records: Sequence[Result | ErrorRecord]) -> None:
+    results = sorted((r for r in records if isinstance(r, Result)), key=lambda result: result.timestamp)
+    errors = sorted((r for r in records if isinstance(r, ErrorRecord)), key=lambda error: error.timestamp)
     if results:
         columns = _columns_for(results)
         table = _table(columns, "LONGEST BARS", fixed=False)
@@ -166,19 +166,19 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
 def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
     from rich.text import Text
 
-    out, says = console.out(), arrival.says
-    if isinstance(says, ErrorRecord):
-        job = shortened(says.job_id or says.source, _LONGEST_ID)
-        out.print(Text.assemble((f"{job}  {says.code}", "red"), f"  {says.reason}"), soft_wrap=True)
+    out, record = console.out(), arrival.says
+    if isinstance(record, ErrorRecord):
+        job = shortened(record.job_id or record.source, _LONGEST_ID)
+        out.print(Text.assemble((f"{job}  {record.code}", "red"), f"  {record.reason}"), soft_wrap=True)
     elif barcodes:
-        out.print(_heading(says), soft_wrap=True)
-        out.print(result_barcode(says))
+        out.print(_heading(record), soft_wrap=True)
+        out.print(result_barcode(record))
         out.print()
     else:
         # The first window of a stream has no distance, but its line has the headings of all columns.
-        columns = _DISTANCE_COLUMNS if says.window else _COLUMNS
+        columns = _DISTANCE_COLUMNS if record.window else _COLUMNS
         table = _table(columns, "LONGEST BARS", fixed=True, header=header)
-        table.add_row(*_row(says, columns))
+        table.add_row(*_row(record, columns))
         out.print(table)
 
 

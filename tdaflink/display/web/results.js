@@ -156,7 +156,7 @@ function length(bar) {
   return bar.death === null ? Infinity : bar.death - bar.birth;
 }
 
-/** Divide `rows` among groups: each gets all it wants, unless others would get less than their share. */
+/** Divide `rows` among groups: each gets as many as it needs, unless others would get less than their share. */
 function fairShares(wanted, rows) {
   const order = wanted.map((_, index) => index).sort((a, b) => wanted[a] - wanted[b]);
   const given = [];
