@@ -315,7 +315,7 @@ def test_a_jobmanager_that_hangs_leaves_the_last_screen_with_its_age(cluster: Cl
             assert "slots" in shown
         finally:
             hung.resume()
-        terminal.wait_for(lambda screen: "slots" in screen and "does not answer" not in screen)
+        terminal.wait_for(lambda screen: "slots" in screen and "last response" not in screen)
         terminal.press("q")
         assert terminal.ended() == 0
 
