@@ -97,9 +97,9 @@ def clock_off(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
 
 
 def clock_fix(setters: Sequence[str] | None, *, root: bool) -> str:
-    """Return the command that sets this machine's clock; `setters` are the installed programs for it.
+    """Return the command that sets this machine's clock; `setters` are the installed programs, best first.
 
-    `setters` is None in a container.
+    `setters` is None in a container, which has the clock of its host.
     """
     if setters is None:
         return "on the machine that runs this container, whose clock it has: sudo timedatectl set-ntp true"

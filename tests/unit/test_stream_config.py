@@ -149,7 +149,7 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
         ({"subsample": {"landmarks": 0}}, "preprocess.subsample.landmarks = 0"),
         ({"subsample": {"error": 0}}, "preprocess.subsample.error = 0"),
         ({"subsample": {}}, "subsample needs either landmarks (number of points) or error"),
-        ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs one of landmarks"),
+        ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs either landmarks"),
     ],
 )
 def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -> None:
