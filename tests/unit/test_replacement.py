@@ -70,4 +70,4 @@ def test_of_two_jobs_of_one_name_neither_is_stopped() -> None:
 def test_jobs_whose_state_would_lie_elsewhere_must_be_ended_by_hand() -> None:
     with pytest.raises(Refused, match="another storage for checkpoints") as refused:
         require_care("prod", Replacement(ANEW, "stranded"), [job("shipped")], 24, resume=True)
-    assert str(refused.value.hint).startswith("end them first: tdaflink stop shipped --env prod")
+    assert str(refused.value.hint).startswith("stop them first: tdaflink stop shipped --env prod")

@@ -62,8 +62,8 @@ indigestion  200000000000  RESTARTING  parallelism 1  tasks 0/1  4 restarts
 Root cause: ValueError: cannot digest 7
 checkpoint   none completed yet, every 10 s
 ! restarted 4 times; 2 of the last 2 exceptions have one cause
-  > the same record would fail again; the traceback shows the line: tdaflink status
-    20000000 -v --env local"""
+  > the same record would fail again; the traceback shows the line: tdaflink
+    status 20000000 -v --env local"""
 
 WIDE_LIST = [
     "STATE NAME FOR REC/S WIN/S P50 P95 P99 PAIRS/S LAG CKPT RESTARTS",
@@ -153,7 +153,7 @@ def test_a_cluster_that_has_never_answered_says_so() -> None:
 
 def test_a_refresh_that_takes_long_shows_how_old_the_screen_is() -> None:
     lines = screen(steady(2), View(), now=START + 62)
-    assert lines[0].endswith("08:00:02 UTC  1m00s ago, responses are slow")
+    assert lines[0].endswith("08:00:02 UTC  1m00s ago, slow responses")
     paused = screen(steady(2), View(paused=True), now=START + 62)
     assert paused[0].endswith("08:00:02 UTC  PAUSED 1m00s ago")
 

@@ -95,7 +95,7 @@ def _top(board: Board, view: View, size: Size, now: float, every: float) -> list
     if view.paused:
         stamp += f"  PAUSED {words.age(old)} ago"
     elif old > 3 * every + 2:
-        stamp += f"  {words.age(old)} ago, responses are slow"
+        stamp += f"  {words.age(old)} ago, slow responses"
     title = Text.assemble(("tdaflink ", ""), (board.env, "bold"), f"  {board.rest_url}  ", (stamp, ""))
     lines = [title, *panels.cluster_lines(board, size.width)]
     lines += [panels.stale_line(stale, now, size.width) for stale in board.stale if stale.source != "logs"]
