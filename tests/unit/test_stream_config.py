@@ -163,7 +163,7 @@ def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -
         ({"metric": "wasserstein", "order": 0.5}, "distance_to_previous.order = 0.5"),
         ({"metric": "bottleneck", "order": 1}, 'order 1 belongs to metric "wasserstein"; remove it'),
         ({"metric": "bottleneck", "dimensions": []}, "distance_to_previous.dimensions = []"),
-        ({"metric": "bottleneck", "dimensions": [1, 1]}, "dimensions [1, 1] has one twice"),
+        ({"metric": "bottleneck", "dimensions": [1, 1]}, "dimensions [1, 1] contains a duplicate"),
         ({"metric": "bottleneck", "dimensions": [2]}, "needs dimension 2, but max_dimension is 1"),
         ({"metric": "bottleneck", "threshold": -1}, "distance_to_previous.threshold = -1"),
         ({"metric": "bottleneck", "max_bars": 2001}, "distance_to_previous.max_bars = 2001"),
