@@ -34,8 +34,8 @@ def show_job(status: JobStatus) -> None:
     )
     for line in (_checkpoints(status.checkpoints), *_computation(status), *_progress(status)):
         out.print(line)
-    for line in finding_lines(status.findings, out.width):
-        out.print(line)
+    for finding_line in finding_lines(status.findings, out.width):
+        out.print(finding_line)
     out.print()
     for row in vertex_lines(status.vertices, out.width):
         out.print(row)
