@@ -23,7 +23,7 @@ def test_changes_name_the_place_and_both_values() -> None:
 def test_a_plan_is_made_and_nothing_else(run_tdaflink: Runner) -> None:
     made = run_tdaflink("plan", "--out", "plan.json", "setup", "--env", "local", "--port-offset", "700")
     assert made.code == 0, made.stderr
-    assert "tdaflink apply plan.json does it" in made.stdout
+    assert "tdaflink apply plan.json applies the plan" in made.stdout
     again = run_tdaflink("plan", "-o", "json", "plan.json", "setup", "--env", "local", "--port-offset", "700")
     plan = again.json()
     assert plan["words"] == ["setup", "--env", "local", "--port-offset", "700"]
