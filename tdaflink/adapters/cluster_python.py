@@ -311,7 +311,7 @@ def _installed_interpreters(minor: str) -> Iterator[Interpreter]:
     """Yield the interpreters of a version: those on the PATH, and those that uv has downloaded."""
     if find_uv() is None:
         names = (f"python{minor}", "python3", "python")
-        paths = [Path(path) for name in names if (path := shutil.which(name))]
+        paths = [Path(where) for name in names if (where := shutil.which(name))]
     else:
         # Not `python find`: it stops at the first shim of pyenv whose version is not selected.
         words = ("python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")

@@ -1,1 +1,1 @@
-"""Turns values into tables, barcodes, pictures, JSON and YAML."""
+"""Output of values as tables, barcodes, pictures, JSON and YAML."""

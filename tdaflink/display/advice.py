@@ -1,4 +1,4 @@
-"""Advice on the size of a cluster, with the figures that it comes from."""
+"""Recommended size of a cluster, with the figures behind it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from tdaflink.domain.advice import Advice, Rule
 
 @console.printed
 def show_advice(advice: Advice) -> None:
-    """What the rule of thumb says, what was measured, and how one follows from the other."""
+    """Show the rule of thumb, the recommendation from measurements, and the figures behind it."""
     if show_data(_plain(advice)):
         return
     out = console.out()
     out.print(f"{advice.points} points, {advice.windows_per_second:g} windows/s", style="bold")
     rule = advice.rule
-    out.print(f"  rule of thumb  parallelism {_range(rule)}, {rule.memory_gb} GB a slot")
+    out.print(f"  rule of thumb  parallelism {_range(rule)}, {rule.memory_gb} GB per slot")
     if advice.parallelism is not None:
         slots = (
-            "" if advice.taskmanagers is None else f", {advice.taskmanagers} TaskManagers of this cluster's"
+            ""
+            if advice.taskmanagers is None
+            else f", {advice.taskmanagers} TaskManagers of this cluster's size"
         )
-        memory = "" if advice.memory_mb is None else f", {advice.memory_mb} MB a slot"
+        memory = "" if advice.memory_mb is None else f", {advice.memory_mb} MB per slot"
         source = "measured " if advice.measured else "predicted"
         out.print(f"  {source}      parallelism {advice.parallelism}{slots}{memory}")
     for figure in advice.figures:

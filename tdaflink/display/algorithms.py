@@ -1,4 +1,4 @@
-"""The algorithms as a table, and one of them in full."""
+"""Algorithms as a table, and one algorithm in full."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tdaflink.display.data import show_data
 from tdaflink.domain.advice import seconds_in_words
 from tdaflink.domain.algorithms import AlgorithmCost, AlgorithmInfo, AlgorithmParameter
 
-_POINTS = 1000  # whose cost the table shows
+_POINTS = 1000  # number of points for the cost in the table
 _COORDINATES = 3
 _LOOPS = 1  # homology up to H1
 
 
 @console.printed
 def show_algorithms(known: Sequence[AlgorithmInfo]) -> None:
-    """All of them, a row for each."""
+    """Show all algorithms, one row each."""
     if show_data([algorithm.document for algorithm in known]):
         return
     from rich.table import Table
@@ -52,7 +52,7 @@ def show_algorithms(known: Sequence[AlgorithmInfo]) -> None:
 
 @console.printed
 def show_algorithm(algorithm: AlgorithmInfo) -> None:
-    """Everything that is known of one."""
+    """Show all details of one algorithm."""
     if show_data(algorithm.document):
         return
     out = console.out()
@@ -67,8 +67,8 @@ def _lines(algorithm: AlgorithmInfo) -> Iterator[str]:
     yield f"  exactness  {algorithm.exactness}"
     yield f"  memory     {algorithm.memory}"
     yield f"  method     {algorithm.reference}"
-    made_of = ", ".join(f"{name} ({licence})" for name, licence in algorithm.libraries.items())
-    yield f"  library    {made_of}"
+    libraries = ", ".join(f"{name} ({licence})" for name, licence in algorithm.libraries.items())
+    yield f"  library    {libraries}"
     yield "parameters" if algorithm.parameters else "no parameters of its own"
     for parameter in algorithm.parameters:
         yield f"  {parameter.name}: {_described(parameter)}"
@@ -79,21 +79,21 @@ def _lines(algorithm: AlgorithmInfo) -> Iterator[str]:
 
 
 def _described(parameter: AlgorithmParameter) -> str:
-    """Type, range, unit and default."""
+    """Format type, range, unit and default."""
     default = "from the data" if parameter.default is None else str(parameter.default).lower()
     parts = (parameter.type, parameter.range, parameter.unit, f"default {default}")
     return ", ".join(part for part in parts if part)
 
 
 def _cost(cost: AlgorithmCost) -> str:
-    upto = []
+    limits = []
     if cost.max_dimension is not None:
-        upto.append(f"homology up to H{cost.max_dimension}")
+        limits.append(f"homology up to H{cost.max_dimension}")
     if cost.coordinates is not None:
-        upto.append(f"up to {cost.coordinates} coordinates")
+        limits.append(f"up to {cost.coordinates} coordinates")
     largest = min(cost.measured_to, _POINTS)
     return (
-        f"{' and '.join(upto)}: {cost.scale:.2g} s · n^{cost.exponent:.2f}, {largest} points "
+        f"{' and '.join(limits)}: {cost.scale:.2g} s · n^{cost.exponent:.2f}, {largest} points "
         f"{seconds_in_words(cost.seconds(largest))}; the slowest shape {cost.spread:g} times as long, "
         f"measured up to {cost.measured_to} points"
     )

@@ -1,4 +1,4 @@
-"""A barcode as lines of text: bars over a common scale, grouped by dimension, the longest ones first."""
+"""Barcodes as lines of text: bars on a common scale, grouped by dimension, the longest first."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 COLOURS = ("cyan", "red", "green", "yellow", "magenta")
 _LABEL = 4  # "H0  "
-_NUMBERS = 17  # " [0.1234, 0.5678)", and what more some need
+_NUMBERS = 17  # " [0.1234, 0.5678)", and some margin
 _TICK_CELLS = 10
-_FINEST, _WIDEST = 1e-290, 1e290  # lengths of scales whose steps can be computed
+_FINEST, _WIDEST = (
+    1e-290,
+    1e290,
+)  # bounds of the scale's length within which the steps of ticks can be computed
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """What bars and axes are drawn with."""
+    """Characters of bars and axes."""
 
     full: str
     left_half: str
@@ -41,7 +44,7 @@ ASCII = Glyphs("=", "=", "=", ">", "|", "+", "-", "+", "inf", "...")
 
 
 def glyphs_for(stream: TextIO) -> Glyphs:
-    """Unicode where the stream's encoding has every sign that it takes, else ASCII."""
+    """Return Unicode glyphs if the stream's encoding has all of them, else ASCII."""
     try:
         "".join(vars(UNICODE).values()).encode(getattr(stream, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -51,7 +54,7 @@ def glyphs_for(stream: TextIO) -> Glyphs:
 
 @dataclass(frozen=True)
 class Line:
-    """One line, its drawn part apart, so that it can have its dimension's colour."""
+    """One line; the drawn part is separate because it has its dimension's colour."""
 
     before: str
     drawn: str
@@ -68,9 +71,9 @@ def barcode(
     longest: int = 5,
     glyphs: Glyphs = UNICODE,
 ) -> list[Line]:
-    """Draw the `longest` bars of each of H0 … and how many there are besides.
+    """Draw the `longest` bars of each dimension, and the number of further ones.
 
-    The scale ends at `end`, where the filtration was cut, else a little after the last finite value.
+    The scale ends at `end`, where the filtration was cut, else slightly after the last finite value.
     """
     bars = [bar for bar in bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
     highest = max([bar.dimension for bar in bars] + [dimensions - 1], default=-1)
@@ -83,7 +86,7 @@ def barcode(
 
 
 def barcode_text(lines: Sequence[Line]) -> Text:
-    """The lines in colour."""
+    """Return the lines in colour."""
     from rich.text import Text
 
     text = Text(no_wrap=True, overflow="crop")
@@ -95,13 +98,13 @@ def barcode_text(lines: Sequence[Line]) -> Text:
 
 
 def number(value: float, glyphs: Glyphs = UNICODE) -> str:
-    """Three significant digits, as few signs as they take."""
+    """Format a value with three significant digits."""
     return glyphs.infinity if math.isinf(value) else f"{value:.3g}"
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Values start … end on `cells` character cells, each cut in two halves."""
+    """The range from start to end on `cells` character cells, each divided in two halves."""
 
     start: float
     end: float
@@ -109,8 +112,8 @@ class _Scale:
     glyphs: Glyphs
 
     def place(self, value: float) -> float:
-        """Where the value is, 0 at the start and 1 at the end."""
-        # Of values next to the greatest that there is, the difference would be infinite.
+        """Return the relative position of a value: 0 at the start, 1 at the end."""
+        # The difference of values near the largest float would be infinite, that of their halves is not.
         half, first, last = value / 2, self.start / 2, self.end / 2
         if last == first:
             half, first, last = value, self.start, self.end
@@ -120,15 +123,15 @@ class _Scale:
         return round(2 * self.cells * self.place(value))
 
     def draw(self, bar: Bar) -> str:
-        """The bar; at least half a cell, however short it is."""
+        """Draw a bar; even the shortest has half a cell."""
         first = min(self.half(bar.birth), 2 * self.cells - 1)
         last = 2 * self.cells if bar.infinite else max(first + 1, self.half(bar.death))
-        signs = [self._sign(cell, first, last) for cell in range(self.cells)]
+        cells = [self._glyph(cell, first, last) for cell in range(self.cells)]
         if bar.infinite:
-            signs[-1] = self.glyphs.arrow
-        return "".join(signs)
+            cells[-1] = self.glyphs.arrow
+        return "".join(cells)
 
-    def _sign(self, cell: int, first: int, last: int) -> str:
+    def _glyph(self, cell: int, first: int, last: int) -> str:
         left, right = first <= 2 * cell < last, first <= 2 * cell + 1 < last
         if left and right:
             return self.glyphs.full
@@ -138,7 +141,7 @@ class _Scale:
 
 
 def _start(bars: Sequence[Bar]) -> float:
-    """0, or the lowest birth where a filtration begins below."""
+    """Return 0, or the lowest birth if the filtration begins below it."""
     return min([0.0, *(bar.birth for bar in bars)])
 
 
@@ -185,7 +188,7 @@ def _axis(scale: _Scale) -> list[Line]:
 
 
 def _ticks(scale: _Scale) -> list[float]:
-    """Round values on the scale; its ends alone where it is too fine or too wide for such."""
+    """Return round values on the scale; only its ends if the scale is too small or too large for them."""
     length = scale.end - scale.start
     if not _FINEST < length < _WIDEST:
         return [scale.start, scale.end]
@@ -195,6 +198,6 @@ def _ticks(scale: _Scale) -> list[float]:
 
 
 def _step(end: float, ticks: int) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that cuts the scale into at most so many pieces."""
+    """Return the smallest of 1, 2, 5 times a power of ten that gives at most `ticks` intervals."""
     power = 10.0 ** math.floor(math.log10(end / ticks))
     return next(m * power for m in (1, 2, 5, 10, 20) if end / (m * power) <= ticks)

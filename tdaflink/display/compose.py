@@ -1,4 +1,4 @@
-"""What was written for `docker compose`."""
+"""Exported files for `docker compose`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tdaflink.domain.stack import Exported
 
 @console.printed
 def show_export(exported: Exported) -> None:
-    """The file, the services, the variables that it asks for."""
+    """Show the file, its services, and the variables that it requires."""
     if show_data(exported):
         return
     out = console.out()
-    out.print(f"{exported.file} has {len(exported.services)} services:")
+    out.print(f"{exported.file} defines {len(exported.services)} services:")
     out.print("  " + ", ".join(exported.services))
     if exported.variables:
-        out.print("It asks for " + ", ".join(exported.variables) + " (see .env.example)")
+        out.print("Required variables: " + ", ".join(exported.variables) + " (see .env.example)")
     console.err().print(f"Next: docker compose -f {exported.file} up --detach --build")

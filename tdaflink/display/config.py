@@ -1,4 +1,4 @@
-"""The resolved config, and where it comes from."""
+"""The resolved config and its sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.domain.layers import Resolved
 
 @console.printed
 def show_config(resolved: Resolved) -> None:
-    """The values alone; as YAML where a table was asked for, since that can be kept as a file."""
+    """Show the values only; as YAML instead of a table, because that can be saved as a file."""
     values = resolved.config.model_dump(mode="json")
     if not show_data(values):
         console.write(as_yaml(values))
@@ -22,7 +22,7 @@ def show_config(resolved: Resolved) -> None:
 
 @console.printed
 def show_explained(resolved: Resolved) -> None:
-    """Key, value and source."""
+    """Show key, value and source of each setting."""
     rows = resolved.explained()
     if show_data([{"key": key, "value": value, "source": source} for key, value, source in rows]):
         return
@@ -39,7 +39,7 @@ def show_explained(resolved: Resolved) -> None:
 
 @console.printed
 def show_valid(file: Path, resolved: Resolved) -> None:
-    """What `config validate` says of a good file."""
+    """Show the result of `config validate` for a valid file."""
     keys = len(resolved.sources)
     if not show_data({"valid": True, "file": str(file), "keys": keys}):
         console.out().print(f"{file} is valid: {keys} keys.")
@@ -47,5 +47,5 @@ def show_valid(file: Path, resolved: Resolved) -> None:
 
 @console.printed
 def show_schema(schema: Mapping[str, Any]) -> None:
-    """JSON Schema."""
+    """Write a JSON Schema."""
     console.write(json.dumps(schema, indent=2))

@@ -1,7 +1,7 @@
-"""The two streams and how they are styled: data on stdout, everything else on stderr.
+"""Output streams and their styles: data on stdout, everything else on stderr.
 
-What is written comes from producers and clusters to a good part. So markup and emoji codes mean nothing here,
-styles are given by `rich.text.Text`, and the consoles escape what would drive the terminal.
+Much of the output comes from producers and clusters. Therefore markup and emoji codes are disabled, styles
+are given by `rich.text.Text`, and the consoles escape characters that would control the terminal.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PIPED_COLUMNS = (
-    120  # without a terminal there is no width to obey: wrapping would break what is piped onwards
-)
-NARROWEST = 40  # a width below that is a mistake of whoever set COLUMNS
+PIPED_COLUMNS = 120  # a pipe has no width, and wrapped lines would break the input of the next program
+NARROWEST = 40  # a smaller value of COLUMNS is treated as a mistake
 WIDEST = 10_000
 _PLAIN = re.compile(r"[\x20-\x7e\n\t]*")
 
@@ -53,9 +51,9 @@ def configure(
     no_color: bool,
     environment: Callable[[], str | None] | None = None,
 ) -> None:
-    """Fix, once per call of the command, how everything is shown.
+    """Set the style of all output, once per call of the command.
 
-    `environment` names the one that calls in hints must name, or None where they mean it anyway.
+    `environment` returns the environment that commands in hints must name; None if it is the default one.
     """
     _style.environment = environment
     _style.output = output
@@ -65,31 +63,31 @@ def configure(
 
 
 def output_format() -> str:
-    """`table`, `json` or `yaml`."""
+    """Return `table`, `json` or `yaml`."""
     return _style.output
 
 
 def hint(text: str) -> str:
-    """A text whose calls of tdaflink name the environment that this call acts on, where it is no default."""
+    """Add the environment of this call to the commands in a text, unless it is the default one."""
     if _style.environment is None or "tdaflink " not in text:
         return text
     return named_environment(text, _style.environment())
 
 
 def verbose() -> bool:
-    """Whether -v was given."""
+    """Return whether -v was given."""
     return _style.verbose
 
 
 def colourless() -> bool:
-    """Whether nothing is to be coloured."""
+    """Return whether colours are switched off."""
     return _style.no_color
 
 
 def printed(show: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that draws its arguments: each text in them becomes one printable line.
+    """Decorate a function that shows its arguments: each text in them becomes one printable line.
 
-    Data in JSON and YAML are exact, so there the arguments stay as they are.
+    For JSON and YAML the arguments are passed unchanged, because that output is exact.
     """
 
     @functools.wraps(show)
@@ -110,7 +108,7 @@ def _console(stderr: bool) -> Console:
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            # Rich would exit with 1; a reader that has seen enough (`| head`) is dealt with at the edge.
+            # Rich would exit with 1; a closed pipe (`| head`) is handled by the error boundary of the CLI.
             self._buffer.clear()
             raise BrokenPipeError
 
@@ -140,7 +138,7 @@ def _console(stderr: bool) -> Console:
 
 
 def _environ() -> dict[str, str]:
-    """The environment as Rich reads it: with a size of the terminal that can be drawn in, or none."""
+    """Return the environment variables for Rich, with a valid size of the terminal or none."""
     environ = dict(os.environ)
     for name, least in (("COLUMNS", NARROWEST), ("LINES", 1)):
         value = environ.pop(name, "")
@@ -154,12 +152,12 @@ def _is_size(value: str) -> bool:
 
 
 def fitting(text: str) -> str:
-    """The text as it is shown on stdout."""
+    """Return the text as it is shown on stdout."""
     return _for(sys.stdout, text)
 
 
 def _for(stream: Any, text: str) -> str:
-    """The text as the stream can show it; replaced before it is laid out, so that columns stay columns."""
+    """Return the text as the stream can encode it; done before the layout, to keep columns aligned."""
     text = printable_lines(text)
     if text.isascii():
         return text
@@ -172,23 +170,28 @@ def _for(stream: Any, text: str) -> str:
 
 
 def _printable_text(text: Text, stream: Any) -> Text:
-    """The same styles on printable signs."""
+    """Return the text with its styles, and with unprintable characters replaced."""
     plain = text.plain
     if _PLAIN.fullmatch(plain) or (plain.isprintable() and _for(stream, plain) == plain):
         return text
-    odd = [at for at, sign in enumerate(plain) if sign not in "\n\t" and _for(stream, sign) != sign]
-    if not odd:
+    replaced = [
+        index
+        for index, character in enumerate(plain)
+        if character not in "\n\t" and _for(stream, character) != character
+    ]
+    if not replaced:
         return text
-    made = text.blank_copy()
-    for piece in text.divide(sorted({place for at in odd for place in (at, at + 1)} - {0, len(plain)})):
+    printable = text.blank_copy()
+    bounds = {bound for index in replaced for bound in (index, index + 1)}
+    for piece in text.divide(sorted(bounds - {0, len(plain)})):
         if len(piece) == 1 and piece.plain not in "\n\t":
             piece.plain = _for(stream, piece.plain)
-        made.append_text(piece)
-    return made
+        printable.append_text(piece)
+    return printable
 
 
 def say(text: str) -> None:
-    """Print an unstyled line on stderr, without Rich's import where nothing has to be wrapped."""
+    """Print an unstyled line on stderr, without importing Rich if it needs no wrapping."""
     text = hint(text)
     if text.isascii() and text.isprintable() and len(text) < columns_of(sys.stderr):
         sys.stderr.write(text + "\n")
@@ -197,13 +200,13 @@ def say(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write data as they are to stdout, a whole line, so that a reader has it at once."""
+    """Write data unchanged to stdout as a complete line, and flush it."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 
 def columns_of(stream: TextIO) -> int:
-    """How many columns may be used: those of COLUMNS, of the terminal, or of a pipe."""
+    """Return the number of columns: that of COLUMNS, of the terminal, or of a pipe."""
     columns = os.environ.get("COLUMNS", "")
     if _is_size(columns):
         return min(WIDEST, max(NARROWEST, int(columns)))
@@ -214,7 +217,7 @@ def columns_of(stream: TextIO) -> int:
 
 
 def table(*headings: str, **options: Any) -> Table:
-    """A table without lines. A cell that is too long for its column is broken, not cut off."""
+    """Return a table without lines. A cell that is too long for its column is folded, not truncated."""
     from rich.table import Table
     from rich.text import Text
 
@@ -223,7 +226,7 @@ def table(*headings: str, **options: Any) -> Table:
             super().add_column(*args, overflow=overflow, **options)
 
         def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-            # Before the columns are measured.
+            # Unprintable characters are replaced before the columns are measured.
             super().add_row(
                 *(_printable_text(cell, sys.stdout) if isinstance(cell, Text) else cell for cell in cells),
                 **options,
@@ -233,10 +236,10 @@ def table(*headings: str, **options: Any) -> Table:
 
 
 def out() -> Console:
-    """Data."""
+    """Return the console for data."""
     return _console(False)
 
 
 def err() -> Console:
-    """Progress, warnings, errors."""
+    """Return the console for progress, warnings and errors."""
     return _console(True)

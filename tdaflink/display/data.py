@@ -1,4 +1,4 @@
-"""Machine-readable forms of a value."""
+"""Values as JSON and YAML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 
 def plain(value: Any) -> Any:
-    """A value of dataclasses, mappings, sequences and paths as what JSON knows; infinity is "inf"."""
+    """Convert dataclasses, mappings, sequences and paths to types of JSON; infinity becomes "inf"."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
 
 
 def show_data(value: Any) -> bool:
-    """Write `value` to stdout as JSON or YAML if that was asked for; False means: draw a table."""
+    """Write `value` to stdout as JSON or YAML if that is the output format; return False for a table."""
     form = console.output_format()
     if form == "json":
         console.write(as_json(plain(value), indent=2))
@@ -42,17 +42,17 @@ def show_data(value: Any) -> bool:
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON for a terminal as for a program: what is not seen as such is escaped, as JSON escapes it."""
+    """Return JSON that is safe for a terminal: unprintable characters are JSON escapes."""
     return escaped_json(json.dumps(value, indent=indent, ensure_ascii=False))
 
 
 def escaped_json(text: str) -> str:
-    """The same JSON document, on lines of its own, without a sign that a terminal obeys or cannot show."""
-    return _NOT_ASCII.sub(lambda found: _escaped(found.group()), text)
+    """Escape all characters of a JSON document that control a terminal or that it cannot show."""
+    return _NOT_ASCII.sub(lambda match: _escaped(match.group()), text)
 
 
 def as_yaml(value: Any, **options: Any) -> str:
-    """YAML in Unicode where all of it can be seen as such, else with escapes."""
+    """Return YAML in Unicode if all of it is printable, else with escapes."""
     from tdaflink.adapters.yamltext import dump_yaml
 
     text = dump_yaml(value, **options)
@@ -61,7 +61,7 @@ def as_yaml(value: Any, **options: Any) -> str:
     return dump_yaml(value, allow_unicode=False, **options)
 
 
-def _escaped(sign: str) -> str:
-    if is_printable(sign) and can_show(sign, sys.stdout):
-        return sign
-    return " " if sign in "\r\t" else json.dumps(sign)[1:-1]
+def _escaped(character: str) -> str:
+    if is_printable(character) and can_show(character, sys.stdout):
+        return character
+    return " " if character in "\r\t" else json.dumps(character)[1:-1]

@@ -1,4 +1,4 @@
-"""The demo's answers as they come, and its last page."""
+"""Results of the demo as they arrive, and its summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNITS = {"vietoris_rips": "edge length", "alpha": "radius"}
 
 @console.printed
 def show_answer(answer: DemoAnswer) -> None:
-    """One barcode, with what it says in words."""
+    """Show one barcode with the Betti numbers."""
     if console.output_format() != "table":
         return
     from rich.text import Text
@@ -36,7 +36,7 @@ def show_answer(answer: DemoAnswer) -> None:
 
 @console.printed
 def show_demo(answers: Sequence[DemoAnswer], *, kept: bool) -> None:
-    """The table of all results, and where to go from here."""
+    """Show the table of all results, and the next commands."""
     rows = [
         {
             "shape": answer.cloud.shape.name,
@@ -83,17 +83,17 @@ def _show_next(kept: bool) -> None:
     if kept:
         steps = [
             ("tdaflink send torus --algorithm alpha --set max_dimension=2 --set max_persistence=0.75", ""),
-            ("tdaflink results -f --barcode", "watch results come"),
-            ("tdaflink status tda-demo", "how the job is"),
-            ("tdaflink teardown", "stop it all"),
+            ("tdaflink results -f --barcode", "follow the results"),
+            ("tdaflink status tda-demo", "status of the job"),
+            ("tdaflink teardown", "stop the cluster"),
         ]
     else:
         steps = [
-            ("tdaflink demo --keep", "the same, left running"),
-            ("tdaflink setup", "a cluster that stays"),
-            ("tdaflink submit", "the job on it"),
-            ("tdaflink send my-points.csv", "a cloud of your own"),
-            ("tdaflink results --barcode", "what it looks like"),
+            ("tdaflink demo --keep", "keep the cluster and the job running"),
+            ("tdaflink setup", "start a cluster"),
+            ("tdaflink submit", "submit the job to it"),
+            ("tdaflink send my-points.csv", "send a point cloud of your own"),
+            ("tdaflink results --barcode", "show its barcode"),
         ]
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""Where the archive of a diagnosis lies, and what is not in it."""
+"""Summary of an archive of diagnostics."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tdaflink.domain.diagnosis import Manifest
 
 @console.printed
 def show_manifest(manifest: Manifest, path: Path) -> None:
-    """The archive's place, its size, and what could not be had."""
+    """Show the archive's path and size, and the items that are missing."""
     if show_data({"path": str(path), **asdict(manifest)}):
         return
     out = console.out()
     size = path.stat().st_size // 1024
-    taken = f"; {manifest.redacted} secrets taken out" if manifest.redacted else ""
-    out.print(f"{path}: {len(manifest.files)} files, {size} KB{taken}", soft_wrap=True)
-    for lacking in manifest.lacking:
-        out.print(f"  without {lacking.what}: {lacking.reason}", soft_wrap=True)
-    out.print("Look through it before you pass it on: logs may hold data of your own.")
+    redacted = f"; {manifest.redacted} secrets redacted" if manifest.redacted else ""
+    out.print(f"{path}: {len(manifest.files)} files, {size} KB{redacted}", soft_wrap=True)
+    for missing in manifest.lacking:
+        out.print(f"  without {missing.what}: {missing.reason}", soft_wrap=True)
+    out.print("Check its contents before you share it: logs may contain your data.")

@@ -1,4 +1,4 @@
-"""What the doctor found: problems first, each with its fix."""
+"""Report of the health checks, each problem with its fix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SIGNS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "unknown": ("?"
 
 @console.printed
 def show_report(report: Report) -> None:
-    """Every result; those that need somebody come last, where they are read."""
+    """Show every result; problems come last, next to the prompt."""
     if show_data(report):
         return
     order = ("ok", "unknown", "warning", "problem")
-    for result in sorted(report.results, key=lambda one: order.index(one.state)):
+    for result in sorted(report.results, key=lambda result: order.index(result.state)):
         _show(result)
     problems = len(report.problems)
     if report.healthy:

@@ -1,4 +1,4 @@
-"""What setup and teardown did, and the saved environments."""
+"""Results of setup and teardown, and the saved environments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.domain.setup import EnvironmentRow, SetupPlan, SetupResult, Teardo
 
 @console.printed
 def show_setup(result: SetupResult) -> None:
-    """Where the environment answers, what was done, and what to do next."""
+    """Show the addresses of the environment, the changes, and the next commands."""
     if not show_data(result):
         _show_pairs(
             f"{result.environment} is up{'' if result.changed else '; nothing changed'}",
@@ -22,7 +22,7 @@ def show_setup(result: SetupResult) -> None:
                 "Flink": f"{result.rest_url} (open it in a browser)",
                 "Kafka": result.kafka,
                 **_services(result),
-                "Alerts go to": result.alerts or "",
+                "Alerts sent to": result.alerts or "",
                 "Started": ", ".join(result.started),
                 "Job": result.job_id or "",
                 "Jobs resumed": ", ".join(result.jobs_resumed),
@@ -33,10 +33,10 @@ def show_setup(result: SetupResult) -> None:
             },
         )
     err = console.err()
-    named = "" if result.current else f" --env {result.environment}"
-    status = f"tdaflink status{named} shows the job"
-    first = status if result.job_id else f"tdaflink submit{named} starts the analysis"
-    err.print(f"Next: {first}; tdaflink send circle{named}, then tdaflink results{named}", soft_wrap=True)
+    option = "" if result.current else f" --env {result.environment}"
+    status = f"tdaflink status{option} shows the job"
+    first = status if result.job_id else f"tdaflink submit{option} starts the analysis"
+    err.print(f"Next: {first}; tdaflink send circle{option}, then tdaflink results{option}", soft_wrap=True)
 
 
 def _services(result: SetupResult) -> dict[str, str]:
@@ -48,7 +48,7 @@ def _services(result: SetupResult) -> dict[str, str]:
 
 @console.printed
 def show_plan(plan: SetupPlan) -> None:
-    """What setup would do."""
+    """Show the plan of a setup."""
     if show_data(plan):
         return
     _show_pairs(
@@ -58,9 +58,9 @@ def show_plan(plan: SetupPlan) -> None:
             "listen on": ", ".join(f"{port} ({purpose})" for purpose, port in plan.ports.items()),
             "Python": plan.python,
             "start": ", ".join(plan.start) or "nothing",
-            "make anew": ", ".join(plan.replace),
-            "stop or lose": _jobs_at_stake(plan.jobs),
-            "leave as is": ", ".join(plan.unchanged),
+            "recreate": ", ".join(plan.replace),
+            "stop or lose": _affected_jobs(plan.jobs),
+            "keep unchanged": ", ".join(plan.unchanged),
             "send alerts to": plan.alerts or "",
             "fetch": _some(plan.jars, "JARs"),
             "create": ", ".join(plan.topics),
@@ -71,7 +71,7 @@ def show_plan(plan: SetupPlan) -> None:
 
 @console.printed
 def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
-    """What was stopped, and where the data is."""
+    """Show the stopped components and the place of the data."""
     if show_data(result):
         return
     would = "teardown would" if dry_run else "teardown"
@@ -84,7 +84,7 @@ def show_teardown(result: TeardownResult, *, dry_run: bool = False) -> None:
 
 @console.printed
 def show_environments(rows: Sequence[EnvironmentRow]) -> None:
-    """The saved environments as a table."""
+    """Show the saved environments as a table."""
     if show_data(rows):
         return
     table = console.table("", "ENVIRONMENT", "PROFILE", "RUNTIME", "FLINK", "KAFKA")
@@ -117,11 +117,11 @@ def _show_disk_usage(usages: Mapping[str, DiskUsage]) -> None:
 
 @console.printed
 def show_environment(view: EnvironmentView) -> None:
-    """One environment in full, and what was found there."""
+    """Show one environment in full, with the results of its checks."""
     if show_data(view):
         return
     pairs = {"runtime": view.runtime, **{name.replace("_", " "): text for name, text in view.options.items()}}
-    pairs["alerts go to"] = view.alerts or ""
+    pairs["alerts sent to"] = view.alerts or ""
     _show_pairs(f"{view.name}{' (current)' if view.current else ''}", pairs)
     for check in view.checks:
         console.out().print(f"  {check.state:<10}{check.what}: {check.says}", soft_wrap=True)
@@ -129,8 +129,8 @@ def show_environment(view: EnvironmentView) -> None:
             console.out().print(f"{'':12}{check.fix}", soft_wrap=True)
 
 
-def _jobs_at_stake(names: Sequence[str]) -> str:
-    return f"{', '.join(names)}: --resume-jobs goes on from a savepoint of each" if names else ""
+def _affected_jobs(names: Sequence[str]) -> str:
+    return f"{', '.join(names)}: --resume-jobs resumes each from a savepoint" if names else ""
 
 
 def _show_pairs(title: str, pairs: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Error text: what happened, why, and the command that mends it."""
+"""Error messages with their detail and hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.printable import printable_lines
 
 
 def show_error(error: TdaflinkError) -> None:
-    """Write the error to stderr, as JSON where the data would have been JSON."""
+    """Write the error to stderr; as JSON if the output format is JSON."""
     if console.output_format() == "json":
         sys.stderr.write(json.dumps(_as_data(error), default=str) + "\n")
         return
@@ -29,13 +29,13 @@ def show_error(error: TdaflinkError) -> None:
 
 
 def _indented(text: str) -> str:
-    """The text with every further line set in, so that none of them looks like an error or hint of ours."""
+    """Indent every line but the first, so that none of them looks like an error or hint of tdaflink."""
     first, *rest = printable_lines(console.hint(text)).split("\n")
     return "\n".join([first, *(line if line.startswith(" ") else f"       {line}" for line in rest)])
 
 
 def _as_data(error: TdaflinkError) -> dict[str, Any]:
-    """The stable form, with calls that name the environment as in the text."""
+    """Return the stable form, with commands that name the environment as in the text."""
     fields = dict(error.as_dict()["error"])
     texts = {key: console.hint(fields[key]) for key in ("message", "hint") if fields[key]}
     return {"error": {**fields, **texts}}

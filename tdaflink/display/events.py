@@ -1,4 +1,4 @@
-"""Events: as a table, or as lines of JSON or YAML."""
+"""Events as a table, or as lines of JSON or YAML."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _LONGEST_TEXT = 1000
 
 
 @console.printed
-def show_events(found: Iterable[EventArrival], *, follow: bool) -> None:
-    """Show events as they come; a table that is not followed is drawn when all have come."""
-    came = False
+def show_events(arrivals: Iterable[EventArrival], *, follow: bool) -> None:
+    """Show events as they arrive; without `follow` the table is drawn when all have arrived."""
+    any_shown = False
     kept: list[EventRecord] = []
     try:
-        for arrival in found:
+        for arrival in arrivals:
             if console.output_format() != "table":
                 unless_odd(arrival.says.subject, partial(write_message, arrival.raw))
             elif follow:
-                _print([printable_value(arrival.says)], header=not came, fixed=True)
+                _print([printable_value(arrival.says)], header=not any_shown, fixed=True)
             else:
                 kept.append(printable_value(arrival.says))
-            came = True
+            any_shown = True
     finally:
         if kept:
             _print(kept, header=True, fixed=False)
-    if not came and console.output_format() == "table":
+    if not any_shown and console.output_format() == "table":
         console.say("No events.")
 
 

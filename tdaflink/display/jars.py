@@ -1,4 +1,4 @@
-"""The locked JARs as a table, and what fetch and lock did."""
+"""Locked JARs as a table, and the results of fetch and lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.domain.jars import Fetched, JarStatus, LockChanges
 
 @console.printed
 def show_jars(rows: Sequence[JarStatus]) -> None:
-    """Artifact, version, size, place, and whether the cache has it."""
+    """Show artifact, version, size and place of each JAR, and whether it is in the cache."""
     if show_data([_plain(row) for row in rows]):
         return
     table = console.table("ARTIFACT", "VERSION")
@@ -21,17 +21,18 @@ def show_jars(rows: Sequence[JarStatus]) -> None:
     table.add_column("WHERE")
     table.add_column("CACHED")
     for row in rows:
-        made, there = row.jar.coordinates, "yes" if row.cached else "no"
-        table.add_row(made.artifact, made.version, format_size(row.jar.size), row.jar.place, there)
+        coordinates, cached = row.jar.coordinates, "yes" if row.cached else "no"
+        size = format_size(row.jar.size)
+        table.add_row(coordinates.artifact, coordinates.version, size, row.jar.place, cached)
     console.out().print(table)
     total = sum(row.jar.size for row in rows)
-    cached = sum(row.cached for row in rows)
-    console.out().print(f"{len(rows)} JARs, {format_size(total)}; {cached} in the cache")
+    in_cache = sum(row.cached for row in rows)
+    console.out().print(f"{len(rows)} JARs, {format_size(total)}; {in_cache} in the cache")
 
 
 @console.printed
 def show_fetched(result: Fetched, *, dry_run: bool = False) -> None:
-    """How many JARs came, and how many were there."""
+    """Show how many JARs were fetched, and how many were in the cache."""
     if not show_data(result):
         verb = "would fetch" if dry_run else "fetched"
         text = (
@@ -42,7 +43,7 @@ def show_fetched(result: Fetched, *, dry_run: bool = False) -> None:
 
 @console.printed
 def show_lock(changes: LockChanges, path: Path, *, dry_run: bool) -> None:
-    """What the new lock has that the old one had not."""
+    """Show the differences of the new lock from the old one."""
     if show_data(changes):
         return
     out = console.out()

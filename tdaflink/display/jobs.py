@@ -1,4 +1,4 @@
-"""Jobs, their status, and what a submission did or would do."""
+"""Jobs, the cluster's status, and the plans and results of submissions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ STATE_STYLE = {
 }
 HEADINGS = ("ID", "NAME", "STATE", "STARTED", "FOR", "PARALLELISM", "TASKS")
 _COUNTS = frozenset({"PARALLELISM", "TASKS"})
-_DISPENSABLE = ("STARTED", "PARALLELISM", "TASKS")  # what a narrow terminal does without
+_DISPENSABLE = ("STARTED", "PARALLELISM", "TASKS")  # omitted on narrow terminals, the first one first
 
 
 @console.printed
 def show_jobs(jobs: Sequence[Job], start: str) -> None:
-    """The table of `list`; `start` is what starts a job."""
+    """Show the table of `list`; `start` is the command that starts a job."""
     if show_data(jobs):
         return
     if not jobs:
@@ -39,7 +39,7 @@ def show_jobs(jobs: Sequence[Job], start: str) -> None:
 
 @console.printed
 def show_cluster(status: ClusterStatus) -> None:
-    """`status` without an ID."""
+    """Show the output of `status` without an ID."""
     if show_data(status):
         return
     from rich.text import Text
@@ -56,25 +56,25 @@ def show_cluster(status: ClusterStatus) -> None:
         out.print("No jobs are running.")
 
 
-def supervision_line(seen: Supervision) -> str:
-    """The supervisor in one line: whether it runs, and what it did last."""
-    if not seen.running:
+def supervision_line(supervision: Supervision) -> str:
+    """Return the state of the supervisor and its last action in one line."""
+    if not supervision.running:
         return "Supervisor not running: tdaflink setup starts it"
-    if seen.last is None:
+    if supervision.last is None:
         return "Supervisor running"
-    last = seen.last
+    last = supervision.last
     jobs = f", jobs {', '.join(last.jobs_resumed)}" if last.jobs_resumed else ""
     outcome = (
         f"could not start {', '.join(last.ended)}: {last.problem}"
         if last.problem
         else (f"restarted {', '.join(last.ended)}{jobs}")
     )
-    return f"Supervisor running, repairs {seen.repairs}; at {last.at} it {outcome}"
+    return f"Supervisor running, repairs {supervision.repairs}; at {last.at} it {outcome}"
 
 
 @console.printed
 def show_submission(done: Submission) -> None:
-    """What `submit` returns."""
+    """Show the result of `submit`."""
     if show_data(done):
         return
     from rich.text import Text
@@ -89,7 +89,7 @@ def show_submission(done: Submission) -> None:
 
 @console.printed
 def show_plan(plan: SubmissionPlan) -> None:
-    """What `submit --dry-run` prints: a summary; with -v all settings, files and calls."""
+    """Show the output of `submit --dry-run`: a summary; with -v all settings, files and calls."""
     if show_data(plan):
         return
     from rich.text import Text
@@ -118,21 +118,21 @@ def show_plan(plan: SubmissionPlan) -> None:
 def _summary(plan: SubmissionPlan) -> Iterator[str]:
     settings = plan.settings
     if settings is not None:
-        for one in settings["inputs"]:
-            window = f", windows: {_window_words(one['window'])}" if one["window"] else ""
-            yield f"{one['route']}: {one['topic']} to {one['output_topic']}{window}"
+        for source in settings["inputs"]:
+            window = f", windows: {_window_text(source['window'])}" if source["window"] else ""
+            yield f"{source['route']}: {source['topic']} to {source['output_topic']}{window}"
         query, kafka = settings["query"], settings["kafka"]
         cut = "" if query["max_persistence"] is None else f", cut at {query['max_persistence']:g}"
         yield f"computes: {query['algorithm']} up to dimension {query['max_dimension']}{cut}"
-        yield f"reads as {kafka['group_id']} from {kafka['start_from']}, answers {kafka['delivery']}"
+        yield f"reads as {kafka['group_id']} from {kafka['start_from']}, delivers {kafka['delivery']}"
     bodies = [call.body for call in plan.calls if call.body is not None]
     state = next((body["savepointPath"] for body in bodies if "savepointPath" in body), None)
     yield f"state: {state or 'none'}"
     yield f"bundle: {plan.bundle_name}, {len(plan.bundle_files)} files"
 
 
-def _window_words(window: Mapping[str, Any]) -> str:
-    """A resolved window in a few words."""
+def _window_text(window: Mapping[str, Any]) -> str:
+    """Format a resolved window."""
     shown = {key: value for key, value in window.items() if key != "state_ttl_ms" and value is not None}
     sizes = [f"{key} {value}" for key, value in shown.items() if key != "kind"]
     return " ".join([str(shown["kind"]), *sizes])
@@ -140,7 +140,7 @@ def _window_words(window: Mapping[str, Any]) -> str:
 
 @console.printed
 def show_canceled(canceled: Sequence[Any]) -> None:
-    """What `cancel` returns."""
+    """Show the result of `cancel`."""
     if show_data(canceled):
         return
     for job in canceled:
@@ -148,7 +148,7 @@ def show_canceled(canceled: Sequence[Any]) -> None:
 
 
 def _print_jobs(jobs: Sequence[Job]) -> None:
-    headings, rows = _that_fit([_cells(job) for job in jobs])
+    headings, rows = _fitting_columns([_cells(job) for job in jobs])
     counts = frozenset(headings.index(heading) for heading in _COUNTS if heading in headings)
     if print_columns([headings, *rows], right=counts):
         return
@@ -168,8 +168,8 @@ def _print_jobs(jobs: Sequence[Job]) -> None:
     console.out().print(table)
 
 
-def _that_fit(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
-    """Headings and rows without the columns that would break a name in two, most dispensable first."""
+def _fitting_columns(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """Return headings and rows without dispensable columns for which the terminal is too narrow."""
     room = console.columns_of(sys.stdout)
     kept = list(range(len(HEADINGS)))
     widths = [max(map(_cell_len, column)) for column in zip(HEADINGS, *rows, strict=True)]
@@ -190,8 +190,8 @@ def _cell_len(text: str) -> int:
 
 
 def _cells(job: Job) -> tuple[str, ...]:
-    """What the table shows of a job, in the order of the headings."""
+    """Return the cells of a job, in the order of the headings."""
     started = job.start_time[:19].replace("T", " ")
     tasks = f"{job.tasks_running}/{job.tasks_total}"
-    taken = format_duration(job.duration_ms)
-    return job.id[:12], job.name, job.state, started, taken, str(job.parallelism or "-"), tasks
+    elapsed = format_duration(job.duration_ms)
+    return job.id[:12], job.name, job.state, started, elapsed, str(job.parallelism or "-"), tasks

@@ -1,4 +1,4 @@
-"""Savepoints, what pruning removed, and the history of jobs."""
+"""Savepoints, upgrades and the history of jobs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FEW = 5  # of each kind, in the summary of one job
 
 @console.printed
 def show_saved(saved: Any) -> None:
-    """What `savepoint` and `stop` return."""
+    """Show the result of `savepoint` and `stop`."""
     if show_data(saved):
         return
     console.out().print(f"{saved.name}  {saved.id}  {saved.state}")
@@ -46,13 +46,13 @@ def show_saved(saved: Any) -> None:
 
 @console.printed
 def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
-    """What an upgrade or rollback would do: as data for --dry-run, else on the way to doing it."""
+    """Show the plan of an upgrade or rollback: as data for --dry-run, else on stderr before it begins."""
     if dry_run and show_data(plan):
         return
     out = console.out() if dry_run else console.err()
     out.print(f"{plan.action} {plan.name} ({plan.job_id[:12]}, version {plan.version})")
     if plan.changes_nothing:
-        out.print("  nothing changes: it runs with this already; --force submits it again")
+        out.print("  nothing changes: the job runs with these settings already; --force resubmits it")
         return
     out.print("  bundle: " + ("the same" if plan.same_bundle else "another"))
     _print_differences(out, plan)
@@ -62,21 +62,22 @@ def show_upgrade_plan(plan: UpgradePlan, *, dry_run: bool) -> None:
 
 
 def _print_differences(out: Console, plan: Any) -> None:
-    for one in plan.differences:
-        out.print(f"  {one.key}: {_value(one.old)} → {_value(one.new)}", soft_wrap=True)
+    for difference in plan.differences:
+        values = f"{_value(difference.old)} → {_value(difference.new)}"
+        out.print(f"  {difference.key}: {values}", soft_wrap=True)
     for hint in plan.hints:
         out.print(f"  note: {hint}", soft_wrap=True)
 
 
 @console.printed
 def show_restart_plan(plan: Any) -> None:
-    """What differs from the version of which a job starts again, on the way to doing it."""
+    """Show the differences from the version that a job restarts from, before it begins."""
     err = console.err()
-    title = f"{plan.name} goes on as version {plan.version} ({plan.job_id[:12]})"
+    title = f"{plan.name} resumes version {plan.version} ({plan.job_id[:12]})"
     if plan.changes_nothing:
-        err.print(f"{title}, with its settings and its bundle")
+        err.print(f"{title} with the same settings and the same bundle")
         return
-    err.print(f"{title}, but for")
+    err.print(f"{title} with these changes:")
     if not plan.same_bundle:
         err.print("  bundle: another")
     _print_differences(err, plan)
@@ -84,7 +85,7 @@ def show_restart_plan(plan: Any) -> None:
 
 @console.printed
 def show_changed(changed: Changed) -> None:
-    """What `upgrade`, `rescale` and `rollback` return."""
+    """Show the result of `upgrade`, `rescale` and `rollback`."""
     if show_data(changed):
         return
     down = "" if changed.downtime_seconds is None else f"  downtime {changed.downtime_seconds:g} s"
@@ -95,48 +96,52 @@ def show_changed(changed: Changed) -> None:
 
 
 @console.printed
-def show_snapshots(found: Sequence[Snapshot]) -> None:
-    """The table of `savepoints list`."""
-    if show_data(found):
+def show_snapshots(snapshots: Sequence[Snapshot]) -> None:
+    """Show the table of `savepoints list`."""
+    if show_data(snapshots):
         return
-    if not found:
+    if not snapshots:
         console.err().print("There is no complete savepoint or checkpoint.")
         return
     table = _table("JOB", "KIND", "WHEN", "SIZE", "PATH")
-    for one in found:
-        table.add_row(
-            one.name or one.job[:12], one.kind, _moment(one.created_at), format_size(one.size_bytes), one.path
-        )
+    for snapshot in snapshots:
+        job, created = snapshot.name or snapshot.job[:12], _moment(snapshot.created_at)
+        table.add_row(job, snapshot.kind, created, format_size(snapshot.size_bytes), snapshot.path)
     console.out().print(table, soft_wrap=True)
 
 
 @console.printed
 def show_pruned(pruned: Pruned) -> None:
-    """What `savepoints prune` removed, or would."""
+    """Show the snapshots that `savepoints prune` removed, or would remove."""
     if show_data(pruned):
         return
     verb = "would be removed" if pruned.dry_run else "removed"
-    for one in pruned.removed:
-        console.out().print(f"{verb}: {one.path} ({one.name or one.job}, {_moment(one.created_at)})")
-    for one, why in pruned.kept:
-        console.out().print(f"kept: {one.path}: {why}")
+    for snapshot in pruned.removed:
+        job, created = snapshot.name or snapshot.job, _moment(snapshot.created_at)
+        console.out().print(f"{verb}: {snapshot.path} ({job}, {created})")
+    for snapshot, why in pruned.kept:
+        console.out().print(f"kept: {snapshot.path}: {why}")
     if not pruned.removed and not pruned.kept:
-        console.err().print("Nothing is due.")
+        console.err().print("No savepoint or checkpoint matches.")
 
 
 @console.printed
 def show_history(history: History) -> None:
-    """`history`: what was done, and for one name its versions and the steps of its operations."""
+    """Show the output of `history`: actions, and for one job name its versions and operations."""
     if show_data(history):
         return
     if not history.actions and not history.versions:
-        console.err().print(f"Nothing was done in {history.env} yet.")
+        console.err().print(f"No action is recorded for {history.env} yet.")
         return
     few = history.name is not None and not console.verbose()
     if history.name is not None:
         _print_versions(history.versions[: _FEW if few else None])
-        shown = [one for number, one in enumerate(history.operations) if number < _FEW or not one.outcome]
-        _print_operations(shown if few else history.operations, () if few else history.steps)
+        recent = [
+            operation
+            for number, operation in enumerate(history.operations)
+            if number < _FEW or not operation.outcome
+        ]
+        _print_operations(recent if few else history.operations, () if few else history.steps)
     _print_actions(history.actions, history.env, _FEW if few else _SHOWN)
     if few:
         console.say("-v shows all versions, operations and their steps.")
@@ -144,35 +149,37 @@ def show_history(history: History) -> None:
 
 def _print_versions(versions: Sequence[Version]) -> None:
     table = _table("VERSION", "JOB", "STATE", "WHEN", "WHO", "BY", "P", "BUNDLE", "GIT", "FROM")
-    for one in versions:
-        spec = one.spec
+    for version in versions:
+        spec = version.spec
         git = spec.git if spec else None
         table.add_row(
-            str(one.number or "-"),
-            one.job_id[:12],
-            one.state,
-            _moment(one.created_at),
-            one.submitter,
-            one.action,
+            str(version.number or "-"),
+            version.job_id[:12],
+            version.state,
+            _moment(version.created_at),
+            version.submitter,
+            version.action,
             str(spec.parallelism) if spec else "-",
-            one.bundle_sha256[:12],
+            version.bundle_sha256[:12],
             f"{git.commit[:8]}{'+' if git.dirty else ''}" if git else "-",
-            (one.savepoint or "-").rsplit("/", 1)[-1],
+            (version.savepoint or "-").rsplit("/", 1)[-1],
         )
     console.out().print(table)
 
 
 def _print_operations(operations: Sequence[Operation], steps: Sequence[OperationStep]) -> None:
-    for one in operations:
-        by = "setup --resume-jobs" if one.action == RESUME else f"upgrade {quote(one.name)} --resume"
-        outcome = one.outcome or console.hint(f"not finished: tdaflink {by}")
-        down = "" if one.downtime is None else f", downtime {one.downtime:g} s"
-        began = _moment(one.created_at)
-        console.out().print(f"\n{began}  {one.action} {one.id}: {outcome}{down}", soft_wrap=True)
-        if one.reason:
-            console.out().print(f"  {one.reason}", soft_wrap=True)
+    for operation in operations:
+        resumed = operation.action == RESUME
+        command = "setup --resume-jobs" if resumed else f"upgrade {quote(operation.name)} --resume"
+        outcome = operation.outcome or console.hint(f"not finished: tdaflink {command}")
+        down = "" if operation.downtime is None else f", downtime {operation.downtime:g} s"
+        began = _moment(operation.created_at)
+        line = f"\n{began}  {operation.action} {operation.id}: {outcome}{down}"
+        console.out().print(line, soft_wrap=True)
+        if operation.reason:
+            console.out().print(f"  {operation.reason}", soft_wrap=True)
         for step in steps:
-            if step.operation_id == one.id:
+            if step.operation_id == operation.id:
                 console.out().print(f"  {_moment(step.at)}  {step.step}")
     if operations:
         console.out().print("")
@@ -182,12 +189,13 @@ def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
     from rich.text import Text
 
     table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")
-    for one in actions[:most]:
-        outcome = Text(one.outcome, "" if one.outcome in _GOOD else "yellow")
-        table.add_row(_moment(one.at), one.submitter, one.action, one.name, one.job_id[:12], outcome)
+    for action in actions[:most]:
+        outcome = Text(action.outcome, "" if action.outcome in _GOOD else "yellow")
+        cells = (_moment(action.at), action.submitter, action.action, action.name, action.job_id[:12])
+        table.add_row(*cells, outcome)
     console.out().print(table)
     if len(actions) > most:
-        console.err().print(f"{len(actions) - most} older ones of {env}: -o json shows all.")
+        console.err().print(f"{len(actions) - most} older actions of {env}: -o json shows all.")
 
 
 def _table(*headings: str) -> Table:
@@ -208,6 +216,6 @@ def _moment(epoch: float) -> str:
         return "-"
     try:
         shown = datetime.fromtimestamp(epoch, tz=timezone.utc)
-    except (ValueError, OverflowError, OSError):  # no date of any calendar
+    except (ValueError, OverflowError, OSError):  # out of the range of dates
         return "?"
     return shown.strftime("%Y-%m-%d %H:%M:%S") if time.time() - epoch < 3.2e7 else shown.strftime("%Y-%m-%d")

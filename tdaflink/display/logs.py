@@ -1,4 +1,4 @@
-"""Lines of logs, each with the component that wrote it."""
+"""Log lines, each with the name of its component."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 
 @console.printed
 def show_logs(entries: Iterable[Entry], names: Sequence[str]) -> None:
-    """Write each line as it comes: as text, or with `-o json` as one JSON object a line.
+    """Write each line as it arrives: as text, or with `-o json` as one JSON object per line.
 
-    With one component its lines are written as they are; with more, behind its name.
+    Lines of several components are prefixed with the component's name.
     """
     form = console.output_format()
     if form == "yaml":
@@ -39,7 +39,7 @@ def _write_json(entry: Entry) -> None:
 
 
 class _Named:
-    """Names in columns, each in a colour of its own."""
+    """Writer of lines with the component's name in a column, in a colour per component."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._width = max(len(printable(name)) for name in names)

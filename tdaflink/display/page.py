@@ -1,7 +1,7 @@
-"""All results as one page for a browser, which needs nothing but itself.
+"""All results as one self-contained page for a browser.
 
-Whatever comes out of a topic is data: it is embedded as JSON that cannot end its element, the script writes
-it as text alone, and the page's own policy lets no other script run and nothing be fetched.
+Content of topics is treated as data: it is embedded as JSON that cannot end its element, the script inserts
+it as text only, and the page's content security policy permits no other script and no request.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ _PARTS = Path(__file__).parent / "web"
 
 
 class Page:
-    """A page of the results that come."""
+    """A page of results."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._gathered = Gathered()
 
     def take(self, result: Result) -> None:
-        """Note a result."""
+        """Add a result."""
         self._gathered.take(result)
 
     def save(self) -> str:
-        """Write the page, if there is anything to draw."""
+        """Write the page, if there is a result; return a message for the user."""
         count = len(self._gathered)
         if not count:
             return f"No result, so no page: {self._path} was not written."
         document = self._gathered.document()
         output_file(self._path, "--plot").write(html(document))
         left_out = document["left_out"]
-        older = f" {left_out} older ones are left out." if left_out else ""
+        older = f" {left_out} older results are omitted." if left_out else ""
         return f"{self._path} shows {count} result{'s' if count > 1 else ''}.{older}"
 
 
 def html(document: dict[str, Any]) -> str:
-    """The page around a document of `pagedata`."""
+    """Return the page for a document of `pagedata`."""
     style, script = (_part(name) for name in ("results.css", "results.js"))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none';"
@@ -52,7 +52,7 @@ def html(document: dict[str, Any]) -> str:
     )
     data = {**document, "units": UNITS, "curve_values": CURVE_VALUES}
     page = _part("results.html").replace("POLICY", policy)
-    # The data last: nothing in it is taken for a place to fill.
+    # The data last, so that no placeholder in it is replaced.
     for place, content in (("STYLE", style), ("SCRIPT", script), ("DATA", _inert(data))):
         page = page.replace(f"<!--{place}-->", content)
     return page
@@ -67,6 +67,6 @@ def _hash(text: str) -> str:
 
 
 def _inert(data: dict[str, Any]) -> str:
-    """JSON that means the same without any sign that begins or ends markup."""
+    """Return equivalent JSON without characters that begin or end markup."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

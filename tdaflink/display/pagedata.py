@@ -1,7 +1,7 @@
-"""Results as the page of results embeds them: grouped, rounded, and bounded in size.
+"""Data of the results page: grouped, rounded, and bounded in size.
 
-A page of thousands of windows must still open at once. So the newest windows are kept, of each its longest
-bars, and what all its bars say together, the Betti curve, at a fixed number of values.
+A page of thousands of windows must open without delay. Therefore only the newest windows are kept, with the
+longest bars of each and the Betti curves of all its bars at a fixed number of values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tdaflink.domain.printable import printable
 from tdaflink.domain.prominence import prominent
 
 MAX_WINDOWS = 5_000
-MAX_BARS = 300_000  # of the page, 4 MB of it
+MAX_BARS = 300_000  # of a page, about 4 MB
 FEWEST_BARS = 10
 MOST_BARS = 300
 CURVE_VALUES = 65
@@ -29,10 +29,10 @@ _DIMENSIONS = 10  # more than anything here computes; a damaged message may clai
 
 @dataclass(frozen=True)
 class Moment:
-    """One window or request, reduced to what the page draws.
+    """One window or request, reduced to the data that the page draws.
 
-    `bars[d]` is birth, death, birth, death … of the longest bars of H_d, `totals[d]` how many there are;
-    `curves[d]` the ranks at CURVE_VALUES values evenly from 0 to `end`, both included.
+    `bars[d]` is birth, death, birth, death … of the longest bars of H_d, `totals[d]` the number of all;
+    `curves[d]` are the ranks at CURVE_VALUES evenly spaced values from 0 to `end`, both included.
     """
 
     result: Result
@@ -44,7 +44,7 @@ class Moment:
 
 
 class Gathered:
-    """The newest MAX_WINDOWS results, each of them once."""
+    """The newest MAX_WINDOWS results, without duplicates."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Moment] = OrderedDict()
@@ -54,7 +54,7 @@ class Gathered:
         return len(self._kept)
 
     def take(self, result: Result) -> None:
-        """Add a result; the same one again, as at-least-once delivery may bring it, takes its place."""
+        """Add a result; a duplicate, which at-least-once delivery may cause, replaces the earlier one."""
         key = result.id or f"{result.job_id} {result.window} {result.timestamp}"
         self._kept[key] = reduced(result)
         if len(self._kept) > MAX_WINDOWS:
@@ -62,7 +62,7 @@ class Gathered:
             self._left_out += 1
 
     def document(self) -> dict[str, Any]:
-        """What the page embeds as JSON."""
+        """Return the JSON document of the page."""
         groups = self._groups()
         longest = max(FEWEST_BARS, min(MOST_BARS, MAX_BARS // max(1, self._dimensions())))
         series = [
@@ -76,7 +76,7 @@ class Gathered:
         return {"series": series, "left_out": self._left_out, "longest": longest}
 
     def _groups(self) -> dict[tuple[bool, str], list[Moment]]:
-        """Each stream by itself in the order of its windows, and all requests together by time."""
+        """Group results: each stream in the order of its windows, and all requests together by time."""
         groups: dict[tuple[bool, str], list[Moment]] = {}
         for moment in self._kept.values():
             result = moment.result
@@ -92,28 +92,31 @@ class Gathered:
 
 
 def reduced(result: Result) -> Moment:
-    """The result with its MOST_BARS longest bars in each dimension, and its Betti curves."""
-    sound = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
-    highest = max([bar.dimension for bar in sound] + [len(result.betti) - 1])
+    """Reduce a result to its MOST_BARS longest bars per dimension and its Betti curves."""
+    valid = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
+    highest = max([bar.dimension for bar in valid] + [len(result.betti) - 1])
     end = _end(result)
-    own = [[bar for bar in sound if bar.dimension == d] for d in range(min(_DIMENSIONS, highest + 1))]
+    by_dimension = [
+        [bar for bar in valid if bar.dimension == d] for d in range(min(_DIMENSIONS, highest + 1))
+    ]
     return Moment(
         result=replace(result, bars=()),
-        standing_out=prominent(sound, len(result.betti)),
+        standing_out=prominent(valid, len(result.betti)),
         bars=tuple(
             array("d", (value for bar in by_length(bars)[:MOST_BARS] for value in (bar.birth, bar.death)))
-            for bars in own
+            for bars in by_dimension
         ),
-        totals=tuple(map(len, own)),
+        totals=tuple(map(len, by_dimension)),
         curves=tuple(
-            _curve(sorted(bar.birth for bar in bars), sorted(bar.death for bar in bars), end) for bars in own
+            _curve(sorted(bar.birth for bar in bars), sorted(bar.death for bar in bars), end)
+            for bars in by_dimension
         ),
         end=end,
     )
 
 
 def _end(result: Result) -> float:
-    """Where the scale ends: the cut, else a little after the last finite value."""
+    """Return the end of the scale: the cut, else slightly after the last finite value."""
     if result.cut is not None and 0 < result.cut < math.inf:
         return result.cut
     last = max((v for bar in result.bars for v in (bar.birth, bar.death) if math.isfinite(v)), default=0.0)
@@ -121,9 +124,9 @@ def _end(result: Result) -> float:
 
 
 def _curve(births: Sequence[float], deaths: Sequence[float], end: float) -> tuple[int, ...]:
-    """How many bars have birth ≤ t < death; at the end, where a filtration is cut, the infinite ones."""
-    places = [end * (step / (CURVE_VALUES - 1)) for step in range(CURVE_VALUES)]
-    return tuple(bisect_right(births, t) - bisect_right(deaths, t) for t in places)
+    """Count the bars with birth ≤ t < death; at the cut of a filtration these are the infinite ones."""
+    values = [end * (step / (CURVE_VALUES - 1)) for step in range(CURVE_VALUES)]
+    return tuple(bisect_right(births, t) - bisect_right(deaths, t) for t in values)
 
 
 def _entry(moment: Moment, longest: int) -> dict[str, Any]:
@@ -156,5 +159,5 @@ def _entry(moment: Moment, longest: int) -> dict[str, Any]:
 
 
 def _short(value: float) -> float | None:
-    """Five significant digits, more than a screen can show; None for infinity."""
+    """Round to five significant digits, more than a screen can show; None for infinity."""
     return float(f"{value:.5g}") if math.isfinite(value) else None

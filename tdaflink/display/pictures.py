@@ -1,4 +1,4 @@
-"""Which kind of picture a file's name asks for."""
+"""Selection of the kind of picture by the extension of a file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _FORMATS = (".png", ".svg", ".pdf", ".html")
 
 
 def picture_for(path: Path) -> Picture:
-    """A picture of the newest result, or a page with all of them.
+    """Return a picture of the newest result, or a page of all results.
 
-    Refuses a name that nothing can be written to before anything is waited for.
+    Raises `UsageError` for another extension, and checks at once that the file can be written.
     """
     ending = path.suffix.lower()
     if ending not in _FORMATS and ending not in _PAGES:
         raise UsageError(
-            f"--plot {path}: the ending {path.suffix!r} is no picture's", hint=f"one of {', '.join(_FORMATS)}"
+            f"--plot {path}: the extension {path.suffix!r} is not supported",
+            hint=f"one of {', '.join(_FORMATS)}",
         )
     output_file(path, "--plot")
     if ending in _PAGES:

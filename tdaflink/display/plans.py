@@ -1,4 +1,4 @@
-"""A saved plan."""
+"""Saved plans."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tdaflink.domain.plans import SavedPlan
 
 @console.printed
 def show_plan(plan: SavedPlan, file: Path) -> None:
-    """What would be done, and how it is done."""
+    """Show the planned changes and the command that applies them."""
     if show_data(asdict(plan)):
         return
     out = console.out()
     out.print(f"tdaflink {shlex.join(plan.words)}", style="bold", soft_wrap=True)
     out.print(as_yaml(plan.seen), soft_wrap=True)
-    out.print(f"{file}: nothing was done; tdaflink apply {file} does it", soft_wrap=True)
+    out.print(f"{file}: nothing was changed; tdaflink apply {file} applies the plan", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A result as a picture: its barcode, and beside it its persistence diagram."""
+"""Pictures of results: barcode and persistence diagram, side by side."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _INK, _FAINT = "#333333", "#9a9a9a"
 _BARS_PER_DIMENSION = 40
 _LONGEST_NAME = 60
 _DRAWABLE = (1e-100, 1e100)
-_VISIBLE = 0.004  # of the scale: a shorter bar would be a speck
+_VISIBLE = 0.004  # of the scale: a shorter bar would not be visible
 
 
 class Newest:
-    """A picture of the newest of the results that come."""
+    """A picture of the newest result."""
 
     def __init__(self, path: Path) -> None:
         _matplotlib()
@@ -41,12 +41,12 @@ class Newest:
         self._newest: Result | None = None
 
     def take(self, result: Result) -> None:
-        """Note a result."""
+        """Keep a result if it is the newest."""
         if self._newest is None or result.timestamp >= self._newest.timestamp:
             self._newest = result
 
     def save(self) -> str:
-        """Write the picture, if there is anything to draw."""
+        """Write the picture, if there is a result; return a message for the user."""
         if self._newest is None:
             return f"No result, so no picture: {self._path} was not written."
         try:
@@ -58,7 +58,7 @@ class Newest:
 
 
 def save_picture(result: Result, path: Path) -> None:
-    """Write the picture in the form that the file's ending names."""
+    """Write the picture in the format of the file's extension."""
     _matplotlib()
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -75,7 +75,9 @@ def save_picture(result: Result, path: Path) -> None:
         "svg.hashsalt": "tdaflink",
     }
     with rc_context(style), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a letter that the font has not is drawn as a box
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # a character that is missing in the font is drawn as a box
         figure = Figure(figsize=(11, 5.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
         result, unit = _in_drawable_units(result, UNITS.get(result.algorithm, "filtration value"))
@@ -83,10 +85,10 @@ def save_picture(result: Result, path: Path) -> None:
         _draw_barcode(left, result, end, unit)
         _draw_diagram(right, result, end, unit)
         title = figure.suptitle(_title(result), x=0.02, ha="left", fontsize=13, fontweight="bold", color=_INK)
-        title.set_parse_math(False)  # between two dollar signs of an id there is no formula
+        title.set_parse_math(False)  # text between two dollar signs of an id is not a formula
         ending = path.suffix.lower().removeprefix(".")
         with output_file(path, "--plot").opened() as file:
-            # Without the date the same result is the same file.
+            # Without the date, the same result gives the same file.
             figure.savefig(file, format=ending, dpi=150, metadata={"Date": None} if ending == "svg" else None)
 
 
@@ -107,7 +109,7 @@ def _title(result: Result) -> str:
 
 
 def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
-    """The result in units of a power of ten where its values are too large or too small to be drawn."""
+    """Scale a result by a power of ten if its values are too large or too small to be drawn."""
     bars = [bar for bar in result.bars if math.isfinite(bar.birth) and not math.isnan(bar.death)]
     cut = result.cut if result.cut is not None and math.isfinite(result.cut) else None
     values = [abs(v) for bar in bars for v in (bar.birth, bar.death) if math.isfinite(v)]
@@ -117,7 +119,7 @@ def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
     power = math.floor(math.log10(largest))
 
     def scaled(value: float) -> float:
-        # In two steps, since ten to the power of more than 308 is no number.
+        # In two steps, because ten to a power above 308 is not a float64.
         return value / 10.0 ** (power // 2) / 10.0 ** (power - power // 2)
 
     bars = [replace(bar, birth=scaled(bar.birth), death=scaled(bar.death)) for bar in bars]
@@ -126,7 +128,7 @@ def _in_drawable_units(result: Result, unit: str) -> tuple[Result, str]:
 
 
 def _start(result: Result) -> float:
-    """0, or the lowest birth where a filtration begins below."""
+    """Return 0, or the lowest birth if the filtration begins below it."""
     return min([0.0, *(bar.birth for bar in result.bars)])
 
 
@@ -138,7 +140,7 @@ def _end(result: Result) -> float:
 
 
 def _draw_barcode(axes: Axes, result: Result, end: float, unit: str) -> None:
-    """H0 at the bottom; in each dimension the longest bars, the one born first lowest."""
+    """Draw H0 at the bottom; in each dimension the longest bars, sorted by birth from the bottom."""
     row = 0.0
     overshoot = end * 1.06
     for dimension in range(len(result.betti)):
@@ -188,7 +190,7 @@ def _name_group(axes: Axes, dimension: int, total: int, shown: int, row: float) 
 
 
 def _draw_diagram(axes: Axes, result: Result, end: float, unit: str) -> None:
-    """Death over birth; what never dies lies on the line at the top."""
+    """Draw death over birth; infinite bars are on the line at the top."""
     top = end * 1.08
     start = _start(result)
     axes.plot([start, end], [start, end], color=_FAINT, linewidth=1.0, zorder=1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
-_DOTS = "⠋"  # what the usual spinner is drawn with
+_DOTS = "⠋"  # a character of the default spinner
 
 
 class _ConsoleStep:
@@ -44,7 +44,7 @@ class _ConsoleStep:
 
 
 class ConsoleReporter:
-    """Shows what a use case reports; nothing of it goes to stdout."""
+    """Shows the progress of a use case on stderr; nothing goes to stdout."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""The locks of Python packages, and the table of platforms."""
+"""Locks of Python packages, and the table of platforms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.python_lock import PythonLockResult
 
 @console.printed
 def show_python_locks(result: PythonLockResult, *, check: bool) -> None:
-    """List what each new lock has that the old one had not."""
+    """Show the differences of each new lock from the old one."""
     if show_data(result):
         return
     out = console.out()
@@ -22,13 +22,13 @@ def show_python_locks(result: PythonLockResult, *, check: bool) -> None:
                 out.print(f"{lock.lock}: {sign} {name}", soft_wrap=True)
         state = "as locked" if lock.fits else "differs" if check else "written"
         out.print(f"{lock.lock}: {lock.packages} packages, {state}", soft_wrap=True)
-    changed = f"other on {', '.join(result.platforms)}" if result.platforms else "as locked"
-    out.print(f"platforms: {changed}", soft_wrap=True)
+    platforms = f"different on {', '.join(result.platforms)}" if result.platforms else "as locked"
+    out.print(f"platforms: {platforms}", soft_wrap=True)
 
 
 @console.printed
 def show_platforms(rows: Sequence[PlatformSupport]) -> None:
-    """One row a platform, one column a part."""
+    """Show one row per platform, one column per part."""
     if show_data(list(rows)):
         return
     table = console.table("PLATFORM", *(title.upper() for title in PARTS.values()))

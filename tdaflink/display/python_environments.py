@@ -1,4 +1,4 @@
-"""The virtual environments of local clusters, as a table."""
+"""Virtual environments of local clusters, as a table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tdaflink.domain.cluster_python import PruneResult, PythonRow
 
 @console.printed
 def show_pythons(rows: Sequence[PythonRow]) -> None:
-    """Each environment with its size and what uses it."""
+    """Show each environment with its size and its users."""
     if show_data(list(rows)):
         return
     if not rows:
-        console.out().print("no virtual environment in the cache; tdaflink setup makes one where it needs it")
+        console.out().print("no virtual environment in the cache; tdaflink setup creates one if needed")
         return
     table = console.table("PYTHON", "SIZE", "USED BY", "STATE", "FOLDER")
     for row in rows:
@@ -28,7 +28,7 @@ def show_pythons(rows: Sequence[PythonRow]) -> None:
 
 @console.printed
 def show_prune(result: PruneResult) -> None:
-    """What was removed, or would be."""
+    """Show the environments that were removed, or would be."""
     if show_data(result):
         return
     verb = "would remove" if result.dry_run else "removed"
@@ -48,4 +48,4 @@ def _users(row: PythonRow) -> str:
 def _state(row: PythonRow) -> str:
     if not row.complete:
         return "incomplete"
-    return "current" if row.current else "of another lock"
+    return "current" if row.current else "outdated"

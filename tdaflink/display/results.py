@@ -1,4 +1,4 @@
-"""Results and error records: as a table, as barcodes, as lines of JSON, as a picture."""
+"""Results and error records as tables, barcodes, lines of JSON, or pictures."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ T = TypeVar("T")
 _BARS_IN_A_ROW = 3
 _COLUMNS = (("JOB", 22), ("ALGORITHM", 13), ("POINTS", 6), ("T", 6), ("BETTI", 8), ("SECONDS", 7))
 _WINDOW_COLUMNS = (("STREAM", 22), ("WINDOW", 20), *_COLUMNS[1:])
-# Of windows that are compared with the one before.
+# For windows that are compared with the previous one.
 _DISTANCE_COLUMNS = (*_WINDOW_COLUMNS, ("DISTANCE", 8), ("ALERT", 5))
 _ERROR_COLUMNS = (("JOB", 22), ("CODE", 22), ("MESSAGE", 20))
 _RIGHT = frozenset({"POINTS", "T", "SECONDS", "DISTANCE"})
 _NARROWEST, _WIDEST = 40, 100
 _LONGEST_ID = 120
 _LINE_END = re.compile(r"[\r\n]\s*")
-# What a single odd record can bring about in what draws it.
-_ODD = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError)
+# Exceptions that a single malformed record can cause while it is drawn.
+_RECORD_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, AttributeError)
 
 
 class Picture(Protocol):
-    """What results are drawn into besides the terminal."""
+    """A file into which results are drawn in addition to the terminal."""
 
     def take(self, result: Result) -> None:
-        """Note a result that has come."""
+        """Add a result."""
 
     def save(self) -> str:
-        """Write the file; returns one sentence about what it shows."""
+        """Write the file; return a sentence that describes its content."""
 
 
 @console.printed
@@ -54,9 +54,9 @@ def show_arrivals(
     barcodes: bool = False,
     picture: Picture | None = None,
 ) -> None:
-    """Show messages as they come; a table that is not followed is drawn when all have come.
+    """Show messages as they arrive; without `follow` the table is drawn when all have arrived.
 
-    The picture is written even if the user ends it or not all came.
+    The picture is written even after an interrupt or a timeout.
     """
     try:
         _show(arrivals if picture is None else _drawn(arrivals, picture), follow, barcodes)
@@ -73,12 +73,12 @@ def _drawn(arrivals: Iterable[Arrival], picture: Picture) -> Iterator[Arrival]:
 
 
 def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
-    came = False
+    any_result = False
     shown: list[Arrival] = []
     one_by_one = follow or barcodes
     try:
         for arrival in arrivals:
-            came = came or isinstance(arrival.says, Result)
+            any_result = any_result or isinstance(arrival.says, Result)
             if console.output_format() != "table":
                 unless_odd(arrival.says.job_id, partial(write_message, arrival.raw))
                 continue
@@ -92,37 +92,37 @@ def _show(arrivals: Iterable[Arrival], follow: bool, barcodes: bool) -> None:
     finally:
         if not one_by_one and shown:
             _show_tables([arrival.says for arrival in shown])
-    if not came and not shown and console.output_format() == "table":
+    if not any_result and not shown and console.output_format() == "table":
         console.err().print(
-            console.hint("No results. tdaflink send circle makes one, where a job is RUNNING.")
+            console.hint("No results. If a job is RUNNING, tdaflink send circle produces one.")
         )
 
 
 def unless_odd(whose: str | None, show: Callable[[], T]) -> T | None:
-    """Show a record; one that cannot be shown is named in one line, and the others follow."""
+    """Show a record; if it cannot be shown, print one line that names it, and continue."""
     try:
         return show()
-    except _ODD as error:
+    except _RECORD_ERRORS as error:
         named = shortened(printable(whose or "a record"))
         why = shortened(printable(f"{type(error).__name__}: {error}"))
-        console.err().print(f"{named} cannot be shown here ({why}); -o json has it", soft_wrap=True)
+        console.err().print(f"{named} cannot be shown ({why}); -o json prints it", soft_wrap=True)
         return None
 
 
 def betti_text(betti: Sequence[int]) -> str:
-    """Betti numbers from H0 up, such as `1, 2, 1`."""
+    """Format Betti numbers from H0 up, such as `1, 2, 1`."""
     return ", ".join(map(str, betti))
 
 
 def betti_of(result: Result) -> str:
-    """The Betti numbers; of an uncut filtration, `~` and how many bars stand out in each dimension."""
+    """Format the Betti numbers; for an uncut filtration `~` and the number of prominent bars by dimension."""
     if result.cut is not None:
         return betti_text(result.betti)
     return f"~{betti_text(prominent(result.bars, len(result.betti)))}" if result.betti else "uncut"
 
 
 def result_barcode(result: Result, *, longest: int = 5, width: int | None = None) -> Text:
-    """The barcode of a result, as wide as the terminal lets it be."""
+    """Draw the barcode of a result, fitted to the width of the terminal."""
     out = console.out()
     lines = barcode(
         result.bars,
@@ -136,8 +136,8 @@ def result_barcode(result: Result, *, longest: int = 5, width: int | None = None
 
 
 def write_message(raw: bytes) -> None:
-    """Write one message, as it lies in the topic; on one line even if its writer used several."""
-    # In a document that was read as JSON, such a sign is between values; within texts it is escaped.
+    """Write one message as stored in the topic, on one line even if it has several."""
+    # In valid JSON a line break is between values; within texts it is escaped.
     text = _LINE_END.sub("", raw.decode(json.detect_encoding(raw), "surrogatepass")).strip()
     if console.output_format() == "yaml":
         console.write(as_yaml(json.loads(text), explicit_start=True).rstrip("\n"))
@@ -145,9 +145,9 @@ def write_message(raw: bytes) -> None:
         console.write(escaped_json(text))
 
 
-def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
-    results = sorted((s for s in says if isinstance(s, Result)), key=lambda result: result.timestamp)
-    errors = sorted((s for s in says if isinstance(s, ErrorRecord)), key=lambda error: error.timestamp)
+def _show_tables(records: Sequence[Result | ErrorRecord]) -> None:
+    results = sorted((r for r in records if isinstance(r, Result)), key=lambda result: result.timestamp)
+    errors = sorted((r for r in records if isinstance(r, ErrorRecord)), key=lambda error: error.timestamp)
     if results:
         columns = _columns_for(results)
         table = _table(columns, "LONGEST BARS", fixed=False)
@@ -166,26 +166,26 @@ def _show_tables(says: Sequence[Result | ErrorRecord]) -> None:
 def _show_one(arrival: Arrival, *, header: bool, barcodes: bool) -> None:
     from rich.text import Text
 
-    out, says = console.out(), arrival.says
-    if isinstance(says, ErrorRecord):
-        job = shortened(says.job_id or says.source, _LONGEST_ID)
-        out.print(Text.assemble((f"{job}  {says.code}", "red"), f"  {says.reason}"), soft_wrap=True)
+    out, record = console.out(), arrival.says
+    if isinstance(record, ErrorRecord):
+        job = shortened(record.job_id or record.source, _LONGEST_ID)
+        out.print(Text.assemble((f"{job}  {record.code}", "red"), f"  {record.reason}"), soft_wrap=True)
     elif barcodes:
-        out.print(_heading(says), soft_wrap=True)
-        out.print(result_barcode(says))
+        out.print(_heading(record), soft_wrap=True)
+        out.print(result_barcode(record))
         out.print()
     else:
-        # The first window of a stream is compared with none, and its line has the headings.
-        columns = _DISTANCE_COLUMNS if says.window else _COLUMNS
+        # The first window of a stream has no distance, but its line has the headings of all columns.
+        columns = _DISTANCE_COLUMNS if record.window else _COLUMNS
         table = _table(columns, "LONGEST BARS", fixed=True, header=header)
-        table.add_row(*_row(says, columns))
+        table.add_row(*_row(record, columns))
         out.print(table)
 
 
 def _heading(result: Result) -> Text:
     from rich.text import Text
 
-    cut = " (uncut: bars that stand out)" if result.cut is None else f" at T = {result.cut:g}"
+    cut = " (uncut: prominent bars)" if result.cut is None else f" at T = {result.cut:g}"
     return Text.assemble(
         (shortened(result.job_id, _LONGEST_ID), "bold"),
         f"  {result.window}" if result.window else "",
@@ -196,7 +196,7 @@ def _heading(result: Result) -> Text:
 
 
 def _table(columns: Sequence[tuple[str, int]], last: str, *, fixed: bool, header: bool = True) -> Table:
-    """Columns fit their content, or are of fixed width where rows are drawn one by one."""
+    """Create a table; columns have a fixed width for single rows, else they fit their content."""
 
     table = console.table(header_style="bold", show_header=header)
     for name, width in columns:
@@ -223,7 +223,7 @@ def _row(result: Result, columns: Sequence[tuple[str, int]]) -> list[Text]:
 
     glyphs = glyphs_for(sys.stdout)
     bars = "  ".join(
-        # Without a blank inside, so that a narrow column breaks between bars.
+        # Without blanks, so that a narrow column breaks between bars.
         f"H{bar.dimension}[{number(bar.birth, glyphs)},{number(bar.death, glyphs)})"
         for bar in result.longest(_BARS_IN_A_ROW)
     )
@@ -243,7 +243,7 @@ def _row(result: Result, columns: Sequence[tuple[str, int]]) -> list[Text]:
 
 
 def _distance_cells(result: Result) -> tuple[Text, Text]:
-    """How far the diagram lies from that of the window before, and whether that is an alert."""
+    """Format the distance to the diagram of the previous window, and whether it is an alert."""
     from rich.text import Text
 
     distance = result.distance

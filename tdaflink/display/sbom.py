@@ -1,4 +1,4 @@
-"""A bill of materials: a table for people, CycloneDX's JSON for tools."""
+"""Software bill of materials as a table or as CycloneDX JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tdaflink.display.data import show_data
 
 @console.printed
 def show_bill(document: Mapping[str, Any]) -> None:
-    """Package URL and number of hashes of each part; -o json prints the CycloneDX document."""
+    """Show name, version and kind of each part; -o json prints the CycloneDX document."""
     if show_data(document):
         return
     table = console.table("PART", "VERSION", "KIND")

@@ -1,4 +1,4 @@
-"""Schemas as tables."""
+"""Tables of schemas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.domain.schemas import SchemaChanges, SchemaCheck, SchemaStatus
 
-_WORDS = {
+_STATE_TEXTS = {
     "current": "ok",
     "missing": "not registered",
     "behind": "other versions only",
@@ -19,7 +19,7 @@ _WORDS = {
 
 @console.printed
 def show_schemas(rows: Sequence[SchemaStatus]) -> None:
-    """Shipped and registered side by side."""
+    """Show the shipped and the registered schemas side by side."""
     if show_data([_plain(row) for row in rows]):
         return
     table = console.table("SUBJECT", "SHIPPED", "REGISTERED")
@@ -28,19 +28,19 @@ def show_schemas(rows: Sequence[SchemaStatus]) -> None:
     table.add_column("STATE")
     for row in rows:
         versions = ", ".join(map(str, row.versions)) or "-"
-        found = (str(row.registered.version), str(row.registered.id)) if row.registered else ("-", "-")
-        table.add_row(row.schema.subject, row.schema.name, versions, *found, _WORDS[row.state])
+        registered = (str(row.registered.version), str(row.registered.id)) if row.registered else ("-", "-")
+        table.add_row(row.schema.subject, row.schema.name, versions, *registered, _STATE_TEXTS[row.state])
     console.out().print(table)
 
 
 @console.printed
 def show_checks(checks: Sequence[SchemaCheck]) -> None:
-    """What the registry says to each schema."""
+    """Show the registry's verdict on each schema."""
     if show_data([_checked(check) for check in checks]):
         return
     table = console.table("SUBJECT", "SHIPPED", "LEVEL", "STATE", "COMPATIBLE")
     for check in checks:
-        schema, state = check.status.schema, _WORDS[check.status.state]
+        schema, state = check.status.schema, _STATE_TEXTS[check.status.state]
         verdict = "yes" if check.compatible else "no"
         table.add_row(schema.subject, schema.name, check.level, state, verdict)
     console.out().print(table)
@@ -48,7 +48,7 @@ def show_checks(checks: Sequence[SchemaCheck]) -> None:
 
 @console.printed
 def show_schema_changes(changes: SchemaChanges, *, dry_run: bool = False) -> None:
-    """What was registered, and what was there."""
+    """Show the schemas that were registered, and those that already were."""
     plain = {
         "registered": changes.registered,
         "unchanged": changes.unchanged,

@@ -1,4 +1,4 @@
-"""What `send` did, or would do."""
+"""Results of `send`, and its messages for --dry-run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IDS_SHOWN = 10
 
 @console.printed
 def show_messages(messages: Iterable[Mapping[str, Any]]) -> None:
-    """The messages of --dry-run, one a line."""
+    """Write the messages of --dry-run, one per line."""
     for message in messages:
         console.write(as_json(message))
 
@@ -23,7 +23,7 @@ def show_messages(messages: Iterable[Mapping[str, Any]]) -> None:
 def show_sent(
     env: str, topic: str, job_ids: Sequence[str], asked: int, seconds: float, stream: str | None = None
 ) -> None:
-    """What was confirmed: all job ids as data, some of them for the eye."""
+    """Show the confirmed messages: all request ids as data, the first of them as text."""
     data = {"env": env, "topic": topic, "sent": len(job_ids), "asked": asked, "seconds": seconds}
     if stream is not None:
         if not show_data({**data, "stream_id": stream}):

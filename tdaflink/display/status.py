@@ -1,4 +1,4 @@
-"""`status ID`: the root cause first, then what is wrong and what mends it, then how the job does."""
+"""Output of `status ID`: root cause, load, problems with their fixes, and tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tdaflink.domain.travelling import slide_of
 
 @console.printed
 def show_job(status: JobStatus) -> None:
-    """The status of one job."""
+    """Show the status of one job."""
     if show_data(status):
         return
     from rich.text import Text
@@ -42,50 +42,50 @@ def show_job(status: JobStatus) -> None:
     )
     for line in (_checkpoints(status.checkpoints), *_computation(status), *_progress(status)):
         out.print(line)
-    for found in finding_lines(status.findings, out.width):
-        out.print(found)
+    for finding_line in finding_lines(status.findings, out.width):
+        out.print(finding_line)
     out.print()
     for row in vertex_lines(status.vertices, out.width):
         out.print(row)
 
 
-def _checkpoints(done: Checkpoints | None) -> str:
-    if done is None or done.latest_id is None:
+def _checkpoints(checkpoints: Checkpoints | None) -> str:
+    if checkpoints is None or checkpoints.latest_id is None:
         return "checkpoints: none completed yet"
     return (
-        f"checkpoints: {done.completed} completed, {done.failed} failed; the latest"
-        f" {format_duration(done.latest_age_ms or 0)} ago"
-        f" took {format_duration(done.latest_duration_ms or 0)}, {done.latest_size_bytes} bytes"
+        f"checkpoints: {checkpoints.completed} completed, {checkpoints.failed} failed; the latest"
+        f" {format_duration(checkpoints.latest_age_ms or 0)} ago took"
+        f" {format_duration(checkpoints.latest_duration_ms or 0)}, {checkpoints.latest_size_bytes} bytes"
     )
 
 
 def _computation(status: JobStatus) -> list[str]:
 
-    done = status.computation
-    if done is None:
+    computation = status.computation
+    if computation is None:
         return []
-    if done.p50 is None:
+    if computation.p50 is None:
         return ["computation: no data yet, nothing has been computed since the job started"]
     slide = slide_of(status.parameters)
     every = f", a window every {slide}" if slide is not None else ""
     return [
-        f"computation: p50 {format_seconds(done.p50)}, p95 {format_seconds(done.p95)},"
-        f" p99 {format_seconds(done.p99)}{every}; {done.answered} answered, {done.pairs} pairs,"
-        f" {done.errors} refused"
+        f"computation: p50 {format_seconds(computation.p50)}, p95 {format_seconds(computation.p95)},"
+        f" p99 {format_seconds(computation.p99)}{every}; {computation.answered} results,"
+        f" {computation.pairs} pairs, {computation.errors} refused"
     ]
 
 
 def _progress(status: JobStatus) -> list[str]:
-    """Lag and event time, where they are known."""
+    """Format lag and event time, where they are known."""
 
     lines = []
     if status.lag:
         committed = status.committed_lag or {}
-        told = [
+        topics = [
             f"{topic} {lag}" + (f" ({committed[topic]} uncommitted)" if committed.get(topic) else "")
             for topic, lag in status.lag.items()
         ]
-        lines.append(f"lag: {', '.join(told)}; reads {format_rate(status.records_per_second)} records/s")
+        lines.append(f"lag: {', '.join(topics)}; reads {format_rate(status.records_per_second)} records/s")
     if status.watermark is not None:
         lines.append(f"event time: {format_day_and_clock(status.watermark / 1000)}")
     return lines
@@ -111,7 +111,7 @@ def _print_failure(failures: Sequence[Failure], *, ended: bool) -> None:
 
 
 def _print_record(record: RecordAtFault | None) -> None:
-    """The record at which the job keeps failing; what brings the job past it is among the findings."""
+    """Show the record at which the job keeps failing; a finding has the command that skips it."""
     if record is None:
         return
     from rich.text import Text

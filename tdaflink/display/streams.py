@@ -1,4 +1,4 @@
-"""Standard streams that take every text, and say in one line that they cannot be written."""
+"""Standard streams that accept any text and report write errors in one line."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import os
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # the printed help does without these imports
+if TYPE_CHECKING:  # printing the help does not need these imports
     from typing import Any
 
     from tdaflink.domain.errors import OutputFailed
 
 GLYPHS = "tdaflink.glyphs"  # the name of the error handler
-# ASCII by another name. Under its own, Click takes it for a mistake and writes UTF-8 to the terminal.
+# ASCII under another name: Click treats "ascii" as a misconfiguration and writes UTF-8 to the terminal.
 _ASCII = "tdaflink_ascii"
-# What is written where an encoding has not our own signs; other letters are escaped.
-_INSTEAD = {
+# Replacements of our own glyphs that an encoding does not have; other characters are escaped.
+_REPLACEMENTS = {
     "…": "...",
     "→": "->",
     "✓": "+",
@@ -55,9 +55,9 @@ _INSTEAD = {
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr take any text, and put something in place of a stream that is closed.
+    """Make stdout and stderr accept any text, and replace closed streams.
 
-    A descriptor that is closed at the start would go to the next file or connection that is opened.
+    A descriptor that is closed at the start would be reused by the next file or connection.
     """
     codecs.register_error(GLYPHS, _replaced)
     codecs.register(_ascii)
@@ -70,19 +70,19 @@ def prepare_streams() -> None:
 
 
 class Stdout(io.TextIOWrapper):
-    """Standard output; raises `OutputFailed` where it cannot be written, and takes nothing after that."""
+    """Standard output; raises `OutputFailed` if it cannot be written, and ignores all later output."""
 
     _failed = False
 
     def write(self, text: str) -> int:
-        if self._failed or text == "":  # with which Click finds out whether a stream takes text
+        if self._failed or text == "":  # Click writes "" to detect whether a stream accepts text
             return len(text)
         try:
             return super().write(text)
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise self._fails(error) from error
+            raise self._output_failed(error) from error
 
     def flush(self) -> None:
         if self._failed:
@@ -92,18 +92,18 @@ class Stdout(io.TextIOWrapper):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise self._fails(error) from error
+            raise self._output_failed(error) from error
 
-    def _fails(self, error: OSError) -> OutputFailed:
+    def _output_failed(self, error: OSError) -> OutputFailed:
         self._failed = True
         from tdaflink.domain.errors import OutputFailed
 
-        discard(self.fileno())  # what is still in the buffer would fail once more when the program ends
+        discard(self.fileno())  # the rest of the buffer would fail again when the program ends
         return OutputFailed(f"standard output could not be written: {error.strerror}")
 
 
 class Stderr(io.TextIOWrapper):
-    """Standard error; where it cannot be written, there is no place to say so."""
+    """Standard error; write errors are ignored, because there is no place to report them."""
 
     def write(self, text: str) -> int:
         try:
@@ -119,14 +119,14 @@ class Stderr(io.TextIOWrapper):
 
 
 def discard(descriptor: int) -> None:
-    """Let what is written to a descriptor go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    """Redirect a descriptor to the null device."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
 def can_show(text: str, stream: Any) -> bool:
-    """Whether the stream's encoding has every sign of the text."""
+    """Return whether the stream's encoding has every character of the text."""
     try:
         text.encode(getattr(stream, "encoding", None) or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -138,7 +138,7 @@ def _fill(number: int, flags: int) -> None:
     try:
         os.fstat(number)
     except OSError:
-        opened = os.open(os.devnull, flags)  # the lowest number that is free: this one
+        opened = os.open(os.devnull, flags)  # the lowest free number, which is this one
         if opened != number:
             os.dup2(opened, number)
             os.close(opened)
@@ -162,24 +162,24 @@ def _wrapped(stream: Any, number: int, kind: type[Stdout] | type[Stderr]) -> Any
 def _ascii(name: str) -> codecs.CodecInfo | None:
     if name != _ASCII:
         return None
-    found = codecs.lookup("ascii")
+    codec = codecs.lookup("ascii")
     return codecs.CodecInfo(
         name=_ASCII,
-        encode=found.encode,
-        decode=found.decode,
-        incrementalencoder=found.incrementalencoder,
-        incrementaldecoder=found.incrementaldecoder,
-        streamreader=found.streamreader,
-        streamwriter=found.streamwriter,
+        encode=codec.encode,
+        decode=codec.decode,
+        incrementalencoder=codec.incrementalencoder,
+        incrementaldecoder=codec.incrementaldecoder,
+        streamreader=codec.streamreader,
+        streamwriter=codec.streamwriter,
     )
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    signs = error.object[error.start : error.end]
-    return "".join(_INSTEAD.get(sign) or _escaped(sign) for sign in signs), error.end
+    characters = error.object[error.start : error.end]
+    return "".join(_REPLACEMENTS.get(character) or _escaped(character) for character in characters), error.end
 
 
-def _escaped(sign: str) -> str:
-    return sign.encode("ascii", "backslashreplace").decode("ascii")
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode("ascii")

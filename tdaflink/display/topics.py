@@ -1,4 +1,4 @@
-"""Topics as tables."""
+"""Tables of topics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tdaflink.display import console
 from tdaflink.display.data import show_data
 from tdaflink.domain.topics import MOST_REPLICAS, LagRow, TopicChanges, TopicSpec, TopicStatus
 
-_WORDS = {
+_STATE_TEXTS = {
     "ok": "ok",
     "missing": "missing",
     "fewer_partitions": "too few partitions",
@@ -23,7 +23,7 @@ _WORDS = {
 
 @console.printed
 def show_topics(rows: Sequence[TopicStatus]) -> None:
-    """Catalogue and broker side by side; what to do stands below."""
+    """Show catalogue and broker side by side, with advice below the table."""
     if show_data([_plain(row) for row in rows]):
         return
     table = console.table()
@@ -32,9 +32,9 @@ def show_topics(rows: Sequence[TopicStatus]) -> None:
         table.add_column(title, justify="right", overflow="fold")
     table.add_column("STATE", overflow="fold")
     for row in rows:
-        found = (str(len(row.found.partitions)), str(row.found.replication)) if row.found else ("-", "-")
+        actual = (str(len(row.found.partitions)), str(row.found.replication)) if row.found else ("-", "-")
         wanted = (str(row.wanted.partitions), _replicas(row.wanted)) if row.wanted else ("-", "-")
-        table.add_row(row.name, found[0], wanted[0], found[1], wanted[1], _WORDS[row.state])
+        table.add_row(row.name, actual[0], wanted[0], actual[1], wanted[1], _STATE_TEXTS[row.state])
     console.out().print(table)
     for row in rows:
         if row.advice:
@@ -47,7 +47,7 @@ def _replicas(wanted: TopicSpec) -> str:
 
 @console.printed
 def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
-    """What was created, and how every topic stands."""
+    """Show the topics that were created or got more partitions."""
     plain = {
         "created": changes.created,
         "grown": changes.grown,
@@ -64,13 +64,13 @@ def show_topic_changes(changes: TopicChanges, *, dry_run: bool = False) -> None:
 
 @console.printed
 def show_topic(row: TopicStatus) -> None:
-    """One topic with each of its partitions and settings."""
+    """Show one topic with its partitions and settings."""
     if show_data(_described(row)):
         return
     out = console.out()
     about = f": {row.wanted.about}" if row.wanted else ""
     out.print(f"{row.name}{about}", style="bold")
-    out.print(f"state: {_WORDS[row.state]}{'; ' + row.advice if row.advice else ''}", soft_wrap=True)
+    out.print(f"state: {_STATE_TEXTS[row.state]}{'; ' + row.advice if row.advice else ''}", soft_wrap=True)
     if row.found:
         table = console.table("PARTITION", "LEADER", "REPLICAS", "IN SYNC")
         for partition in row.found.partitions:
@@ -84,7 +84,7 @@ def show_topic(row: TopicStatus) -> None:
 
 @console.printed
 def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
-    """Lag by job and topic; `lines` for a reader that goes on: JSON by the line, a time above each table."""
+    """Show lag by job and topic; `lines` for repeated output: JSON lines, or tables below a time."""
     if console.output_format() == "json" and lines:
         for row in rows:
             print(json.dumps({"at": _now(), **_lag(row)}), flush=True)
@@ -99,7 +99,7 @@ def show_lag(rows: Sequence[LagRow], *, lines: bool) -> None:
         return
     table = console.table()
     table.add_column("JOB", overflow="fold")
-    # A name that is cut off, or broken, looks like another topic's.
+    # A truncated or folded name looks like that of another topic.
     table.add_column("TOPIC", no_wrap=True, overflow="fold", min_width=max(len(row.topic) for row in rows))
     for title in ("LAG", "SINCE\nCHECKPOINT", "BEHIND", "RECORDS/S", "CAUGHT\nUP IN"):
         table.add_column(title, justify="right", overflow="fold")

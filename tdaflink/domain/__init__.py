@@ -1,1 +1,1 @@
-"""Values, configuration models and errors; pydantic alone."""
+"""Values, configuration models and errors; the only dependency is pydantic."""

@@ -1,4 +1,4 @@
-"""Addresses of HTTP endpoints: which are accepted."""
+"""Validation of the addresses of HTTP endpoints."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 
 
-def web_address(text: str, source: str, example: str, *, credentials: str = "leave them out of it") -> str:
-    """The address without surrounding spaces and without a slash at its end.
+def web_address(
+    text: str, source: str, example: str, *, credentials: str = "remove user and password from the address"
+) -> str:
+    """Return the address without surrounding spaces and without a slash at its end.
 
-    Raises `ConfigError` that names `source`, the option or variable that the address is from. An address with
-    user or password is refused and not repeated; `credentials` is the hint that says where they belong.
+    Raises `ConfigError`, which names `source`, the option or variable that the address is from. An address
+    with user or password is refused and not repeated; `credentials` is the hint that names their place.
     """
     text = text.strip()
     if "@" in text:
-        raise ConfigError(f"{source} is no address that may be used: it holds credentials", hint=credentials)
+        raise ConfigError(f"{source} must be an address without credentials", hint=credentials)
     problem = web_problem(text)
     if problem is None:
         return text.rstrip("/")
     bare = "://" not in text and web_problem(f"http://{text}") is None
     raise ConfigError(
-        f"{source} {text!r} is no address: {problem}", hint=f"http://{text}" if bare else example
+        f"{source} {text!r} is not a valid address: {problem}", hint=f"http://{text}" if bare else example
     )
 
 
 def ascii_host(host: str) -> str | None:
-    """The host as it is sent over the wire; None for one that no resolver takes."""
+    """Return the host as it is sent over the wire; None if no resolver accepts it."""
     if ":" in host:
         return host if _IPV6.fullmatch(host) else None
     if not host.isascii():
@@ -42,11 +44,11 @@ def ascii_host(host: str) -> str | None:
 
 
 def web_problem(text: str, *, query: bool = False) -> str | None:
-    """Why a text is no address of an HTTP endpoint; one with a query only where it may have it."""
+    """Return the reason why a text is not an HTTP endpoint's address; `query` allows a query and fragment."""
     if not text:
         return "it is empty"
     if any(character.isspace() or not character.isprintable() for character in text):
-        return "it holds a space or a control character"
+        return "it contains a space or a control character"
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -57,11 +59,11 @@ def web_problem(text: str, *, query: bool = False) -> str | None:
     if parts.scheme not in ("http", "https"):
         return f"it begins with {parts.scheme}:// and not with http:// or https://"
     if not parts.hostname:
-        return "it names no host"
+        return "the host is missing"
     if ascii_host(parts.hostname) is None:
-        return f"{parts.hostname!r} is no host name"
+        return f"{parts.hostname!r} is not a host name"
     if port == 0:
-        return "port 0 is none"
+        return "port 0 is not allowed"
     if (parts.query or parts.fragment) and not query:
-        return "it may have a path, but no ? and no #"
+        return "it must not have a query (?) or a fragment (#)"
     return None

@@ -1,4 +1,4 @@
-"""How much of a cluster a load needs: the rule of thumb by size, and what was measured of this very job."""
+"""Size of a cluster for a load: the rule of thumb by number of points, and the measured cost of a job."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from tdaflink.domain.algorithms import AlgorithmInfo
 
-USED = 0.7  # of each slot: above that a window waits for the one before it ever longer
-QUADRATIC = 2.0  # computations by distances look at every pair of points
+USED = 0.7  # of each slot: at a higher utilization the queue of windows grows without bound
+QUADRATIC = 2.0  # computations by distances process every pair of points
 FAR = 3.0  # times the largest measured size; beyond it a prediction is a guess
 HEAVY_SECONDS = 1.0  # the default of the config's heavy_after
-_SPREAD = 1.5  # largest over smallest size, below which no exponent can be told
+_SPREAD = 1.5  # largest over smallest size, below which no exponent can be fitted
 _LEAST = 5
 _BYTES_OF_A_DISTANCE = 8
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the rule of thumb: up to so many points; `at_most` None has no upper end."""
+    """A row of the rule of thumb, for fewer points than `below`; `at_most` None has no upper end."""
 
     below: float
     at_least: int
@@ -38,7 +38,7 @@ RULES = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One answered computation: points, seconds, and bytes of the process after it."""
+    """One completed computation: points, seconds, and bytes of the process after it."""
 
     points: int
     seconds: float
@@ -63,10 +63,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Advice:
-    """`parallelism` and `memory_mb` (of Python, by slot) come from the measured cost, where there is one.
+    """The recommended size of a cluster for a load.
 
-    `figures` says which numbers they come from, `warnings` what to beware of. With `measured` false the
-    cost is that of the table of algorithms. `alternatives` are other algorithms with their predicted cost.
+    `parallelism` and `memory_mb` (of Python, per slot) come from the measured cost, where there is one;
+    `figures` lists the numbers behind them, `warnings` the limits of the prediction. With `measured` false
+    the cost is that of the table of algorithms. `alternatives` are other algorithms with their predicted
+    cost.
     """
 
     points: int
@@ -83,29 +85,29 @@ class Advice:
 
 
 def rule_for(points: int) -> Rule:
-    """The row that a cloud of so many points falls into."""
+    """Return the row for a cloud of that many points."""
     return next(rule for rule in RULES if points < rule.below)
 
 
 def cost_of(measured: Sequence[Measured]) -> Cost | None:
-    """The cost of a computation by its size; None without results. By least squares over the logarithms."""
-    sound = [one for one in measured if one.points > 1 and one.seconds > 0]
-    if not sound:
+    """Fit the cost of a computation to its size by least squares over logarithms; None without results."""
+    samples = [sample for sample in measured if sample.points > 1 and sample.seconds > 0]
+    if not samples:
         return None
-    sizes = [one.points for one in sound]
+    sizes = [sample.points for sample in samples]
     spread = max(sizes) / min(sizes)
     exponent, fitted = QUADRATIC, False
-    if len(sound) >= _LEAST and spread >= _SPREAD:
-        logs = [(math.log(one.points), math.log(one.seconds)) for one in sound]
+    if len(samples) >= _LEAST and spread >= _SPREAD:
+        logs = [(math.log(sample.points), math.log(sample.seconds)) for sample in samples]
         slope = statistics.linear_regression(*zip(*logs, strict=True)).slope
         exponent, fitted = max(0.0, slope), True
-    scale = statistics.geometric_mean([one.seconds / one.points**exponent for one in sound])
-    memory = max(one.memory for one in sound)
-    return Cost(scale, exponent, fitted, len(sound), min(sizes), max(sizes), memory)
+    scale = statistics.geometric_mean([sample.seconds / sample.points**exponent for sample in samples])
+    memory = max(sample.memory for sample in samples)
+    return Cost(scale, exponent, fitted, len(samples), min(sizes), max(sizes), memory)
 
 
 def cost_by_table(algorithm: AlgorithmInfo, max_dimension: int, coordinates: int | None) -> Cost | None:
-    """The cost that was measured when the algorithm was shipped; None for questions that were not."""
+    """Return the cost in the shipped table of algorithms; None for a computation that was not measured."""
     rule = algorithm.cost(max_dimension, coordinates)
     if rule is None:
         return None
@@ -113,7 +115,7 @@ def cost_by_table(algorithm: AlgorithmInfo, max_dimension: int, coordinates: int
 
 
 def seconds_in_words(seconds: float) -> str:
-    """A predicted time, as coarse as the prediction is."""
+    """Format a predicted time, rounded to one digit because the prediction is no more precise."""
     if seconds < 0.1:
         return "less than 0.1 s"
     if seconds >= 90:
@@ -124,19 +126,19 @@ def seconds_in_words(seconds: float) -> str:
 def alternatives(
     points: int, max_dimension: int, coordinates: int | None, known: Sequence[AlgorithmInfo]
 ) -> tuple[str, ...]:
-    """What each algorithm would take, as refusals of the job name it, the cheapest first."""
-    costs = [(one.cost(max_dimension, coordinates), one.name) for one in known]
-    seconds = sorted((cost.seconds(points), name) for cost, name in costs if cost is not None)
-    return tuple(f"{name} {seconds_in_words(one)}" for one, name in seconds)
+    """List each algorithm with its predicted time in the words of the job's errors, the cheapest first."""
+    costs = [(algorithm.cost(max_dimension, coordinates), algorithm.name) for algorithm in known]
+    predicted = sorted((cost.seconds(points), name) for cost, name in costs if cost is not None)
+    return tuple(f"{name} {seconds_in_words(seconds)}" for seconds, name in predicted)
 
 
 def advise(
     points: int, windows_per_second: float, cost: Cost | None, slots: int | None, partitions: int | None
 ) -> Advice:
-    """What a load needs; `slots` are those of one TaskManager, `partitions` those of the job's input."""
+    """Recommend a size; `slots` are those of one TaskManager, `partitions` those of the job's input."""
     rule = rule_for(points)
     if cost is None:
-        warning = "no result of a job was found, so nothing is measured: send some of your own data first"
+        warning = "no result of a job was found, so nothing is measured: send a sample of your own data first"
         return Advice(points, windows_per_second, rule, None, None, None, None, (), (warning,))
     seconds = cost.seconds(points)
     parallelism = max(1, math.ceil(windows_per_second * seconds / USED))
@@ -163,33 +165,36 @@ def _figures(points: int, rate: float, cost: Cost, seconds: float, grown: int) -
             f" {points} points on one core of a small server",
             f"{rate:g} windows/s · {seconds:.3g} s, with a slot used to {USED:.0%}",
         )
-    how = "measured" if cost.fitted else "assumed, as the sizes that were seen differ too little"
+    how = "measured" if cost.fitted else "assumed, because the measured sizes differ too little"
     extra = f" and {grown / 2**20:.0f} MB of further distances" if grown else ""
     return (
         f"{cost.results} results of {cost.smallest} to {cost.largest} points",
         f"a computation takes {cost.scale:.3g} s · points^{cost.exponent:.2f} (the exponent is {how}):"
         f" {seconds:.3g} s with {points} points",
         f"{rate:g} windows/s · {seconds:.3g} s, with a slot used to {USED:.0%}",
-        f"memory: {cost.memory / 2**20:.0f} MB, the largest Python process that was seen{extra}",
+        f"memory: {cost.memory / 2**20:.0f} MB, the largest measured Python process{extra}",
     )
 
 
 def _warnings(points: int, cost: Cost, seconds: float, parallelism: int, partitions: int | None) -> list[str]:
-    found = []
+    warnings = []
     if seconds > HEAVY_SECONDS:
-        found.append(
-            "a request that takes so long is computed beside the light ones, in a second process of its slot:"
-            " count the memory of both"
+        warnings.append(
+            "requests of this size are computed in a second process of the slot, in parallel to the light"
+            " ones: provide memory for both"
         )
     if not cost.results:
-        found.append("nothing is measured here: send some of your own data to a job, and ask again")
+        warnings.append(
+            "nothing was measured on this cluster: send a sample of your own data to a job, and run advise"
+            " again"
+        )
     if points > FAR * cost.largest:
-        found.append(
+        warnings.append(
             f"{points} points are more than {FAR:g} times the largest measured size: measure that first"
         )
     if partitions is not None and parallelism > partitions:
-        found.append(
-            f"the input has {partitions} partitions: so many subtasks at most read it, and each stream is"
-            " computed by one at a time; more partitions spread more streams"
+        warnings.append(
+            f"the input has {partitions} partitions: at most {partitions} subtasks read it, and each stream"
+            " is computed by one of them; more partitions distribute more streams"
         )
-    return found
+    return warnings

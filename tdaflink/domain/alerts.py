@@ -1,4 +1,4 @@
-"""Alerts of a local environment, which has no Alertmanager: the same form, names and labels as that one's."""
+"""Alerts of a local environment, which has no Alertmanager, in Alertmanager's form, names and labels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tdaflink.domain.errors import ConfigError
 
 NO_WEBHOOK = "none"
 WEBHOOK = "alerts"
-"""The detail of an environment that says where its alerts go; what may be a secret in it is stored apart."""
+"""Detail of an environment: the address that receives its alerts; its secret parts are stored separately."""
 
 _LOST = {"jobmanager": "JobManagerLost", "taskmanager": "TaskManagerLost", "kafka": "KafkaBrokerLost"}
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that a person should know; `ended_at` is null while it lasts. Times are ISO-8601 UTC."""
+    """A condition that an operator should know of; `ended_at` is null while it lasts. Times: ISO-8601 UTC."""
 
     name: str
     severity: Literal["critical", "warning"]
@@ -32,39 +32,39 @@ class Alert:
 
 
 def checked_webhook(text: str, source: str) -> str:
-    """The address without surrounding spaces. Raises `ConfigError`, which does not show it."""
+    """Return the address without surrounding spaces. Raises `ConfigError`, which does not show it."""
     address = text.strip()
     problem = web_problem(address, query=True)
     if problem is not None:
         raise ConfigError(
-            f"{source} is no address: it must begin with http:// or https:// and name a host",
-            hint="https://alerts.example/hook, or none to send alerts nowhere",
+            f"{source} is not a valid address: it must begin with http:// or https:// and name a host",
+            hint="https://alerts.example/hook, or none to send no alerts",
         )
     return address
 
 
 def shown_webhook(address: str) -> str:
-    """The address without user, password, path and query, any of which may be a secret."""
+    """Return the address without user, password, path and query, any of which may be a secret."""
     parts = urlsplit(address)
     rest = "/…" if parts.path.strip("/") or parts.query or parts.fragment else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{rest}"
 
 
 def lost_component(name: str, now: str) -> Alert:
-    """A process that has ended without being stopped."""
+    """Return the alert for a process that ended without being stopped."""
     alert = _LOST.get(name.partition("-")[0], "ComponentLost")
     return Alert(
         alert,
         "critical",
         {"component": name},
         f"{name} has ended",
-        "the supervisor starts it again, with the jobs that it held",
+        "the supervisor restarts it, with the jobs that it ran",
         now,
     )
 
 
 def webhook_document(environment: str, alerts: Sequence[Alert], url: str) -> dict[str, Any]:
-    """What Alertmanager posts to a webhook (version 4), of alerts with one name."""
+    """Return the document that Alertmanager posts to a webhook (version 4), for alerts of one name."""
     group = {"alertname": alerts[0].name, "environment": environment}
     return {
         "version": "4",

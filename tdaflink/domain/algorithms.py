@@ -1,7 +1,7 @@
-"""The algorithms that the job ships, from data that is made of the job's registry.
+"""Algorithms that the job ships, from data that is generated from the job's registry.
 
-The command never imports the job: profiles/algorithms.json has what it needs, and tests hold the file, and
-the checks here, to the job.
+The command never imports the job: it reads profiles/algorithms.json. Tests compare the file, and the checks
+here, with the job.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tdaflink.domain.errors import NotFound
 class AlgorithmParameter:
     """One parameter of an algorithm.
 
-    `type` is boolean, integer, number, text or "list of numbers"; the bounds hold for each number of a list,
-    and with `exclusive` are no values themselves. A `default` of None is decided from
-    the data, and may be given.
+    `type` is boolean, integer, number, text or "list of numbers"; the bounds apply to each number of a list,
+    and with `exclusive` they are not allowed values themselves. A `default` of None is derived from the data,
+    and None may be given.
     """
 
     name: str
@@ -35,7 +35,7 @@ class AlgorithmParameter:
     description: str
 
     def problem(self, value: object) -> str | None:
-        """Why the job would refuse this value, to follow the parameter's name; None if it would not."""
+        """Return the job's reason to refuse this value, as a predicate of the name; None if it is valid."""
         if value is None and self.default is None:
             return None
         if not _HAS_TYPE[self.type](value):
@@ -50,7 +50,7 @@ class AlgorithmParameter:
 
     @property
     def range(self) -> str:
-        """The bounds or the choices in words; empty where any value of the type is accepted."""
+        """Format the bounds or the choices; empty where any value of the type is accepted."""
         if self.choices:
             return ", ".join(self.choices)
         low, high = self.minimum, self.maximum
@@ -68,10 +68,10 @@ class AlgorithmParameter:
 
 @dataclass(frozen=True)
 class AlgorithmCost:
-    """Seconds of n points: `scale` · n^`exponent`; for the slowest shape measured `spread` times that.
+    """Seconds for n points: `scale` · n^`exponent`; for the slowest shape measured `spread` times that.
 
     Measured up to `measured_to` points, for homology up to `max_dimension` and up to `coordinates`
-    coordinates for each point; None: for any.
+    coordinates per point; None: for any.
     """
 
     scale: float
@@ -87,7 +87,7 @@ class AlgorithmCost:
 
 @dataclass(frozen=True)
 class AlgorithmInfo:
-    """An algorithm: what it computes, takes and costs, how exact it is and what it is made of."""
+    """An algorithm: its result, input, cost, exactness and libraries."""
 
     name: str
     computes: str
@@ -104,18 +104,18 @@ class AlgorithmInfo:
     document: Mapping[str, Any]
 
     def problems(self, given: Mapping[str, object]) -> list[str]:
-        """Why the job would refuse these parameters, a sentence for each that is wrong."""
+        """Return the job's reasons to refuse these parameters, one sentence for each that is wrong."""
         known = {parameter.name: parameter for parameter in self.parameters}
-        found = []
+        problems = []
         for name, value in given.items():
             if name not in known:
-                found.append(f"{self.name} has no parameter {name!r:.60}: {nearest_words(name, known)}")
+                problems.append(f"{self.name} has no parameter {name!r:.60}: {nearest_words(name, known)}")
             elif (problem := known[name].problem(value)) is not None:
-                found.append(f"{name} {problem}")
-        return found
+                problems.append(f"{name} {problem}")
+        return problems
 
     def cost(self, max_dimension: int, coordinates: int | None) -> AlgorithmCost | None:
-        """The rule that holds for this question; None where nothing was measured."""
+        """Return the cost rule for this computation; None where nothing was measured."""
         for cost in self.costs:
             high_enough = cost.max_dimension is None or max_dimension <= cost.max_dimension
             if high_enough and (
@@ -126,7 +126,7 @@ class AlgorithmInfo:
 
 
 def algorithm_of(document: Mapping[str, Any]) -> AlgorithmInfo:
-    """An algorithm from its entry in the shipped file."""
+    """Build an algorithm from its entry in the shipped file."""
     return AlgorithmInfo(
         name=document["name"],
         computes=document["computes"],
@@ -145,7 +145,7 @@ def algorithm_of(document: Mapping[str, Any]) -> AlgorithmInfo:
 
 
 def find_algorithm(name: str, known: Sequence[AlgorithmInfo]) -> AlgorithmInfo:
-    """The algorithm of that name; NotFound with the nearest ones."""
+    """Return the algorithm of that name. Raises `NotFound`, which names the nearest ones."""
     for algorithm in known:
         if algorithm.name == name:
             return algorithm
@@ -157,7 +157,7 @@ def find_algorithm(name: str, known: Sequence[AlgorithmInfo]) -> AlgorithmInfo:
 
 
 def nearest_words(unknown: str, known: Iterable[str]) -> str:
-    """Words that lead from an unknown name to the nearest known one, or to all."""
+    """Suggest the nearest known names for an unknown one, or list all."""
     names = sorted(known)
     wider = [name for name in names if unknown and unknown in name]
     near = wider or get_close_matches(str(unknown)[:60], names, n=1, cutoff=0.4)

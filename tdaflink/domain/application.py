@@ -1,4 +1,4 @@
-"""An application cluster: a Flink cluster for one job, beside an environment whose Kafka it uses."""
+"""Application clusters: a Flink cluster for one job, which uses the Kafka of another environment."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tdaflink.domain.commands import Commands
 from tdaflink.domain.environment import Environment
 from tdaflink.domain.errors import Refused
 
-BESIDE = "beside"  # the detail of an environment that names the one with the Kafka
+BESIDE = "beside"  # detail of an environment: the name of the environment whose Kafka it uses
 _MODE = "python.execution-mode"
 
 
 @dataclass(frozen=True)
 class Application:
-    """The one job, as the JobManager is told to start it; `savepoint` is the state that it begins with."""
+    """The job in the form in which the JobManager starts it; `savepoint` is its initial state."""
 
     job_id: str
     entry_class: str
@@ -24,35 +24,35 @@ class Application:
     savepoint: str | None = None
 
     def __post_init__(self) -> None:
-        # A saved one comes back as a list.
+        # JSON stores a tuple as a list.
         object.__setattr__(self, "arguments", tuple(self.arguments))
 
     @property
     def mode(self) -> str:
-        """Whether Python runs in a `thread` of each TaskManager, or in a `process` beside it."""
+        """Return `thread` (Python runs in each TaskManager) or `process` (in processes of its own)."""
         return mode_of(self.flink_config)
 
 
 def mode_of(flink_config: Mapping[str, str]) -> str:
-    """The execution mode that a job's Flink settings name."""
+    """Return the execution mode in a job's Flink settings."""
     return flink_config.get(_MODE, "process")
 
 
 def is_application(environment: Environment) -> bool:
-    """Whether an environment's cluster is made for one job."""
+    """Return whether the environment is an application cluster."""
     return BESIDE in environment.details
 
 
 def commands_of(environment: Environment) -> Commands:
-    """What to type to change the jobs of an environment."""
+    """Return the command lines that change the jobs of an environment."""
     return Commands(environment.name, is_application(environment))
 
 
 def require_session(environment: Environment) -> None:
-    """Raise `Refused` for a cluster that takes no further job."""
+    """Raise `Refused` for an application cluster, which accepts no further job."""
     if is_application(environment):
         raise Refused(
-            f"the cluster of {environment.name} is made for one job, and takes no other",
+            f"{environment.name} is an application cluster: it runs one job and accepts no other",
             hint=f"tdaflink stop JOB, then tdaflink setup --env {environment.name} --application CONFIG"
-            " goes on from its savepoint with a changed config",
+            " resumes the job from its savepoint with a changed config",
         )

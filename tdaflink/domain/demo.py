@@ -1,4 +1,4 @@
-"""What the demo sends, and what must come back."""
+"""Point clouds of the demo, and their expected results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tdaflink.domain.shapes import SHAPES, Shape
 
 @dataclass(frozen=True)
 class DemoCloud:
-    """A cloud of known topology and how it is analysed; the Betti numbers are those at `cut`."""
+    """A cloud of known topology and its analysis; the Betti numbers are those at `cut`."""
 
     shape: Shape
     noise: float
@@ -24,7 +24,7 @@ class DemoCloud:
 
 @dataclass(frozen=True)
 class DemoAnswer:
-    """A cloud and the result that came out of Kafka for it."""
+    """A cloud and its result, as read from Kafka."""
 
     cloud: DemoCloud
     result: Result
@@ -36,15 +36,15 @@ class DemoAnswer:
 
 @dataclass(frozen=True)
 class DemoTopics:
-    """Where the demo sends its clouds, and where it reads what comes of them."""
+    """The topics of the demo's requests and results."""
 
     requests: str
     results: str
 
 
-# No other job reads them: what the demo asks is answered by its own job alone, once.
+# No other job reads these topics, so each request of the demo has exactly one result.
 OWN_TOPICS = DemoTopics("tda_demo_jobs", "tda_demo_results")
-# What a demo that is kept reads, so that it answers what is sent next.
+# The topics of a demo job that is kept, so that it computes further requests.
 USUAL_TOPICS = DemoTopics(REQUESTS_TOPIC, RESULTS_TOPIC)
 SEED = 1
 CLOUDS = tuple(

@@ -1,4 +1,4 @@
-"""What an archive for a bug report holds, and what could not be had for it."""
+"""Contents of an archive for a bug report, and the items that could not be collected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ArchivedFile:
 
 @dataclass(frozen=True)
 class Lacking:
-    """Something that should be in the archive and is not."""
+    """An item that could not be added to the archive."""
 
     what: str
     reason: str
@@ -26,7 +26,7 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Manifest:
-    """manifest.json: what is in the archive, and what is not. `redacted` counts what was taken out."""
+    """manifest.json: the archive's files and the missing items. `redacted` counts removed secrets."""
 
     schema: int
     environment: str

@@ -1,4 +1,4 @@
-"""What the doctor looks at and finds; judgements that need nothing but what was seen."""
+"""Health checks of an environment: values, and pure evaluations of observed values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ State = Literal["ok", "warning", "problem", "unknown"]
 _CONNECTOR = re.compile(r"flink-(?:sql-)?connector-kafka-(?P<version>\d[\w.]*-(?P<flink>\d+\.\d+))\.jar")
 _JAVA = re.compile(r"(?:^|[/ ])(?P<major>\d+)(?:\.\d+)*\+")
 SKEW_SECONDS = 5.0
-# Classes of the Kafka connector and of Flink 2 load in it; the own clusters run on a newer one.
+# Loads the classes of the Kafka connector and of Flink 2; local clusters use a newer Java.
 OLDEST_JAVA = 11
 _CLOCK_COMMANDS = {
     "timedatectl": "timedatectl set-ntp true",
@@ -24,7 +24,7 @@ _CLOCK_COMMANDS = {
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One thing that was looked at: what was seen, why it matters, and the command that mends it."""
+    """The result of one check: the observation, why it matters, and the command that fixes it."""
 
     check: str
     state: State
@@ -35,7 +35,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found in one environment."""
+    """The results of all checks of one environment."""
 
     environment: str
     healthy: bool
@@ -48,46 +48,46 @@ class Report:
 
 @dataclass(frozen=True)
 class PythonAnswer:
-    """What the cluster's own Python said of itself where one component runs, or why it could not."""
+    """Output of the probe in the cluster's Python where one component runs, or the reason of its failure."""
 
     component: str
     error: str = ""
     version: str = ""
     modules: Mapping[str, str] = field(default_factory=dict)
-    """Name -> version, of those that can be imported."""
+    """Name -> version of each module that can be imported."""
     broken: Mapping[str, str] = field(default_factory=dict)
-    """Name -> why it cannot be imported."""
+    """Name -> reason why it cannot be imported."""
     clock: tuple[float, float, float] | None = None
-    """Epoch seconds: its own clock, and ours before and after it was read."""
+    """Epoch seconds: its clock, and the local clock before and after it was read."""
     unreachable: Mapping[str, str] = field(default_factory=dict)
-    """host:port -> why nothing answers there."""
+    """host:port -> reason why nothing responds there."""
     folders: Mapping[str, str] = field(default_factory=dict)
-    """Folder -> why nothing can be written there; empty where something can."""
+    """Folder -> reason why it is not writable; empty if it is."""
 
 
 def connector_of(classpath: Sequence[str]) -> tuple[str, str] | None:
-    """Version of the Kafka connector on a classpath, and the Flink that it is made for (as "2.2")."""
+    """Return the version of the Kafka connector on a classpath, and its Flink version (such as "2.2")."""
     for entry in classpath:
-        if found := _CONNECTOR.search(entry):
-            return found["version"], found["flink"]
+        if match := _CONNECTOR.search(entry):
+            return match["version"], match["flink"]
     return None
 
 
 def java_major(jvm: str) -> str | None:
-    """The major version in what Flink says of its JVM."""
-    found = _JAVA.search(jvm)
-    return found["major"] if found else None
+    """Return the major version in Flink's description of its JVM."""
+    match = _JAVA.search(jvm)
+    return match["major"] if match else None
 
 
 def minor(version: str) -> str:
-    """The first two numbers of a version."""
+    """Return the first two numbers of a version."""
     return ".".join(version.split(".")[:2])
 
 
 def clock_off(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
-    """By how many seconds another clock is at least ahead (or, below 0, behind); 0 where the two may agree.
+    """Return the seconds that another clock is at least ahead (below 0: behind); 0 if the two may agree.
 
-    Each is the earliest and the latest that the clock may have shown at one and the same moment.
+    Each argument is the earliest and the latest time that the clock may have shown at the same moment.
     """
     if theirs[0] > ours[1]:
         return theirs[0] - ours[1]
@@ -97,7 +97,10 @@ def clock_off(ours: tuple[float, float], theirs: tuple[float, float]) -> float:
 
 
 def clock_fix(setters: Sequence[str] | None, *, root: bool) -> str:
-    """The command that sets the clock here, by the best of the programs that can; None in a container."""
+    """Return the command that sets this machine's clock; `setters` are the installed programs, best first.
+
+    `setters` is None in a container, which has the clock of its host.
+    """
     if setters is None:
         return "on the machine that runs this container, whose clock it has: sudo timedatectl set-ntp true"
     command = _CLOCK_COMMANDS[setters[0] if setters else "chronyc"]
@@ -105,15 +108,17 @@ def clock_fix(setters: Sequence[str] | None, *, root: bool) -> str:
     return typed if setters else f"install chrony, then: {typed}"
 
 
-def python_answer(component: str, document: Mapping[str, Any], asked: float, answered: float) -> PythonAnswer:
-    """What the probe printed, as an answer."""
+def python_answer(
+    component: str, document: Mapping[str, Any], started: float, finished: float
+) -> PythonAnswer:
+    """Build the answer from the probe's output; `started` and `finished` are epoch seconds of the call."""
     now = float(document["now"])
     return PythonAnswer(
         component,
         version=str(document["python"]),
         modules=document["modules"],
         broken=document["broken"],
-        clock=(now, asked, answered),
+        clock=(now, started, finished),
         unreachable=document["unreachable"],
         folders=document["folders"],
     )

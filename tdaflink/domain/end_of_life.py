@@ -1,4 +1,4 @@
-"""Until when the parts that environments are made of are maintained."""
+"""End of maintenance of the components that environments consist of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOON = timedelta(days=60)
 
 
 class PartLines(BaseModel):
-    """The lines of one part: a version's first numbers -> the day that they are maintained until."""
+    """The release lines of one part: a version's first numbers -> the last day of maintenance."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,7 +21,7 @@ class PartLines(BaseModel):
     lines: dict[str, date | None]
 
     def line_of(self, version: str) -> str | None:
-        """Find the line that a version belongs to; None where the table has none."""
+        """Return the release line of a version; None where the table has none."""
         numbers = version.lstrip("v").split("-")[0].split(".")
         for count in range(len(numbers), 0, -1):
             if (line := ".".join(numbers[:count])) in self.lines:
@@ -30,7 +30,7 @@ class PartLines(BaseModel):
 
 
 class EndOfLife(BaseModel):
-    """profiles/end-of-life.yaml, and when it was checked against its sources."""
+    """profiles/end-of-life.yaml, with the day on which it was compared with its sources."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +40,7 @@ class EndOfLife(BaseModel):
 
 @dataclass(frozen=True)
 class PartInUse:
-    """One part, by its key in the table, in the version that was seen; `where` says what runs it."""
+    """A part, by its key in the table, in the installed version; `where` names the component that runs it."""
 
     part: str
     version: str
@@ -49,7 +49,7 @@ class PartInUse:
 
 @dataclass(frozen=True)
 class Ending:
-    """A part in use whose line has ended or ends soon."""
+    """A part in use whose release line has ended or ends soon."""
 
     part: PartInUse
     title: str
@@ -58,7 +58,7 @@ class Ending:
     source: str
 
     def text(self, today: date) -> str:
-        """Say it in a line."""
+        """Return a sentence for the user."""
         verb = "is maintained until" if self.end >= today else "has not been maintained since"
         where = f" ({self.part.where})" if self.part.where else ""
         return f"{self.title} {self.part.version}{where}: {self.line} {verb} {self.end.isoformat()}"
@@ -66,11 +66,11 @@ class Ending:
 
 def endings(table: EndOfLife, used: Iterable[PartInUse], today: date) -> list[Ending]:
     """List the parts in use that are past their end, or within 60 days of it, the earliest first."""
-    found = []
+    ending = []
     for part in dict.fromkeys(used):
         known = table.parts.get(part.part)
         line = known.line_of(part.version) if known else None
         end = known.lines[line] if known and line else None
         if known and line and end and end < today + SOON:
-            found.append(Ending(part, known.title, line, end, known.source))
-    return sorted(found, key=lambda ending: ending.end)
+            ending.append(Ending(part, known.title, line, end, known.source))
+    return sorted(ending, key=lambda entry: entry.end)

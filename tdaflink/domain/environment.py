@@ -1,4 +1,4 @@
-"""Environments, where they answer, and what they are made of."""
+"""Environments, their endpoints and components, and the protocol of runtimes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXTERNAL = "external"  # in place of a runtime: the cluster of another operator
 class Endpoints:
     """Addresses as the command sees them; `kafka_cluster` is the broker list as the job sees it.
 
-    `rest_standby` are those of further JobManagers, which answer for the one that leads.
+    `rest_standby` are the addresses of standby JobManagers, which respond for the leader.
     """
 
     rest_url: str
@@ -37,12 +37,12 @@ class Endpoints:
     grafana: str | None = None
 
     def __post_init__(self) -> None:
-        # A saved one comes back as a list.
+        # JSON stores a tuple as a list.
         object.__setattr__(self, "rest_standby", tuple(self.rest_standby))
 
     @property
     def services(self) -> dict[str, str]:
-        """What answers besides Flink and Kafka: name -> address."""
+        """The services in addition to Flink and Kafka: name -> address."""
         known = {
             "schema_registry": self.schema_registry,
             "prometheus": self.prometheus,
@@ -57,8 +57,8 @@ class Environment:
     """A saved environment.
 
     `python` is the interpreter that the cluster runs jobs with; `port_offset` was added to every
-    first-choice port; `profile` names the folder under profiles/ that it was made from; `security` is how
-    its endpoints are entered.
+    first-choice port; `profile` names the folder under profiles/ that it was created from; `security` is the
+    authentication at its endpoints.
     """
 
     name: str
@@ -105,7 +105,7 @@ class RuntimeTraits:
 
 @dataclass(frozen=True)
 class Component:
-    """One process or container of an environment, how it is, and when it was started, in epoch seconds."""
+    """A process or container of an environment with its health; `started_at` is in epoch seconds."""
 
     name: str
     health: Health
@@ -117,9 +117,9 @@ class Component:
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """What an environment occupies on this machine's disk: in all, and by what the files are for.
+    """Disk space that an environment uses on this machine: in total, and by purpose.
 
-    `state_bytes` are checkpoints and savepoints. What containers keep in volumes is not counted.
+    `state_bytes` are checkpoints and savepoints. Volumes of containers are not counted.
     """
 
     folder: str
@@ -133,9 +133,9 @@ class DiskUsage:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a component's log, and when it was written where the log says so (always with a zone)."""
+    """One line of a component's log; `time`, if the log has one, always has a zone."""
 
-    LINES: ClassVar[tuple[str, ...]] = ("text",)  # with blanks for its tabs
+    LINES: ClassVar[tuple[str, ...]] = ("text",)  # tabs are replaced by blanks
 
     text: str
     time: datetime | None = None
@@ -143,7 +143,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Changes:
-    """What bringing an environment up or down did: names of components, in order."""
+    """Changes by starting or stopping an environment: names of components, in order."""
 
     started: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
@@ -151,50 +151,50 @@ class Changes:
 
 
 class Runtime(Protocol):
-    """Where an environment's cluster runs. Every method is idempotent and has deadlines of its own."""
+    """The runtime of an environment's cluster. Every method is idempotent and has deadlines of its own."""
 
     def preflight(self) -> None:
-        """Raise the first thing that would stop `up`: missing parts, taken ports, a full disk."""
+        """Raise the first problem that would make `up` fail: missing parts, ports in use, a full disk."""
 
     def replaced(self) -> Replacement:
-        """What runs and would be made anew by `up` although it is well."""
+        """Return the healthy components that `up` would recreate."""
 
     def up(self, reporter: Reporter) -> Changes:
-        """Start what is not running, repair what is half dead, return when all is ready."""
+        """Start missing components, repair damaged ones, and return when all are ready."""
 
     def down(self, reporter: Reporter) -> Changes:
-        """Stop exactly what was started here; data stays."""
+        """Stop only what was started here; data is kept."""
 
     def purge(self) -> None:
         """Remove the data of an environment that is down."""
 
     def endpoints(self) -> Endpoints:
-        """Where the environment answers."""
+        """Return the addresses of the environment."""
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
-        """What reads the storage of an address; `flink` is the JobManager's configuration."""
+        """Return the reader for the storage of an address; `flink` is the JobManager's configuration."""
 
     def python_plan(self) -> PythonPlan:
-        """The interpreter that the cluster runs jobs with, as it names it, and what `prepare` would do."""
+        """Return the cluster's interpreter for jobs, by the cluster's path, and the work of `prepare`."""
 
     def prepare(self, sources: PackageSources, reporter: Reporter) -> str:
-        """Install what the cluster's Python needs, where it is not installed; return its interpreter."""
+        """Install the missing packages of the cluster's Python; return its interpreter."""
 
     def is_running(self) -> bool:
-        """Whether anything of it is alive."""
+        """Return whether any component runs."""
 
     def ended(self) -> list[str]:
-        """The components whose processes are gone and that nothing else starts again."""
+        """Return the components whose processes have ended and that nothing else restarts."""
 
     def components(self) -> list[Component]:
-        """Each component with its health as seen now."""
+        """Return each component with its current health."""
 
     def logs(
         self, component: str, *, since: datetime | None = None, follow: bool = False
     ) -> Iterator[LogLine]:
-        """A component's log, oldest line first, as far back as it is kept.
+        """Yield a component's log, oldest line first, as far back as it is kept.
 
-        `since` (with a zone) leaves out what is older; a line without a time belongs to the one before it.
-        With `follow` it goes on with what is written from now on, over rotations and restarts, until it is
-        closed. Raises `NotFound` for a component that the environment does not have.
+        `since` (with a zone) omits older lines; a line without a time belongs to the one before it. With
+        `follow` the iterator continues with new lines, across rotations and restarts, until it is closed.
+        Raises `NotFound` for a component that the environment does not have.
         """

@@ -1,4 +1,4 @@
-"""Every error that a user can meet, each with its exit code and words that say what to do next."""
+"""All errors that the command reports, each with its exit code, its kind and a hint."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tdaflink.domain.credentials import hide_credentials
 class TdaflinkError(Exception):
     """Base of all errors that the command reports.
 
-    `message` says what happened and to which value, `hint` the command or change that mends it,
-    `detail` is longer material (a traceback, the end of a log); `noise` is shown with -v only. No URL
-    in any of them shows a user or a password.
+    `message` is the problem and the value at fault, `hint` the command or change that fixes it, `detail` is
+    longer material (a traceback, the end of a log); `noise` is shown with -v only. URLs in all of them are
+    shown without user and password.
     """
 
     exit_code: ClassVar[int] = 1
@@ -29,7 +29,7 @@ class TdaflinkError(Exception):
         self.noise = hide_credentials(noise)
 
     def as_dict(self) -> Mapping[str, Any]:
-        """The stable JSON form: {"error": {"code", "kind", "message", "hint"}}, and `detail` if any."""
+        """Return the JSON form {"error": {"code", "kind", "message", "hint"}}, with `detail` if any."""
         error: dict[str, Any] = {
             "code": self.exit_code,
             "kind": self.kind,
@@ -42,7 +42,7 @@ class TdaflinkError(Exception):
 
 
 class UsageError(TdaflinkError):
-    """The call's words do not fit together."""
+    """The arguments of the command are invalid or contradict each other."""
 
     exit_code = 2
     kind = "usage"
@@ -56,27 +56,27 @@ class ConfigError(TdaflinkError):
 
 
 class Unreachable(TdaflinkError):
-    """An endpoint did not answer within its deadline."""
+    """An endpoint did not respond within its deadline."""
 
     exit_code = 3
     kind = "unreachable"
 
 
 class UnexpectedAnswer(Unreachable):
-    """What answers at an address is not the service that was asked for, or not in a form that it gives."""
+    """The service at an address is not the expected one, or its response has another form."""
 
     kind = "unexpected_answer"
 
 
 class AccessDenied(TdaflinkError):
-    """An endpoint answered, and wants other credentials or certificates than it was shown."""
+    """An endpoint rejected the credentials or certificates."""
 
     exit_code = 3
     kind = "access_denied"
 
 
 class NotFound(TdaflinkError):
-    """A job, environment, topic or file that was named does not exist."""
+    """The named job, environment, topic or file does not exist."""
 
     exit_code = 4
     kind = "not_found"
@@ -90,34 +90,34 @@ class JobFailed(TdaflinkError):
 
 
 class DeadlinePassed(TdaflinkError):
-    """Something was waited for and did not come in time."""
+    """An awaited event did not occur within its deadline."""
 
     exit_code = 6
     kind = "timed_out"
 
 
 class Unhealthy(TdaflinkError):
-    """An environment or a component of it is not in working order."""
+    """An environment or one of its components is not healthy."""
 
     exit_code = 10
     kind = "unhealthy"
 
 
 class Interrupted(TdaflinkError):
-    """Ctrl-C; the message says what was left in which state."""
+    """Interrupted by Ctrl-C; the message describes the state that remains."""
 
     exit_code = 130
     kind = "interrupted"
 
 
 class PortTaken(TdaflinkError):
-    """A port that the environment needs is held by another process, which the message names."""
+    """A port that the environment needs is in use by another process, which the message names."""
 
     kind = "port_taken"
 
 
 class BadArtifact(TdaflinkError):
-    """A downloaded file is not the locked one; it was deleted."""
+    """A downloaded file differs from the locked one; it was deleted."""
 
     kind = "bad_artifact"
 
@@ -129,7 +129,7 @@ class MissingExtra(TdaflinkError):
 
 
 class Refused(TdaflinkError):
-    """The other side answered, and said no; `reason` is its own word for it."""
+    """A service refused the request; `reason` is its own explanation."""
 
     kind = "refused"
 
@@ -139,37 +139,37 @@ class Refused(TdaflinkError):
 
 
 class Incompatible(TdaflinkError):
-    """A schema may not become the next version of its subject; `detail` says what differs."""
+    """A schema is not compatible as the next version of its subject; `detail` lists the differences."""
 
     kind = "incompatible"
 
 
 class Locked(TdaflinkError):
-    """Another tdaflink is at work on the same thing."""
+    """Another command is changing the same environment, job or file."""
 
     kind = "locked"
 
 
 class StorageFailed(TdaflinkError):
-    """A file could not be written: the disk is full, or the folder is not ours."""
+    """A file could not be written: the disk is full, or the folder is not writable."""
 
     kind = "storage"
 
 
 class InternalError(TdaflinkError):
-    """An exception that no part of tdaflink foresaw: a fault of tdaflink itself."""
+    """An unexpected exception: a bug of tdaflink."""
 
     exit_code = 70
     kind = "internal"
 
 
 class UnexpectedResult(TdaflinkError):
-    """A computation whose outcome is known gave another one."""
+    """A computation with a known result returned a different one."""
 
     kind = "unexpected_result"
 
 
 class OutputFailed(TdaflinkError):
-    """Standard output is closed, or what it leads to is full."""
+    """Standard output is closed or cannot be written to."""
 
     kind = "output"

@@ -1,4 +1,4 @@
-"""Clusters that somebody else runs: from the options of `env add` to an environment, and back."""
+"""External clusters: conversion between the options of `env add` and an environment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Options = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Check:
-    """What `env add` found of one thing; `fix` is the command that mends it."""
+    """The result of one check of `env add`; `fix` is the command that fixes it."""
 
     what: str
     state: Literal["ok", "missing", "differs", "unchecked"]
@@ -53,9 +53,9 @@ class Check:
 
 @dataclass(frozen=True)
 class EnvironmentView:
-    """A saved environment in full. `options` are those that `env add` makes it again from.
+    """A saved environment in full. `options` are those with which `env add` recreates it.
 
-    `alerts` is where its alerts are sent, without what may be a secret in it.
+    `alerts` is the address that receives its alerts, without its secret parts.
     """
 
     name: str
@@ -69,8 +69,8 @@ class EnvironmentView:
 
 
 def read_options(values: Mapping[str, Any], source: str) -> dict[str, str]:
-    """The options in a file. Raises `ConfigError` that names the key; a value that may be a secret never."""
-    found = {}
+    """Return the options in a file. Raises `ConfigError`, which names the key and not the value."""
+    options = {}
     for key, value in values.items():
         if key not in OPTIONS:
             near = difflib.get_close_matches(key, OPTIONS, n=1, cutoff=0.5)
@@ -78,12 +78,12 @@ def read_options(values: Mapping[str, Any], source: str) -> dict[str, str]:
             raise ConfigError(f"{source}: {key}: unknown key", hint=hint)
         if not isinstance(value, str):
             raise ConfigError(f"{source}: {key}: must be a text, not {type(value).__name__}")
-        found[key] = value
-    return found
+        options[key] = value
+    return options
 
 
 def external_environment(name: str, options: Options) -> Environment:
-    """The environment that these options mean. Raises `ConfigError` and `UsageError` that name the option."""
+    """Build the environment from options. Raises `ConfigError` and `UsageError`, which name the option."""
     for required in ("rest_url", "kafka"):
         if not options.get(required):
             raise UsageError(
@@ -93,7 +93,7 @@ def external_environment(name: str, options: Options) -> Environment:
     url = _url(options["rest_url"], "rest_url")
     address = _url(options["schema_registry"], "schema_registry") if "schema_registry" in options else None
     if address is None and registry != WebSecurity():
-        raise UsageError("the --registry-… options have no use without --schema-registry URL")
+        raise UsageError("the --registry-… options need --schema-registry URL")
     kafka = _brokers(options["kafka"], "kafka")
     endpoints = Endpoints(
         url, kafka, _brokers(options.get("kafka_cluster", kafka), "kafka_cluster"), schema_registry=address
@@ -103,9 +103,9 @@ def external_environment(name: str, options: Options) -> Environment:
 
 
 def options_of(env: Environment) -> dict[str, str]:
-    """The options that mean the environment; those that would say what is so anyway are left out."""
+    """Return the options that define the environment, without those that have their default."""
     ends, kafka = env.endpoints, env.security.kafka
-    found: dict[str, str | None] = {
+    values: dict[str, str | None] = {
         "rest_url": ends.rest_url,
         "kafka": ends.kafka,
         "kafka_cluster": ends.kafka_cluster if ends.kafka_cluster != ends.kafka else None,
@@ -119,18 +119,18 @@ def options_of(env: Environment) -> dict[str, str]:
     }
     client, cluster = _side_options(kafka.client), _side_options(kafka.cluster)
     for part in _SIDE:
-        found[f"kafka_{part}"] = client[part]
-        found[f"kafka_{part}_cluster"] = cluster[part] if cluster[part] != client[part] else None
-    return {name: value for name in OPTIONS if (value := found.get(name)) is not None}
+        values[f"kafka_{part}"] = client[part]
+        values[f"kafka_{part}_cluster"] = cluster[part] if cluster[part] != client[part] else None
+    return {name: value for name in OPTIONS if (value := values.get(name)) is not None}
 
 
 def asked_without_cluster(options: Options) -> bool:
-    """Whether Kafka's password is one that only this machine has."""
+    """Return whether Kafka's password is prompted for here and not available on the cluster."""
     return options.get("kafka_password") == ASK and not options.get("kafka_password_cluster")
 
 
 def option(name: str) -> str:
-    """An option as it is typed."""
+    """Return the option as it is typed."""
     return "--" + name.replace("_", "-")
 
 
@@ -158,7 +158,7 @@ def _kafka(options: Options) -> KafkaSecurity:
         "password": _secret(options, "kafka_password"),
         **{part: _path(options, f"kafka_{part}") for part in _SIDE[1:]},
     }
-    # What the cluster does not have elsewhere lies there where it lies here.
+    # By default a file has the same path on the cluster as on this machine.
     theirs = {
         "password": _secret(options, "kafka_password_cluster"),
         **{part: _absolute(options, f"kafka_{part}_cluster") for part in _SIDE[1:]},
@@ -209,12 +209,14 @@ def _path(options: Options, name: str) -> str | None:
 def _absolute(options: Options, name: str) -> str | None:
     path = options.get(name)
     if path is not None and not path.startswith("/"):
-        raise ConfigError(f"{option(name)} {path!r} is no absolute path: it is one of the cluster's machines")
+        raise ConfigError(
+            f"{option(name)} {path!r} is not absolute: give an absolute path on the cluster's machines"
+        )
     return path
 
 
 def _url(text: str, name: str) -> str:
-    refer = f"leave them out of it; --{name.split('_')[0]}-basic refers to them"
+    refer = f"remove user and password from the address; --{name.split('_')[0]}-basic refers to them"
     return web_address(text, option(name), _EXAMPLES[name], credentials=refer)
 
 

@@ -1,4 +1,4 @@
-"""Features: vectors that the job makes of the bars of one dimension, always on the range that is set here."""
+"""Features: vectors computed from the bars of one dimension, on a range that is fixed in the config."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BYTES_PER_VALUE = 25  # of the longest float64 in JSON, comma included
 
 def _ascending(ends: list[float]) -> list[float]:
     if ends[0] >= ends[1]:
-        raise ValueError("a range is two numbers, the smaller one first")
+        raise ValueError("a range is two numbers in ascending order")
     return ends
 
 
@@ -25,7 +25,7 @@ Samples = Annotated[int, Field(ge=2, le=1000)]
 
 
 class _OfBars(Model):
-    """`essential`: an infinite death becomes the end of the range (clamp), or the bar is left out (drop)."""
+    """`essential`: an infinite death becomes the end of the range (clamp), or the bar is omitted (drop)."""
 
     dimension: int = Field(ge=0)
     range: Range
@@ -33,7 +33,7 @@ class _OfBars(Model):
 
 
 class Landscape(_OfBars):
-    """The `layers` highest persistence landscapes, at `resolution` places of the range."""
+    """The `layers` highest persistence landscapes, at `resolution` values of the range."""
 
     kind: Literal["landscape"]
     resolution: Samples = 100
@@ -66,7 +66,7 @@ class Silhouette(_OfBars):
 
 
 class BettiCurve(_OfBars):
-    """How many bars there are at each place of the range."""
+    """The number of bars at each of `resolution` values of the range."""
 
     kind: Literal["betti_curve"]
     resolution: Samples = 100
@@ -89,7 +89,7 @@ class Entropy(_OfBars):
 
 
 class PersistenceImage(_OfBars):
-    """Bells at (birth, length) of the standard deviation `bandwidth`, weighted by length to the `power`.
+    """Gaussians at (birth, length) of standard deviation `bandwidth`, weighted by length to the `power`.
 
     `range` is that of births; `resolution` counts the samples along births and along lengths.
     """
@@ -121,5 +121,5 @@ Feature = Annotated[
 
 
 def bytes_of(features: Iterable[Feature]) -> int:
-    """What features add at most to each result message."""
+    """Return the most bytes that features add to each result message."""
     return sum(feature.values * BYTES_PER_VALUE for feature in features)

@@ -1,4 +1,4 @@
-"""What config fields are made of: durations, sizes, names."""
+"""Types of config fields: durations, sizes, names, secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def by_reference(value: Any) -> Any:
 
 
 def holds_secret(property_name: str) -> bool:
-    """Whether a Kafka client property of that name has a secret for its value."""
+    """Return whether a Kafka client property of that name holds a secret."""
     return _HOLDS_SECRET.search(property_name) is not None
 
 
@@ -43,6 +43,6 @@ JobName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
 class Model(BaseModel):
-    """Base of all config models: no unknown key, no silent conversion."""
+    """Base of all config models: unknown keys are refused, values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

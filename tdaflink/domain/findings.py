@@ -1,4 +1,4 @@
-"""What is wrong with a job, why it matters, and the command that mends it. Pure: what was seen goes in."""
+"""Problems of a job, each with the reason and a command that fixes it. Pure functions of observed values."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tdaflink.domain.travelling import BUNDLE_SIZE, bundle_of, slide_of
 
 Severity = Literal["error", "warning"]
 
-RECENT_SECONDS = 600.0  # a job that has run for so long since its last exception has recovered
-BUSY = 900.0  # milliseconds of each second, from which on a task has no room left
+RECENT_SECONDS = 600.0  # a job that has run for this long since its last exception has recovered
+BUSY = 900.0  # milliseconds of each second, at which a task has no capacity left
 HELD_UP = 500.0
-SKEWED = 2.0  # the busiest subtask takes so many times the average
+SKEWED = 2.0  # ratio of the busiest subtask's records to the average
 CATCH_UP_SECONDS = 60.0
 LAG_WITHOUT_RATE = 1000
 MISSED_CHECKPOINTS = 3
 LONG_CHECKPOINT = 0.5  # of the interval between two
-LONG_BUNDLE = 0.25  # of that interval: a checkpoint waits for the bundle in which it comes
+LONG_BUNDLE = 0.25  # of that interval: a checkpoint waits for the end of the current Beam bundle
 NEARLY_FULL = 0.9
-_PAST_IT = "workers end while they process this record: pass over it, and tda_errors keeps it as skipped"
+_SKIP_ADVICE = "workers end while they process this record: skip it; tda_errors then records it as skipped"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: what was seen, what to do about it, and the command to type."""
+    """A problem: the observation, the advice, and the command to type."""
 
     kind: str
     severity: Severity
@@ -48,19 +48,19 @@ def findings(
     *,
     one_job: bool = False,
 ) -> list[Finding]:
-    """Everything that is wrong with a job, the root of the matter first.
+    """List the problems of a job, the likely root cause first.
 
-    `records_per_second` is what its sources read now; where it is not known, a lag counts by itself.
-    Other commands help in a cluster that is made for `one_job`.
+    `records_per_second` is the current rate of its sources; without it, a lag is judged by its size alone.
+    `one_job` is true for an application cluster, where other commands apply.
     """
     commands = Commands(job.env, one_job)
     if job.state in ("FINISHED", "CANCELED"):
         return []
-    found = [*_failing(job, load, commands)]
+    failing = [*_failing(job, load, commands)]
     if job.ended:
-        return found
+        return failing
     return [
-        *found,
+        *failing,
         *_waiting(job, cluster),
         *_slow(job, load, cluster, commands),
         *_skewed(job, load),
@@ -80,9 +80,9 @@ def _env(job: Job) -> str:
 
 
 def record_at_fault(load: JobLoad) -> RecordAtFault | None:
-    """The record at which the job keeps failing: the newest that a recent exception names."""
-    named = (one.at_fault for one in load.failures or () if _seconds_ago(one, load) < RECENT_SECONDS)
-    return next((one for one in named if one is not None), None)
+    """Return the record at which the job keeps failing: the newest that a recent exception names."""
+    recent = (failure for failure in load.failures or () if _seconds_ago(failure, load) < RECENT_SECONDS)
+    return next((failure.at_fault for failure in recent if failure.at_fault is not None), None)
 
 
 def _failing(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
@@ -92,12 +92,12 @@ def _failing(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
     look = f"tdaflink status {_ref(job)} -v{_env(job)}"
     record = record_at_fault(load)
     if job.state == "FAILED" and record is not None:
-        text = f"the job has failed for good, {record.ends} times at {record.place}"
-        yield Finding("failed", "error", text, _PAST_IT, commands.go_on_without(job.name, record.place))
+        text = f"the job has failed and does not restart; {record.ends} failures at {record.place}"
+        yield Finding("failed", "error", text, _SKIP_ADVICE, commands.go_on_without(job.name, record.place))
         return
     if job.state == "FAILED":
-        text = "the job has failed for good, by the root cause that its last exception names"
-        yield Finding("failed", "error", text, "the traceback says where; mend it and submit again", look)
+        text = "the job has failed and does not restart; its last exception has the root cause"
+        yield Finding("failed", "error", text, "the traceback shows the line; fix it and resubmit", look)
         return
     recent = [failure for failure in failures if _seconds_ago(failure, load) < RECENT_SECONDS]
     if not recent or (job.state == "RUNNING" and len(recent) < 2):
@@ -107,12 +107,12 @@ def _failing(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
     text = f"restarted {load.restarts or len(failures)} times{times}"
     if record is not None:
         text = f"restarted {load.restarts or len(failures)} times; {record.ends} times at {record.place}"
-        yield Finding("record", "error", text, _PAST_IT, commands.skip(job.name, record.place))
+        yield Finding("record", "error", text, _SKIP_ADVICE, commands.skip(job.name, record.place))
     elif recent[0].traceback is not None:
-        advice = "the same record would fail again; the traceback says where"
+        advice = "the same record would fail again; the traceback shows the line"
         yield Finding("restarting", "error", text, advice, look)
     else:
-        advice = "not the job's own code: a part of the cluster went away, and the job comes back with it"
+        advice = "no error of the job's code: a component of the cluster was lost; the job recovers with it"
         yield Finding("restarting", "warning", text, advice, f"tdaflink setup{_env(job)}")
 
 
@@ -129,7 +129,7 @@ def _waiting(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
             "error",
             f"waits for slots: {cluster.taskmanagers} TaskManagers, {cluster.slots_available} of"
             f" {cluster.slots_total} slots free, {job.parallelism} needed",
-            "start the TaskManager that is missing, or cancel another job",
+            "start the missing TaskManager, or cancel another job",
             f"tdaflink setup{_env(job)}",
         )
 
@@ -143,14 +143,14 @@ def _slow(job: Job, load: JobLoad, cluster: ClusterState | None, commands: Comma
             "slow_computation",
             "warning",
             f"a computation takes {slowest:.2f} s (p95), and windows come every {slide}",
-            "make windows smaller or slide further, or thin their points by landmarks",
+            "use smaller windows or a larger slide, or reduce their points to landmarks",
             commands.change(_ref(job), "preprocess.subsample.landmarks=100"),
         )
     full = _bottleneck(load.vertices)
     if full is None:
         return
     upstream = [v for v in load.vertices if (v.backpressured or 0.0) >= HELD_UP]
-    held = f"; it holds up {_short(upstream[0])}" if upstream else ""
+    held = f"; it backpressures {_short(upstream[0])}" if upstream else ""
     yield Finding(
         "bottleneck",
         "warning",
@@ -170,7 +170,7 @@ def _more_room(
             commands.rescale(_ref(job), wanted),
         )
     return (
-        "no slot is free: smaller clouds, a lower max_dimension or max_persistence cost less",
+        "no slot is free: use smaller clouds, or a lower max_dimension or max_persistence",
         commands.change(_ref(job), "max_dimension=1"),
     )
 
@@ -181,7 +181,7 @@ def _bottleneck(vertices: Sequence[VertexLoad]) -> VertexLoad | None:
 
 
 def _short(vertex: VertexLoad) -> str:
-    """A task by its first operator."""
+    """Return the name of a task's first operator."""
     return vertex.name.split(" -> ", 1)[0].removeprefix("Source: ")
 
 
@@ -199,51 +199,52 @@ def _skewed(job: Job, load: JobLoad) -> Iterator[Finding]:
 
 
 def _checkpoints(job: Job, load: JobLoad, commands: Commands) -> Iterator[Finding]:
-    done, interval = load.checkpoints, load.checkpoint_interval_ms
-    if done is None or interval is None or job.state != "RUNNING":
+    checkpoints, interval = load.checkpoints, load.checkpoint_interval_ms
+    if checkpoints is None or interval is None or job.state != "RUNNING":
         return
-    age = done.latest_age_ms if done.latest_age_ms is not None else job.duration_ms
+    age = checkpoints.latest_age_ms if checkpoints.latest_age_ms is not None else job.duration_ms
+    last_duration = checkpoints.latest_duration_ms or 0
     bundle = _long_bundle(job, load, interval, commands)
-    if age > MISSED_CHECKPOINTS * interval + (done.latest_duration_ms or 0):
+    if age > MISSED_CHECKPOINTS * interval + last_duration:
         yield Finding(
             "no_checkpoint",
             "error",
-            f"no checkpoint for {age / 1000:.0f} s, and one is due every {interval / 1000:g} s"
-            f" ({done.failed} failed, {done.in_progress} under way)",
-            *(bundle or _held_up(job)),
+            f"no checkpoint for {age / 1000:.0f} s; the interval is {interval / 1000:g} s"
+            f" ({checkpoints.failed} failed, {checkpoints.in_progress} in progress)",
+            *(bundle or _delayed(job)),
         )
-    elif (done.latest_duration_ms or 0) > LONG_CHECKPOINT * interval:
+    elif last_duration > LONG_CHECKPOINT * interval:
         yield Finding(
             "long_checkpoints",
             "warning",
-            f"the last checkpoint took {(done.latest_duration_ms or 0) / 1000:.1f} s of the"
-            f" {interval / 1000:g} s between two",
+            f"the last checkpoint took {last_duration / 1000:.1f} s of an interval of {interval / 1000:g} s",
             *(bundle or _less_often(job, interval, commands)),
         )
 
 
 def _long_bundle(job: Job, load: JobLoad, interval_ms: int, commands: Commands) -> tuple[str, str] | None:
-    """Advice where the bundles of large clouds are what holds checkpoints up."""
+    """Return advice if checkpoints are delayed by Beam bundles of large clouds."""
     size, typical = bundle_of(load.parameters), load.computation.p50 if load.computation else None
     most = LONG_BUNDLE * interval_ms / 1000
     if size is None or size == 1 or typical is None or size * typical <= most:
         return None
     return (
-        f"each waits for a bundle of up to {size} computations of {typical:.2g} s: make bundles smaller",
+        f"each waits for a bundle of up to {size} computations of {typical:.2g} s: use smaller bundles",
         commands.change(_ref(job), f"flink.{BUNDLE_SIZE}={max(1, int(most / typical))}"),
     )
 
 
-def _held_up(job: Job) -> tuple[str, str]:
+def _delayed(job: Job) -> tuple[str, str]:
     return (
-        "a failure now would repeat all since then; the checkpoint storage or a full task holds it up",
+        "after a failure, all records since then are reprocessed; the checkpoint storage or a busy task is"
+        " the cause",
         f"tdaflink status {_ref(job)} -v{_env(job)}",
     )
 
 
 def _less_often(job: Job, interval_ms: int, commands: Commands) -> tuple[str, str]:
     return (
-        "take them less often, keep less state, or look at the storage",
+        "take checkpoints less often, keep less state, or check the storage",
         commands.change(_ref(job), f"checkpoint_interval={_longer(interval_ms)}"),
     )
 
@@ -264,11 +265,11 @@ def _behind(
         seconds = seen.lag / rate if rate else None
         if seconds < CATCH_UP_SECONDS if seconds is not None else seen.lag < LAG_WITHOUT_RATE:
             continue
-        takes = "" if seconds is None else f", {seconds:.0f} s of work at the present rate"
+        work = "" if seconds is None else f", {seconds:.0f} s of work at the current rate"
         yield Finding(
             "lag",
             "warning",
-            f"{seen.lag} records behind in {topic} ({seen.behind} of {seen.partitions} partitions){takes}",
+            f"{seen.lag} records behind in {topic} ({seen.behind} of {seen.partitions} partitions){work}",
             *_faster(job, load, seen, cluster, commands),
         )
 
@@ -279,20 +280,20 @@ def _faster(
     full = _bottleneck(load.vertices)
     if full is not None:
         advice, command = _more_room(job, full, cluster, commands)
-        return f"the job is as busy as it can be; {advice}", command
+        return f"the job has no capacity left; {advice}", command
     if seen.partitions > 1 and seen.behind == 1:
         return (
-            "one partition alone is behind: its producers send everything under one key",
+            "only one partition is behind: its producers send all records with the same key",
             f"tdaflink topics list{_env(job)}",
         )
     wanted = min(seen.partitions, 2 * job.parallelism)
     if wanted <= job.parallelism:
         return (
-            "the job has room left, and a subtask for each partition",
+            "the job has capacity left, and a subtask for each partition",
             f"tdaflink status {_ref(job)} -v{_env(job)}",
         )
     return (
-        "the job has room left: more subtasks read faster, up to one for each partition",
+        "the job has capacity left: more subtasks read faster, up to one per partition",
         commands.rescale(_ref(job), wanted),
     )
 
@@ -305,8 +306,8 @@ def _refused(job: Job, load: JobLoad) -> Iterator[Finding]:
         yield Finding(
             "refused",
             "warning",
-            f"{computation.errors} messages were refused, and {computation.answered} answered",
-            "each has an error record with a code, a reason and the original bytes",
+            f"{computation.errors} messages were refused, {computation.answered} have a result",
+            "each refused message has an error record with a code, a reason and the original bytes",
             f"tdaflink results --errors{_env(job)}",
         )
 
@@ -314,13 +315,13 @@ def _refused(job: Job, load: JobLoad) -> Iterator[Finding]:
 def _memory(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
     if cluster is None:
         return
-    cures = {
-        "heap": ("fewer jobs, or fewer slots for each TaskManager, need less", "list"),
-        # Classes of jobs that have ended; checkpoints and savepoints stay.
-        "metaspace": ("what former jobs have left goes when the cluster starts anew", "teardown"),
+    advice_of = {
+        "heap": ("run fewer jobs, or fewer slots per TaskManager", "list"),
+        # Classes of jobs that have ended; checkpoints and savepoints are kept.
+        "metaspace": ("a restart of the cluster frees the classes of former jobs", "teardown"),
     }
     for owner, memory in (("a TaskManager", cluster.taskmanager), ("the JobManager", cluster.jobmanager)):
-        for kind, (advice, command) in cures.items():
+        for kind, (advice, command) in advice_of.items():
             share = memory_share(memory, kind)
             if share is not None and share >= NEARLY_FULL:
                 text = f"the {kind} of {owner} is {share:.0%} full"
@@ -328,6 +329,6 @@ def _memory(job: Job, cluster: ClusterState | None) -> Iterator[Finding]:
 
 
 def memory_share(memory: Memory, kind: str) -> float | None:
-    """How full heap or metaspace is, 0 to 1; None where it is not known."""
+    """Return the used share of heap or metaspace, 0 to 1; None where it is not known."""
     used, limit = getattr(memory, f"{kind}_used"), getattr(memory, f"{kind}_max")
     return used / limit if used is not None and limit else None

@@ -1,4 +1,4 @@
-"""The JARs that an environment needs, as the lock file names them."""
+"""JARs that an environment needs, and their lock file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.errors import ConfigError
 
 @dataclass(frozen=True)
 class Coordinates:
-    """group:artifact:version[:classifier][@extension] of one JAR, or of another file with that extension."""
+    """group:artifact:version[:classifier][@extension] of a JAR, or of another file with that extension."""
 
     group: str
     artifact: str
@@ -28,8 +28,8 @@ class Coordinates:
             raise ConfigError(
                 f"JAR coordinates {text!r} are not group:artifact:version[:classifier][@extension]"
             )
-        found = cls(*parts)
-        return replace(found, extension=extension) if extension else found
+        coordinates = cls(*parts)
+        return replace(coordinates, extension=extension) if extension else coordinates
 
     def __str__(self) -> str:
         parts = [self.group, self.artifact, self.version, self.classifier]
@@ -43,13 +43,13 @@ class Coordinates:
 
     @property
     def path(self) -> str:
-        """Where the JAR lies in any Maven repository, relative to its address."""
+        """The path of the JAR in a Maven repository, relative to the repository's address."""
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.filename}"
 
 
 @dataclass(frozen=True)
 class LockedJar:
-    """One JAR of the lock: what it must be, byte for byte, and where it goes in an environment."""
+    """One JAR of the lock, with its exact content and its place in an environment."""
 
     coordinates: Coordinates
     size: int
@@ -89,7 +89,7 @@ class JarLock:
         return tuple(jar for jar in self.jars if jar.place == place)
 
     def only(self, places: Iterable[str]) -> JarLock:
-        """The part of the lock that goes to these places."""
+        """Return the part of the lock for these places."""
         wanted = set(places)
         return JarLock(tuple(jar for jar in self.jars if jar.place in wanted))
 
@@ -99,13 +99,13 @@ class JarLock:
 
 
 def sorted_lock(jars: Iterable[LockedJar]) -> JarLock:
-    """A lock in its one order, so that two runs write the same bytes."""
+    """Return a lock in a fixed order, so that two runs write the same bytes."""
     return JarLock(tuple(sorted(jars, key=lambda jar: (jar.place, str(jar.coordinates)))))
 
 
 @dataclass(frozen=True)
 class JarStatus:
-    """A locked JAR and whether the cache has it."""
+    """A locked JAR; `cached` is true if the cache has it."""
 
     jar: LockedJar
     cached: bool
@@ -113,7 +113,7 @@ class JarStatus:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a fetch did."""
+    """The result of a fetch."""
 
     fetched: tuple[str, ...]
     cached: int
@@ -122,7 +122,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class LockChanges:
-    """How a new lock differs from the old one."""
+    """The differences of a new lock from the old one."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -132,7 +132,7 @@ class LockChanges:
 
 
 def differences(old: JarLock, new: JarLock) -> LockChanges:
-    """JARs that came, went, or are other bytes under the same coordinates."""
+    """Return the JARs that were added, removed, or have other bytes under the same coordinates."""
     before = {str(jar.coordinates): jar for jar in old.jars}
     after = {str(jar.coordinates): jar for jar in new.jars}
     return LockChanges(

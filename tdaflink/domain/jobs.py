@@ -1,4 +1,4 @@
-"""Values about jobs on a cluster, and how a user may name one."""
+"""Jobs on a cluster, and the resolution of references to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "CANCELED"})
 
 @dataclass(frozen=True)
 class Job:
-    """One line of `list`. Field names are the stable JSON shape. A parallelism of 0 is not known."""
+    """One line of `list`. Field names are the stable JSON form. A parallelism of 0 means unknown."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobApplication:
-    """A main() that Flink 2.3 or newer runs, or has run, and the ids of the jobs that it has submitted."""
+    """A main() that Flink 2.3 or newer runs or has run; `jobs` are the ids of its submitted jobs."""
 
     status: str
     jobs: Sequence[str]
@@ -42,10 +42,10 @@ class JobApplication:
 
 @dataclass(frozen=True)
 class Vertex:
-    """One task of a job: how many of its subtasks are in which state, and what went through it.
+    """One task of a job: number of subtasks by state, records, and load.
 
     `busy`, `backpressured` and `idle` are milliseconds of each second, averages over its subtasks, `busiest`
-    the busiest subtask's; `skew` is the most records that a subtask took over the average.
+    that of the busiest subtask; `skew` is the most records that a subtask took, divided by the average.
     """
 
     id: str
@@ -78,11 +78,11 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception that a job met: the Python traceback where there is one, the whole text always.
+    """An exception of a job: the Python traceback where there is one, and always the whole text.
 
-    Two failures with one `signature` have the same cause, whichever record set it off. `record` is the
-    message that did, or its beginning, where the exception quotes it; `at_fault` is its place, where the job
-    names it.
+    Two failures with the same `signature` have the same cause, independent of the record. `record` is the
+    message at fault, or its beginning, if the exception quotes it; `at_fault` is its place, if the job
+    reports it.
     """
 
     LINES: ClassVar[tuple[str, ...]] = ("traceback", "text")
@@ -100,7 +100,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """The cluster at a glance; `supervision` only where local processes are supervised."""
+    """Summary of the cluster; `supervision` only where local processes are supervised."""
 
     env: str
     rest_url: str
@@ -114,7 +114,7 @@ class ClusterStatus:
 
 @dataclass(frozen=True)
 class Submission:
-    """What `submit` returns. Field names are the stable JSON shape."""
+    """The result of `submit`. Field names are the stable JSON form."""
 
     id: str
     name: str
@@ -127,7 +127,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class RestCall:
-    """One call that a submission makes."""
+    """One REST call of a submission."""
 
     method: str
     path: str
@@ -136,7 +136,7 @@ class RestCall:
 
 @dataclass(frozen=True)
 class SubmissionPlan:
-    """What a submission would do: shown by --dry-run, carried out without it."""
+    """The steps of a submission: shown by --dry-run, executed without it."""
 
     env: str
     rest_url: str
@@ -150,16 +150,17 @@ class SubmissionPlan:
 
 
 def find_job(jobs: Sequence[Job], reference: str) -> Job:
-    """The one job that `reference` means: an id, a job name, or a unique prefix of an id.
+    """Return the job that `reference` identifies: an id, a job name, or a unique prefix of an id.
 
-    A name prefers the job that has not ended, then the one that started last.
+    Of jobs with the same name, the running one is preferred, then the one that started last. Raises
+    `NotFound`, or `UsageError` if several match.
     """
     by_name = [job for job in jobs if job.name == reference]
-    alive = [job for job in by_name if not job.ended]
-    if len(alive) > 1:
-        raise _ambiguous(reference, alive)
+    running = [job for job in by_name if not job.ended]
+    if len(running) > 1:
+        raise _ambiguous(reference, running)
     if by_name:
-        return alive[0] if alive else max(by_name, key=lambda job: job.start_time)
+        return running[0] if running else max(by_name, key=lambda job: job.start_time)
     by_prefix = [job for job in jobs if job.id.startswith(reference.lower())] if reference else []
     if len(by_prefix) > 1:
         raise _ambiguous(reference, by_prefix)
@@ -172,4 +173,6 @@ def find_job(jobs: Sequence[Job], reference: str) -> Job:
 
 def _ambiguous(reference: str, jobs: Sequence[Job]) -> UsageError:
     ids = ", ".join(f"{job.id[:12]} ({job.name}, {job.state})" for job in jobs)
-    return UsageError(f"{reference!r} means more than one job: {ids}", hint="give more of the id")
+    return UsageError(
+        f"{reference!r} matches more than one job: {ids}", hint="give a longer prefix of the id"
+    )

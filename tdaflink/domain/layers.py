@@ -1,4 +1,4 @@
-"""Settings from several places, merged by precedence; each value remembers where it came from."""
+"""Settings from several sources, merged by precedence; the source of each value is kept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ DEFAULT = "default"
 _WINDOWS = {"count", "tumbling", "sliding", "session", "none"}
 _FEATURES = {"landscape", "silhouette", "betti_curve", "entropy", "persistence_image"}
 _UNION_TAGS = _WINDOWS | _FEATURES | {"str", "constrained-int"}
-# What stands in these is not shown: somebody may give it in plain text by mistake.
+# The values of these keys are not shown: a user may give a secret in plain text by mistake.
 _SECRETS = frozenset({"secret_key", "schema_registry_auth"})
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One place that settings come from, such as `file x.json` or `flag --parallelism`."""
+    """The settings of one source, such as `file x.json` or `flag --parallelism`."""
 
     source: str
     values: Mapping[str, Any]
@@ -33,13 +33,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A validated config; `sources` names for each top-level key the layer that decided it."""
+    """A validated config; `sources` maps each top-level key to the layer that set it."""
 
     config: JobConfig
     sources: Mapping[str, str]
 
     def explained(self) -> list[tuple[str, Any, str]]:
-        """Key, value and source of every setting."""
+        """Return key, value and source of every setting."""
         values = self.config.model_dump(mode="json")
         return [(key, value, self.sources.get(key, DEFAULT)) for key, value in values.items()]
 
@@ -47,8 +47,8 @@ class Resolved:
 def resolve(layers: Sequence[Layer]) -> Resolved:
     """Merge the layers, lowest precedence first, and validate.
 
-    A mapping-valued key (`algorithm_params`, `uploads`) is merged key by key; everything else is replaced
-    whole. Raises `ConfigError` that names each field, its value, the reason and its source.
+    A mapping (`algorithm_params`, `uploads`) is merged key by key; any other value is replaced. Raises
+    `ConfigError`, which names each field, its value, the reason and its source.
     """
     merged: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -75,12 +75,12 @@ def _merge(below: Any, value: Any, key: str) -> Any:
 
 
 def _is_reference(value: Mapping[str, Any]) -> bool:
-    """Whether it is a secret's whereabouts, such as {"$env": NAME}, which is one value."""
+    """Return whether a mapping is a reference to a secret, such as {"$env": NAME}, which is not merged."""
     return any(str(name).startswith("$") for name in value)
 
 
 def _other_forms(values: Mapping[str, Any]) -> list[str]:
-    """Keys of lower layers that a higher layer's other form of the same thing replaces."""
+    """Return the keys of lower layers that a higher layer replaces by the other form of the same setting."""
     flat = ["window_size", "slide_interval", "window_timeout"]
     if "window" in values:
         return [key for key in flat if key not in values]
@@ -100,7 +100,7 @@ def _message(error: ValidationError, sources: Mapping[str, str]) -> str:
 
 def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
     first, *rest = detail["loc"] or ("",)
-    # The first is the user's own key, whatever signs it has.
+    # The first part is the user's own key, even if it looks like a union tag.
     path = [str(first), *(str(part) for part in rest if not _is_union_tag(part))] if detail["loc"] else []
     field = ".".join(path)
     source = sources.get(path[0], "") if path else ""
@@ -117,7 +117,7 @@ def _line(detail: ErrorDetails, sources: Mapping[str, str]) -> str:
 
 
 def _hidden(path: list[str]) -> bool:
-    """Whether what stands at a place may hold a secret."""
+    """Return whether the value at a path may be a secret."""
     if path[0] == "kafka_properties":
         return len(path) == 1 or any(holds_secret(part) for part in path[1:])
     return not _SECRETS.isdisjoint(path)
@@ -129,12 +129,12 @@ def _is_union_tag(part: int | str) -> bool:
 
 
 def _did_you_mean(path: list[str]) -> str:
-    known = set(JobConfig.model_fields) if len(path) == 1 else _known_below()
+    known = set(JobConfig.model_fields) if len(path) == 1 else _nested_keys()
     near = difflib.get_close_matches(path[-1], sorted(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _known_below() -> set[str]:
+def _nested_keys() -> set[str]:
     schema = JobConfig.model_json_schema()
     return {key for model in schema.get("$defs", {}).values() for key in model.get("properties", {})}
 
@@ -142,6 +142,6 @@ def _known_below() -> set[str]:
 def _shown(value: Any) -> str:
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; nested without end
+    except (ValueError, RecursionError):  # an integer of thousands of digits; unbounded nesting
         return "…"
     return text if len(text) <= 60 else text[:57] + "…"

@@ -1,4 +1,4 @@
-"""What the ledger holds: versions of jobs, operations on them, savepoints, and who did what when."""
+"""Records of the ledger: versions of jobs, operations on them, savepoints, and control actions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 StateMode = Literal["savepoint", "last-state", "none"]
-RESUME = "resume"  # the action of bringing a job back whose JobManager was replaced or is gone
+RESUME = "resume"  # action: restart of a job whose JobManager was recreated or lost
 Step = Literal["planned", "stopping", "submitting", "verifying", "returning", "ended"]
 
 
 @dataclass(frozen=True)
 class Git:
-    """The state of the folder that a script came from."""
+    """The Git state of the folder of a script."""
 
     commit: str
     branch: str
@@ -22,10 +22,10 @@ class Git:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """All that it takes to submit a job again, but the bundle's bytes, which lie beside the ledger.
+    """All data for submitting a job again, except the bundle, which is stored next to the ledger.
 
-    `settings` is what the shipped job was given and `config` what the user had said, as one layer of the
-    config; both are None for a script.
+    `settings` are the resolved settings of the shipped job, and `config` is the user's own config as one
+    layer; both are None for a script.
     """
 
     bundle_name: str
@@ -41,9 +41,9 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class Version:
-    """One submission. `number` counts those of the name that were not refused; times are epoch seconds.
+    """One submission. `number` counts the accepted submissions of the name; times are epoch seconds.
 
-    `state` is submitting, submitted, refused, or failed where it was given up for the version before it;
+    `state` is submitting, submitted, refused, or failed if it was rolled back to the version before it;
     `spec` is None where only its name and hashes are known; `origin` is the job whose spec it repeats.
     """
 
@@ -64,11 +64,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Operation:
-    """A change of a running job that takes several steps: an upgrade, a rescaling, a rollback, a resumption.
+    """A change of a running job in several steps: an upgrade, a rescaling, a rollback, a resumption.
 
-    `target` is what shall run; `snapshot` is what it starts from, known once the old job has ended, and
-    `back_snapshot` what the version before starts from again where the target does not come up.
-    `outcome` is empty as long as it is under way, then done, rolled_back, failed or superseded.
+    `target` is the new version; `snapshot` is its initial state, known once the old job has ended, and
+    `back_snapshot` the state from which the old version restarts if the target does not start. `outcome` is
+    empty while the operation is in progress, then done, rolled_back, failed or superseded.
     """
 
     id: str
@@ -96,7 +96,7 @@ class Operation:
 
     @property
     def downtime(self) -> float | None:
-        """Seconds between the request to stop and the moment that every operator was open again."""
+        """Return the seconds from the request to stop until every operator was open again."""
         if self.stopped_at is None or self.running_at is None:
             return None
         return round(max(0.0, self.running_at - self.stopped_at), 1)
@@ -104,7 +104,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class OperationStep:
-    """A step of an operation, written down before it was taken."""
+    """A step of an operation, recorded before it was taken."""
 
     operation_id: str
     number: int
@@ -114,7 +114,7 @@ class OperationStep:
 
 @dataclass(frozen=True)
 class SavepointRecord:
-    """A savepoint that was asked for from here."""
+    """A savepoint that was requested by this tdaflink."""
 
     path: str
     job_id: str
@@ -124,7 +124,7 @@ class SavepointRecord:
 
 @dataclass(frozen=True)
 class Action:
-    """One control action: what `history` shows and the events topic tells."""
+    """One control action, as shown by `history` and written to the events topic."""
 
     at: float
     action: str
@@ -137,7 +137,7 @@ class Action:
 
 @dataclass(frozen=True)
 class History:
-    """Everything that is known of the jobs of an environment, or of one name; the newest first."""
+    """The records of the jobs of an environment, or of one job name; the newest first."""
 
     env: str
     name: str | None
@@ -149,7 +149,7 @@ class History:
 
 @dataclass(frozen=True)
 class Changed:
-    """What `upgrade`, `rescale` and `rollback` return. Field names are the stable JSON shape."""
+    """The result of `upgrade`, `rescale` and `rollback`. Field names are the stable JSON form."""
 
     id: str
     name: str
@@ -164,7 +164,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that an upgrade changes; None where there was or will be none."""
+    """One value that an upgrade changes; None where there is none before or after."""
 
     key: str
     old: Any
@@ -173,7 +173,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class UpgradePlan:
-    """What an upgrade would do: shown by --dry-run, and before it begins."""
+    """The plan of an upgrade: shown by --dry-run, and before it begins."""
 
     env: str
     rest_url: str

@@ -1,4 +1,4 @@
-"""What a call of `logs` asks for, and what it gets."""
+"""Requests and entries of `logs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.domain.units import seconds
 
 @dataclass(frozen=True)
 class LogRequest:
-    """`components` empty means all; `last` bounds the lines of each that were there before the call."""
+    """Selection of log lines: no `components` means all; `last` limits the existing lines per component."""
 
     components: tuple[str, ...] = ()
     since: datetime | None = None
@@ -32,7 +32,7 @@ class Entry:
 
 
 def moment(text: str) -> datetime:
-    """A time to look back to: a duration before now ("5m") or an RFC 3339 time, without a zone in local time.
+    """Parse a duration before now ("5m") or an RFC 3339 time; without a zone it is local time.
 
     Raises `UsageError`.
     """
@@ -50,10 +50,11 @@ def moment(text: str) -> datetime:
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """A regular expression that is looked for anywhere in a line. Raises `UsageError`."""
+    """Compile a regular expression to search for in lines. Raises `UsageError`."""
     try:
         return re.compile(text)
     except re.error as error:
         raise UsageError(
-            f"--grep {text!r} is not a regular expression: {error}", hint="a backslash quotes a sign"
+            f"--grep {text!r} is not a regular expression: {error}",
+            hint="escape special characters by a backslash",
         ) from None

@@ -1,4 +1,4 @@
-"""The messages that go to a job and come back: requests, results and error records."""
+"""Messages to and from a job: requests, results, error records and events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_DIMENSIONS = 64  # a damaged message may claim millions
 
 @dataclass(frozen=True)
 class Request:
-    """One point cloud to be analysed; what is None is left to the job's config."""
+    """One point cloud to be analysed; fields that are None are taken from the job's config."""
 
     job_id: str
     points: Sequence[Any]
@@ -29,7 +29,7 @@ class Request:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def message(self) -> dict[str, Any]:
-        """The message as it goes to the requests topic."""
+        """Return the message for the requests topic."""
         message: dict[str, Any] = {"job_id": self.job_id, "timestamp": timestamp_now()}
         if self.algorithm is not None:
             message["algorithm"] = self.algorithm
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to be analysed, which the job reads by itself; what is None is left to it."""
+    """A file to be analysed, which the job reads itself; the job decides about fields that are None."""
 
     job_id: str
     uri: str
@@ -56,8 +56,8 @@ class Upload:
     header: bool | None = None
 
     def message(self) -> dict[str, Any]:
-        """The message as it goes to the uploads topic."""
-        said = {
+        """Return the message for the uploads topic."""
+        fields = {
             "uri": self.uri,
             "format": self.format,
             "delimiter": self.delimiter,
@@ -67,12 +67,12 @@ class Upload:
             "algorithm": self.algorithm,
             "parameters": dict(self.parameters) or None,
         }
-        given = {key: value for key, value in said.items() if value is not None}
+        given = {key: value for key, value in fields.items() if value is not None}
         return {"job_id": self.job_id, "timestamp": timestamp_now(), **given}
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """A message as the bytes of a record: JSON in UTF-8 without blanks."""
+    """Return a message as the bytes of a record: JSON in UTF-8 without blanks."""
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -95,7 +95,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a window's diagram lies from the one before, and above which `threshold` that is an alert."""
+    """Distance of a window's diagram to the one before; above `threshold` it is an alert."""
 
     metric: str
     value: float
@@ -105,10 +105,10 @@ class Distance:
 
 @dataclass(frozen=True)
 class Result:
-    """One result, as far as people look at it.
+    """One result, reduced to the fields that are shown.
 
-    `cut` is the T that the filtration ended at, if it did; `moment` when its window ended, where time plays
-    a part, else when it was computed; `last_seq` the number of the last point of a count window.
+    `cut` is the T at which the filtration was cut, if it was; `moment` is the end of its window of event
+    time, else the time of the computation; `last_seq` the number of the last point of a count window.
     """
 
     job_id: str
@@ -127,15 +127,15 @@ class Result:
     last_seq: int | None = None
 
     def longest(self, count: int) -> list[Bar]:
-        """The longest bars, longest first, without the infinite bar of H0 that every cloud has."""
+        """Return the longest bars, longest first, without the infinite bar of H0 that every cloud has."""
         bars = by_length(self.bars)
-        everywhere = next((bar for bar in bars if bar.dimension == 0 and bar.infinite), None)
-        return [bar for bar in bars if bar is not everywhere][:count]
+        essential = next((bar for bar in bars if bar.dimension == 0 and bar.infinite), None)
+        return [bar for bar in bars if bar is not essential][:count]
 
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """Why one message was not answered with a result."""
+    """The reason why a message has no result."""
 
     job_id: str | None
     timestamp: str
@@ -146,19 +146,19 @@ class ErrorRecord:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message that came back: the bytes as they lie in the topic, and what they say."""
+    """A message of an output topic: its bytes as stored there, and its content."""
 
     raw: bytes
     says: Result | ErrorRecord
 
 
 def by_length(bars: Sequence[Bar]) -> list[Bar]:
-    """Longest first; of the infinite ones, as of equals, the one born first."""
+    """Sort bars by length, longest first; bars of equal (or infinite) length by birth."""
     return sorted(bars, key=lambda bar: (-bar.length, bar.birth, bar.dimension))
 
 
 def message_from(raw: bytes) -> Mapping[str, Any]:
-    """Read a record's value; raises ValueError where it is no JSON object."""
+    """Parse a record's value. Raises ValueError if it is not a JSON object."""
     try:
         message = json.loads(raw)
     except RecursionError:
@@ -169,10 +169,10 @@ def message_from(raw: bytes) -> Mapping[str, Any]:
 
 
 def result_from(message: Mapping[str, Any]) -> Result:
-    """Read a result message; raises ValueError where it is not one."""
+    """Parse a result message. Raises ValueError if it is not one."""
     try:
-        info, found = message["computation_info"], message["tda_results"]
-        betti = {int(d): ranks for d, ranks in found["betti_numbers"].items()}
+        info, results = message["computation_info"], message["tda_results"]
+        betti = {int(d): ranks for d, ranks in results["betti_numbers"].items()}
         return Result(
             job_id=_id_in(message) or "?",
             timestamp=str(message["timestamp"]),
@@ -180,13 +180,13 @@ def result_from(message: Mapping[str, Any]) -> Result:
             num_points=int(info["num_points"]),
             seconds=float(info["computation_time"]),
             betti=tuple(int(sum(betti.get(d, ()))) for d in range(_dimension(max(betti, default=-1)) + 1)),
-            bars=tuple(_bar(pair) for pair in found["persistence_pairs"]),
-            truncated=bool(found.get("pairs_truncated")),
+            bars=tuple(_bar(pair) for pair in results["persistence_pairs"]),
+            truncated=bool(results.get("pairs_truncated")),
             cut=None if info.get("max_persistence") is None else float(info["max_persistence"]),
             window=_window_text(message.get("window")),
             id=str(message.get("id") or ""),
             moment=_moment(message),
-            distance=_distance(found.get("distance_to_previous")),
+            distance=_distance(results.get("distance_to_previous")),
             last_seq=_last_seq(message.get("window")),
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -196,12 +196,14 @@ def result_from(message: Mapping[str, Any]) -> Result:
 def _bar(pair: Mapping[str, Any]) -> Bar:
     bar = Bar(_dimension(int(pair["dimension"])), float(pair["birth"]), float(pair["death"]))
     if bar.dimension < 0 or not math.isfinite(bar.birth) or math.isnan(bar.death) or bar.death == -math.inf:
-        raise ValueError(f"not a result message: H{bar.dimension} [{bar.birth:g}, {bar.death:g}) is no bar")
+        raise ValueError(
+            f"not a result message: H{bar.dimension} [{bar.birth:g}, {bar.death:g}) is not a bar"
+        )
     return bar
 
 
 def _dimension(number: int) -> int:
-    """The number if that many rows can be shown."""
+    """Return the number. Raises ValueError if it is too large to be shown."""
     if number > MOST_DIMENSIONS:
         raise ValueError(f"not a result message: homology of dimension {number}")
     return number
@@ -212,15 +214,15 @@ def _moment(message: Mapping[str, Any]) -> str:
     return str(window.get("end") or window.get("last_event") or message["timestamp"])
 
 
-def _distance(said: Mapping[str, Any] | None) -> Distance | None:
-    if said is None:
+def _distance(document: Mapping[str, Any] | None) -> Distance | None:
+    if document is None:
         return None
-    threshold = said.get("threshold")
+    threshold = document.get("threshold")
     return Distance(
-        metric=str(said["metric"]),
-        value=float(said["distance"]),
+        metric=str(document["metric"]),
+        value=float(document["distance"]),
         threshold=None if threshold is None else float(threshold),
-        alert=bool(said.get("alert")),
+        alert=bool(document.get("alert")),
     )
 
 
@@ -230,7 +232,7 @@ def _last_seq(window: Mapping[str, Any] | None) -> int | None:
 
 
 def _window_text(window: Mapping[str, Any] | None) -> str:
-    """A window in few words: the running numbers of its points, or its times."""
+    """Format a window: the sequence numbers of its points, or its times."""
     if window is None:
         return ""
     if window.get("first_seq") is not None:
@@ -246,12 +248,12 @@ def _window_text(window: Mapping[str, Any] | None) -> str:
 
 
 def _clock(moment: str) -> str:
-    """The time of day of a timestamp, without thousandths that are zero."""
+    """Return the time of day of a timestamp, without milliseconds that are zero."""
     return moment.partition("T")[2].removesuffix("Z").removesuffix(".000")
 
 
 def error_from(message: Mapping[str, Any]) -> ErrorRecord:
-    """Read an error record; raises ValueError where it is not one."""
+    """Parse an error record. Raises ValueError if it is not one."""
     try:
         source = message.get("source") or {}
         place = "/".join(str(source[part]) for part in ("topic", "partition", "offset") if part in source)
@@ -267,13 +269,13 @@ def error_from(message: Mapping[str, Any]) -> ErrorRecord:
 
 
 def _id_in(message: Mapping[str, Any]) -> str | None:
-    said = message.get("job_id") or message.get("stream_id")
-    return None if said is None else str(said)
+    value = message.get("job_id") or message.get("stream_id")
+    return None if value is None else str(value)
 
 
 @dataclass(frozen=True)
 class EventRecord:
-    """An alert of a stream, or what was done to a job: `subject` is the stream's id, or the job's name."""
+    """An alert of a stream or a control action; `subject` is the stream's id or the job's name."""
 
     kind: str
     timestamp: str
@@ -285,7 +287,7 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class EventArrival:
-    """An event that came: the bytes as they are stored, what they say, and when Kafka took them."""
+    """An event: its bytes as stored, its content, and the time of the Kafka record."""
 
     raw: bytes
     says: EventRecord
@@ -293,12 +295,12 @@ class EventArrival:
 
 
 def is_event(message: Mapping[str, Any]) -> bool:
-    """Whether a message is one of the events topic."""
+    """Return whether a message is an event."""
     return message.get("kind") in ("alert", "control")
 
 
 def event_from(message: Mapping[str, Any]) -> EventRecord:
-    """Read an event; raises ValueError where it is not one."""
+    """Parse an event. Raises ValueError if it is not one."""
     try:
         kind, timestamp = str(message["kind"]), str(message["timestamp"])
         if kind == "alert":

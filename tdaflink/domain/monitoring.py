@@ -1,4 +1,4 @@
-"""Where the parts of an environment show their metrics, as Prometheus reaches them."""
+"""Addresses at which Prometheus scrapes the metrics of an environment's components."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ ALERTMANAGER_PORT = 9093
 
 @dataclass(frozen=True)
 class Addresses:
-    """The processes of one kind: `static` as host:port, or `dns` names behind each address of which one
-    listens on `port`."""
+    """The processes of one kind: `static` addresses (host:port), or `dns` names.
+
+    A process listens on `port` at every address that a DNS name resolves to.
+    """
 
     static: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
@@ -25,7 +27,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Monitored:
-    """What Prometheus watches in one environment; `taskmanagers_expected` is how many there should be."""
+    """The scrape targets of one environment; `taskmanagers_expected` is their configured number."""
 
     environment: str
     jobmanagers: Addresses
@@ -36,15 +38,15 @@ class Monitored:
     prometheus: Addresses = Addresses(static=(f"localhost:{PROMETHEUS_PORT}",))
     prometheus_url: str = f"http://prometheus:{PROMETHEUS_PORT}"
     webhook: str | None = None
-    """Where Alertmanager sends alerts; without one they are shown alone."""
+    """Address that Alertmanager sends alerts to; without one they are only shown."""
 
 
 def shows_metrics(environment: Environment) -> bool:
-    """Whether a local environment was asked to let Prometheus scrape it."""
+    """Return whether Prometheus may scrape a local environment."""
     return environment.details.get("metrics") == "on"
 
 
 def with_metrics(details: Mapping[str, str], wanted: bool) -> dict[str, str]:
-    """The details of an environment that is, or is not, to be scraped."""
+    """Return the details of an environment with scraping switched on or off."""
     others = {name: value for name, value in details.items() if name != "metrics"}
     return {**others, "metrics": "on"} if wanted else others

@@ -1,4 +1,4 @@
-"""What is told of a change of a running job that has ended, well or not."""
+"""Results and errors of operations on a running job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tdaflink.domain.ledger import RESUME, Changed, Operation
 
 
 def changed(done: Operation, env: str) -> Changed:
-    """What the command returns."""
+    """Return the result of the command."""
     return Changed(
         id=done.new_job_id or "",
         name=done.name,
@@ -25,40 +25,40 @@ def changed(done: Operation, env: str) -> Changed:
 
 
 def goes_on_by(under_way: Operation, env: str) -> str:
-    """The command that takes the steps that are left."""
+    """Return the command that executes the remaining steps."""
     if under_way.action == RESUME:
         return Commands(env).bring_back()
     return Commands(env).finish(under_way.name)
 
 
 def interrupted(under_way: Operation, env: str) -> Interrupted:
-    """That somebody has typed Ctrl-C, and how it is finished."""
+    """Return the error for Ctrl-C, with the command that finishes the operation."""
     return Interrupted(
         f"interrupted: the {under_way.action} of {under_way.name} is at the step {under_way.step!r}",
-        hint=f"{goes_on_by(under_way, env)} goes on",
+        hint=f"{goes_on_by(under_way, env)} executes the remaining steps",
     )
 
 
 def rolled_back(done: Operation, failure: TdaflinkError | None) -> JobFailed:
-    """That the version before runs again, and why; `failure` is not known to a command that goes on."""
+    """Return the error for a rollback, with its reason; `failure` is None in a resumed operation."""
     down = "" if done.downtime is None else f" (downtime {done.downtime:g} s)"
     state = "the same state" if done.back_snapshot == done.snapshot else "the newest checkpoint"
-    # One that had been left without a savepoint is not waited for: it restarted before, and may again.
-    again = "runs again" if done.running_at is not None else "was submitted again, and may restart as before,"
+    # A job that was replaced without a savepoint is not awaited: it restarted before, and may again.
+    again = "runs again" if done.running_at is not None else "was resubmitted, and may restart as before,"
     return JobFailed(
-        f"the {done.action} of {done.name} was rolled back: {done.reason}. The version before {again} as"
+        f"the {done.action} of {done.name} was rolled back: {done.reason}. The previous version {again} as"
         f" {(done.back_job_id or '')[:12]} from {state}{down}",
         detail=failure.detail if failure else None,
         noise=failure.noise if failure else None,
-        hint=f"tdaflink history {quote(done.name)} shows its steps; correct what was wrong, and try again",
+        hint=f"tdaflink history {quote(done.name)} shows its steps; fix the cause, and try again",
     )
 
 
 def not_resumed(done: Operation, error: TdaflinkError, env: str) -> JobFailed:
-    """That a job which was to go on does not."""
+    """Return the error for a job that could not be resumed."""
     return JobFailed(
-        f"{done.name} does not run again: {error.message}",
+        f"{done.name} was not resumed: {error.message}",
         detail=error.detail,
         noise=error.noise,
-        hint=f"its state stays; correct what is wrong, then {Commands(env).go_on(done.name)}",
+        hint=f"its state is kept; fix the cause, then {Commands(env).go_on(done.name)}",
     )

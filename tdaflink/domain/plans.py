@@ -1,4 +1,4 @@
-"""A change that was looked at before it is made: the command, and all that its dry run saw."""
+"""Saved plans: a command with the output of its dry run, for a later execution."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PLANNED = ("setup", "submit", "upgrade", "rollback")
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """`words` are the command's, `folder` where they were said; `seen` is its dry run's JSON.
+    """A planned command: arguments `words`, working directory `folder`, the dry run's JSON `seen`.
 
-    `jobs` are those that ran then: id -> name; None where the cluster did not answer. The saved form has a
-    digest of all this, so that a plan that was edited after it was read is recognized.
+    `jobs` are the jobs that ran at that time (id -> name); None if the cluster did not respond. The saved
+    form has a digest of all fields, so that a later edit is detected.
     """
 
     schema: int
@@ -35,22 +35,22 @@ class SavedPlan:
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
     def digest(self) -> str:
-        """Return the SHA-256 of the plan's content, whatever its layout in the file."""
+        """Return the SHA-256 of the plan's content, independent of its layout in the file."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str, *, source: str) -> SavedPlan:
-        """Raises `ConfigError`."""
-        hint = "tdaflink plan --out FILE setup|submit|upgrade … makes one"
+        """Parse a saved plan. Raises `ConfigError`."""
+        hint = "create one: tdaflink plan --out FILE setup|submit|upgrade …"
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{source} is not a plan: {_reason(error)}", hint=hint) from None
         if not isinstance(document, dict):
-            raise ConfigError(f"{source} is not a plan: it is no JSON object", hint=hint)
+            raise ConfigError(f"{source} is not a plan: it is not a JSON object", hint=hint)
         if document.get("schema") != SCHEMA:
-            found = _short(document.get("schema"))
-            raise ConfigError(f"{source}: schema is {found}, this tdaflink reads {SCHEMA}", hint=hint)
+            schema = _short(document.get("schema"))
+            raise ConfigError(f"{source}: schema is {schema}, this tdaflink reads {SCHEMA}", hint=hint)
         digest = document.pop("digest", None)
         if wrong := [
             name for name, test in _FORM.items() if name not in document or not test(document[name])
@@ -60,30 +60,30 @@ class SavedPlan:
             raise ConfigError(f"{source} is not a plan: unknown {_short(unknown)}", hint=hint)
         try:
             plan = cls(**{**document, "words": tuple(document["words"])})
-            made = plan.digest()
+            actual = plan.digest()
         except RecursionError:
             raise ConfigError(f"{source} is not a plan: it is nested too deeply", hint=hint) from None
-        if made != digest:
+        if actual != digest:
             raise ConfigError(
-                f"{source} was changed after it was made: its content does not match its digest",
-                hint=f"tdaflink plan --out {source} COMMAND… makes it again",
+                f"{source} was changed after it was created: its content does not match its digest",
+                hint=f"create it again: tdaflink plan --out {source} COMMAND…",
             )
         check_words(plan.words)
         return plan
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise `UsageError` unless the words are a command that can be planned."""
+    """Raise `UsageError` unless the arguments are a command that can be planned."""
     if not words or words[0] not in PLANNED:
-        said = f"{words[0]!r} cannot be planned" if words else "which command?"
-        raise UsageError(said, hint=f"tdaflink plan --out FILE {'|'.join(PLANNED)} [OPTIONS]")
+        problem = f"{words[0]!r} cannot be planned" if words else "the command is missing"
+        raise UsageError(problem, hint=f"tdaflink plan --out FILE {'|'.join(PLANNED)} [OPTIONS]")
     for word in words:
         if word == "--dry-run" or word == "-o" or word.startswith("--output"):
-            raise UsageError(f"{word} has no place in a plan", hint="leave it out")
+            raise UsageError(f"{word} cannot be used in a plan", hint="remove it")
 
 
 def changes(before: Any, after: Any, place: str = "") -> Iterator[str]:
-    """Where two JSON values differ, one line each."""
+    """Yield a line for each difference of two JSON values."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
             yield from changes(before.get(key), after.get(key), f"{place}.{key}" if place else str(key))
@@ -95,7 +95,7 @@ def _texts(value: Any, kind: type[Collection[Any]]) -> bool:
     return isinstance(value, kind) and all(isinstance(text, str) for text in value)
 
 
-# The members of a plan, and what each must be.
+# The members of a plan, each with the check of its type.
 _FORM: Mapping[str, Callable[[Any], bool]] = {
     "schema": lambda value: value == SCHEMA,
     "tdaflink": lambda value: isinstance(value, str),

@@ -1,4 +1,4 @@
-"""Which parts of tdaflink work on which platform."""
+"""Support of tdaflink's parts on each platform."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Support:
-    """Whether a part works, and which packages have no wheel for it."""
+    """Support of one part: `missing` are the packages that have no wheel."""
 
     works: bool
     missing: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Support:
 
 @dataclass(frozen=True)
 class PlatformSupport:
-    """What works on one platform: a cluster of processes, the engine alone, containers, the command."""
+    """Support on one platform: a cluster of processes, the engine alone, containers, the command."""
 
     platform: str
     local: Support
@@ -43,7 +43,7 @@ class PlatformSupport:
     control: Support
 
     def cells(self) -> dict[str, str]:
-        """Map each part to a few words."""
+        """Map each part to the text of its cell."""
         containers = _CONTAINERS[self.containers] if self.control.works else str(self.control)
         return {
             "local": str(self.local),
@@ -54,16 +54,16 @@ class PlatformSupport:
 
 
 def support_of(wanted: Iterable[str], needed: Sequence[str], resolved: Iterable[str] | None) -> Support:
-    """Judge a part by the packages that it asks for and those that can be had; None where nothing fits."""
+    """Derive support from the wanted, the needed and the resolved packages; `resolved` None: no solution."""
     if resolved is None:
         return Support(False, tuple(needed))
     missing = {*wanted} - {*resolved}
-    lacking = tuple(name for name in needed if name in missing)
-    return Support(False, lacking) if lacking else Support(True, tuple(sorted(missing)))
+    blocking = tuple(name for name in needed if name in missing)
+    return Support(False, blocking) if blocking else Support(True, tuple(sorted(missing)))
 
 
 def platform_named(platforms: Iterable[Platform], system: str, machine: str) -> Platform | None:
-    """Find a platform by what Python's `platform` calls system and machine."""
+    """Find a platform by the names that Python's `platform` has for system and machine."""
     for platform in platforms:
         if platform.system == system and machine in platform.machines:
             return platform
@@ -71,7 +71,7 @@ def platform_named(platforms: Iterable[Platform], system: str, machine: str) -> 
 
 
 def platforms_to_json(rows: Sequence[PlatformSupport]) -> str:
-    """Return the table as the file that is shipped."""
+    """Return the content of the shipped table."""
     return json.dumps([asdict(row) for row in rows], indent=1) + "\n"
 
 

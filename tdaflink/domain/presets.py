@@ -1,4 +1,4 @@
-"""Named checkpoint settings: a name in a job config stands for them; what is said beside it comes first."""
+"""Checkpoint presets: named groups of settings; explicit settings take precedence over them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ Preset = Literal["high-throughput", "low-latency"]
 
 _UNALIGNED = "execution.checkpointing.unaligned.enabled"
 _PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # Few checkpoints, which overtake what waits in the buffers once it has held them up for half a minute.
+    # Few checkpoints; barriers overtake buffered records after 30 s of waiting.
     "high-throughput": {
         "checkpoint_interval": 60_000,
         "flink": {_UNALIGNED: True, "execution.checkpointing.aligned-checkpoint-timeout": "30s"},
     },
-    # Many small checkpoints without a buffer in them: soon taken, soon restored.
+    # Many small checkpoints without buffered records: fast to take and to restore.
     "low-latency": {"checkpoint_interval": 10_000, "flink": {_UNALIGNED: False}},
 }
 
 
 def spelled_out(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of one place with those that its `checkpoint_preset` stands for below them."""
+    """Return the settings with those of their `checkpoint_preset` added at a lower precedence."""
     name = values.get("checkpoint_preset")
     preset = _PRESETS.get(name) if isinstance(name, str) else None
     if preset is None:

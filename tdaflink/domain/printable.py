@@ -1,8 +1,8 @@
-"""Text of producers and clusters in a form that a terminal only shows.
+"""Text of producers and clusters, escaped for terminals.
 
-Ids, job names, event texts and error answers come from outside. Control characters in them drive a
-terminal, format characters hide or reorder what it shows, and lone surrogates cannot be written at all.
-Each of these is written as its escape sequence, such as `\\x1b`.
+Ids, job names, event texts and error responses come from outside. Control characters in them can control a
+terminal, format characters hide or reorder visible text, and lone surrogates cannot be encoded at all. Each
+of these is written as its escape sequence, such as `\\x1b`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DEPTH = 60  # of nested values that are shown; a parser of JSON lets some thousands pass
+DEPTH = 60  # of nested values that are shown; JSON parsers accept some thousands
 _TOO_DEEP = "..."
-# Letters, marks and signs to Unicode that take no room or look like a blank; variation selectors among them.
+# Printable by Unicode, but without width or looking like a blank; includes variation selectors.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
 def printable(text: str) -> str:
-    """The text on one line, with every character that is not seen as such escaped."""
+    """Return the text on one line, with every invisible or unprintable character escaped."""
     if text.isascii():
         return text if text.isprintable() else "".join(map(_shown, text))
     if text.isprintable() and not _UNSEEN.search(text):
@@ -32,24 +32,24 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str, *, tab: int = 8) -> str:
-    """The same, but the text keeps its lines; a tab becomes blanks up to the next multiple of `tab`."""
+    """Escape each line of a text; a tab becomes blanks up to the next multiple of `tab`."""
     if is_printable(text):
         return text
     return "\n".join(printable(line.expandtabs(tab)) for line in text.replace("\r\n", "\n").split("\n"))
 
 
 def shortened(text: str, most: int = 200) -> str:
-    """The text, or its beginning where it is longer than a person reads."""
+    """Truncate a text to `most` characters."""
     return text if len(text) <= most else text[:most] + "..."
 
 
 def is_printable(text: str) -> bool:
-    """Whether nothing in the text needs an escape sequence."""
+    """Return whether no character of the text needs an escape sequence."""
     return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
 def printable_value(value: T, depth: int = DEPTH) -> T:
-    """The same value with every text in it printable, the fields named in a class's `LINES` by lines."""
+    """Return the value with every text in it escaped; fields named in a class's `LINES` keep their lines."""
     changed: T = _changed(value, depth)
     return changed
 
@@ -69,18 +69,18 @@ def _changed(value: Any, depth: int) -> Any:
 def _mapping(value: Mapping[Any, Any], depth: int) -> Any:
     if depth == 0:
         return _TOO_DEEP
-    made = {_changed(key, 1): _changed(item, depth - 1) for key, item in value.items()}
-    same = len(made) == len(value) and all(
-        a is b and made[a] is value[b] for a, b in zip(made, value, strict=True)
+    escaped = {_changed(key, 1): _changed(item, depth - 1) for key, item in value.items()}
+    same = len(escaped) == len(value) and all(
+        a is b and escaped[a] is value[b] for a, b in zip(escaped, value, strict=True)
     )
-    return value if same else made
+    return value if same else escaped
 
 
 def _sequence(value: Any, depth: int) -> Any:
     if depth == 0:
         return _TOO_DEEP
-    made = [_changed(item, depth - 1) for item in value]
-    return value if all(a is b for a, b in zip(made, value, strict=True)) else type(value)(made)
+    escaped = [_changed(item, depth - 1) for item in value]
+    return value if all(a is b for a, b in zip(escaped, value, strict=True)) else type(value)(escaped)
 
 
 def _record(value: Any, depth: int) -> Any:
@@ -102,22 +102,22 @@ def _record(value: Any, depth: int) -> Any:
     return copied
 
 
-def _shown(sign: str) -> str:
-    if sign.isprintable() and not _UNSEEN.match(sign):
-        return sign
-    code = ord(sign)
-    if sign in _NAMED:
-        return _NAMED[sign]
+def _shown(character: str) -> str:
+    if character.isprintable() and not _UNSEEN.match(character):
+        return character
+    code = ord(character)
+    if character in _NAMED:
+        return _NAMED[character]
     if code < 0x100:
-        # The blank that does not break is a blank; the soft hyphen and the controls are none.
-        return sign if code == 0xA0 else f"\\x{code:02x}"
+        # A no-break space is kept; the soft hyphen and control characters are escaped.
+        return character if code == 0xA0 else f"\\x{code:02x}"
     if code < 0x10000:
         return " " if _is_blank(code) else f"\\u{code:04x}"
     return f"\\U{code:08x}"
 
 
 def _is_blank(code: int) -> bool:
-    """Whether it is a blank of some width (Unicode's Zs)."""
+    """Return whether it is a space character of any width (Unicode's Zs)."""
     return code in (0x1680, 0x202F, 0x205F, 0x3000) or 0x2000 <= code <= 0x200A
 
 

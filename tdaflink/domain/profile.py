@@ -1,4 +1,4 @@
-"""What a profile says about an environment that is made from it."""
+"""Profiles: the settings of the environments that are created from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.domain.errors import ConfigError
 from tdaflink.domain.topics import TopicSizing
 
 Scalar = bool | int | float | str
-SCALE = "scale"  # the detail of an environment whose profile is made small
+SCALE = "scale"  # detail of an environment: its profile is scaled down
 S3_ROLE = "s3_role"
 
 
@@ -22,7 +22,7 @@ class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):
     model_config = ConfigDict(frozen=True)
 
     def shifted(self, offset: int) -> dict[str, int]:
-        """Purpose -> port, with the offset added."""
+        """Return purpose -> port, with the offset added."""
         ports = {name: port + offset for name, port in self.root.items()}
         for name, port in ports.items():
             if not 1 <= port <= 65535:
@@ -31,9 +31,9 @@ class Ports(RootModel[dict[str, Annotated[int, Field(ge=1, le=65535)]]]):
 
 
 class ComposeParts(BaseModel):
-    """How many containers of each kind a profile has, what they may take, and where checkpoints go.
+    """Numbers of containers by kind, their memory limits, and the storage of checkpoints.
 
-    `controllers` are KRaft controllers of their own; without them every broker is one.
+    `controllers` are dedicated KRaft controllers; without them every broker is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +52,7 @@ class ComposeParts(BaseModel):
 
 
 class Profile(BaseModel):
-    """A folder under profiles/: its profile.yaml, flink.yaml and kafka.yaml, over those that it extends."""
+    """A folder under profiles/: profile.yaml, flink.yaml, kafka.yaml, merged over those that it extends."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,7 +77,7 @@ class Profile(BaseModel):
     scalable: bool = False
 
     def ports_at(self, offset: int) -> dict[str, int]:
-        """Purpose -> port of an environment; of several parts of a kind rest_2, kafka_2 and so on, too."""
+        """Return purpose -> port; further components of a kind are rest_2, kafka_2 and so on."""
         ports = self.ports.shifted(offset)
         if self.compose is not None:
             for purpose, count in (("rest", self.compose.jobmanagers), ("kafka", self.compose.brokers)):
@@ -86,7 +86,7 @@ class Profile(BaseModel):
         return ports
 
     def megabytes(self, key: str) -> int:
-        """A memory size of the Flink configuration."""
+        """Return a memory size of the Flink configuration in MB. Raises `ConfigError` for another unit."""
         text = str(self.flink[key])
         if not text.endswith("m") or not text[:-1].isdigit():
             raise ConfigError(
@@ -101,7 +101,7 @@ class Profile(BaseModel):
 
     @property
     def keeps_jobs(self) -> bool:
-        """Whether jobs outlive their JobManager, because another one or its successor takes them over."""
+        """True if jobs survive their JobManager, because a standby or its successor takes them over."""
         return str(self.flink.get("high-availability.type", "none")).lower() != "none"
 
     @property
@@ -111,7 +111,7 @@ class Profile(BaseModel):
 
 
 def filled_in(settings: Mapping[str, Scalar], values: Mapping[str, object], *, source: str) -> dict[str, str]:
-    """`settings` as text with each ${name} replaced; an unknown name is an error."""
+    """Return `settings` as text with each ${name} replaced. Raises `ConfigError` for an unknown name."""
     filled: dict[str, str] = {}
     for key, value in settings.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""How a use case tells what it is doing, without knowing who watches."""
+"""Progress reports of use cases, independent of their display."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Protocol
 
 
 class Step(Protocol):
-    """One long step under way."""
+    """A long step in progress."""
 
     def update(self, text: str) -> None:
-        """Say what the step is at now."""
+        """Report the current activity of the step."""
 
     def advance(self, done: float, total: float) -> None:
-        """Show how far it is, in whatever unit `done` and `total` share."""
+        """Report the progress; `done` and `total` have the same unit."""
 
     def unchanged(self, text: str) -> None:
-        """Say that there was nothing to do, and why."""
+        """Report that there was nothing to do, and why."""
 
 
 class Reporter(Protocol):
-    """Receives the progress of a use case; everything it shows goes to stderr."""
+    """Receiver of the progress of a use case; all output goes to stderr."""
 
     def step(self, title: str) -> AbstractContextManager[Step]:
         """Show a step until its block ends; a raised error marks it as failed."""
 
     def note(self, text: str) -> None:
-        """Show one line that the user should see."""
+        """Show one line of information."""
 
     def warn(self, text: str) -> None:
-        """Show one line that the user should not overlook."""
+        """Show one line as a warning."""
 
 
 class _SilentStep:
@@ -45,7 +45,7 @@ class _SilentStep:
 
 
 class Silent:
-    """A reporter for callers that nobody watches."""
+    """A reporter without output."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:  # noqa: ARG002 - the protocol's name

@@ -1,4 +1,4 @@
-"""The Python packages that an environment or an image needs, as a lock file names them."""
+"""Python packages that an environment or an image needs, and their lock files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK_COMMAND = "tdaflink python lock"
 
 @dataclass(frozen=True)
 class LockedPackage:
-    """One package: its exact version, where it is needed, the SHA-256 of each file that it may come from."""
+    """One package: exact version, environment marker, and the SHA-256 of each of its files."""
 
     name: str
     version: str
@@ -42,14 +42,14 @@ class PythonLock:
 
     @classmethod
     def from_text(cls, text: str, *, source: str) -> PythonLock:
-        """Read pip's requirements format. Raises `ConfigError` for a line that is not pinned and hashed."""
+        """Parse pip's requirements format. Raises `ConfigError` for a line that is not pinned and hashed."""
         packages = tuple(_package(line, source) for line in _logical_lines(text))
         if not packages:
             raise ConfigError(f"{source} names no package", hint=LOCK_COMMAND)
         return cls(packages)
 
     def to_text(self) -> str:
-        """Return all that is installed by it in pip's format, sorted and without comments."""
+        """Return the lock in pip's format, sorted and without comments."""
         lines = [
             " ".join([str(package), *(f"--hash=sha256:{digest}" for digest in sorted(package.hashes))])
             for package in sorted(self.packages, key=lambda package: package.identity)
@@ -58,13 +58,13 @@ class PythonLock:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that is installed by it."""
+        """SHA-256 of the lock, independent of order and comments."""
         return hashlib.sha256(self.to_text().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class PythonLockChanges:
-    """How a lock that was made now differs from the one that is there."""
+    """The differences of a new lock from the existing one."""
 
     lock: str
     added: tuple[str, ...]
@@ -74,25 +74,25 @@ class PythonLockChanges:
 
     @property
     def fits(self) -> bool:
-        """Whether the lock that is there serves as it is."""
+        """True if the existing lock is still valid."""
         return not (self.added or self.removed or self.rehashed)
 
 
 @dataclass(frozen=True)
 class PythonLockResult:
-    """How each lock differs, and the platforms on which other parts work than the shipped table says."""
+    """The differences of each lock, and the platforms whose support differs from the shipped table."""
 
     locks: tuple[PythonLockChanges, ...]
     platforms: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
-        """Whether all that is shipped serves as it is."""
+        """True if all shipped locks and the table are still valid."""
         return not self.platforms and all(lock.fits for lock in self.locks)
 
 
 def lock_changes(name: str, old: PythonLock | None, new: PythonLock) -> PythonLockChanges:
-    """Compare two locks. Files that were published since for a locked version are no difference."""
+    """Compare two locks. Files that were added later to a locked version are not a difference."""
     before = {package.identity: package for package in old.packages} if old else {}
     after = {package.identity: package for package in new.packages}
     return PythonLockChanges(
@@ -109,17 +109,17 @@ def lock_changes(name: str, old: PythonLock | None, new: PythonLock) -> PythonLo
 
 
 def _logical_lines(text: str) -> Iterator[str]:
-    """Lines without comments, a backslash at the end joined with what follows."""
+    """Yield lines without comments; a line that ends with a backslash is joined with the next one."""
     kept = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     for line in "\n".join(kept).replace("\\\n", " ").splitlines():
         yield " ".join(line.split())
 
 
 def _package(line: str, source: str) -> LockedPackage:
-    found = _REQUIREMENT.fullmatch(line)
-    if not found:
+    match = _REQUIREMENT.fullmatch(line)
+    if not match:
         raise ConfigError(
             f"{source}: {line[:80]!r} is not name==version with SHA-256 hashes", hint=LOCK_COMMAND
         )
-    hashes = tuple(_HASH.findall(found["hashes"]))
-    return LockedPackage(found["name"], found["version"], (found["marker"] or "").strip(), hashes)
+    hashes = tuple(_HASH.findall(match["hashes"]))
+    return LockedPackage(match["name"], match["version"], (match["marker"] or "").strip(), hashes)

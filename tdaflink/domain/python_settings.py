@@ -1,4 +1,4 @@
-"""What the locks of Python packages are made from, and for which platforms: profiles/python/locks.yaml."""
+"""Sources and platforms of the locks of Python packages: profiles/python/locks.yaml."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class LockSource(BaseModel):
-    """The roots of one lock: an extra of the package, less some of it, or packages that are named here.
+    """The roots of one lock: an extra of the package without some of its packages, or listed packages.
 
-    Without a `platform` the lock is for all of them.
+    Without a `platform` the lock is for all platforms.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,7 +22,7 @@ class LockSource(BaseModel):
 
 
 class Platform(BaseModel):
-    """A system and processor: as Python's `platform` names them, and as uv does."""
+    """A system and processor, by the names of Python's `platform` and of uv."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

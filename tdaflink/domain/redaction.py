@@ -1,4 +1,4 @@
-"""Takes secrets out of whatever is about to leave the machine: known values, and what looks like one."""
+"""Redaction of secrets in data that leaves the machine: known values, and text that looks like a secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 REDACTED = "[redacted]"
-_SHORTEST = 4  # a shorter value would take half of every text with it
+_SHORTEST = 4  # a shorter value would match large parts of any text
 _NO_SECRETS = frozenset({"true", "false", "none", "null", "default", "disabled", "enabled", "required"})
 _SECRET_NAME = re.compile(
     r"pass(?:word|wd|phrase)?(?:$|[._-])|[._-]pwd|secret|token|credential|api.?key|access.?key|service.?key"
@@ -38,17 +38,17 @@ _PATTERNS = (
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a setting or variable of this name holds a secret."""
+    """Return whether a setting or variable of this name holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 class Redactor:
-    """`values` are secrets that are known; their usual encodings are taken out as well."""
+    """Replaces secrets; `values` are known ones, whose usual encodings are replaced as well."""
 
     def __init__(self, values: Iterable[str]) -> None:
         known = {part for value in values for part in _parts(value)}
         forms = {form for value in known for form in _forms(value)}
-        # The longest first: one may begin with another.
+        # The longest first: a form may begin with another one.
         alternatives = "|".join(
             re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))
         )
@@ -56,19 +56,19 @@ class Redactor:
         self.count = 0
 
     def text(self, text: str) -> str:
-        """The text without secrets."""
+        """Return the text without secrets."""
         if self._known is not None:
-            text, found = self._known.subn(REDACTED, text)
-            self.count += found
+            text, replaced = self._known.subn(REDACTED, text)
+            self.count += replaced
         for pattern, kept in _PATTERNS:
-            text, found = pattern.subn(kept + REDACTED, text)
-            self.count += found
+            text, replaced = pattern.subn(kept + REDACTED, text)
+            self.count += replaced
         return text
 
     def value(self, value: Any, name: str = "") -> Any:
-        """A JSON value without secrets: what a telling name holds goes whole."""
+        """Return a JSON value without secrets; the whole value of a secret's name is replaced."""
         if isinstance(value, Mapping):
-            # Flink's own lists of settings name the key beside the value.
+            # Flink lists settings as objects with the members key and value.
             named = str(value.get("key", "")) if set(value) == {"key", "value"} else ""
             return {
                 str(k): self.value(v, named if k == "value" and named else str(k)) for k, v in value.items()
@@ -84,12 +84,12 @@ class Redactor:
 
 
 def secret_values(named: Mapping[str, str]) -> list[str]:
-    """The values of those variables or settings whose names tell that they are secrets."""
+    """Return the values of variables or settings whose names are those of secrets."""
     return [value for name, value in named.items() if is_secret_name(name)]
 
 
 def _parts(value: str) -> list[str]:
-    """The secret, and of user:password the password too."""
+    """Return the secret, and for user:password also the password."""
     stripped = value.strip()
     _, colon, password = stripped.partition(":")
     candidates = [stripped, password] if colon and "/" not in stripped else [stripped]

@@ -1,4 +1,4 @@
-"""Containers that are made anew while jobs run in them, and what becomes of the jobs."""
+"""Recreation of containers in which jobs run, and its effect on the jobs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Fate = Literal["kept", "lost", "stranded"]
 
 @dataclass(frozen=True)
 class Replacement:
-    """Running components that the next `up` makes anew or removes, and what becomes of the jobs meanwhile.
+    """Running components that the next `up` recreates or removes, and the effect on jobs.
 
-    They are kept, or lost with their JobManager, or stranded: lost, and no checkpoint or savepoint of theirs
-    lies where the new JobManager looks.
+    Jobs are kept, or lost with their JobManager, or stranded: lost, and the storage of the new JobManager has
+    none of their checkpoints and savepoints.
     """
 
     components: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class Replacement:
 
 
 def fate_of(*, jobmanager: bool, taken_over: bool, storage_moves: bool) -> Fate:
-    """What becomes of the jobs where containers are replaced."""
+    """Return the effect on jobs of recreating containers."""
     if not jobmanager:
         return "kept"
     if storage_moves:
@@ -36,32 +36,33 @@ def fate_of(*, jobmanager: bool, taken_over: bool, storage_moves: bool) -> Fate:
 def require_care(
     environment: str, replacement: Replacement, jobs: Sequence[Job], slots: int, *, resume: bool
 ) -> None:
-    """Raise `Refused` unless the jobs that run may be stopped now and find `slots` enough afterwards."""
+    """Raise `Refused` unless the running jobs may be stopped now and `slots` suffice for them afterwards."""
     if replacement.fate == "kept" or not jobs:
         return
     named = ", ".join(f"{job.name} ({job.id[:12]})" for job in jobs)
-    anew = f"setup would make anew {', '.join(replacement.components)} of {environment}"
+    recreation = f"setup would recreate {', '.join(replacement.components)} of {environment}"
     if replacement.fate == "stranded":
         raise Refused(
-            f"{anew}, with another place for checkpoints, where these jobs find no state of theirs: {named}",
-            hint=f"end them first: tdaflink stop {jobs[0].name} --env {environment}; their savepoints stay",
+            f"{recreation} with another storage for checkpoints, which has no state of these jobs: {named}",
+            hint=f"stop them first: tdaflink stop {jobs[0].name} --env {environment}; savepoints are kept",
         )
     if not resume:
         raise Refused(
-            f"{anew}, and these jobs would be lost with the JobManager: {named}",
-            hint=f"tdaflink setup --env {environment} --resume-jobs stops each with a savepoint and goes on"
-            " from it; or end them first: tdaflink stop, tdaflink cancel",
+            f"{recreation}, and these jobs would be lost with the JobManager: {named}",
+            hint=f"tdaflink setup --env {environment} --resume-jobs stops each with a savepoint and resumes"
+            " it; or end them first: tdaflink stop, tdaflink cancel",
         )
     names = [job.name for job in jobs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Refused(
-            f"{anew}, and of jobs of one name only one could be brought back: {', '.join(twice)}",
+            f"{recreation}, and only one of several jobs with the same name could be resumed:"
+            f" {', '.join(twice)}",
             hint=f"stop one of them first: tdaflink stop ID --env {environment}",
         )
     needed = sum(job.parallelism for job in jobs)
     if needed > slots:
         raise Refused(
-            f"{anew}, which would have {slots} slots, and the jobs that run need {needed}: {named}",
-            hint="end some first, or rescale them:"
+            f"{recreation}, which would then have {slots} slots; the running jobs need {needed}: {named}",
+            hint="end some jobs first, or rescale them:"
             f" tdaflink rescale {jobs[0].name} --parallelism N --env {environment}",
         )

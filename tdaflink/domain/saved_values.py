@@ -1,4 +1,4 @@
-"""Reads back what was saved as JSON: each value is checked against the type that its class declares.
+"""Values saved as JSON: each is checked against the declared type of its class when it is read.
 
 Files and rows may be damaged, edited by hand, or written by another version.
 """
@@ -18,12 +18,12 @@ _DEPTH = 64
 
 
 def from_values(kind: type[Kind], values: Any, place: str = "") -> Kind:
-    """Return an instance of a dataclass. Raises `ValueError`, which names the place and what is wrong."""
+    """Return an instance of a dataclass. Raises `ValueError`, which names the place and the problem."""
     if not isinstance(values, Mapping):
         raise ValueError(f"{place or 'it'} is {_named(values)}, not an object")
     declared = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(str(name) for name in values if name not in declared):
-        raise ValueError(f"{_path(place, unknown[0])} is unknown here: another version wrote it?")
+        raise ValueError(f"{_path(place, unknown[0])} is unknown; it may be from another version")
     needed = [
         name
         for name, field in declared.items()
@@ -37,7 +37,7 @@ def from_values(kind: type[Kind], values: Any, place: str = "") -> Kind:
 
 
 def checked(kind: Any, value: Any, place: str, depth: int = 0) -> Any:
-    """Return the value as its type wants it. Raises `ValueError` for another type, and for no valid text."""
+    """Return the value converted to its type. Raises `ValueError` for another type or an invalid text."""
     if depth > _DEPTH:
         raise ValueError(f"{place} is nested too deeply")
     origin, arguments = get_origin(kind), get_args(kind)
@@ -107,7 +107,7 @@ def _plain(kind: Any, value: Any, place: str) -> Any:
 
 
 def _any(value: Any, place: str, depth: int) -> Any:
-    """Any JSON value, of bounded depth and with valid texts."""
+    """Check any JSON value: its depth is bounded and its texts are valid."""
     if depth > _DEPTH:
         raise ValueError(f"{place} is nested too deeply")
     if isinstance(value, str):
@@ -122,7 +122,7 @@ def _any(value: Any, place: str, depth: int) -> Any:
 
 def _check_text(text: str, place: str) -> None:
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(f"{place} is no valid text")
+        raise ValueError(f"{place} is not a valid text")
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}

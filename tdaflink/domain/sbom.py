@@ -1,4 +1,4 @@
-"""A software bill of materials in CycloneDX's form: the same bytes for the same content."""
+"""Software bill of materials in CycloneDX format: the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 from tdaflink.domain.jars import LockedJar
 from tdaflink.domain.python_lock import LockedPackage
 
-_NAMESPACE = uuid.UUID("4f0f2f52-6a0a-5c43-9d1b-0d8f6d6f2a55")  # ours, for serial numbers made of content
+_NAMESPACE = uuid.UUID(
+    "4f0f2f52-6a0a-5c43-9d1b-0d8f6d6f2a55"
+)  # of this project, for serial numbers derived from content
 _PREFIX = "tdaflink:"
 
 
@@ -30,12 +32,12 @@ class Component:
 
 
 def of_jars(jars: Iterable[LockedJar]) -> list[Component]:
-    """Describe JARs by their Maven coordinates; one that goes to several places is one component."""
+    """Describe JARs by their Maven coordinates; a JAR in several places is one component."""
     places: dict[str, set[str]] = {}
-    found: dict[str, LockedJar] = {}
+    unique: dict[str, LockedJar] = {}
     for jar in jars:
         purl = _maven(jar)
-        found[purl] = jar
+        unique[purl] = jar
         places.setdefault(purl, set()).add(jar.place)
     return [
         Component(
@@ -47,7 +49,7 @@ def of_jars(jars: Iterable[LockedJar]) -> list[Component]:
             hashes=(jar.sha256,),
             notes=tuple(("place", place) for place in sorted(places[purl])),
         )
-        for purl, jar in found.items()
+        for purl, jar in unique.items()
     ]
 
 
@@ -69,16 +71,17 @@ def of_packages(packages: Iterable[LockedPackage]) -> list[Component]:
 
 def of_images(images: Iterable[str]) -> list[Component]:
     """Describe public container images by name and tag."""
-    found = []
+    components = []
     for image in images:
         name, _, tag = image.rpartition(":")
         path = name if "/" in name else f"library/{name}"
-        found.append(Component(kind="container", name=name, version=tag, purl=f"pkg:docker/{path}@{tag}"))
-    return found
+        purl = f"pkg:docker/{path}@{tag}"
+        components.append(Component(kind="container", name=name, version=tag, purl=purl))
+    return components
 
 
 def bill(name: str, version: str, components: Sequence[Component]) -> dict[str, Any]:
-    """Return the CycloneDX 1.6 document of what `name` is made of; it has no time and no random number."""
+    """Return the CycloneDX 1.6 document of `name`; it contains no time and no random number."""
     unique = {component.purl: component for component in components}
     parts = [_part(unique[purl]) for purl in sorted(unique)]
     root = f"{name}@{version}"
@@ -101,13 +104,14 @@ def bill(name: str, version: str, components: Sequence[Component]) -> dict[str, 
 
 
 def _maven(jar: LockedJar) -> str:
-    made = jar.coordinates
+    coordinates = jar.coordinates
     qualifiers = [
-        ("classifier", made.classifier),
-        ("type", "" if made.extension == "jar" else made.extension),
+        ("classifier", coordinates.classifier),
+        ("type", "" if coordinates.extension == "jar" else coordinates.extension),
     ]
     tail = "&".join(f"{key}={value}" for key, value in qualifiers if value)
-    return f"pkg:maven/{made.group}/{made.artifact}@{made.version}" + (f"?{tail}" if tail else "")
+    name = f"{coordinates.group}/{coordinates.artifact}@{coordinates.version}"
+    return f"pkg:maven/{name}" + (f"?{tail}" if tail else "")
 
 
 def _part(component: Component) -> dict[str, Any]:

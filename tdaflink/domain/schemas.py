@@ -1,4 +1,4 @@
-"""The shipped schemas, and how they stand at a schema registry."""
+"""Shipped schemas and their state at a schema registry."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# Registries compare versions by libraries that know the drafts up to this one; Apicurio's fails on a later
-# one. The shipped schemas use no keyword that the two drafts read differently; a test holds that.
+# The libraries by which registries compare versions support drafts up to this one; Apicurio's fails on a
+# later one. The shipped schemas use no keyword whose meaning differs in the two drafts; a test checks that.
 COMPARABLE_DRAFT = "http://json-schema.org/draft-07/schema#"
 
 State = Literal["current", "missing", "behind", "ahead", "unknown"]
@@ -26,18 +26,18 @@ class ShippedSchema:
 
     @property
     def subject(self) -> str:
-        """What a registry calls it, as Confluent's serializers do."""
+        """The subject at a registry, named like those of Confluent's serializers."""
         return f"{self.topic}-value"
 
     @property
     def text(self) -> str:
-        """The one text that is registered, always the same, so that it is found again."""
+        """The text that is registered, always the same, so that a lookup finds it."""
         return json.dumps({**self.document, "$schema": COMPARABLE_DRAFT}, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class RegisteredSchema:
-    """A version of a subject; `text` is None where the registry's answer has none."""
+    """A version of a subject; `text` is None where the registry's response has none."""
 
     id: int
     version: int
@@ -46,11 +46,11 @@ class RegisteredSchema:
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """A shipped schema and its subject side by side.
+    """A shipped schema compared with its subject.
 
-    "current": the latest version is the shipped one; "behind": no version is; "ahead": an earlier one is;
-    "missing": there is none; "unknown": no registry was asked. `registered` is the shipped one
-    as the registry has it.
+    "current": the latest version is the shipped schema; "ahead": an earlier version is; "behind": no version
+    is; "missing": the subject has no version; "unknown": no registry was queried. `registered` is the
+    registry's version of the shipped schema.
     """
 
     schema: ShippedSchema
@@ -61,9 +61,9 @@ class SchemaStatus:
 
 @dataclass(frozen=True)
 class SchemaCheck:
-    """Whether the shipped schema may become the next version, by the subject's compatibility `level`.
+    """The registry's verdict on the shipped schema as the next version, by the compatibility `level`.
 
-    `reasons` are the registry's own words; `differences` are where the latest version says something else.
+    `reasons` are the registry's own messages; `differences` are those of the latest version.
     """
 
     status: SchemaStatus
@@ -75,7 +75,7 @@ class SchemaCheck:
 
 @dataclass(frozen=True)
 class SchemaChanges:
-    """What `register` did or would do: subjects, and how each schema stands then."""
+    """The changes of `register`, done or planned: subjects, and the resulting state of each schema."""
 
     registered: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -85,7 +85,7 @@ class SchemaChanges:
 def standing(
     schema: ShippedSchema, versions: tuple[int, ...], registered: RegisteredSchema | None
 ) -> SchemaStatus:
-    """How a shipped schema stands, from its subject's versions and from itself among them."""
+    """Return the state of a shipped schema from its subject's versions and the registered one of them."""
     if not versions:
         return SchemaStatus(schema, "missing", (), None)
     if registered is None:
@@ -95,12 +95,12 @@ def standing(
 
 
 def schema_differences(there: Any, shipped: Any, path: str = "") -> Iterator[str]:
-    """Where two JSON Schemas demand something else; what only explains (titles, examples…) is left out."""
+    """Yield the differing constraints of two JSON Schemas; annotations (titles, examples…) are ignored."""
     if there == shipped:
         return
     if isinstance(there, Mapping) and isinstance(shipped, Mapping):
-        explains = frozenset() if path.rpartition("/")[2] in _MAPS_OF_NAMES else _ANNOTATIONS
-        for key in (key for key in [*there, *(k for k in shipped if k not in there)] if key not in explains):
+        ignored = frozenset() if path.rpartition("/")[2] in _MAPS_OF_NAMES else _ANNOTATIONS
+        for key in (key for key in [*there, *(k for k in shipped if k not in there)] if key not in ignored):
             yield from _difference_at(f"{path}/{key}", there, shipped, key)
     elif isinstance(there, list) and isinstance(shipped, list) and len(there) == len(shipped):
         for index, (theirs, ours) in enumerate(zip(there, shipped, strict=True)):

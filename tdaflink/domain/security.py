@@ -1,6 +1,6 @@
-"""How the endpoints of a cluster that somebody else runs are entered.
+"""Authentication at the endpoints of an external cluster.
 
-Every secret is a reference, {"$env": NAME} or {"$file": PATH}; none of these values ever holds one.
+Every secret is a reference, {"$env": NAME} or {"$file": PATH}; these values never contain a secret itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ Reference = Mapping[Literal["$env", "$file"], str]
 
 @dataclass(frozen=True)
 class WebSecurity:
-    """Of an HTTP endpoint: `basic` refers to user:password, `bearer` to a token, the rest are PEM files."""
+    """Authentication at an HTTP endpoint: `basic` refers to user:password, `bearer` to a token.
+
+    The other fields are paths of PEM files.
+    """
 
     basic: Reference | None = None
     bearer: Reference | None = None
@@ -31,7 +34,7 @@ class WebSecurity:
     key: str | None = None
 
     def check(self, name: str) -> None:
-        """Raise `ConfigError` where its parts do not fit together; `name` is what its options begin with."""
+        """Raise `ConfigError` for contradicting parts; `name` is the prefix of their options."""
         if self.basic and self.bearer:
             raise ConfigError(f"--{name}-basic and --{name}-token exclude each other", hint="keep one")
         _check_pair(self.certificate, self.key, f"--{name}-cert", f"--{name}-key")
@@ -39,7 +42,7 @@ class WebSecurity:
 
 @dataclass(frozen=True)
 class KafkaSecrets:
-    """What one side, the command or the cluster, enters Kafka with: a password and PEM files of its own."""
+    """Credentials of one side, the command or the cluster, for Kafka: a password and PEM files."""
 
     password: Reference | None = None
     ca: str | None = None
@@ -49,7 +52,7 @@ class KafkaSecrets:
 
 @dataclass(frozen=True)
 class KafkaSecurity:
-    """Of the brokers. `client` is for where the command runs, `cluster` for where the job runs."""
+    """Authentication at the brokers: `client` for the command, `cluster` for the job."""
 
     protocol: str = "PLAINTEXT"
     mechanism: str | None = None
@@ -66,7 +69,7 @@ class KafkaSecurity:
         return self.protocol.endswith("SSL")
 
     def check(self) -> None:
-        """Raise `ConfigError` that names the option that is wrong, missing or idle."""
+        """Raise `ConfigError`, which names the option that is wrong, missing or unused."""
         if self.protocol not in PROTOCOLS:
             raise ConfigError(
                 f"--kafka-protocol {self.protocol!r} is not known", hint=f"one of {', '.join(PROTOCOLS)}"
@@ -76,7 +79,7 @@ class KafkaSecurity:
         if not self.sasl:
             if self.mechanism or self.user:
                 raise ConfigError(
-                    f"--kafka-mechanism and --kafka-user have no use with --kafka-protocol {self.protocol}",
+                    f"--kafka-mechanism and --kafka-user do not apply to --kafka-protocol {self.protocol}",
                     hint="--kafka-protocol SASL_SSL, or SASL_PLAINTEXT without TLS",
                 )
             return
@@ -86,20 +89,22 @@ class KafkaSecurity:
                 hint=f"one of {', '.join(MECHANISMS)}; OAUTHBEARER and Kerberos are not in this release",
             )
         if not self.user:
-            raise ConfigError(f"--kafka-user is missing: {self.protocol} wants one")
+            raise ConfigError(f"--kafka-user is missing: {self.protocol} requires it")
 
     def _check_side(self, side: KafkaSecrets) -> None:
         if self.sasl and not side.password:
             cluster = "-cluster" if side is self.cluster and self.client.password else ""
-            raise ConfigError(f"--kafka-password{cluster} is missing: {self.protocol} wants one", hint=_HERE)
+            raise ConfigError(
+                f"--kafka-password{cluster} is missing: {self.protocol} requires it", hint=_HERE
+            )
         if not self.sasl and side.password:
             raise ConfigError(
-                f"--kafka-password has no use with --kafka-protocol {self.protocol}",
+                f"--kafka-password does not apply to --kafka-protocol {self.protocol}",
                 hint="--kafka-protocol SASL_SSL, or SASL_PLAINTEXT without TLS",
             )
         if not self.tls and (side.ca or side.certificate or side.key):
             raise ConfigError(
-                f"--kafka-ca, --kafka-cert and --kafka-key have no use with --kafka-protocol {self.protocol}",
+                f"--kafka-ca, --kafka-cert and --kafka-key do not apply to --kafka-protocol {self.protocol}",
                 hint="--kafka-protocol SSL or SASL_SSL",
             )
         _check_pair(side.certificate, side.key, "--kafka-cert", "--kafka-key")
@@ -107,7 +112,7 @@ class KafkaSecurity:
 
 @dataclass(frozen=True)
 class Security:
-    """Of all endpoints of an environment."""
+    """Authentication at all endpoints of an environment."""
 
     rest: WebSecurity = field(default_factory=WebSecurity)
     kafka: KafkaSecurity = field(default_factory=KafkaSecurity)
@@ -119,31 +124,31 @@ NO_KAFKA_SECURITY = KafkaSecurity()
 
 
 def read_security(values: Mapping[str, Any]) -> Security:
-    """Return a saved one. Raises `ValueError` for what is none."""
+    """Read a saved value. Raises `ValueError` if it is not valid."""
     security = from_values(Security, values, "security")
     web = (security.rest, security.registry)
     passwords = [side.password for side in (security.kafka.client, security.kafka.cluster)]
     for reference in (*(side.basic for side in web), *(side.bearer for side in web), *passwords):
         if reference is not None and len(reference) != 1:
-            raise ValueError("security has a secret that refers to no place")
+            raise ValueError("security has a secret without a valid reference")
     return security
 
 
 def read_reference(text: str, option: str) -> Reference:
-    """env:NAME or file:PATH as a reference. Raises `ConfigError`, which does not repeat the text."""
-    kind, sign, place = text.partition(":")
-    if sign and place and kind == "env":
+    """Parse env:NAME or file:PATH. Raises `ConfigError`, which does not repeat the text."""
+    kind, colon, place = text.partition(":")
+    if colon and place and kind == "env":
         return {"$env": place}
-    if sign and place and kind == "file":
+    if colon and place and kind == "file":
         return {"$file": place}
     raise ConfigError(
-        f"{option}: a secret is not given in plain text",
+        f"{option}: a secret must not be given in plain text",
         hint=f"{option} {_ON_CLUSTER if option.endswith('-cluster') else _HERE}",
     )
 
 
 def shown_reference(reference: Reference | None) -> str | None:
-    """A reference as it is typed."""
+    """Format a reference as it is typed."""
     if reference is None:
         return None
     ((kind, place),) = reference.items()
@@ -153,4 +158,4 @@ def shown_reference(reference: Reference | None) -> str | None:
 def _check_pair(certificate: str | None, key: str | None, of_certificate: str, of_key: str) -> None:
     if (certificate is None) != (key is None):
         missing = of_key if key is None else of_certificate
-        raise ConfigError(f"{missing} is missing: {of_certificate} and {of_key} go together")
+        raise ConfigError(f"{missing} is missing: {of_certificate} and {of_key} must be given together")

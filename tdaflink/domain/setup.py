@@ -1,4 +1,4 @@
-"""What is asked of setup and teardown, and what they did."""
+"""Requests, plans and results of setup and teardown."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from tdaflink.domain.environment import Component, DiskUsage
 
 @dataclass(frozen=True)
 class SetupRequest:
-    """What was asked for. `port_offset` None means: the remembered one, else 0; `metrics` None: as before.
+    """The options of a setup.
 
-    `scale` None means: as before, else full size. `storage`, `s3_endpoint` and `s3_role` are remembered,
-    too.
-    `resume_jobs` lets jobs be stopped that would be lost, and brings back those that were.
-    `application` is the config of an application cluster's one job, `beside` the environment with its Kafka,
-    `settings` further keys of that config and `include` files of algorithms. `python` names the interpreter
-    of a local cluster, or `auto`, and is remembered; `find_links` is a folder of wheels. `supervise` switches
-    the supervisor of a local environment on or off, None means: as before. `webhook` is where alerts
-    go from now on, or `none`. `unattended` is the supervisor's
-    own request, which leaves alone what commands without --env mean.
+    `port_offset`, `metrics`, `scale`, `storage`, `s3_endpoint`, `s3_role`, `python`, `supervise` and
+    `webhook` are saved with the environment; None means: unchanged, initially no offset and full size.
+    `resume_jobs` permits stopping jobs that would be lost, and resumes those that were stopped or lost.
+    `application` is the config of an application cluster's job, `beside` the environment with its Kafka,
+    `settings` are further keys of that config and `include` files of algorithms. `python` is the interpreter
+    of a local cluster, or `auto`; `find_links` is a folder of wheels. `supervise` switches the supervisor of
+    a local environment on or off. `webhook` is the address for alerts, or `none`. `unattended` marks a
+    request of the supervisor, which does not change the current environment.
     """
 
     env: str | None = None
@@ -50,12 +49,12 @@ class SetupRequest:
 
 @dataclass(frozen=True)
 class SetupResult:
-    """What is up now, and what had to be done for it.
+    """The running environment, and the changes that were made.
 
-    `services` is what answers besides Flink and Kafka: name -> address. `grafana_login` says how Grafana is
-    entered. `current` tells whether commands without --env mean this environment. `job_id` is the job of an
-    application cluster, `jobs_gone` are those that died with their JobManager and could be brought back.
-    `alerts` is where alerts are sent, without what may be a secret in it.
+    `services` maps the services in addition to Flink and Kafka to their addresses; `grafana_login` is user
+    and password of Grafana. `current` is true if commands without --env use this environment. `job_id` is
+    the job of an application cluster; `jobs_gone` were lost with their JobManager and can be resumed.
+    `alerts` is the address for alerts, without its secret parts.
     """
 
     environment: str
@@ -81,10 +80,10 @@ class SetupResult:
 
 @dataclass(frozen=True)
 class SetupPlan:
-    """What a setup would do.
+    """The plan of a setup.
 
-    `python` says what it would install for the cluster's Python, `replace` is what runs and would be
-    recreated, `jobs` what would end by that.
+    `python` describes the work on the cluster's Python, `replace` are running components that would be
+    recreated, `jobs` those that would end by that.
     """
 
     environment: str
@@ -106,7 +105,7 @@ class SetupPlan:
 
 @dataclass(frozen=True)
 class TeardownResult:
-    """What was stopped (or would be), and whether the data is gone too."""
+    """The stopped components (or those that would be); `purged` is true if the data was removed, too."""
 
     environment: str
     stopped: tuple[str, ...]
@@ -117,9 +116,9 @@ class TeardownResult:
 
 @dataclass(frozen=True)
 class EnvironmentRow:
-    """One line of `env list`; `disk` only where it was asked for, because it takes a look at every file.
+    """One line of `env list`; `disk` only on request, because it reads the size of every file.
 
-    `error` says what is wrong where the environment's file is damaged; all else is then unknown.
+    `error` is the problem of a damaged environment file; all other fields are then unknown.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Point clouds of known topology, in plain Python, so that the light command can make them.
+"""Point clouds of known topology, in pure Python, because the command has no numerical libraries.
 
-A cloud depends on its shape, the number of points, the noise and the seed alone: the same on every
-machine and every Python. Noise moves the same points that the shape has without noise.
+A cloud depends only on its shape, the number of points, the noise and the random seed: it is the same on
+every machine and Python version. Noise displaces the points that the shape has without noise.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _Sampler = Callable[[Random], Point]
 
 @dataclass(frozen=True)
 class Shape:
-    """A space to draw points from.
+    """A space to sample points from.
 
-    `betti` are the Betti numbers of the space itself, from H0 up. A cloud of `points` points shows them
-    in its alpha complex at `radius`, for nearly every seed.
+    `betti` are the Betti numbers of the space, from H0 up. A cloud of `points` points has them in its alpha
+    complex at `radius`, for nearly every random seed.
     """
 
     name: str
@@ -35,27 +35,30 @@ class Shape:
 
 
 def sample(shape: Shape, points: int | None = None, *, noise: float = 0.0, seed: int = 0) -> list[Point]:
-    """Draw a cloud; `noise` is the standard deviation of a normal step in every coordinate."""
+    """Sample a cloud; `noise` is the standard deviation of a normal displacement in each coordinate.
+
+    Raises `UsageError`.
+    """
     count = shape.points if points is None else points
     if count < 1:
-        raise UsageError(f"{count} points: a cloud has at least one", hint="--points 500")
+        raise UsageError(f"{count} points: a cloud needs at least one", hint="--points 500")
     if not (noise >= 0.0 and math.isfinite(noise)):
-        raise UsageError(f"noise {noise}: it is a standard deviation, 0 or more", hint="--noise 0.05")
-    places = Random(seed)  # noqa: S311 - reproducible on purpose
-    cloud = [shape.draw(places) for _ in range(count)]
+        raise UsageError(f"noise {noise}: must be a standard deviation, 0 or more", hint="--noise 0.05")
+    positions = Random(seed)  # noqa: S311 - reproducible on purpose
+    cloud = [shape.draw(positions) for _ in range(count)]
     if noise == 0.0:
         return cloud
-    steps = Random(f"noise of {seed}")  # noqa: S311 - reproducible on purpose
-    return [[x + steps.gauss(0.0, noise) for x in point] for point in cloud]
+    displacements = Random(f"noise of {seed}")  # noqa: S311 - reproducible on purpose
+    return [[x + displacements.gauss(0.0, noise) for x in point] for point in cloud]
 
 
 def find(name: str) -> Shape:
-    """The shape of that name; `figure-eight` and `figure_eight` are the same."""
+    """Return the shape of that name; `figure-eight` is accepted for `figure_eight`. Raises `NotFound`."""
     shape = SHAPES.get(name.replace("-", "_").lower())
     if shape is None:
         near = difflib.get_close_matches(name, SHAPES, n=1)
         raise NotFound(
-            f"no shape is called {name!r}",
+            f"no shape is named {name!r}",
             hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(SHAPES)}",
         )
     return shape
@@ -71,7 +74,7 @@ def _circle(random: Random) -> Point:
 
 
 def _direction(random: Random) -> Point:
-    """Uniform on the sphere: a slice's area depends on its height alone (Archimedes)."""
+    """Sample uniformly on the sphere: a slice's area depends on its height alone (Archimedes)."""
     height = 2.0 * random.random() - 1.0
     angle = _angle(random)
     across = math.sqrt(1.0 - height * height)
@@ -79,7 +82,7 @@ def _direction(random: Random) -> Point:
 
 
 def _torus(random: Random) -> Point:
-    """Uniform by area: the tube's angle is kept with a probability in proportion to its circumference."""
+    """Sample uniformly by area: accept the tube's angle in proportion to its circumference."""
     major, minor = 2.0, 1.0
     while True:
         tube = _angle(random)
@@ -101,7 +104,7 @@ def _linked_circles(random: Random) -> Point:
 
 
 def _ring(inner: float) -> _Sampler:
-    """Uniform by area between the radii `inner` and 1."""
+    """Return a sampler that is uniform by area between the radii `inner` and 1."""
 
     def draw(random: Random) -> Point:
         radius = math.sqrt(inner * inner + (1.0 - inner * inner) * random.random())
@@ -122,7 +125,7 @@ def _clusters(random: Random) -> Point:
 
 
 def _swiss_roll(random: Random) -> Point:
-    """A strip rolled up one and a half times, uniform in the angle."""
+    """Sample a strip rolled up one and a half times, uniformly in the angle."""
     angle = math.pi * (1.5 + 3.0 * random.random())
     radius = angle / math.pi
     return [radius * math.cos(angle), 5.0 * random.random(), radius * math.sin(angle)]

@@ -1,4 +1,4 @@
-"""What one look at a cluster finds: frozen values, as `watch --once -o json` writes them."""
+"""Snapshots of a cluster: frozen values, in the form of `watch --once -o json`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Offsets = Mapping[str, Mapping[int, int | None]]  # by topic and partition
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a JVM uses and may use; of several JVMs each is the highest value."""
+    """Used and maximal bytes of a JVM; for several JVMs the highest of each."""
 
     heap_used: int | None = None
     heap_max: int | None = None
@@ -25,7 +25,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """The JobManager's own view of the cluster; `taskmanager` is that of the fullest one."""
+    """The JobManager's view of the cluster; `taskmanager` is the one with the highest usage."""
 
     flink_version: str
     taskmanagers: int
@@ -37,10 +37,10 @@ class ClusterState:
 
 @dataclass(frozen=True)
 class VertexLoad:
-    """Where the time of one task goes: milliseconds of each second, the average over its subtasks.
+    """Time of one task by activity: milliseconds of each second, the average over its subtasks.
 
-    `busiest` is the busiest subtask's, `skew` the most records that a subtask took over the average. What
-    Flink does not measure for a task (sources of the old kind) is null.
+    `busiest` is that of the busiest subtask, `skew` the most records that a subtask took, divided by the
+    average. Values that Flink does not measure for a task (legacy sources) are null.
     """
 
     id: str
@@ -58,7 +58,7 @@ class VertexLoad:
 
 @dataclass(frozen=True)
 class Computation:
-    """What the shipped job's operators report: seconds and bytes of the worst subtask, counts of all."""
+    """Metrics of the shipped job's operators: seconds and bytes of the worst subtask, counts of all."""
 
     last: float | None = None
     p50: float | None = None
@@ -75,12 +75,11 @@ class Computation:
 
 @dataclass(frozen=True)
 class JobLoad:
-    """What a job does now.
+    """The current load of a job.
 
-    `records_in` counts what its sources have read, `records_per_second` is Flink's average of it over the
-    last minute; `positions` are the next offsets that they will read, and
-    `committed` those that its last checkpoint has, null where none is known yet. `watermark` is Flink's own
-    in epoch milliseconds, null for jobs that do not use it.
+    `records_in` counts the records that its sources have read, `records_per_second` is Flink's average over
+    the last minute; `positions` are the next offsets to read, and `committed` those of the last checkpoint,
+    null where none is known yet. `watermark` is Flink's own in epoch milliseconds, null for jobs without.
     """
 
     taken_at: float
@@ -100,7 +99,7 @@ class JobLoad:
 
 @dataclass(frozen=True)
 class TopicLag:
-    """How many records of a topic a job has not read, and has not covered by a checkpoint.
+    """Records of a topic that a job has not read, and that no checkpoint covers.
 
     `behind` is the number of partitions with such records, of `partitions`.
     """
@@ -113,7 +112,7 @@ class TopicLag:
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert that fires, as Prometheus tells it."""
+    """A firing alert of Prometheus."""
 
     name: str
     severity: str
@@ -123,7 +122,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class History:
-    """Rates before the first snapshot, as Prometheus has them: each second, oldest first."""
+    """Rates from Prometheus before the first snapshot: per second, oldest first."""
 
     records: Sequence[float] = ()
     windows: Sequence[float] = ()
@@ -131,7 +130,7 @@ class History:
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest result of a stream or of a topic; `event_time` is the end of what it covers, if told."""
+    """The newest result of a stream or of a topic; `event_time` is the end of its window, if it has one."""
 
     topic: str
     stream: str
@@ -141,9 +140,9 @@ class Newest:
 
 @dataclass(frozen=True)
 class JobSeen:
-    """A job, what it does, and how far it is behind; the last two only of those that were looked into.
+    """A job with its load and lag; both are present only for jobs that were inspected.
 
-    `history` is null where no Prometheus has one.
+    `history` is null without Prometheus.
     """
 
     job: Job
@@ -163,7 +162,7 @@ class LogTail:
 
 @dataclass(frozen=True)
 class Focus:
-    """What the person at the screen looks at, so that a refresh reads no more than that."""
+    """The selection on the screen, so that a refresh reads no more than that."""
 
     job: str | None = None
     visible: Sequence[str] = ()
@@ -173,7 +172,7 @@ class Focus:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One refresh; `taken_at` is in epoch seconds. What did not answer is null and named in `problems`."""
+    """One refresh; `taken_at` is in epoch seconds. Sources without a response are null and in `problems`."""
 
     taken_at: float
     env: str

@@ -1,4 +1,4 @@
-"""Checkpoints and savepoints as they lie in their storage."""
+"""Checkpoints and savepoints in their storage."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Literal, Protocol
 
 Kind = Literal["checkpoint", "savepoint"]
 METADATA = "_metadata"
-MAGIC = bytes.fromhex("4960672d")  # what every complete _metadata begins with
+MAGIC = bytes.fromhex("4960672d")  # the first bytes of every complete _metadata
 _CHECKPOINT = re.compile(r"(?P<job>[0-9a-f]{32})/chk-(?P<number>\d+)")
 _SAVEPOINT = re.compile(r"savepoint-(?P<job>[0-9a-f]{6})-[0-9a-f]+")
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file: its whole address, bytes, and the epoch seconds of its last change."""
+    """One file: its absolute address, bytes, and the epoch seconds of its last change."""
 
     path: str
     size: int
@@ -24,30 +24,30 @@ class StoredFile:
 
 
 class StateFiles(Protocol):
-    """Files below folders; every address is a whole one, spelt as `canonical` does."""
+    """Files below folders; every address is absolute, in the form of `canonical`."""
 
     def walk(self, folder: str) -> list[StoredFile]:
-        """Every file below the folder; none where there is no such folder."""
+        """Return every file below the folder; none if the folder does not exist."""
 
     def head(self, path: str, count: int) -> bytes:
-        """The first bytes of a file; none where it cannot be read."""
+        """Return the first bytes of a file; none if it cannot be read."""
 
     def remove(self, folder: str) -> None:
-        """Remove a folder with all that is in it."""
+        """Remove a folder with its contents."""
 
     def sees(self, path: str) -> bool:
-        """Whether what is not found there is not there; else it may lie on a machine of the cluster."""
+        """Return whether a path is visible from here; otherwise it may be on a machine of the cluster."""
 
 
-# What reads the storage of an address, given the JobManager's configuration.
+# Opens the storage of an address, given the JobManager's configuration.
 Storage = Callable[[str, Mapping[str, str]], StateFiles]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A complete checkpoint or savepoint. `job` is the id of its job, of a savepoint the first six letters.
+    """A complete checkpoint or savepoint. `job` is the id of its job; for a savepoint the first six digits.
 
-    `size_bytes` are those of its own folder; an incremental checkpoint shares further ones with others.
+    `size_bytes` is that of its own folder; an incremental checkpoint shares further files with others.
     """
 
     path: str
@@ -60,7 +60,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What pruning removed, or would remove, and what it left alone although it was due."""
+    """Snapshots that pruning removed (or would), and due ones that it kept, each with the reason."""
 
     removed: Sequence[Snapshot]
     kept: Sequence[tuple[Snapshot, str]]
@@ -68,7 +68,7 @@ class Pruned:
 
 
 def canonical(path: str) -> str:
-    """One spelling for each place: Flink writes file:/x, people file:///x or /x."""
+    """Return the canonical form of an address: Flink writes file:/x, users file:///x or /x."""
     if path.startswith("file:"):
         path = "/" + path.removeprefix("file:").lstrip("/")
     if path.startswith("/"):
@@ -77,15 +77,15 @@ def canonical(path: str) -> str:
 
 
 def found_snapshots(root: str, kind: Kind, files: Iterable[StoredFile]) -> list[Snapshot]:
-    """The snapshots below the root of checkpoints or savepoints that have their `_metadata`."""
+    """Return the snapshots below a root that have their `_metadata`."""
     pattern = _CHECKPOINT if kind == "checkpoint" else _SAVEPOINT
     sizes: dict[str, int] = {}
     written: dict[str, float] = {}
     for file in files:
-        found = pattern.match(file.path[len(root) :].lstrip("/"))
-        if found is None:
+        match = pattern.match(file.path[len(root) :].lstrip("/"))
+        if match is None:
             continue
-        place = f"{root}/{found[0]}"
+        place = f"{root}/{match[0]}"
         sizes[place] = sizes.get(place, 0) + file.size
         if file.path == f"{place}/{METADATA}":
             written[place] = file.modified
@@ -96,5 +96,5 @@ def found_snapshots(root: str, kind: Kind, files: Iterable[StoredFile]) -> list[
 
 
 def _job(pattern: re.Pattern[str], relative: str) -> str:
-    found = pattern.match(relative)
-    return found["job"] if found else ""
+    match = pattern.match(relative)
+    return match["job"] if match else ""

@@ -1,4 +1,4 @@
-"""The containers of an environment on Docker Compose, and what they need of a machine."""
+"""Containers of an environment on Docker Compose, and their requirements on a machine."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TITLES = {
     ALERTMANAGER: "Alertmanager",
     GRAFANA: "Grafana",
 }
-# What the engine, the system and the page cache have besides, in MB.
+# For the engine, the system and the page cache, in MB.
 _RESERVE_MB = 512
 
 
 @dataclass(frozen=True)
 class Service:
-    """One container: `port` is where it answers on 127.0.0.1, `memory_mb` what it may take."""
+    """One container: `port` is its port on 127.0.0.1, `memory_mb` its memory limit."""
 
     name: str
     kind: str
@@ -42,7 +42,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Exported:
-    """A compose file that was written down: `variables` are the secrets that it asks for."""
+    """An exported compose file: `variables` are the secrets that it requires."""
 
     file: str
     project: str
@@ -51,14 +51,14 @@ class Exported:
 
 
 def parts_of(profile: Profile) -> ComposeParts:
-    """The profile's containers; a profile on another runtime has none."""
+    """Return the profile's containers. Raises `ConfigError` for a profile of another runtime."""
     if profile.compose is None:
         raise ConfigError(f"the profile {profile.name} does not run on Docker Compose")
     return profile.compose
 
 
 def grafana_login(profile: Profile, folder: Path) -> str:
-    """How Grafana is entered, where there is one; `folder` is the environment's."""
+    """Describe user and password of Grafana, if there is one; `folder` is the environment's."""
     if profile.compose is None:
         return ""
     if profile.compose.default_passwords:
@@ -67,7 +67,7 @@ def grafana_login(profile: Profile, folder: Path) -> str:
 
 
 def services_of(profile: Profile, ports: Mapping[str, int]) -> tuple[Service, ...]:
-    """All containers, in the order in which they are of use to each other."""
+    """Return all containers, in the order of their dependencies."""
     parts = parts_of(profile)
     counts = {
         ZOOKEEPER: parts.zookeepers,
@@ -89,7 +89,7 @@ def _services(
 ) -> Iterator[Service]:
     for kind, count in counts.items():
         for number in range(1, count + 1):
-            # TaskManagers are numbered even where there is one, as in every runtime.
+            # TaskManagers are numbered even if there is only one, as in every runtime.
             several = count > 1 or kind == TASKMANAGER
             yield Service(
                 name=f"{kind}-{number}" if several else kind,
@@ -116,7 +116,7 @@ def _port(kind: str, number: int, ports: Mapping[str, int]) -> int | None:
 
 
 def require_room(profile: Profile, memory_mb: int, cores: int) -> None:
-    """Refuse a machine that is too small for the profile, with what it needs and what there is."""
+    """Raise `Unhealthy` if the machine is too small for the profile; memory in MB."""
     parts = parts_of(profile)
     needed = sum(service.memory_mb for service in services_of(profile, profile.ports.root)) + _RESERVE_MB
     if memory_mb >= needed and cores >= parts.min_cores:
@@ -124,7 +124,7 @@ def require_room(profile: Profile, memory_mb: int, cores: int) -> None:
     raise Unhealthy(
         f"the profile {profile.name} needs {needed / 1024:.1f} GB of memory and {parts.min_cores} cores;"
         f" the Docker engine has {memory_mb / 1024:.1f} GB and {cores}",
-        hint="--scale makes it small for a trial"
+        hint="--scale reduces the profile for a trial"
         if profile.scalable and parts.storage != "bundled_s3"
-        else "give the engine more, or choose a smaller profile",
+        else "give the Docker engine more resources, or choose a smaller profile",
     )

@@ -1,4 +1,4 @@
-"""What `status ID` tells of one job."""
+"""Status of one job, as shown by `status ID`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tdaflink.domain.snapshot import Computation
 
 @dataclass(frozen=True)
 class JobStatus(Job):
-    """One job, as in `list` and more; the field names are the stable JSON shape.
+    """One job, with more details than in `list`; the field names are the stable JSON form.
 
-    `watermark` (epoch milliseconds) is Flink's own for jobs that use it, else the end of the newest window
-    that the job has answered; `lag` and `committed_lag` are records by topic that it has not read, and that
-    its last checkpoint does not cover. Each is null where it cannot be known. `records_per_second` is what
-    its sources read, an average over the last minute. `record` is the one at which the job keeps failing.
+    `watermark` (epoch milliseconds) is Flink's own for jobs that use it, else the end of the newest computed
+    window; `lag` and `committed_lag` are the records by topic that it has not read, and that its last
+    checkpoint does not cover. Each is null where it is unknown. `records_per_second` is the rate of its
+    sources, an average over the last minute. `record` is the record at which the job keeps failing.
     """
 
     restarts: int | None

@@ -1,4 +1,4 @@
-"""Settings of the stream route: windows, what comes before them and after them."""
+"""Settings of the stream route: windows, preprocessing, and comparison of results."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from tdaflink.domain.fields import Finite, Model, Seconds
 
-LONGEST_TAIL = 65_536  # values of a stream that an embedding remembers
+LONGEST_TAIL = 65_536  # values of a stream that an embedding keeps
 
-MILLISECOND = 0.001  # seconds; event time is counted in whole ones
+MILLISECOND = 0.001  # seconds; event time is counted in whole milliseconds
 TIMEOUT = 60.0
 
-# After that long without what it waits for, a window fires with what it has; null for never.
+# A window fires after this time without the points that it waits for; null: never.
 Timeout = Annotated[Seconds | None, Field(ge=MILLISECOND)]
 
 
@@ -33,7 +33,7 @@ class CountWindow(Model):
 
 
 class TumblingWindow(Model):
-    """Windows of event time, one after the other."""
+    """Consecutive windows of event time."""
 
     kind: Literal["tumbling"]
     size: Seconds = Field(ge=MILLISECOND)
@@ -42,7 +42,7 @@ class TumblingWindow(Model):
 
 
 class SlidingWindow(Model):
-    """Windows of event time that overlap; `slide` divides `size`."""
+    """Overlapping windows of event time; `slide` divides `size`."""
 
     kind: Literal["sliding"]
     size: Seconds = Field(ge=MILLISECOND)
@@ -80,46 +80,48 @@ Window = Annotated[
 class Embedding(Model):
     """Delay embedding (Takens) of a scalar stream: vectors of `dimension` values, each `delay` values apart.
 
-    Every `stride`-th vector is kept. It starts anew after a hole longer than `max_gap`, and where time
-    goes back.
+    Every `stride`-th vector is kept. The embedding restarts after a gap longer than `max_gap`, and when time
+    goes backwards.
     """
 
     delay: int = Field(ge=1)
     dimension: int = Field(ge=1, le=100)
     stride: int = Field(default=1, ge=1, le=2**31)
-    max_gap: Seconds | None = Field(default=None, ge=0.001, description="Null: no hole is too long.")
+    max_gap: Seconds | None = Field(
+        default=None, ge=0.001, description="Null: gaps of any length are allowed."
+    )
 
     @model_validator(mode="after")
     def _tail_is_bounded(self) -> Embedding:
         tail = self.delay * (self.dimension - 1)
         if tail > LONGEST_TAIL:
             raise ValueError(
-                f"delay {self.delay} times dimension {self.dimension} - 1 is {tail} values to remember for"
+                f"delay {self.delay} times dimension {self.dimension} - 1 is {tail} values to keep for"
                 f" each stream, more than {LONGEST_TAIL}: lower one of them"
             )
         return self
 
 
 class Subsample(Model):
-    """Fewer points of a window; results carry the bound of the error.
+    """Subsampling of a window; results contain the bound of the error.
 
-    Either `landmarks` farthest points, or a net so fine that the bound is at most `error`.
+    Either `landmarks` farthest points, or a net with an error bound of at most `error`.
     """
 
     landmarks: int | None = Field(default=None, ge=1)
     error: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Subsample:
+    def _exactly_one(self) -> Subsample:
         if (self.landmarks is None) == (self.error is None):
             raise ValueError(
-                "subsample needs one of landmarks (how many points) and error (how wrong diagrams may be)"
+                "subsample needs either landmarks (number of points) or error (bound of the diagram's error)"
             )
         return self
 
 
 class Preprocess(Model):
-    """What is done to the points, in this order; the scale "fixed" gives (x - offset) · factor."""
+    """Transformations of the points, in this order; the scale "fixed" gives (x - offset) · factor."""
 
     embed: Embedding | None = None
     scale: Literal["none", "minmax", "zscore", "fixed"] = "none"
@@ -136,7 +138,7 @@ class Preprocess(Model):
         if self.offset is None or self.factor is None or len(self.offset) != len(self.factor):
             raise ValueError('scale "fixed" needs offset and factor, with one number for each coordinate')
         if 0 in self.factor:
-            raise ValueError(f"factor {self.factor} has a 0, which would make all points of a coordinate one")
+            raise ValueError(f"factor {self.factor} contains a 0, which maps a coordinate to one value")
         if self.embed is not None and len(self.factor) != self.embed.dimension:
             raise ValueError(
                 f"offset and factor have {len(self.factor)} numbers; embed.dimension makes points of"
@@ -149,13 +151,13 @@ class DistanceToPrevious(Model):
     """Compare each window's diagram with the one before; above `threshold` it is an alert."""
 
     metric: Literal["bottleneck", "wasserstein"]
-    order: float = Field(default=1.0, ge=1, le=100, description="Of the Wasserstein distance.")
+    order: float = Field(default=1.0, ge=1, le=100, description="Order of the Wasserstein distance.")
     dimensions: list[Annotated[int, Field(ge=0)]] | None = Field(
-        default=None, min_length=1, description="Null: all up to max_dimension."
+        default=None, min_length=1, description="Null: all dimensions up to max_dimension."
     )
     threshold: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     max_bars: int = Field(
-        default=1000, ge=1, le=2000, description="Of one dimension; of more the longest are compared."
+        default=1000, ge=1, le=2000, description="Limit per dimension; of more bars the longest are compared."
     )
 
     @model_validator(mode="after")
@@ -163,12 +165,12 @@ class DistanceToPrevious(Model):
         if self.metric == "bottleneck" and "order" in self.model_fields_set:
             raise ValueError(f'order {self.order:g} belongs to metric "wasserstein"; remove it')
         if self.dimensions is not None and len(set(self.dimensions)) < len(self.dimensions):
-            raise ValueError(f"dimensions {self.dimensions} has one twice: name each once")
+            raise ValueError(f"dimensions {self.dimensions} contains a duplicate: list each once")
         return self
 
 
 def parse_window(text: str) -> dict[str, Any]:
-    """The window of a flag: `sliding:60s/10s`, `tumbling:60s`, `session:5m`, `count:100/10/60s` or `none`."""
+    """Parse a window: `sliding:60s/10s`, `tumbling:60s`, `session:5m`, `count:100/10/60s` or `none`."""
     kind, _, rest = text.partition(":")
     parts = rest.split("/") if rest else []
     names = {

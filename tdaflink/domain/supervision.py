@@ -1,4 +1,4 @@
-"""Local processes under supervision: whether they are, and what the supervisor has done."""
+"""Supervision of local processes: its state, and the actions of the supervisor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OFF = "off"
 
 @dataclass(frozen=True)
 class Repair:
-    """One time that the supervisor has acted: ISO-8601 UTC, what had ended, what came of it."""
+    """An action of the supervisor: the time (ISO-8601 UTC), the ended components, and the outcome."""
 
     at: str
     ended: Sequence[str]
@@ -24,7 +24,7 @@ class Repair:
 
 @dataclass(frozen=True)
 class Supervision:
-    """What `status` says of the supervisor; `repairs` counts since it was started."""
+    """State of the supervisor in `status`; `repairs` counts since it was started."""
 
     running: bool
     repairs: int = 0
@@ -32,11 +32,11 @@ class Supervision:
 
 
 def wants_supervision(environment: Environment) -> bool:
-    """Whether supervision is switched on, for an environment whose runtime supports it."""
+    """Return whether supervision is switched on, for an environment whose runtime supports it."""
     return environment.details.get(SUPERVISE) != _OFF
 
 
 def with_supervision(details: Mapping[str, str], wanted: bool) -> dict[str, str]:
-    """The details of an environment with supervision switched on or off."""
+    """Return the details of an environment with supervision switched on or off."""
     others = {name: value for name, value in details.items() if name != SUPERVISE}
     return others if wanted else {**others, SUPERVISE: _OFF}

@@ -1,4 +1,4 @@
-"""The topic catalogue, and what a comparison with a broker finds."""
+"""The topic catalogue, and its comparison with a broker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Entry(BaseModel):
 
 
 class Catalogue(BaseModel):
-    """profiles/topics.yaml: every topic with its partitions in prod."""
+    """profiles/topics.yaml: every topic with its number of partitions in prod."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,7 @@ class Catalogue(BaseModel):
     kinds: dict[str, dict[str, str | int]]
 
     def sized(self, sizing: TopicSizing) -> tuple[TopicSpec, ...]:
-        """The topics as a profile wants them."""
+        """Return the topics in a profile's size."""
         return tuple(self._spec(name, entry, sizing) for name, entry in self.topics.items())
 
     def _spec(self, name: str, entry: _Entry, sizing: TopicSizing) -> TopicSpec:
@@ -47,7 +47,7 @@ class Catalogue(BaseModel):
 
 
 class TopicSizing(BaseModel):
-    """How a profile scales the catalogue; `replication` None means: as `replicas_on` says."""
+    """Scaling of the catalogue by a profile; `replication` None means: the value of `replicas_on`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,13 +60,13 @@ MOST_REPLICAS = 3
 
 
 def replicas_on(brokers: int) -> int:
-    """The replicas of a topic on a cluster of somebody else: enough to bear the loss of brokers."""
+    """Return the replicas of a topic on an external cluster: enough to tolerate the loss of brokers."""
     return min(MOST_REPLICAS, max(1, brokers))
 
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic as it should be; `replication` None means: as `replicas_on` says."""
+    """A topic of the catalogue; `replication` None means: the value of `replicas_on`."""
 
     name: str
     partitions: int
@@ -77,7 +77,7 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition as the broker has it."""
+    """One partition at the broker."""
 
     number: int
     leader: int
@@ -87,7 +87,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class TopicInfo:
-    """A topic as the broker has it; `settings` are those that differ from the broker's defaults."""
+    """A topic at the broker; `settings` are those that differ from the broker's defaults."""
 
     name: str
     partitions: tuple[Partition, ...]
@@ -100,7 +100,7 @@ class TopicInfo:
 
 @dataclass(frozen=True)
 class TopicStatus:
-    """Catalogue and broker side by side; one of the two may not know the topic."""
+    """A topic compared between catalogue and broker; `wanted` or `found` is None if one does not have it."""
 
     name: str
     state: State
@@ -111,7 +111,7 @@ class TopicStatus:
 
 @dataclass(frozen=True)
 class TopicChanges:
-    """What `create` did, and how catalogue and broker stand now."""
+    """The changes of `create`, and the resulting state of all topics."""
 
     created: tuple[str, ...]
     grown: tuple[str, ...]
@@ -120,7 +120,7 @@ class TopicChanges:
 
 @dataclass(frozen=True)
 class LagRow:
-    """How far a job is behind in a topic. `seconds` is the work that is left at its present rate."""
+    """Lag of a job in a topic. `seconds` is the remaining work at its current rate."""
 
     job: str
     job_id: str
@@ -137,7 +137,7 @@ class LagRow:
 
 
 def compare(wanted: Iterable[TopicSpec], found: Mapping[str, TopicInfo]) -> list[TopicStatus]:
-    """Every topic of either side, the catalogue's first; Kafka's internal ones are left out."""
+    """Compare all topics of both sides, the catalogue's first; Kafka's internal topics are omitted."""
     catalogue = {spec.name: spec for spec in wanted}
     rows = [_status(spec, found.get(name)) for name, spec in catalogue.items()]
     others = sorted(name for name in found if name not in catalogue and not name.startswith("__"))

@@ -1,4 +1,4 @@
-"""What travels with a job on the cluster for those who watch it, and how it is read there."""
+"""Parameters that a job carries on the cluster for monitoring commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUNDLE_SIZE = "python.fn-execution.bundle.size"  # Flink's own key
 
 @dataclass(frozen=True)
 class Slide:
-    """How often a stream's windows come: every so many seconds of event time, or every so many points."""
+    """The slide of a stream's windows, in seconds of event time or in points."""
 
     seconds: float | None = None
     points: int | None = None
@@ -30,15 +30,15 @@ class Slide:
 
 
 def facts_for_watchers(settings: JobSettings, flink: Mapping[str, str]) -> dict[str, str]:
-    """What those who watch a job need of its resolved settings and of what it tells Flink.
+    """Extract the parameters for monitoring from a job's resolved settings and its Flink settings.
 
-    Whose offsets, which results, how often, and how many records are computed in one go.
+    Consumer group, output topics, slide of the windows, and records per Beam bundle.
     """
     facts = {
         GROUP_PARAMETER: settings.group_id,
         OUTPUTS_PARAMETER: ";".join(settings.output_topics),
     }
-    if BUNDLE_SIZE in flink:  # not with jobs of older releases
+    if BUNDLE_SIZE in flink:  # jobs of older releases do not set it
         facts[BUNDLE_SIZE_PARAMETER] = flink[BUNDLE_SIZE]
     windows = [entry.window for entry in settings.inputs if entry.window is not None]
     slide = windows[0].slide if windows else None
@@ -46,7 +46,7 @@ def facts_for_watchers(settings: JobSettings, flink: Mapping[str, str]) -> dict[
 
 
 def slide_of(parameters: Mapping[str, str]) -> Slide | None:
-    """The slide of a job, where it tells one."""
+    """Return the slide of a job's windows, if it is among its parameters."""
     number, _, unit = parameters.get(SLIDE_PARAMETER, "").partition(" ")
     if not number.isdigit():
         return None
@@ -54,11 +54,11 @@ def slide_of(parameters: Mapping[str, str]) -> Slide | None:
 
 
 def outputs_of(parameters: Mapping[str, str]) -> list[str]:
-    """The topics that a job writes results to."""
+    """Return the topics that a job writes results to."""
     return [topic for topic in parameters.get(OUTPUTS_PARAMETER, "").split(";") if topic]
 
 
 def bundle_of(parameters: Mapping[str, str]) -> int | None:
-    """How many records the job computes in one go, where it tells."""
+    """Return the job's records per Beam bundle, if they are among its parameters."""
     number = parameters.get(BUNDLE_SIZE_PARAMETER, "")
     return int(number) if number.isdigit() else None

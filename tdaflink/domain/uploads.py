@@ -1,4 +1,4 @@
-"""Settings of the upload route: which files a message may name, and how they are reached."""
+"""Settings of the upload route: allowed files and their storage."""
 
 from __future__ import annotations
 
@@ -30,34 +30,37 @@ def _endpoint(address: str) -> str:
 
 
 class S3(Model):
-    """Where the job finds its objects, as the cluster sees it."""
+    """The S3 storage, as the cluster sees it."""
 
     endpoint: Annotated[str, AfterValidator(_endpoint)] | None = Field(
-        default=None, description="Another service than the region's own, such as http://storage:9000."
+        default=None,
+        description="Address of an S3 service such as http://storage:9000. Default: that of the region.",
     )
     region: str = Field(default="us-east-1", min_length=1)
     access_key: str | Reference | None = Field(
-        default=None, description="Without keys: those that the workers find by themselves."
+        default=None, description="Access key. Default: the credentials of the workers' environment."
     )
     secret_key: Secret | None = Field(
-        default=None, description='{"$env": NAME} or {"$file": PATH}, found on the cluster.'
+        default=None,
+        description='Reference that the cluster resolves: {"$env": NAME} or {"$file": PATH}.',
     )
 
     @model_validator(mode="after")
     def _both_keys(self) -> S3:
         if (self.access_key is None) != (self.secret_key is None):
-            raise ValueError("access_key and secret_key go together: give both or none")
+            raise ValueError("access_key and secret_key must be given together: give both or none")
         return self
 
 
 class Uploads(Model):
-    """What messages of the upload route may name."""
+    """Files that messages of the upload route may refer to."""
 
     roots: list[Annotated[str, AfterValidator(_root)]] = Field(
-        default_factory=list, description="Folders and buckets below which files are read; none: no file is."
+        default_factory=list,
+        description="Folders and buckets whose files may be read; none: no file is read.",
     )
     max_bytes: Bytes = Field(
-        default=64 * 2**20, ge=1, le=2**30, description="Of a file, and of what it unpacks to."
+        default=64 * 2**20, ge=1, le=2**30, description="Largest size of a file, and of its unpacked content."
     )
-    timeout: Seconds = Field(default=30.0, gt=0, le=3600, description="To read one file, at the longest.")
-    s3: S3 = Field(default_factory=S3, description="The storage of s3:// files.")
+    timeout: Seconds = Field(default=30.0, gt=0, le=3600, description="Limit for reading one file.")
+    s3: S3 = Field(default_factory=S3, description="Storage of s3:// files.")

@@ -1,4 +1,4 @@
-"""Which versions of Flink, its connector, Java, Kafka and the images belong together."""
+"""Compatible versions of Flink, its connector, Java, Kafka and the images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class ClusterVersions(BaseModel):
-    """The row of versions that change together when the cluster moves to another Flink."""
+    """Versions that change together when the cluster is upgraded to another Flink."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +40,7 @@ class Images(BaseModel):
 
 
 class Pythons(BaseModel):
-    """X.Y of the Pythons of the command, of clusters (the preferred first), of PyFlink and of the image."""
+    """Python versions (X.Y) of the command, of clusters (preferred first), of PyFlink and of the image."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class Pythons(BaseModel):
 
 
 class Versions(BaseModel):
-    """profiles/versions.yaml, the one place that names them."""
+    """profiles/versions.yaml, the only place with these versions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,19 +75,19 @@ class Versions(BaseModel):
 
     @property
     def flink(self) -> str:
-        """The cluster's Flink, which is the version of `apache-flink`, too."""
+        """The cluster's Flink, which is also the version of `apache-flink`."""
         return self.cluster.flink
 
     @property
     def java(self) -> str:
-        """The cluster's Java: its major version."""
+        """The major version of the cluster's Java."""
         return self.cluster.java
 
     @property
     def jar_roots(self) -> dict[str, tuple[str, ...]]:
-        """Place -> the Maven coordinates whose runtime dependencies go there."""
+        """Place -> Maven coordinates whose runtime dependencies are installed there."""
         return {
-            # The connector comes without the codecs: a compressed topic would fail its source for ever.
+            # The connector does not contain the codecs: its source would always fail on a compressed topic.
             "flink/lib": (
                 f"org.apache.flink:flink-sql-connector-kafka:{self.cluster.kafka_connector}",
                 f"com.github.luben:zstd-jni:{self.zstd}",

@@ -1,4 +1,4 @@
-"""Waiting with a deadline."""
+"""Polling with a deadline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def poll(seconds: float, *, every: float) -> Iterator[float]:
-    """Yield the seconds gone, at once and then `every` so often, until `seconds` have passed."""
+    """Yield the elapsed seconds, at once and then `every` seconds, until `seconds` have passed."""
     started = time.monotonic()
     while (gone := time.monotonic() - started) < seconds:
         yield gone

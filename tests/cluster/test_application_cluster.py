@@ -143,7 +143,7 @@ def test_one_job_in_threads_answers_each_once_and_goes_on_after_a_stop(
 
         for words in (("submit",), ("rescale", JOB, "1")):
             refusal = one_job.run(*words)
-            assert (refusal.code, "made for one job" in refusal.stderr) == (1, True), refusal.stderr
+            assert (refusal.code, "accepts no other" in refusal.stderr) == (1, True), refusal.stderr
 
         assert one_job.run("stop", JOB).code == 0
         again = one_job.setup().json()

@@ -138,7 +138,7 @@ def test_keys_lead_through_the_screens_and_out(cluster: Cluster, jobs: str) -> N
         terminal.wait_for("a window every 5 points")
         terminal.wait_for("pump-7  #96-105")
         terminal.press("Enter")
-        terminal.wait_for("HELD UP")
+        terminal.wait_for("BACKPR.")
         terminal.press("b")
         terminal.wait_for("H1  ┃")
         terminal.press("l")
@@ -177,8 +177,8 @@ def test_a_dead_endpoint_is_said_and_does_not_end_the_dashboard(cluster: Cluster
     assert (once.code, once.stdout) == (3, "")
     assert "no Flink REST interface answers at http://127.0.0.1:1" in " ".join(once.stderr.split())
     with watching(cluster, **dead) as terminal:
-        terminal.wait_for("! Flink has not answered yet: no Flink REST interface answers")
-        terminal.wait_for("! Kafka has not answered yet")
+        terminal.wait_for("! Flink has not responded yet: no Flink REST interface answers")
+        terminal.wait_for("! Kafka has not responded yet")
         terminal.press("q")
         assert terminal.ended() == 0
 
@@ -311,11 +311,11 @@ def test_a_jobmanager_that_hangs_leaves_the_last_screen_with_its_age(cluster: Cl
         terminal.wait_for("slots")
         hung.suspend()
         try:
-            shown = terminal.wait_for("! Flink does not answer since")
+            shown = terminal.wait_for("! Flink last response")
             assert "slots" in shown
         finally:
             hung.resume()
-        terminal.wait_for(lambda screen: "slots" in screen and "does not answer" not in screen)
+        terminal.wait_for(lambda screen: "slots" in screen and "last response" not in screen)
         terminal.press("q")
         assert terminal.ended() == 0
 

@@ -79,7 +79,7 @@ def test_advice_comes_from_the_results_of_the_job(cluster: Cluster, answered: st
     assert advice["memory_mb"] > 50
     assert any("results of" in figure for figure in advice["figures"])
     shown = cluster.run(*words)
-    assert "rule of thumb  parallelism 2-4, 1 GB a slot" in shown.stdout
+    assert "rule of thumb  parallelism 2-4, 1 GB per slot" in shown.stdout
     assert "measured       parallelism" in shown.stdout
 
 
@@ -87,5 +87,5 @@ def test_without_a_cluster_the_rule_of_thumb_remains(cluster: Cluster) -> None:
     dead = {"FLINK_REST_URL": "http://127.0.0.1:9"}
     ran = cluster.run("advise", "--points", "20000", environ=dead)
     assert ran.code == 0, ran.stderr
-    assert "parallelism 8-16, 4 GB a slot" in ran.stdout
+    assert "parallelism 8-16, 4 GB per slot" in ran.stdout
     assert "rule of thumb alone" in ran.stderr

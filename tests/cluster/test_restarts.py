@@ -49,8 +49,8 @@ def test_after_a_stop_the_same_job_goes_on(steady: Steady) -> None:
         assert f"Next: tdaflink resume {name} --env local" in stopped.stderr
         again = run("submit", "--job-name", name, "--from", "latest", "-o", "json", timeout=240)
     assert again.json()["parallelism"] == 2
-    assert "goes on as version 1" in again.stderr
-    assert "with its settings and its bundle" in again.stderr
+    assert "resumes version 1" in again.stderr
+    assert "with the same settings and the same bundle" in again.stderr
     first, second = versions(steady)[-1], versions(steady)[0]
     assert second["spec"] == first["spec"]
     assert second["origin"] == first["job_id"]

@@ -87,7 +87,7 @@ def test_setup_ends_no_job_unsaid_and_takes_it_along_where_it_is_told_to(asked: 
     assert refused.code == 1
     said = " ".join(refused.stderr.split())
     assert (
-        f"make anew jobmanager of dev, and these jobs would be lost with the JobManager: shipped ({job[:12]})"
+        f"recreate jobmanager of dev, and these jobs would be lost with the JobManager: shipped ({job[:12]})"
         in said
     )
     assert "tdaflink setup --env dev --resume-jobs" in said

@@ -57,7 +57,7 @@ def test_what_may_be_a_secret_in_the_address_is_not_shown(address: str, shown: s
     ["", "hooks.example/geheim", "ftp://x/geheim", "https://", "http://a b/geheim", "http://x:0/geheim"],
 )
 def test_what_is_no_address_is_refused_without_being_shown(address: str) -> None:
-    with pytest.raises(ConfigError, match="--webhook is no address") as caught:
+    with pytest.raises(ConfigError, match="--webhook is not a valid address") as caught:
         checked_webhook(address, "--webhook")
     assert "geheim" not in f"{caught.value} {caught.value.hint}"
 

@@ -30,7 +30,7 @@ MINORS = ("3.12", "3.11")
         ({"version": "3.13.0"}, "it is Python 3.13.0, and PyFlink's cluster needs 3.12 or 3.11"),
         ({"version": "3.10.13"}, "it is Python 3.10.13, and PyFlink's cluster needs 3.12 or 3.11"),
         ({"implementation": "pypy"}, "it is pypy, and PyFlink needs CPython"),
-        ({"platform": "linux-aarch64"}, "it runs on linux-aarch64, and PyFlink has wheels for"),
+        ({"platform": "linux-aarch64"}, "it runs on linux-aarch64, and PyFlink has wheels only for"),
         ({"platform": "musllinux-x86_64"}, "it runs on musllinux-x86_64"),
         ({"platform": "win-AMD64"}, "it runs on win-AMD64"),
     ],

@@ -171,7 +171,7 @@ def test_a_machine_that_is_too_small_is_told_what_it_takes() -> None:
         Unhealthy, match=r"needs 47.9 GB of memory and 8 cores; .* has 23.4 GB and 2"
     ) as refused:
         require_room(load_profile("prod"), 24000, 2)
-    assert refused.value.hint == "--scale makes it small for a trial"
+    assert refused.value.hint == "--scale reduces the profile for a trial"
     require_room(load_profile("prod", scaled=True), 24000, 2)
     require_room(load_profile("dev"), 8000, 2)
 

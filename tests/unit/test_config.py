@@ -87,7 +87,7 @@ def test_a_typo_below_a_key_is_found_too() -> None:
         ({"window": {"kind": "session", "gap": "5m", "timeout": 0}}, "window.timeout = 0"),
         ({"window": {"kind": "session", "gap": "5m", "offset": "1h"}}, "window.offset: unknown key"),
         ({"window": {"kind": "none", "timeout": "1h"}}, "window.timeout: unknown key"),
-        ({"window": {"kind": "none"}, "window_size": 3}, "two forms of one thing"),
+        ({"window": {"kind": "none"}, "window_size": 3}, "set the same thing"),
         ({"inputs": [], "input_topic": "t"}, "inputs"),
         ({"kafka_properties": {"a": 1}}, "kafka_properties.a = 1"),
     ],
@@ -211,7 +211,7 @@ def test_a_job_id_is_forgotten_sooner_than_a_stream_unless_told_otherwise() -> N
 
 def test_a_count_window_above_max_points_could_never_be_answered() -> None:
     count = {"window": {"kind": "count", "size": 6000}}
-    assert "have 6000 points, more than max_points = 5000" in refusal({"inputs": [STREAMS], **count})
+    assert "have 6000 points, more than max_points 5000" in refusal({"inputs": [STREAMS], **count})
     assert window_of({**count, "max_points": 6000}) == window_of({**count, "overflow": "landmarks"})
     requests = {**count, "input_topic": "tda_jobs"}
     assert resolve([Layer("file", requests)]).config.window is not None, "requests are not windowed"
@@ -395,7 +395,7 @@ def test_the_points_of_jobs_are_windowed_where_asked_and_forgotten_sooner() -> N
     [
         (
             {"window_size": 6000, "input_topic": "tda_stream_input"},
-            "6000 points, more than max_points = 5000",
+            "6000 points, more than max_points 5000",
         ),
         (
             {"overflow": "landmarks", "algorithm_params": {"metric": "manhattan"}},

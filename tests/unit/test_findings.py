@@ -48,7 +48,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "failed",
         {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(),))},
-        "failed for good",
+        "failed and does not restart",
         "tdaflink status 10000000 -v --env local",
     ),
     (
@@ -63,7 +63,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "failed",
         {"seen_job": job(state="FAILED"), "seen": load(failures=(failure(at_fault=AT_FAULT),))},
-        "failed for good, 2 times at tda_jobs/3/17",
+        "failed and does not restart; 2 failures at tda_jobs/3/17",
         f"""tdaflink resume {job().name} --set 'skip=["tda_jobs/3/17"]' --env local""",
     ),
     (
@@ -84,7 +84,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "bottleneck",
         {"seen": load(vertices=(HELD, FULL))},
-        "stream-windows is busy 99 % of the time; it holds up streams-source",
+        "stream-windows is busy 99 % of the time; it backpressures streams-source",
         "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
@@ -102,13 +102,13 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "no_checkpoint",
         {"seen": load(checkpoints=Checkpoints(3, 7, 1, 3, 200, 10, 95_000))},
-        "no checkpoint for 95 s, and one is due every 10 s (7 failed, 1 under way)",
+        "no checkpoint for 95 s; the interval is 10 s (7 failed, 1 in progress)",
         "tdaflink status 10000000 -v --env local",
     ),
     (
         "long_checkpoints",
         {"seen": load(checkpoints=Checkpoints(3, 0, 0, 3, 8_000, 10, 1_000))},
-        "the last checkpoint took 8.0 s of the 10 s between two",
+        "the last checkpoint took 8.0 s of an interval of 10 s",
         "tdaflink upgrade 10000000 --set checkpoint_interval=20s --env local",
     ),
     (
@@ -120,7 +120,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
                 parameters={"tdaflink.bundle_size": "300"},
             )
         },
-        "the last checkpoint took 8.0 s of the 10 s between two",
+        "the last checkpoint took 8.0 s of an interval of 10 s",
         "tdaflink upgrade 10000000 --set flink.python.fn-execution.bundle.size=50 --env local",
     ),
     (
@@ -132,19 +132,19 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
                 parameters={"tdaflink.bundle_size": "300"},
             )
         },
-        "no checkpoint for 95 s, and one is due every 10 s (7 failed, 1 under way)",
+        "no checkpoint for 95 s; the interval is 10 s (7 failed, 1 in progress)",
         "tdaflink upgrade 10000000 --set flink.python.fn-execution.bundle.size=1 --env local",
     ),
     (
         "lag",
         {"lag": {"tda_jobs": TopicLag(60_000, 60_000, 6, 6)}},
-        "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the present rate",
+        "60000 records behind in tda_jobs (6 of 6 partitions), 1200 s of work at the current rate",
         "tdaflink rescale 10000000 --parallelism 4 --env local",
     ),
     (
         "refused",
         {"seen": load(computation=Computation(answered=3, errors=9))},
-        "9 messages were refused, and 3 answered",
+        "9 messages were refused, 3 have a result",
         "tdaflink results --errors --env local",
     ),
     (
@@ -185,7 +185,7 @@ def test_a_cluster_that_is_made_for_one_job_is_told_nothing_that_it_refuses(
 def test_a_part_of_the_cluster_that_went_away_is_not_the_job_s_fault() -> None:
     lost = failure("TimeoutException: heartbeat of taskmanager-1", traceback=None)
     one = found(job(state="RESTARTING"), load(restarts=1, failures=(lost,)))["restarting"]
-    assert one.advice.startswith("not the job's own code")
+    assert one.advice.startswith("no error of the job's code")
     assert one.command == "tdaflink setup --env local"
 
 
@@ -199,10 +199,10 @@ def test_a_job_that_has_recovered_is_left_alone() -> None:
 def test_what_the_lag_has_to_do_with_it_is_said() -> None:
     behind = {"tda_jobs": TopicLag(60_000, None, 6, 6)}
     busy = found(seen=load(vertices=(FULL,)), lag=behind)["lag"]
-    assert "as busy as it can be" in busy.advice
+    assert "the job has no capacity left" in busy.advice
     one = found(lag={"tda_jobs": TopicLag(60_000, None, 1, 6)})["lag"]
-    assert "one partition alone is behind" in one.advice
-    assert "has room left" in found(lag=behind)["lag"].advice
+    assert "only one partition is behind" in one.advice
+    assert "has capacity left" in found(lag=behind)["lag"].advice
 
 
 def test_a_lag_that_is_soon_worked_off_is_no_finding() -> None:

@@ -63,7 +63,7 @@ def test_a_job_is_found_by_id_prefix_or_name(reference: str, found: str) -> None
 
 @pytest.mark.parametrize("reference", ["aa", "three"])
 def test_an_ambiguous_reference_lists_what_it_could_mean(reference: str) -> None:
-    with pytest.raises(UsageError, match="means more than one job"):
+    with pytest.raises(UsageError, match="matches more than one job"):
         find_job(JOBS, reference)
 
 

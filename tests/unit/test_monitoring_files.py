@@ -97,7 +97,7 @@ def test_a_webhook_that_is_no_address_is_refused_without_being_shown(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("TDAFLINK_ALERT_WEBHOOK", address)
-    with pytest.raises(ConfigError, match="TDAFLINK_ALERT_WEBHOOK is no address") as caught:
+    with pytest.raises(ConfigError, match="TDAFLINK_ALERT_WEBHOOK is not a valid address") as caught:
         alert_webhook()
     assert "secret" not in str(caught.value)
 

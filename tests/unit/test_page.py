@@ -103,7 +103,7 @@ def test_thousands_of_windows_are_bounded_and_the_rest_is_told(tmp_path: Path) -
     many = pagedata.MAX_WINDOWS + 10
     for number in range(many):
         page.take(replace(WINDOW, bars=bars, id=str(number), window=f"#{number}"))
-    assert page.save().endswith("5000 results. 10 older ones are left out.")
+    assert page.save().endswith("5000 results. 10 older results are omitted.")
     found = embedded(tmp_path / "p.html")
     (series,) = found["series"]
     assert found["left_out"] == 10

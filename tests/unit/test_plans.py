@@ -23,7 +23,7 @@ def test_changes_name_the_place_and_both_values() -> None:
 def test_a_plan_is_made_and_nothing_else(run_tdaflink: Runner) -> None:
     made = run_tdaflink("plan", "--out", "plan.json", "setup", "--env", "local", "--port-offset", "700")
     assert made.code == 0, made.stderr
-    assert "tdaflink apply plan.json does it" in made.stdout
+    assert "tdaflink apply plan.json applies the plan" in made.stdout
     again = run_tdaflink("plan", "-o", "json", "plan.json", "setup", "--env", "local", "--port-offset", "700")
     plan = again.json()
     assert plan["words"] == ["setup", "--env", "local", "--port-offset", "700"]
@@ -45,7 +45,7 @@ def test_without_a_file_the_plan_is_shown_alone(run_tdaflink: Runner) -> None:
         (("plan", "teardown"), 2, "'teardown' cannot be planned"),
         (("plan", "--out", "p.json", "q.json", "setup"), 2, "'q.json' cannot be planned"),
         (("plan", "p.json", "teardown"), 2, "'teardown' cannot be planned"),
-        (("plan", "p.json", "setup", "-o", "json"), 2, "-o has no place in a plan"),
+        (("plan", "p.json", "setup", "-o", "json"), 2, "-o cannot be used in a plan"),
         (("plan", "p.json", "setup", "--env", "nowhere"), 4, "nowhere"),
         (("apply", "p.json"), 4, "plan: there is no file p.json"),
     ],

@@ -43,7 +43,7 @@ def test_what_would_be_lost_is_named_with_the_way_to_keep_it() -> None:
     with pytest.raises(Refused) as refused:
         require_care("dev", Replacement(ANEW, "lost"), [job("shipped"), job("mine")], 2, resume=False)
     assert refused.value.message == (
-        "setup would make anew jobmanager, taskmanager-1 of dev, and these jobs would be lost with the"
+        "setup would recreate jobmanager, taskmanager-1 of dev, and these jobs would be lost with the"
         " JobManager: shipped (ssssssssssss), mine (mmmmmmmmmmmm)"
     )
     assert "tdaflink setup --env dev --resume-jobs" in str(refused.value.hint)
@@ -56,18 +56,18 @@ def test_nothing_is_asked_where_nothing_is_lost() -> None:
 
 
 def test_jobs_that_would_not_fit_afterwards_are_not_stopped() -> None:
-    with pytest.raises(Refused, match=r"would have 6 slots, and the jobs that run need 9"):
+    with pytest.raises(Refused, match=r"would then have 6 slots; the running jobs need 9"):
         require_care("prod", Replacement(ANEW, "lost"), [job("a", 4), job("b", 5)], 6, resume=True)
 
 
 def test_of_two_jobs_of_one_name_neither_is_stopped() -> None:
     twins = [job("shipped"), job("shipped"), job("mine")]
-    with pytest.raises(Refused, match="only one could be brought back: shipped") as refused:
+    with pytest.raises(Refused, match="with the same name could be resumed: shipped") as refused:
         require_care("dev", Replacement(ANEW, "lost"), twins, 8, resume=True)
     assert refused.value.hint == "stop one of them first: tdaflink stop ID --env dev"
 
 
 def test_jobs_whose_state_would_lie_elsewhere_must_be_ended_by_hand() -> None:
-    with pytest.raises(Refused, match="another place for checkpoints") as refused:
+    with pytest.raises(Refused, match="another storage for checkpoints") as refused:
         require_care("prod", Replacement(ANEW, "stranded"), [job("shipped")], 24, resume=True)
-    assert str(refused.value.hint).startswith("end them first: tdaflink stop shipped --env prod")
+    assert str(refused.value.hint).startswith("stop them first: tdaflink stop shipped --env prod")

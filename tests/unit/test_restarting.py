@@ -198,7 +198,7 @@ def test_however_it_ended_it_has_its_settings_its_bundle_and_its_state(
     moved = {**SETTINGS["kafka"], "bootstrap_servers": "127.0.0.1:9"}  # type: ignore[dict-item]
     assert planned(done) == ({**SETTINGS, "kafka": moved}, path)
     assert done.json()["bundle_sha256"] == shipped_bundle().sha256
-    assert "goes on as version 1" in done.stderr
+    assert "resumes version 1" in done.stderr
 
 
 def test_only_the_newest_version_that_ran_counts(ledger: Ledger, control: Control) -> None:

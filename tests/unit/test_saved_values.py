@@ -52,9 +52,9 @@ def test_what_was_saved_is_read_back_as_it_was(store: EnvironmentStore) -> None:
         ({"endpoints": None}, "endpoints is null, not an object"),
         ({"endpoints": {"rest_url": "x"}}, "endpoints.kafka is missing"),
         ({"details": {"a": 1}}, "details.a is 1, not a text"),
-        ({"python": "\ud800"}, "python is no valid text"),
+        ({"python": "\ud800"}, "python is not a valid text"),
         ({"security": []}, "security is a list"),
-        ({"later": 1}, "later is unknown here"),
+        ({"later": 1}, "later is unknown; it may be from another version"),
     ],
 )
 def test_each_value_of_a_damaged_environment_is_named(
@@ -171,10 +171,10 @@ def test_a_plan_is_bound_to_its_content() -> None:
     assert SavedPlan.from_json(text, source="p") == plan
     assert SavedPlan.from_json(json.dumps(json.loads(text)), source="p") == plan  # the layout may change
     edited = {**json.loads(text), "words": ["submit", "--env", "x", "--allow-duplicate"]}
-    with pytest.raises(ConfigError, match="changed after it was made"):
+    with pytest.raises(ConfigError, match="changed after it was created"):
         SavedPlan.from_json(json.dumps(edited), source="p")
     without = {key: value for key, value in json.loads(text).items() if key != "digest"}
-    with pytest.raises(ConfigError, match="changed after it was made"):
+    with pytest.raises(ConfigError, match="changed after it was created"):
         SavedPlan.from_json(json.dumps(without), source="p")
 
 

@@ -235,7 +235,7 @@ def test_a_registry_that_never_answers_is_unreachable(run_tdaflink: Runner) -> N
 @pytest.mark.parametrize("url", ["not an address", "ftp://127.0.0.1:1", "http://", "http://[::1"])
 def test_what_is_no_address_is_said_to_be_none(run_tdaflink: Runner, url: str) -> None:
     ran = run_tdaflink("schemas", "list", "--registry", url)
-    assert (ran.code, "--registry" in ran.stderr, "is no address" in ran.stderr) == (2, True, True)
+    assert (ran.code, "--registry" in ran.stderr, "is not a valid address" in ran.stderr) == (2, True, True)
 
 
 def names_the_setting(ran: Ran) -> bool:

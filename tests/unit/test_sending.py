@@ -269,7 +269,7 @@ def test_a_dead_broker_is_reported(run_tdaflink: Run, tmp_path: Path, words: lis
         (["--from", "now"], "--from now without anything to wait for"),
         (["--count", "0"], "--count 0"),
         (["--job-id", "a", "--timeout", "0"], "--timeout 0"),
-        (["--plot", "a.bmp"], "'.bmp' is no picture's"),
+        (["--plot", "a.bmp"], "extension '.bmp' is not supported"),
     ],
 )
 def test_what_results_cannot_mean(run_tdaflink: Run, tmp_path: Path, words: list[str], error: str) -> None:

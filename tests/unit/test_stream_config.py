@@ -116,7 +116,7 @@ def test_a_comparison_is_of_all_dimensions_and_has_an_order_only_where_that_mean
         ({"delay": 1, "dimension": 2, "max_gap": 0}, "preprocess.embed.max_gap = 0"),
         (
             {"delay": 10_000, "dimension": 9},
-            "delay 10000 times dimension 9 - 1 is 80000 values to remember for each stream, more than 65536",
+            "delay 10000 times dimension 9 - 1 is 80000 values to keep for each stream, more than 65536",
         ),
         (
             {"delay": 1, "dimension": 2, "strid": 2},
@@ -135,7 +135,7 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
         ({"scale": "minmax", "factor": [2]}, 'offset and factor belong to scale "fixed"; scale is "minmax"'),
         ({"scale": "fixed"}, "needs offset and factor, with one number for each coordinate"),
         ({"scale": "fixed", "offset": [0], "factor": [1, 2]}, "needs offset and factor"),
-        ({"scale": "fixed", "offset": [0, 0], "factor": [1, 0]}, "factor [1.0, 0.0] has a 0"),
+        ({"scale": "fixed", "offset": [0, 0], "factor": [1, 0]}, "factor [1.0, 0.0] contains a 0"),
         ({"scale": "fixed", "offset": [0], "factor": [float("nan")]}, "preprocess.factor.0 = nan"),
         (
             {
@@ -148,8 +148,8 @@ def test_embeddings_that_are_refused(embed: dict[str, Any], words: str) -> None:
         ),
         ({"subsample": {"landmarks": 0}}, "preprocess.subsample.landmarks = 0"),
         ({"subsample": {"error": 0}}, "preprocess.subsample.error = 0"),
-        ({"subsample": {}}, "subsample needs one of landmarks (how many points) and error"),
-        ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs one of landmarks"),
+        ({"subsample": {}}, "subsample needs either landmarks (number of points) or error"),
+        ({"subsample": {"landmarks": 9, "error": 0.1}}, "subsample needs either landmarks"),
     ],
 )
 def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -> None:
@@ -163,8 +163,8 @@ def test_preprocessing_that_is_refused(preprocess: dict[str, Any], words: str) -
         ({"metric": "wasserstein", "order": 0.5}, "distance_to_previous.order = 0.5"),
         ({"metric": "bottleneck", "order": 1}, 'order 1 belongs to metric "wasserstein"; remove it'),
         ({"metric": "bottleneck", "dimensions": []}, "distance_to_previous.dimensions = []"),
-        ({"metric": "bottleneck", "dimensions": [1, 1]}, "dimensions [1, 1] has one twice"),
-        ({"metric": "bottleneck", "dimensions": [2]}, "asks for dimension 2, but max_dimension is 1"),
+        ({"metric": "bottleneck", "dimensions": [1, 1]}, "dimensions [1, 1] contains a duplicate"),
+        ({"metric": "bottleneck", "dimensions": [2]}, "needs dimension 2, but max_dimension is 1"),
         ({"metric": "bottleneck", "threshold": -1}, "distance_to_previous.threshold = -1"),
         ({"metric": "bottleneck", "max_bars": 2001}, "distance_to_previous.max_bars = 2001"),
     ],
@@ -180,7 +180,7 @@ def test_comparisons_that_are_refused(values: dict[str, Any], words: str) -> Non
         ({"dimension": 1, "range": [0, 1]}, "features.0"),
         (
             {**BARE, "range": [1, 0]},
-            "features.0.range = [1, 0]: a range is two numbers, the smaller one first",
+            "features.0.range = [1, 0]: a range is two numbers in ascending order",
         ),
         ({**BARE, "range": [0, 1, 2]}, "features.0.range = [0, 1, 2]: list should have at most 2 items"),
         ({**BARE, "range": [0, float("inf")]}, "features.0.range.1 = inf"),
@@ -189,7 +189,7 @@ def test_comparisons_that_are_refused(values: dict[str, Any], words: str) -> Non
         ({**BARE, "kind": "silhouette", "power": -1}, "features.0.power = -1"),
         ({**BARE, "kind": "entropy", "layers": 3}, "features.0.layers: unknown key"),
         ({**BARE, "essential": "keep"}, "features.0.essential = 'keep': input should be 'clamp' or 'drop'"),
-        ({**BARE, "dimension": 2}, "features asks for dimension 2, but max_dimension is 1"),
+        ({**BARE, "dimension": 2}, "features needs dimension 2, but max_dimension is 1"),
         ({**IMAGE, "bandwidth": 0}, "features.0.bandwidth = 0"),
         ({**IMAGE, "persistence_range": [-1, 1]}, "no bar is shorter than 0"),
         ({**IMAGE, "resolution": [200, 51]}, "resolution [200, 51] is more than 10000 values: lower it"),
@@ -212,8 +212,14 @@ def test_features_must_leave_room_in_a_message() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}}, "no bound of its error"),
-        ({"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}}, "no bound of its error"),
+        (
+            {"algorithm": "witness", "preprocess": {"subsample": {"landmarks": 9}}},
+            "no known bound",
+        ),
+        (
+            {"algorithm": "witness", "preprocess": {"subsample": {"error": 0.1}}},
+            "no known bound",
+        ),
         (
             {"algorithm": "alpha", "preprocess": {"embed": {"delay": 1, "dimension": 6}}},
             "preprocess.embed.dimension 6 with algorithm alpha is more than max_ambient_dimension 5",

@@ -90,7 +90,7 @@ def test_a_root_that_the_config_takes_is_one_that_the_job_takes(root: str) -> No
         ({"timeout": "soon"}, "uploads.timeout = 'soon': a duration is"),
         ({"s3": {"endpoint": "storage:9000"}}, "uploads.s3.endpoint = 'storage:9000': an endpoint is http://"),
         ({"s3": {"endpoint": "http://me:pw@storage"}}, "an endpoint is http://"),
-        ({"s3": {"access_key": "a"}}, "access_key and secret_key go together"),
+        ({"s3": {"access_key": "a"}}, "access_key and secret_key must be given together"),
     ],
 )  # fmt: skip
 def test_refusals(uploads: dict[str, Any], words: str) -> None:

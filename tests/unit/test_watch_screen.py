@@ -50,10 +50,10 @@ TaskManager heap 30% of 1.1 GiB metaspace 27%  JobManager heap 16% metaspace 34%
 
 tda-streaming  100000000000  RUNNING  parallelism 2  tasks 8/8  no restart
 computation  p50 12 ms  p95 34 ms  p99 56 ms  a window every 10 s
-             pairs/s 500  160 answered  0 refused
+             pairs/s 500  160 results  0 refused
 lag          tda_stream_input 30 (250 uncommitted)
 event time   07:59:57 UTC, 15s behind the clock (the newest window, of pump-7)
-checkpoint   4s ago, took 250 ms, 48 KiB; 12 done, 1 failed, every 10 s
+checkpoint   4s ago, took 250 ms, 48 KiB; 12 completed, 1 failed, every 10 s
 
 pump-7  #901-1000  vietoris_rips  100 points  Betti 1, 1  12 ms
 H0  ┃█████████████████████████████████████████████████████████▶ [0, ∞)
@@ -71,8 +71,8 @@ indigestion  200000000000  RESTARTING  parallelism 1  tasks 0/1  4 restarts
 Root cause: ValueError: cannot digest 7
 checkpoint   none completed yet, every 10 s
 ! restarted 4 times; 2 of the last 2 exceptions have one cause
-  > the same record would fail again; the traceback says where: tdaflink status
-    20000000 -v --env local"""
+  > the same record would fail again; the traceback shows the line: tdaflink
+    status 20000000 -v --env local"""
 
 WIDE_LIST = [
     "STATE NAME FOR REC/S WIN/S P50 P95 P99 PAIRS/S LAG CKPT RESTARTS",
@@ -80,12 +80,12 @@ WIDE_LIST = [
 ]
 
 TASKS = """\
-TASK                 KIND     SUBTASKS  BUSY HELD UP  IDLE  SKEW      IN     OUT
+TASK                 KIND     SUBTASKS  BUSY BACKPR.  IDLE  SKEW      IN     OUT
 streams-source -> s… source          2   1 %     0 %  99 %  1.1x       0    1000
 stream-windows       compute         2  48 %     0 %  55 %  1.2x    1000     200
 answers-rows -> ans… sink            2   0 %     0 % 100 %  1.0x     200     200"""
 
-HELP_END = "screen, with the time since when it has been silent."
+HELP_END = "on the screen, with the time of its last response."
 
 
 def test_the_overview_at_80_columns() -> None:
@@ -117,7 +117,7 @@ def test_the_exceptions_of_a_job_are_its_python_tracebacks() -> None:
     assert lines[4] == "2027-01-15T07:59:30.000Z  ValueError: cannot digest 7"
     assert '  File "my_job.py", line 9, in digest' in lines
     unknown = screen(steady(2), View(screen="exceptions", chosen=job().id))
-    assert unknown[4] == "Flink remembers no exception of this job."
+    assert unknown[4] == "Flink has no exception of this job."
 
 
 def test_the_log_shows_its_end_and_scrolls_upwards() -> None:
@@ -144,25 +144,25 @@ def test_what_does_not_answer_is_named_with_since_when_and_its_last_values_stay(
     silent = replace(silent, jobs=None)
     board = replayed(*(snapshot(float(s)) for s in (0, 2, 4)), silent)
     lines = screen(board, View(), now=START + 30)
-    told = "! Flink does not answer since 08:00:04 UTC (26s ago): no Flink REST interface answers"
+    told = "! Flink last response 08:00:04 UTC (26s ago): no Flink REST interface answers"
     assert lines[3].startswith(told[:79])
-    assert lines[4] == "! Kafka does not answer since 08:00:04 UTC (26s ago): none"
+    assert lines[4] == "! Kafka last response 08:00:04 UTC (26s ago): none"
     assert any("RUNNING    tda-streaming" in line for line in lines)
     assert "H0  ┃" in "\n".join(lines)
     recovered = replayed(snapshot(0.0), silent, snapshot(22.0))
-    assert not any("does not answer" in line for line in screen(recovered, View()))
+    assert not any("last response" in line for line in screen(recovered, View()))
 
 
 def test_a_cluster_that_has_never_answered_says_so() -> None:
     board = replayed(snapshot(cluster=None, jobs=(), newest=None, problems={"flink": "refused"}))
     lines = screen(board, View())
-    assert lines[1] == "no answer from the cluster yet"
-    assert lines[2] == "! Flink has not answered yet: refused"
+    assert lines[1] == "no response from the cluster yet"
+    assert lines[2] == "! Flink has not responded yet: refused"
 
 
 def test_a_refresh_that_takes_long_shows_how_old_the_screen_is() -> None:
     lines = screen(steady(2), View(), now=START + 62)
-    assert lines[0].endswith("08:00:02 UTC  1m00s ago, slow to answer")
+    assert lines[0].endswith("08:00:02 UTC  1m00s ago, slow responses")
     paused = screen(steady(2), View(paused=True), now=START + 62)
     assert paused[0].endswith("08:00:02 UTC  PAUSED 1m00s ago")
 
@@ -180,7 +180,7 @@ def test_fifty_jobs_scroll_with_the_chosen_one_in_sight() -> None:
     board = replayed(snapshot(jobs=many))
     lines = screen(board, View(chosen=many[40].job.id))
     assert any(line.startswith("> RUNNING    job-40") for line in lines)
-    assert "6 of 50 jobs, by state" in lines
+    assert "6 of 50 jobs, sorted by state" in lines
     assert len(lines) == 24
 
 

@@ -1,1 +1,1 @@
-"""The live dashboard: keys change the view, the board and the view make a frame."""
+"""The live dashboard: keys change the view; a frame is drawn from the board and the view."""

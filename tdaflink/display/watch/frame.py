@@ -1,4 +1,4 @@
-"""One frame: the board as the view wants it, in exactly so many lines and columns."""
+"""One frame of the dashboard, drawn from board and view in a given number of lines and columns."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tdaflink.domain.board import Board, JobLine
 from tdaflink.domain.commands import Commands
 
 _HELP = """\
-Up Down j k      move in the list, or in a text    Enter  open the chosen job
+Up Down j k      move in the list, or in a text    Enter  open the selected job
 PgUp PgDn g G    by a page, to start and end       e      its exceptions
-/                filter by name, id or state       l      logs; Tab: the next one
-s                sort: state, name, records,       b      the newest barcode
-                 lag, p95                          n      that of the next stream
-a                ended jobs, too                   Esc    back
+/                filter by name, id or state       l      logs; Tab: next component
+s                sort: state, name, records,       b      newest barcode
+                 lag, p95                          n      barcode of the next stream
+a                show or hide ended jobs           Esc    back
 p Space          pause                             ?      this page
 q Ctrl-C         quit
 
-REC/S            records that the job's sources read each second, of the last ten
-WIN/S, PAIRS/S   windows answered, and persistence pairs found, each second
-P95              95 of 100 computations take no longer, in the slowest subtask
-LAG              records of its topics that it has not read
+REC/S            records per second that the sources read, average of ten seconds
+WIN/S, PAIRS/S   windows computed, and persistence pairs found, per second
+P95              95th percentile of the computation time, in the slowest subtask
+LAG              records of the job's topics that it has not read
 CKPT             time since the last completed checkpoint
-uncommitted      records since that checkpoint: a failure has them read again
+uncommitted      records since that checkpoint: read again after a failure
 
-What is not known yet is "-", never 0. Of many jobs the chosen one is read at each
-refresh, the others in turn. What a silent source has last said stays on the
-screen, with the time since when it has been silent."""
+Unknown values are shown as "-", never as 0. Each refresh reads the selected job
+and some of the others in turn. If a source does not respond, its last values stay
+on the screen, with the time of its last response."""
 
 
 _ASCII = {"…": "~"}
@@ -41,7 +41,7 @@ _ASCII = {"…": "~"}
 
 @dataclass(frozen=True)
 class Size:
-    """Of the terminal, in cells."""
+    """Size of the terminal, in cells."""
 
     width: int
     height: int
@@ -57,9 +57,9 @@ def frame(
     glyphs: Glyphs = UNICODE,
     keys: bool = True,
 ) -> Group:
-    """What the terminal shows. `now` is in epoch seconds, `every` the seconds between two refreshes.
+    """Draw a frame. `now` is in epoch seconds, `every` the seconds between two refreshes.
 
-    Without `keys` it is a picture to be read: no line of keys, and no higher than what there is to see.
+    Without `keys` it is static output: no line of keys, and no higher than its content.
     """
     if board is None:
         return Group(Text("reading the cluster ..."))
@@ -73,7 +73,7 @@ def frame(
 
 
 def list_rows(size: Size) -> int:
-    """How many jobs the list shows at once."""
+    """Return the number of jobs that the list shows at once."""
     return max(3, size.height // 3 if size.height < 36 else size.height // 2)
 
 
@@ -84,9 +84,9 @@ def _cropped(line: Text, width: int) -> Text:
 
 
 def _in_ascii(line: Text) -> Text:
-    """The line with a sign of the terminal's for each that it does not have."""
+    """Replace each character that is not ASCII."""
     if not line.plain.isascii():
-        line.plain = "".join(sign if sign.isascii() else _ASCII.get(sign, "?") for sign in line.plain)
+        line.plain = "".join(c if c.isascii() else _ASCII.get(c, "?") for c in line.plain)
     return line
 
 
@@ -96,7 +96,7 @@ def _top(board: Board, view: View, size: Size, now: float, every: float) -> list
     if view.paused:
         stamp += f"  PAUSED {format_age(old)} ago"
     elif old > 3 * every + 2:
-        stamp += f"  {format_age(old)} ago, slow to answer"
+        stamp += f"  {format_age(old)} ago, slow responses"
     title = Text.assemble(("tdaflink ", ""), (board.env, "bold"), f"  {board.rest_url}  ", (stamp, ""))
     lines = [title, *panels.cluster_lines(board, size.width)]
     lines += [panels.stale_line(stale, now, size.width) for stale in board.stale if stale.source != "logs"]
@@ -137,7 +137,7 @@ def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
 
 
 def _log(board: Board, view: View, size: Size) -> list[Text]:
-    """The end of the log; scrolling goes upwards from there."""
+    """Draw the end of the log; scrolling moves upwards from there."""
     lines = panels.log_lines(board, size.width)
     others = "" if board.log is None else "  of " + ", ".join(board.log.components)
     title = f"Log of {board.log.component}{others}" if board.log is not None else "Log"
@@ -160,11 +160,11 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
     lines.append(Text(""))
     room = size.height - len(lines)
     if size.width >= panels.WIDEST:
-        return [*lines, *_beside(board, view, line, Size(size.width, room), glyphs)]
-    told = jobpanel.job_lines(line, board, size.width)
-    rest = room - len(told) - 1
+        return [*lines, *_two_columns(board, view, line, Size(size.width, room), glyphs)]
+    panel = jobpanel.job_lines(line, board, size.width)
+    rest = room - len(panel) - 1
     picture = panels.barcode_lines(board, view.stream, size.width, rest, glyphs) if rest > 0 else []
-    return [*lines, *told, *([Text(""), *picture] if picture else [])]
+    return [*lines, *panel, *([Text(""), *picture] if picture else [])]
 
 
 def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
@@ -180,8 +180,9 @@ def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
         matching = f" match {view.filter!r}" if view.filter else ""
         lines.append(Text(f"no jobs{matching}{_hidden(hidden, board.commands)}"))
     elif len(every) > len(rows) or view.filter or view.sort != "state":
-        told = f"{len(rows)} of {len(every)} jobs, by {view.sort}"
-        lines.append(Text(told + (f", matching {view.filter!r}" if view.filter else ""), style="dim"))
+        summary = f"{len(rows)} of {len(every)} jobs, sorted by {view.sort}"
+        matching = f", matching {view.filter!r}" if view.filter else ""
+        lines.append(Text(summary + matching, style="dim"))
     return lines
 
 
@@ -189,17 +190,17 @@ def _hidden(number: int, commands: Commands) -> str:
     return f" ({number} not shown; a shows ended ones)" if number else f"; {commands.start()} starts one"
 
 
-def _beside(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
-    """The chosen job at the left, the newest barcode at the right, the tasks below where there is room."""
+def _two_columns(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
+    """Draw the selected job at the left, the newest barcode at the right, and the tasks below if they fit."""
     left, right = size.width * 11 // 20, size.width - size.width * 11 // 20 - 3
-    told = jobpanel.job_lines(line, board, left)
+    panel = jobpanel.job_lines(line, board, left)
     picture = panels.barcode_lines(board, view.stream, right, max(8, min(size.height, 20)), glyphs)
     lines = []
-    for index in range(max(len(told), len(picture))):
-        own = told[index].copy() if index < len(told) else Text("")
-        own.truncate(left, pad=True)
-        other = picture[index] if index < len(picture) else Text("")
-        lines.append(own.append("   ").append_text(other))
+    for index in range(max(len(panel), len(picture))):
+        left_text = panel[index].copy() if index < len(panel) else Text("")
+        left_text.truncate(left, pad=True)
+        right_text = picture[index] if index < len(picture) else Text("")
+        lines.append(left_text.append("   ").append_text(right_text))
     vertices = line.load.vertices if line.load is not None else ()
     if vertices and size.height - len(lines) > len(vertices) + 2:
         lines += [Text(""), *jobpanel.vertex_lines(vertices, size.width)]

@@ -1,4 +1,4 @@
-"""The chosen job: its root cause, what is wrong with it, how it does, and where its time goes."""
+"""Panel of the selected job: root cause, load, problems, and tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JAVA_PACKAGE = re.compile(r"^(?:[a-z]\w*\.)+(?=[A-Z])")
 
 
 def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
-    """A job in some lines: its root cause, what is wrong, and how it does."""
+    """Draw a job: its root cause, load, and problems."""
     job, load = line.job, line.load
     state = Text(job.state, style=STATE_STYLE.get(job.state, ""))
     restarts = "" if load is None or load.restarts is None else f"  {format_restarts(load.restarts)}"
@@ -55,7 +55,7 @@ def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
 
 
 def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
-    """The root cause of a job in trouble; of one that runs again, what happened last and when."""
+    """Draw the root cause of a failing job, or the last failure of a job that has recovered."""
     if line.cause is None or not load.failures:
         return []
     cause = _JAVA_PACKAGE.sub("", line.cause).rstrip(": ")
@@ -67,23 +67,24 @@ def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
 
 
 def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
-    done = load.computation
-    if done is None:
+    computation = load.computation
+    if computation is None:
         return []
-    if done.p50 is None:
+    if computation.p50 is None:
         return [Text("computation  no data yet: nothing has been computed since the job started")]
     slide = slide_of(load.parameters)
-    slow = slide is not None and slide.seconds is not None and (done.p95 or 0) > slide.seconds
+    slow = slide is not None and slide.seconds is not None and (computation.p95 or 0) > slide.seconds
     text = Text("computation  ")
     text.append(
-        f"p50 {format_seconds(done.p50)}  p95 {format_seconds(done.p95)}  p99 {format_seconds(done.p99)}",
+        f"p50 {format_seconds(computation.p50)}  p95 {format_seconds(computation.p95)}"
+        f"  p99 {format_seconds(computation.p99)}",
         style="bold red" if slow else "",
     )
     if slide is not None:
         text.append(f"  a window every {slide}")
     more = (
-        f"  pairs/s {format_rate(line.rates.pairs)}  {format_count(done.answered)} answered"
-        f"  {format_count(done.errors)} refused"
+        f"  pairs/s {format_rate(line.rates.pairs)}  {format_count(computation.answered)} results"
+        f"  {format_count(computation.errors)} refused"
     )
     if text.cell_len + len(more) <= width:
         return [text.append(more)]
@@ -93,22 +94,20 @@ def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
 def _lag_lines(lag: Mapping[str, TopicLag] | None, width: int) -> list[Text]:
     if not lag:
         return []
-    told = [
-        f"{topic} {format_count(seen.lag)}"
-        + (f" ({format_count(seen.committed_lag)} uncommitted)" if seen.committed_lag else "")
-        for topic, seen in lag.items()
+    topics = [
+        f"{name} {format_count(topic.lag)}"
+        + (f" ({format_count(topic.committed_lag)} uncommitted)" if topic.committed_lag else "")
+        for name, topic in lag.items()
     ]
-    return words.wrapped("  ".join(told), width, first="lag          ", rest=" " * 13)
+    return words.wrapped("  ".join(topics), width, first="lag          ", rest=" " * 13)
 
 
 def _event_time(load: JobLoad, board: Board) -> list[Text]:
-    """How far event time has come: Flink's watermark, or the end of the newest window."""
+    """Draw the progress of event time: Flink's watermark, or the end of the newest window."""
     if load.watermark is not None:
         moment = load.watermark / 1000
-        told = (
-            f"watermark    {format_clock(moment)} UTC, {format_age(board.taken_at - moment)} behind the clock"
-        )
-        return [Text(told)]
+        behind = f"{format_age(board.taken_at - moment)} behind the clock"
+        return [Text(f"watermark    {format_clock(moment)} UTC, {behind}")]
     newest = board.newest
     if newest is None or newest.event_time is None or newest.topic not in outputs_of(load.parameters):
         return []
@@ -120,35 +119,36 @@ def _event_time(load: JobLoad, board: Board) -> list[Text]:
 
 
 def _checkpoint_line(load: JobLoad) -> Text:
-    done = load.checkpoints
+    checkpoints = load.checkpoints
     every = f", every {load.checkpoint_interval_ms / 1000:g} s" if load.checkpoint_interval_ms else ""
-    if done is None or done.latest_id is None:
+    if checkpoints is None or checkpoints.latest_id is None:
         return Text(f"checkpoint   none completed yet{every}")
     return Text(
-        f"checkpoint   {format_age((done.latest_age_ms or 0) / 1000)} ago,"
-        f" took {format_seconds((done.latest_duration_ms or 0) / 1000)},"
-        f" {format_size(done.latest_size_bytes)}; {done.completed} done, {done.failed} failed{every}"
+        f"checkpoint   {format_age((checkpoints.latest_age_ms or 0) / 1000)} ago,"
+        f" took {format_seconds((checkpoints.latest_duration_ms or 0) / 1000)},"
+        f" {format_size(checkpoints.latest_size_bytes)}; {checkpoints.completed} completed,"
+        f" {checkpoints.failed} failed{every}"
     )
 
 
-def finding_lines(found: Sequence[Finding], width: int) -> list[Text]:
-    """Each finding with what to do about it."""
+def finding_lines(findings: Sequence[Finding], width: int) -> list[Text]:
+    """Draw each finding with its advice and command."""
     lines: list[Text] = []
-    for one in found:
-        style = "bold red" if one.severity == "error" else "yellow"
-        lines += words.wrapped(one.text, width, first="! ", rest="  ", style=style)
-        lines += words.wrapped(f"{one.advice}: {one.command}", width, first="  > ", rest="    ")
+    for finding in findings:
+        style = "bold red" if finding.severity == "error" else "yellow"
+        lines += words.wrapped(finding.text, width, first="! ", rest="  ", style=style)
+        lines += words.wrapped(f"{finding.advice}: {finding.command}", width, first="  > ", rest="    ")
     return lines
 
 
 def vertex_lines(vertices: Sequence[VertexLoad | Vertex], width: int) -> list[Text]:
-    """Where the time goes, task by task."""
+    """Draw a table of the load of each task."""
     columns = [
         Column("TASK", 0),
         Column("KIND", 8),
         Column("SUBTASKS", 8, right=True),
         Column("BUSY", 5, right=True),
-        Column("HELD UP", 7, right=True),
+        Column("BACKPR.", 7, right=True),
         Column("IDLE", 5, right=True),
         Column("SKEW", 5, right=True),
         Column("IN", 7, right=True),
@@ -172,7 +172,7 @@ def vertex_lines(vertices: Sequence[VertexLoad | Vertex], width: int) -> list[Te
 
 
 def _subtasks(vertex: VertexLoad | Vertex) -> str:
-    """How many subtasks, and where that is known how many of them run."""
+    """Format the number of subtasks, with the number of running ones if it is known."""
     if isinstance(vertex, Vertex):
         return f"{vertex.subtasks.get('RUNNING', 0)}/{vertex.parallelism}"
     return str(vertex.parallelism)
@@ -183,7 +183,7 @@ def _per_mille(value: float | None) -> str:
 
 
 def failure_place(failure: Failure) -> str:
-    """Where a failure happened, as far as it says: task, TaskManager, and the record that set it off."""
+    """Describe the place of a failure, as far as it is known: task, TaskManager, and record."""
     parts = [
         f"in {failure.task}" if failure.task else "",
         f"on {failure.taskmanager}" if failure.taskmanager else "",
@@ -193,15 +193,15 @@ def failure_place(failure: Failure) -> str:
 
 
 def exception_lines(line: JobLine, width: int) -> list[Text]:
-    """The exceptions that Flink remembers of a job, newest first, the Python traceback where there is one."""
+    """Draw the exceptions of a job that Flink keeps, newest first, as Python tracebacks where possible."""
     failures = line.load.failures if line.load is not None else None
     if not failures:
-        return [Text("Flink remembers no exception of this job.")]
+        return [Text("Flink has no exception of this job.")]
     lines: list[Text] = []
     for failure in failures:
         lines += words.wrapped(f"{failure.timestamp}  {failure.cause}", width, rest="  ", style="bold red")
         lines += words.wrapped(failure_place(failure), width, rest="  ", style="dim")
-        told = own_frames(failure.traceback) if failure.traceback else failure.text
-        lines += [Text(text, no_wrap=True) for text in told.splitlines()]
+        detail = own_frames(failure.traceback) if failure.traceback else failure.text
+        lines += [Text(text, no_wrap=True) for text in detail.splitlines()]
         lines.append(Text(""))
     return lines

@@ -1,4 +1,4 @@
-"""The loop at the terminal: keys in, frames out, and the terminal as it was, however it ends."""
+"""Event loop of the dashboard: reads keys, draws frames, and restores the terminal at the end."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tdaflink.domain.errors import UsageError
 from tdaflink.domain.printable import printable_value
 from tdaflink.domain.snapshot import Focus, Snapshot
 
-TICK_SECONDS = 0.25  # how soon a new snapshot or another size of the terminal is noticed
-REDRAW_SECONDS = 5.0  # ages go on while nothing is heard
+TICK_SECONDS = 0.25  # interval of the checks for a new snapshot or terminal size
+REDRAW_SECONDS = 5.0  # so that shown ages advance without new snapshots
 
 
 class Snapshots(Protocol):
-    """Where snapshots come from while the screen goes on."""
+    """Source of snapshots that does not block the screen."""
 
     def latest(self) -> Snapshot | None: ...
 
@@ -35,7 +35,7 @@ class Snapshots(Protocol):
 
 
 def require_terminal() -> None:
-    """Raise `UsageError` where no dashboard can be drawn or no key be read."""
+    """Raise `UsageError` if no dashboard can be drawn or no key can be read."""
     out = console.out()
     if not (out.is_terminal and sys.stdin.isatty()) or out.is_dumb_terminal:
         raise UsageError(
@@ -47,7 +47,7 @@ def require_terminal() -> None:
 
 @console.printed
 def show_once(board: Board, snapshot: Snapshot, stream: str | None, every: float) -> None:
-    """One frame, as high as it needs to be, or the snapshot as data."""
+    """Print one frame, as high as its content, or the snapshot as data."""
     if show_data(snapshot):
         return
     out = console.out()
@@ -65,7 +65,11 @@ def run(source: Snapshots, stream: str | None, every: float) -> None:
     out = console.out()
     screen = _Screen(source, View(stream=stream), every)
     terminal = blessed.Terminal()
-    with _ending_on_signals(), terminal.cbreak(), Live(console=out, screen=True, auto_refresh=False) as live:
+    with (
+        _signals_as_exceptions(),
+        terminal.cbreak(),
+        Live(console=out, screen=True, auto_refresh=False) as live,
+    ):
         while True:
             size = Size(out.width, out.height)
             if screen.changed(size):
@@ -76,7 +80,7 @@ def run(source: Snapshots, stream: str | None, every: float) -> None:
 
 
 class _Screen:
-    """What is on the screen, and whether it has to be drawn anew."""
+    """The state of the screen and of its last frame."""
 
     def __init__(self, source: Snapshots, view: View, every: float) -> None:
         self._source = source
@@ -89,7 +93,7 @@ class _Screen:
         self._glyphs = glyphs_for(sys.stdout)
 
     def changed(self, size: Size) -> bool:
-        """Take in what is new; whether the last frame is out of date."""
+        """Read the latest snapshot; return whether the last frame is out of date."""
         snapshot = self._source.latest()
         if snapshot is not None and snapshot is not self._taken and not self._view.paused:
             self._board, self._taken = updated(self._board, printable_value(snapshot)), snapshot
@@ -100,14 +104,14 @@ class _Screen:
         return state != self._drawn or time.monotonic() - self._drawn_at > REDRAW_SECONDS
 
     def draw(self, size: Size) -> Group:
-        """The frame as of now."""
+        """Draw the current frame."""
         board, view = self._board, self._view
         self._drawn = (size, view, board.taken_at if board else 0.0)
         self._drawn_at = time.monotonic()
         return frame(board, view, size, now=time.time(), every=self._every, glyphs=self._glyphs)
 
     def press(self, key: str, size: Size) -> bool:
-        """Take in a key; False means to quit."""
+        """Handle a key; return False to quit."""
         if self._board is None:
             return key not in ("q", "Q")
         view = press(self._view, key, self._board, max(1, size.height - 6))
@@ -118,8 +122,8 @@ class _Screen:
 
 
 @contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """Signals that would end the program at once become an exception, so that the terminal is put right."""
+def _signals_as_exceptions() -> Iterator[None]:
+    """Turn signals that end the program into exceptions, so that the terminal is restored."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

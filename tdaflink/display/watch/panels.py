@@ -1,4 +1,4 @@
-"""The parts of the dashboard, each as lines of a given width."""
+"""Panels of the dashboard, each as lines of a given width."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WIDE = 120
 WIDEST = 160
 _SPARK, _LONG_SPARK = 8, 24
 _SPARK_COLUMN = Column("", _SPARK)
-# The columns of the list of jobs, each with the width of the screen from which on it is shown.
+# The columns of the list of jobs, each with the minimal width of the screen at which it is shown.
 _COLUMNS = (
     (Column("", 1), 0),
     (Column("STATE", 10), 0),
@@ -56,10 +56,10 @@ _NAMES = {"flink": "Flink", "kafka": "Kafka", "prometheus": "Prometheus", "logs"
 
 
 def cluster_lines(board: Board, width: int) -> list[Text]:
-    """Slots and memory, in one line or two."""
+    """Draw slots and memory in one or two lines."""
     state = board.cluster
     if state is None:
-        return [Text("no answer from the cluster yet", style="dim")]
+        return [Text("no response from the cluster yet", style="dim")]
     used = state.slots_total - state.slots_available
     managers = f"{state.taskmanagers} TaskManager{'' if state.taskmanagers == 1 else 's'}"
     first = Text.assemble(
@@ -67,27 +67,27 @@ def cluster_lines(board: Board, width: int) -> list[Text]:
         (managers, "bold red" if state.taskmanagers == 0 else ""),
         f"  slots {used} of {state.slots_total} in use",
     )
-    second = Text.assemble(*_memory_words(state))
+    second = Text.assemble(*_memory_usage(state))
     if first.cell_len + second.cell_len + 2 <= width:
         return [first.append("  ").append_text(second)]
     return [first, second]
 
 
-def _memory_words(state: ClusterState) -> list[str | tuple[str, str]]:
-    """How full heap and metaspace of the fullest TaskManager and of the JobManager are."""
-    found: list[str | tuple[str, str]] = []
+def _memory_usage(state: ClusterState) -> list[str | tuple[str, str]]:
+    """Format the usage of heap and metaspace, of the TaskManager with the highest and of the JobManager."""
+    parts: list[str | tuple[str, str]] = []
     for name, memory in (("TaskManager", state.taskmanager), ("JobManager", state.jobmanager)):
         heap, metaspace = memory_share(memory, "heap"), memory_share(memory, "metaspace")
         if heap is None and metaspace is None:
             continue
-        found += [
-            f"{'  ' if found else ''}{name} heap ",
+        parts += [
+            f"{'  ' if parts else ''}{name} heap ",
             (_percent(heap), _fullness(heap)),
             f" of {format_size(memory.heap_max)}" if name == "TaskManager" else "",
             " metaspace ",
             (_percent(metaspace), _fullness(metaspace)),
         ]
-    return found
+    return parts
 
 
 def _percent(share: float | None) -> str:
@@ -101,18 +101,18 @@ def _fullness(share: float | None) -> str:
 
 
 def stale_line(stale: Stale, now: float, width: int) -> Text:
-    """Since when a source has been silent, and why."""
+    """Draw the time of a source's last response, and the reason of its failure."""
     name = _NAMES[stale.source]
-    since = "has not answered yet"
+    since = "has not responded yet"
     if stale.since is not None:
-        since = f"does not answer since {format_clock(stale.since)} UTC ({format_age(now - stale.since)} ago)"
+        since = f"last response {format_clock(stale.since)} UTC ({format_age(now - stale.since)} ago)"
     line = Text(f"! {name} {since}: {stale.reason}", style="bold yellow", no_wrap=True)
     line.truncate(width, overflow="ellipsis")
     return line
 
 
 def alert_lines(board: Board, width: int, most: int) -> list[Text]:
-    """The alerts that fire, as many as there is room for."""
+    """Draw the firing alerts, at most `most` lines."""
     alerts = board.alerts or ()
     lines = []
     for alert in alerts[:most]:
@@ -126,7 +126,7 @@ def alert_lines(board: Board, width: int, most: int) -> list[Text]:
 
 
 def job_columns(width: int) -> list[Column]:
-    """The columns of the list of jobs, as many as the width holds."""
+    """Return the columns of the list of jobs for a width."""
     columns = [column for column, least in _COLUMNS if width >= least]
     if width < WIDEST:
         return columns
@@ -134,7 +134,7 @@ def job_columns(width: int) -> list[Column]:
 
 
 def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
-    """One job of the list."""
+    """Draw one job of the list."""
     load, rates = line.load, line.rates
     computation = load.computation if load is not None else None
     spark = _SPARK if width < WIDEST else _LONG_SPARK
@@ -161,41 +161,43 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
 
 
 def _checkpoint_age(line: JobLine) -> str:
-    done = line.load.checkpoints if line.load is not None else None
-    return format_age(done.latest_age_ms / 1000) if done and done.latest_age_ms is not None else UNKNOWN
+    checkpoints = line.load.checkpoints if line.load is not None else None
+    if checkpoints is None or checkpoints.latest_age_ms is None:
+        return UNKNOWN
+    return format_age(checkpoints.latest_age_ms / 1000)
 
 
 def log_lines(board: Board, width: int) -> list[Text]:
-    """The end of the log that was asked for, each line on as many as it takes."""
+    """Draw the end of the requested log, with long lines wrapped."""
     if board.log is None:
-        silent = next((stale for stale in board.stale if stale.source == "logs"), None)
-        return [Text(silent.reason if silent else "reading the log ...", style="dim")]
+        stale = next((stale for stale in board.stale if stale.source == "logs"), None)
+        return [Text(stale.reason if stale else "reading the log ...", style="dim")]
     return [piece for text in board.log.lines for piece in _log_line(text, width)]
 
 
 def _log_line(text: str, width: int) -> list[Text]:
     shown, style = printable(text.expandtabs(4)), _log_style(text)
-    # Nearly all blanks of a line stand between its columns, of which the class takes 60.
+    # Most blanks of a line pad its columns; that of the class alone has 60 characters.
     shown = _BLANKS.sub("  ", shown) if cell_len(shown) > width else shown
     return [Text(piece, no_wrap=True, style=style) for piece in _chopped(shown, max(2, width))]
 
 
 def _chopped(text: str, width: int) -> list[str]:
-    """The text in pieces of `width` cells."""
+    """Split a text into pieces of `width` cells."""
     if text.isascii():
         return [text[start : start + width] for start in range(0, len(text), width)] or [""]
     pieces, used = [""], 0
-    for sign in text:
-        cells = cell_len(sign)
+    for character in text:
+        cells = cell_len(character)
         if used + cells > width:
             pieces, used = [*pieces, ""], 0
-        pieces[-1] += sign
+        pieces[-1] += character
         used += cells
     return pieces
 
 
 def _log_style(text: str) -> str:
-    """Red for an error, yellow for a warning, by the level that follows the time."""
+    """Return red for an error, yellow for a warning, by the level after the time."""
     level = _LEVEL.match(text)
     if level is None:
         return ""
@@ -203,11 +205,11 @@ def _log_style(text: str) -> str:
 
 
 def barcode_lines(board: Board, stream: str | None, width: int, height: int, glyphs: Glyphs) -> list[Text]:
-    """The newest barcode in `height` lines; nothing where not even one bar of each dimension fits."""
+    """Draw the newest barcode in `height` lines; nothing if one bar of each dimension does not fit."""
     newest = board.newest
     if newest is None:
-        whose = f"of stream {stream}" if stream is not None else "yet"
-        return [Text(f"no result {whose}", style="dim")] if height > 0 else []
+        scope = f"of stream {stream}" if stream is not None else "yet"
+        return [Text(f"no result {scope}", style="dim")] if height > 0 else []
     result = newest.result
     betti = betti_of(result)
     title = Text.assemble(

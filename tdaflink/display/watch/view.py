@@ -1,4 +1,4 @@
-"""What the person at the screen has chosen to see, and how each key changes that."""
+"""State of the dashboard's view, and its changes by keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TROUBLE_FIRST = ("FAILED", "FAILING", "RESTARTING")
 
 @dataclass(frozen=True)
 class View:
-    """The state of the screen. `chosen` is a job's id, `stream` whose barcode is wanted (None: any)."""
+    """The state of the screen. `chosen` is a job's id, `stream` that of the barcode (None: any)."""
 
     screen: Screen = "jobs"
     chosen: str | None = None
@@ -33,19 +33,19 @@ class View:
 
 
 def shown(view: View, board: Board) -> list[JobLine]:
-    """The jobs of the list: those that the filter lets through, in the order that was chosen."""
-    words = view.filter.lower()
+    """Return the jobs of the list: those that match the filter, in the selected order."""
+    pattern = view.filter.lower()
     lines = [
         line
         for line in board.jobs
-        if words in f"{line.job.name} {line.job.id} {line.job.state}".lower()
+        if pattern in f"{line.job.name} {line.job.id} {line.job.state}".lower()
         and (view.ended or not line.job.ended or line.job.state == "FAILED")
     ]
     return sorted(lines, key=_ORDERS[view.sort])
 
 
 def settled(view: View, board: Board) -> View:
-    """The view on a job that is there: the chosen one, else the first of the list."""
+    """Return the view with an existing job selected: the chosen one, else the first of the list."""
     lines = shown(view, board)
     if any(line.job.id == view.chosen for line in lines):
         return view
@@ -55,14 +55,14 @@ def settled(view: View, board: Board) -> View:
 
 
 def focus_of(view: View, board: Board | None, rows: int) -> Focus:
-    """What the next snapshot has to be of, where `rows` jobs are on the screen."""
+    """Return the contents that the next snapshot needs, with `rows` jobs on the screen."""
     visible = () if board is None else tuple(line.job.id for line in window(view, board, rows))
     logs_of = (view.component or "taskmanager") if view.screen == "logs" else None
     return Focus(job=view.chosen, visible=visible, stream=view.stream, logs_of=logs_of)
 
 
 def window(view: View, board: Board, rows: int) -> Sequence[JobLine]:
-    """The part of the list around the chosen job that `rows` lines hold."""
+    """Return the `rows` jobs of the list around the chosen one."""
     lines = shown(view, board)
     place = next((i for i, line in enumerate(lines) if line.job.id == view.chosen), 0)
     first = max(0, min(place - rows // 2, len(lines) - rows))
@@ -70,7 +70,7 @@ def window(view: View, board: Board, rows: int) -> Sequence[JobLine]:
 
 
 def press(view: View, key: str, board: Board, page: int) -> View | None:
-    """The view after a key; None means to quit. `page` is how far a page key goes."""
+    """Return the view after a key; None to quit. `page` is the number of lines of a page."""
     if view.typing:
         return _type(view, key)
     if key in ("q", "Q"):
@@ -82,7 +82,7 @@ def press(view: View, key: str, board: Board, page: int) -> View | None:
 
 
 def _type(view: View, key: str) -> View:
-    """A key while the filter is being typed."""
+    """Handle a key while the filter is typed."""
     if key == "KEY_ENTER":
         return replace(view, typing=False)
     if key == "KEY_ESCAPE":
@@ -121,7 +121,7 @@ def _next_sort(view: View, _board: Board) -> View:
 
 
 def _next_stream(view: View, board: Board) -> View:
-    """The next of the streams that have been seen; after the last one the newest of all again."""
+    """Select the next known stream; after the last one, the newest result of any stream."""
     streams = [None, *sorted(board.streams)]
     place = streams.index(view.stream) if view.stream in streams else 0
     return replace(view, stream=streams[(place + 1) % len(streams)])

@@ -1,4 +1,4 @@
-"""Numbers as the dashboard writes them, and rows of cells as lines of a given width."""
+"""Formatting of numbers and times for the dashboard, and rows of cells in a given width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ASCII_BLOCKS = "_.-=+*#@"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `width` cells, or what is left where it is 0."""
+    """One column of `width` cells; 0 means the remaining width."""
 
     heading: str
     width: int
@@ -25,7 +25,7 @@ class Column:
 
 
 def row(columns: Sequence[Column], cells: Sequence[str | Text], width: int, style: str = "") -> Text:
-    """The cells side by side, each cut or padded to its column."""
+    """Draw cells side by side, each truncated or padded to its column."""
     spare = width - sum(column.width for column in columns) - len(columns) + 1
     line = Text(no_wrap=True, overflow="crop", style=style)
     for index, (column, cell) in enumerate(zip(columns, cells, strict=True)):
@@ -48,7 +48,7 @@ def _fitted(cell: str | Text, width: int, right: bool) -> Text:
 
 
 def sparkline(series: Sequence[float], width: int, *, unicode: bool = True) -> str:
-    """The newest values as blocks from 0 to the highest of them, the newest at the right."""
+    """Draw the last values as blocks, scaled from 0 to the highest of them, the newest at the right."""
     blocks = _BLOCKS if unicode else _ASCII_BLOCKS
     shown = series[-width:]
     highest = max(filter(math.isfinite, shown), default=0.0)
@@ -57,7 +57,7 @@ def sparkline(series: Sequence[float], width: int, *, unicode: bool = True) -> s
 
 
 def moment_of(text: str) -> float | None:
-    """An ISO-8601 time as epoch seconds."""
+    """Parse an ISO-8601 time to epoch seconds; None if it is not valid."""
     try:
         return parse_timestamp(text).timestamp()
     except (ValueError, OverflowError):
@@ -65,7 +65,7 @@ def moment_of(text: str) -> float | None:
 
 
 def wrapped(text: str, width: int, *, first: str = "", rest: str = "", style: str = "") -> list[Text]:
-    """A sentence on as many lines as it takes."""
+    """Wrap a sentence to lines of a width."""
     import textwrap
 
     pieces = textwrap.wrap(text, max(20, width), initial_indent=first, subsequent_indent=rest) or [first]

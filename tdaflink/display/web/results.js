@@ -1,10 +1,10 @@
 "use strict";
-// Draws what `pagedata.py` has gathered. All text reaches the page as text nodes, never as markup.
+// Draws the document of `pagedata.py`. All text is inserted as text nodes, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const HEIGHT_OF_BAR = 15, BARS_OF_DIMENSION = 40;
-const SHORTEST = 0.004; // of the scale: a shorter bar would be a speck
+const SHORTEST = 0.004; // of the scale: a shorter bar would not be visible
 const state = { series: 0, window: 0, step: data.curve_values - 1, playing: 0 };
 
 const series = () => data.series[state.series];
@@ -28,11 +28,11 @@ function canvas(id) {
 }
 
 function add(parent, kind, attributes, text) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  if (text !== undefined) made.textContent = text;
-  parent.append(made);
-  return made;
+  const child = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [name, value] of Object.entries(attributes)) child.setAttribute(name, value);
+  if (text !== undefined) child.textContent = text;
+  parent.append(child);
+  return child;
 }
 
 function label(parent, x, y, text, anchor = "middle", kind = "") {
@@ -47,17 +47,17 @@ function line(parent, x1, y1, x2, y2, kind) {
   return add(parent, "line", { x1, y1, x2, y2, class: kind });
 }
 
-/** Round values from `low` to `high`, at most `most` of them. */
+/** Return at most `most` round values from `low` to `high`. */
 function ticks(low, high, most) {
   const span = high - low || 1;
   const power = 10 ** Math.floor(Math.log10(span / most));
   const step = [1, 2, 5, 10, 20].map((m) => m * power).find((s) => span / s <= most);
-  const found = [];
-  for (let k = Math.ceil(low / step); k * step <= high + step * 1e-9; k++) found.push(Number((k * step).toPrecision(10)));
-  return found;
+  const values = [];
+  for (let k = Math.ceil(low / step); k * step <= high + step * 1e-9; k++) values.push(Number((k * step).toPrecision(10)));
+  return values;
 }
 
-/** Where values lie: `low` … `high` become `from` … `to`. */
+/** Return the linear map of `low` … `high` to `from` … `to`. */
 function scale(low, high, from, to) {
   const factor = (to - from) / (high - low || 1);
   return (value) => from + (value - low) * factor;
@@ -90,7 +90,7 @@ function legend(svg, x, y, dimensions, name) {
 
 // ---- one window ----
 
-/** A stream's windows share one scale, so that the slider shows what changes; each request has its own. */
+/** Return the ends of the scale: all windows of a stream share one, so that they are comparable; each request has its own. */
 function ends() {
   const own = isStream() ? windows() : [shown()];
   return {
@@ -110,9 +110,9 @@ function unit(window) {
 }
 
 function pairs(flat) {
-  const found = [];
-  for (let i = 0; i < flat.length; i += 2) found.push({ birth: flat[i], death: flat[i + 1] });
-  return found;
+  const bars = [];
+  for (let i = 0; i < flat.length; i += 2) bars.push({ birth: flat[i], death: flat[i + 1] });
+  return bars;
 }
 
 function interval(dimension, bar) {
@@ -156,7 +156,7 @@ function length(bar) {
   return bar.death === null ? Infinity : bar.death - bar.birth;
 }
 
-/** How many rows each group gets of `rows`: all it wants, unless others would get less than their part. */
+/** Divide `rows` among groups: each gets as many as it needs, unless others would get less than their share. */
 function fairShares(wanted, rows) {
   const order = wanted.map((_, index) => index).sort((a, b) => wanted[a] - wanted[b]);
   const given = [];
@@ -169,16 +169,16 @@ function fairShares(wanted, rows) {
 }
 
 function drawBar(svg, dimension, bar, x, y, thickness, right) {
-  const endless = bar.death === null;
-  const to = endless ? right : Math.max(x(bar.death), x(bar.birth) + 1);
+  const infinite = bar.death === null;
+  const to = infinite ? right : Math.max(x(bar.death), x(bar.birth) + 1);
   const drawn = add(svg, "g", { class: "bar " + colour(dimension), "data-dimension": dimension });
   add(drawn, "rect", { x: x(bar.birth), y: y - thickness / 2, width: Math.max(1, to - x(bar.birth)), height: thickness, stroke: "none" });
-  if (endless) add(drawn, "path", { d: `M${to} ${y - 6}l12 6l-12 6z`, stroke: "none" });
+  if (infinite) add(drawn, "path", { d: `M${to} ${y - 6}l12 6l-12 6z`, stroke: "none" });
   hint(drawn, interval(dimension, bar));
 }
 
 function drawCut(svg, window, draw) {
-  if (window.cut !== null) hint(draw(window.cut), `the filtration ends at T = ${number(window.cut)}`);
+  if (window.cut !== null) hint(draw(window.cut), `the filtration is cut at T = ${number(window.cut)}`);
 }
 
 function drawDiagram() {
@@ -199,10 +199,10 @@ function drawDiagram() {
     }
   });
   legend(svg, right - 6, bottom - 10, window.bars.length, "H");
-  describe(svg, "Persistence diagram: death over birth; what never dies lies on the line at the top");
+  describe(svg, "Persistence diagram: death over birth; infinite bars are on the line at the top");
 }
 
-/** A sign for each dimension, so that nobody depends on colours: a disc, a triangle, a square, a diamond. */
+/** Draw the marker of a dimension, which does not depend on colours: a disc, a triangle, a square, a diamond. */
 function mark(svg, dimension, x, y, r) {
   const kind = "dot " + colour(dimension);
   const shapes = [
@@ -215,7 +215,7 @@ function mark(svg, dimension, x, y, r) {
   return shape ? add(svg, "path", { d: shape, class: kind, stroke: "none" }) : add(svg, "circle", { cx: x, cy: y, r, class: kind, stroke: "none" });
 }
 
-/** The ranks of a window at t, which its curve holds at evenly spaced values up to its own end. */
+/** Return the rank of a window at t; its curve has evenly spaced values up to its own end. */
 function rankAt(window, dimension, t) {
   const curve = window.curves[dimension];
   if (!curve || t < 0) return 0;
@@ -231,7 +231,7 @@ function drawCurves() {
   const window = shown(), { high } = ends();
   const left = 52, right = width - 14, bottom = height - 44, top = 14;
   const most = Math.max(1, ...window.curves.flat());
-  const root = most > 20; // H0 starts at the number of points, where loops are a few
+  const root = most > 20; // H0 starts at the number of points, while there are only a few loops
   const squeeze = root ? Math.sqrt : (value) => value;
   const x = scale(0, high, left, right), flatY = scale(0, squeeze(most), bottom, top), y = (value) => flatY(squeeze(value));
   bottomAxis(svg, x, 0, high, bottom, right - left, unit(window));
@@ -247,7 +247,7 @@ function drawCurves() {
   if (isStream()) line(svg, x(chosenT()), top, x(chosenT()), bottom, "cut");
   drawCut(svg, window, (t) => line(svg, x(t), top, x(t), bottom, "cut"));
   legend(svg, right - 6, top + 10, window.curves.length, "β");
-  describe(svg, "Betti curves: how many bars of each dimension hold the value t");
+  describe(svg, "Betti curves: number of bars of each dimension that contain the value t");
 }
 
 function rootTicks(most) {
@@ -256,7 +256,7 @@ function rootTicks(most) {
 
 // ---- over time ----
 
-/** A chart of all windows; the cursor is drawn apart, so that the slider does not draw all anew. */
+/** Draw a chart of all windows; the cursor is a separate line, so that moving it does not redraw the chart. */
 function timeline(id, most, drawAll) {
   const { svg, width, height } = canvas(id);
   const left = 52, right = width - 14, bottom = height - 26, top = 12, count = windows().length;
@@ -285,12 +285,12 @@ function moment(window) {
   return window.time.replace("T", " ").replace(/(\.000)?Z$/, "");
 }
 
-/** Where a window lies on the axis: count windows by the number of their last point, others by their time. */
+/** Return the label of a window on the axis: for count windows the number of the last point, for others the time. */
 function position(window) {
   return window.last_seq === null ? moment(window) : `point ${window.last_seq}`;
 }
 
-/** A line through all values, which a missing one interrupts; for requests only dots, for they do not follow each other. */
+/** Draw a line through all values, with gaps for missing ones; for requests only dots, because they are not a sequence. */
 function trace(svg, values, x, y, kind, dimension) {
   const joined = isStream() && values.length > 1;
   if (joined) {
@@ -323,13 +323,13 @@ function drawRanks() {
 
 function drawDistances() {
   const values = windows().map((w) => (w.distance ? w.distance.value : null));
-  const said = windows().find((w) => w.distance);
-  element("metric").textContent = "Distance to the previous window" + (said ? `, ${said.distance.metric}` : "");
-  if (!said) {
+  const first = windows().find((w) => w.distance);
+  element("metric").textContent = "Distance to the previous window" + (first ? `, ${first.distance.metric}` : "");
+  if (!first) {
     const { svg } = canvas("distances");
     const why = isStream()
-      ? "These results carry no distance: the job's config has no distance_to_previous for this stream."
-      : "Requests have no window before them.";
+      ? "These results have no distance: the job's config has no distance_to_previous for this stream."
+      : "Requests have no previous window.";
     label(svg, 8, 28, why, "start", "empty");
     describe(svg, why);
     svg.onpointerdown = null;
@@ -337,7 +337,7 @@ function drawDistances() {
   }
   const most = windows().reduce((a, w) => (w.distance ? Math.max(a, w.distance.value, w.distance.threshold ?? 0) : a), 0) || 1;
   const place = timeline("distances", most * 1.1, (svg, x, y, right) => {
-    const limit = said.distance.threshold;
+    const limit = first.distance.threshold;
     if (limit !== null) hint(line(svg, x(0), y(limit), right, y(limit), "limit"), `alert above ${number(limit)}`);
     trace(svg, values, x, y, "h0", 0);
     windows().forEach((w, index) => {
@@ -352,15 +352,15 @@ function describe(svg, text) {
   svg.setAttribute("aria-label", text);
 }
 
-// ---- what is written ----
+// ---- texts ----
 
 function fact(parent, name, value, kind = "") {
-  const made = document.createElement("div"), quiet = document.createElement("span"), strong = document.createElement("b");
+  const row = document.createElement("div"), quiet = document.createElement("span"), strong = document.createElement("b");
   quiet.textContent = name + " ";
   strong.textContent = value;
   strong.className = kind;
-  made.append(quiet, strong);
-  parent.append(made);
+  row.append(quiet, strong);
+  parent.append(row);
 }
 
 function writeFacts() {
@@ -368,25 +368,25 @@ function writeFacts() {
   facts.replaceChildren();
   fact(facts, isStream() ? "window" : "job", isStream() ? window.window : window.job);
   fact(facts, "time", moment(window));
-  if (window.standing_out) fact(facts, "Betti numbers", `~${window.standing_out.join(", ")} (uncut: bars that stand out)`);
+  if (window.standing_out) fact(facts, "Betti numbers", `~${window.standing_out.join(", ")} (uncut: prominent bars)`);
   else fact(facts, "Betti numbers", window.betti.join(", "));
   fact(facts, "", `${window.algorithm.replaceAll("_", " ")}, ${window.points} points`);
   if (window.cut !== null) fact(facts, "T", number(window.cut));
   fact(facts, "computed in", `${number(window.seconds)} s`);
   if (window.distance) fact(facts, "distance", number(window.distance.value), window.distance.alert ? "alarm" : "");
-  if (window.truncated) fact(facts, "", "the message holds its longest bars only");
+  if (window.truncated) fact(facts, "", "the message contains only the longest bars");
 }
 
 function writeNotes() {
   const notes = [];
-  if (data.left_out) notes.push(`The newest results are shown; ${data.left_out} older ones are left out.`);
+  if (data.left_out) notes.push(`The newest results are shown; ${data.left_out} older ones are omitted.`);
   if (data.series.some((s) => s.windows.some((w) => w.totals.some((n, d) => n > w.bars[d].length / 2))))
-    notes.push(`Of each dimension at most the ${data.longest} longest bars are kept in this page; Betti curves count all of them.`);
-  notes.push(`Betti curves are drawn at ${data.curve_values} values. Keys: ← → one window, Page Up and Page Down ten, Home, End, space plays.`);
+    notes.push(`This page contains at most the ${data.longest} longest bars of each dimension; Betti curves count all bars.`);
+  notes.push(`Betti curves are drawn at ${data.curve_values} values. Keys: ← → previous and next window, Page Up and Page Down ten windows, Home, End, space: play.`);
   element("notes").replaceChildren(...notes.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
 }
 
-// ---- what moves ----
+// ---- interaction ----
 
 let placeCursors = [];
 
@@ -426,7 +426,7 @@ function play(start) {
   }, 250);
 }
 
-/** The value at which there is most to see: the cut, else where ranks above H0 change most from window to window. */
+/** Return the initial step of t: the cut, else the value at which ranks above H0 vary most between windows. */
 function bestStep() {
   const last = data.curve_values - 1;
   if (windows().some((w) => w.cut !== null)) return last;
@@ -478,7 +478,7 @@ function onKey(event) {
 }
 
 function start() {
-  data.series.forEach((one, index) => element("series").append(new Option(`${one.kind === "stream" ? one.name : "requests"} (${one.windows.length})`, index)));
+  data.series.forEach((entry, index) => element("series").append(new Option(`${entry.kind === "stream" ? entry.name : "requests"} (${entry.windows.length})`, index)));
   element("chooser").hidden = data.series.length < 2;
   element("series").onchange = (event) => choose(Number(event.target.value));
   element("window").oninput = (event) => go(Number(event.target.value));
