@@ -148,7 +148,7 @@ def test_a_job_that_keeps_crashing_is_mended_from_its_last_checkpoint(steady: St
         assert [job["id"] for job in steady.running()] == [old["id"]]
         done = run(*mended, "--state", "last-state", "-o", "json", timeout=240)
     assert re.search(
-        rf"is read again \(\d+ of {steady.requests}, \d+ of {steady.streams.input}\)", done.stderr
+        rf"are read again \(\d+ of {steady.requests}, \d+ of {steady.streams.input}\)", done.stderr
     )
     assert [job["id"] for job in steady.running()] == [done.json()["id"]]
     steady.check("e", sent)

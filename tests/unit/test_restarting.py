@@ -249,7 +249,7 @@ def test_state_of_unknown_settings_is_not_given_the_defaults(
     path = checkpoint(jobmanager, OLD)
     done = run_tdaflink("submit", "--from", path, "--dry-run", "--env", environment.name)
     assert done.code == 1
-    assert "is not known here" in done.stderr
+    assert "are not known here" in done.stderr
     assert "--fresh-config" in done.stderr
 
 

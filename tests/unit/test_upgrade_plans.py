@@ -45,10 +45,10 @@ def test_differences_are_named_by_route_and_key() -> None:
 @pytest.mark.parametrize(
     ("new", "says"),
     [
-        (spec({**COUNT, "slide": 5}), 'fire once more as they were, with closed_by "changed"'),
-        (spec(None), "refused without --allow-non-restored-state"),
+        (spec({**COUNT, "slide": 5}), 'fire once more with their former settings and closed_by "changed"'),
+        (spec(None), "refuses the start without --allow-non-restored-state"),
         (spec(delivery="exactly_once"), "delivery becomes exactly_once"),
-        (spec(inputs=spec().settings["inputs"][:1]), "the route streams is left out"),  # type: ignore[index]
+        (spec(inputs=spec().settings["inputs"][:1]), "the route streams is removed"),  # type: ignore[index]
     ],
 )
 def test_each_change_says_what_it_means_for_the_state(new: JobSpec, says: str) -> None:
