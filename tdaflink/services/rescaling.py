@@ -67,7 +67,7 @@ def _warn_of_partitions(control: Control, count: int, partitions: Mapping[str, i
     for topic, number in partitions.items():
         if number < count:
             control.reporter.warn(
-                f"{topic} has {number} partitions: {number} subtasks read it, all {count} compute"
+                f"{topic} has {number} partitions: {number} subtasks read it, and all {count} compute"
             )
 
 

@@ -81,9 +81,9 @@ def test_a_rollback_goes_to_the_version_before_that_ran() -> None:
 
 def test_rolling_back_twice_does_not_go_in_circles() -> None:
     versions = [FIRST, SECOND, version(3, 1, origin="id-1")]
-    with pytest.raises(NotFound, match="version 3 of one has none before it"):
+    with pytest.raises(NotFound, match="version 3 of one has no earlier version"):
         version_before(versions, versions[-1], None)
-    with pytest.raises(NotFound, match=r"no version 7 .*there are: 1, 2, 3"):
+    with pytest.raises(NotFound, match=r"no version 7 .*available: 1, 2, 3"):
         version_before(versions, SECOND, 7)
 
 
