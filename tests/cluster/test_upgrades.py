@@ -52,7 +52,7 @@ def test_a_changed_config_is_taken_over_while_messages_come(steady: Steady, tmp_
         changed = {one["key"]: (one["old"], one["new"]) for one in plan["differences"]}
         assert changed == {"query.max_dimension": (1, 0)}
         again = run("submit", "--config", str(steady.folder / "config.json"), timeout=120)
-        assert (again.code, "runs already" in again.stderr) == (1, True)
+        assert (again.code, "already running" in again.stderr) == (1, True)
         done = run("upgrade", name, "--set", "max_dimension=0", "-o", "json", timeout=240).json()
     (new,) = steady.running()
     assert (done["previous_id"], done["id"], done["outcome"]) == (old["id"], new["id"], "done")

@@ -266,7 +266,7 @@ def test_a_dead_broker_is_reported(run_tdaflink: Run, tmp_path: Path, words: lis
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["--from", "now"], "--from now without anything to wait for"),
+        (["--from", "now"], "--from now shows nothing unless"),
         (["--count", "0"], "--count 0"),
         (["--job-id", "a", "--timeout", "0"], "--timeout 0"),
         (["--plot", "a.bmp"], "'.bmp' is no picture's"),
