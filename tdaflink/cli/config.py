@@ -1,4 +1,4 @@
-"""config show, explain, validate, schema, init."""
+"""The commands config show, explain, validate, schema and init."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def validate(
 
 
 @command(group, "schema")
-def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON whatever --output says
+def schema(session: Session) -> None:  # noqa: ARG001 - it is JSON with any --output
     """Print the JSON Schema of the job config, for editors."""
     from tdaflink.display.config import show_schema
     from tdaflink.services.configuration import config_schema

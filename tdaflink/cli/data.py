@@ -1,4 +1,4 @@
-"""send, results."""
+"""The commands send and results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.cli.common import Session, command, confirm_production
 
 
 class Start(str, Enum):
-    """Where reading starts."""
+    """Position in the topic where reading starts."""
 
     beginning = "beginning"
     now = "now"
@@ -129,7 +129,7 @@ def send(
     ] = None,
     own_algorithm: Annotated[
         bool,
-        typer.Option("--own-algorithm", help="Accept an algorithm that only the job knows, as a plug-in."),
+        typer.Option("--own-algorithm", help="Accept an algorithm of a plug-in that only the job has."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages; send nothing.")] = False,
 ) -> None:
@@ -215,5 +215,5 @@ def results(
     picture = None if plot is None else picture_for(plot)
     _, kafka = kafka_of(session)
     tail = open_results(kafka, sought)
-    found = arrivals(tail, sought, session.reporter())
-    show_arrivals(found, follow=follow, barcodes=barcodes, picture=picture)
+    messages = arrivals(tail, sought, session.reporter())
+    show_arrivals(messages, follow=follow, barcodes=barcodes, picture=picture)

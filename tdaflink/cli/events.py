@@ -1,4 +1,4 @@
-"""events."""
+"""The command events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.cli.common import Session, command
 
 
 class Kind(str, Enum):
-    """What an event is about."""
+    """Kind of an event."""
 
     alert = "alert"
     control = "control"
@@ -58,5 +58,5 @@ def events(
         tuple(stream or ()), kind and kind.value, start, count, follow, timeout, topic or EVENTS_TOPIC
     )
     _, kafka = kafka_of(session)
-    found = events(open_events(kafka, sought), sought, session.reporter())
-    show_events(found, follow=follow)
+    arrivals = events(open_events(kafka, sought), sought, session.reporter())
+    show_events(arrivals, follow=follow)

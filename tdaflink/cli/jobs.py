@@ -1,4 +1,4 @@
-"""submit, resume, list, status, cancel."""
+"""The commands submit, resume, list, status and cancel."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def resume(
 
 @dataclass(frozen=True)
 class _How:
-    """How a job is submitted; `wait` None does not follow it."""
+    """Options of a submission; `wait` is the time limit in seconds, None to return immediately."""
 
     start: str | None
     fresh: bool
@@ -192,7 +192,7 @@ def _submit(session: Session, asked: Asked, wanted: Wanted, how: _How) -> None:
 def _ready(
     session: Session, control: Control, asked: Asked, wanted: Wanted, how: _How
 ) -> tuple[Job, str | None]:
-    """The job with its state, and the id of the job that it repeats, if it does."""
+    """Return the job with its initial state, and the id of the job that it repeats, if any."""
     from tdaflink.cli.common import asker
     from tdaflink.cli.wiring import job_named, prepared_job, restarted_job
     from tdaflink.services.restarting import repeats, restart_of
@@ -201,7 +201,7 @@ def _ready(
         return prepared_job(session, asked, wanted)[1], None
     name, named = job_named(session, asked, wanted.script)
     ask = None if how.dry_run else asker()
-    # What is wrong with the call itself is said before anything is asked.
+    # Errors of the call are raised before any prompt.
     fresh = prepared_job(session, asked, wanted)[1] if how.start is None else None
     restart = restart_of(control, name, how.start, ask, named=named)
     if restart.savepoint is None:
@@ -211,7 +211,7 @@ def _ready(
 
 
 def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
-    """Whether a call asks for nothing else than that a job goes on."""
+    """Return whether a call has no options that change the job."""
     from tdaflink.services.configuration import Asked
 
     plain = asked == Asked(job_name=asked.job_name) and wanted == type(wanted)()
@@ -256,20 +256,20 @@ def status(
 
         try:
             with topics_of(session) as kafka:
-                found = job_status(cluster, env, job, kafka, session.reporter().warn)
+                job_details = job_status(cluster, env, job, kafka, session.reporter().warn)
         except NotFound as unknown:
             raise _gone(session, job, unknown) from None
-        show_job(found)
-        if found.ended:
+        show_job(job_details)
+        if job_details.ended:
             from tdaflink.cli.wiring import control_of
             from tdaflink.services.ended import warn_of_unfinished
 
             with control_of(session) as control:
-                warn_of_unfinished(control, found)
+                warn_of_unfinished(control, job_details)
 
 
 def _gone(session: Session, job: str, unknown: NotFound) -> NotFound:
-    """Why a job is not on the cluster, as far as the ledger knows."""
+    """Return the error for a job that is not on the cluster, with details of the ledger."""
     from tdaflink.cli.wiring import control_of
     from tdaflink.services.ended import not_running
 

@@ -1,4 +1,4 @@
-"""stop, savepoint, savepoints, history."""
+"""The commands stop, savepoint, savepoints and history."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def savepoints_list(
     from tdaflink.services.snapshots import snapshots
 
     with control_of(session) as control:
-        show_snapshots([one for one in snapshots(control) if name in (None, one.name)])
+        show_snapshots([snapshot for snapshot in snapshots(control) if name in (None, snapshot.name)])
 
 
 @command(savepoints_app, "prune")

@@ -1,4 +1,4 @@
-"""topics list, create, describe, lag."""
+"""The commands topics list, create, describe and lag."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def topics_lag(
 
 
 def _open(session: Session) -> tuple[Environment, KafkaAdmin, tuple[TopicSpec, ...]]:
-    """The environment that is meant, its broker, and the catalogue in the environment's size."""
+    """Return the environment, its broker, and the catalogue in the environment's size."""
     from tdaflink.adapters.clients import kafka_admin_of
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.profiles import load_catalogue, topic_sizing

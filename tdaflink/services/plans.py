@@ -40,7 +40,7 @@ def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
 
 
 def read_plan(file: Path) -> SavedPlan:
-    """Return a plan as it was saved. Raises `NotFound`, `UsageError` and `ConfigError`."""
+    """Return a saved plan. Raises `NotFound`, `UsageError` and `ConfigError`."""
     text = read_text(
         file, "plan", limit=_LARGEST, hint=f"tdaflink plan --out {quote(str(file))} COMMAND… creates it"
     )

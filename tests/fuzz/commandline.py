@@ -54,7 +54,7 @@ class Outcome:
         """What a user must never see; empty where there is nothing of the kind."""
         if "Traceback (most recent call last)" in self.stderr + self.stdout:
             return "a traceback"
-        if "needs more memory than there is" in self.stderr:
+        if "needs more memory than is available" in self.stderr:
             return "memory without bound"
         if self.code not in FORESEEN:
             return f"exit code {self.code}"
