@@ -83,7 +83,7 @@ def show_environment(name: str | None, store: EnvironmentStore) -> EnvironmentVi
 
 
 def removable(name: str, store: EnvironmentStore) -> Environment:
-    """Return an external environment by name. Raises `UsageError` for one that tdaflink manages."""
+    """Return an external environment by name. Raises `UsageError` for a managed one."""
     env = _saved(name, store)
     if env.runtime != EXTERNAL:
         raise UsageError(
@@ -130,7 +130,7 @@ def _check_flink(env: Environment) -> tuple[Check, ...]:
     version = Check("Flink", "ok", f"version {actual}")
     if actual != supported:
         is_next = minor(actual) == minor(load_versions().next_flink)
-        limits = OUTSIDE.format(supported) if is_next else f"this tdaflink requires {supported}"
+        limits = OUTSIDE.format(supported) if is_next else f"this release requires {supported}"
         version = Check("Flink", "differs", f"version {actual}; {limits}")
     free, total = overview.slots_available, overview.slots_total
     slots = Check("slots", "ok" if total else "missing", f"{free} of {total} are free")

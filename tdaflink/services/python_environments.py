@@ -34,7 +34,7 @@ def prune_pythons(store: EnvironmentStore, reporter: Reporter, *, dry_run: bool)
         if not dry_run:
             with reporter.step(f"removing {row.path}") as step:
                 if not remove_environment(row.path):
-                    step.unchanged("in use by another tdaflink process")
+                    step.unchanged("another process is using it")
                     continue
         removed.append(row)
     return PruneResult(

@@ -179,7 +179,7 @@ def require_bundle(control: Control, version: Version, *, included: bool) -> Non
         )
     control.reporter.warn(
         f"the bundle of {version.name} ({spec.bundle_sha256[:12]}) is not stored here:"
-        " the bundle of this tdaflink is used"
+        " the bundle of this installation is used"
     )
 
 

@@ -110,7 +110,7 @@ def _spec_of_parameters(text: str | None) -> JobSpec | None:
 
 
 def _store_shipped_bundle(control: Control, spec: JobSpec) -> None:
-    """Store the shipped job's bundle if this tdaflink builds an identical one."""
+    """Store the shipped job's bundle if this installation builds an identical one."""
     if spec.settings is None or control.ledger.bundle(spec.bundle_name) is not None:
         return
     bundle = shipped_bundle()

@@ -45,7 +45,7 @@ class Patient:
         return self.environment.name
 
     def command(self, words: str) -> str:
-        """Return a tdaflink command for this environment."""
+        """Return a command line for this environment."""
         return f"tdaflink {words}" + (f" --env {self.name}" if self.saved else "")
 
     def repair(self, by_others: str) -> str:
