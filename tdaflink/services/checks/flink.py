@@ -37,9 +37,7 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
     elif minor(version) != minor(wanted):
         why = "job and cluster must have the same version of the protocol"
         fix = f"pip install a tdaflink for Flink {minor(version)}, or run Flink {wanted}"
-        yield CheckResult(
-            "flink", "problem", f"Flink is {version}, this release requires {wanted}", why, fix
-        )
+        yield CheckResult("flink", "problem", f"Flink is {version}, this release requires {wanted}", why, fix)
     elif version != wanted:
         yield CheckResult("flink", "warning", f"Flink is {version}, tested is {wanted}")
     if not overview.taskmanagers:
