@@ -194,7 +194,7 @@ def test_a_uri_becomes_the_upload_message(run_tdaflink: Run) -> None:
         (["ftp://host/a.csv"], 2, "the job reads file:///", "a local file"),
         (["s3://bucket/a.csv", "--format", "json"], 2, "--format json", "csv, npy, npz, parquet"),
         (["s3://b/a.csv", "--points", "3"], 2, "a file is analysed unchanged", ""),
-        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: not of the form", "=0.6"),
+        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: is not key=value", "=0.6"),
         (["circle", "--algorithm", "rips"], 2, "'rips' is not known; did you mean", "--own-algorithm"),
         (["circle", "--set", "max_dim=2"], 2, "did you mean max_dimension?", ""),
         (["circle", "--set", "max_dimension=11"], 2, "parameters.max_dimension: is 11", ""),
