@@ -43,7 +43,7 @@ def run_and_wait(
 
 
 def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: str) -> bool:
-    """Whether the main() of a lost answer has made its job, once it has ended.
+    """Wait until the main() of a lost response has ended; return whether it has submitted its job.
 
     A second main() next to it would take its gateway, and the JobManager could run no Python any more.
     """
