@@ -1,4 +1,4 @@
-"""advise."""
+"""The command advise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""algorithms."""
+"""The command algorithms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command tree and the one place where errors become words and exit codes."""
+"""The command tree, and the conversion of errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tdaflink.cli.edge import COMPLETION, discard_output, guarded, report
 from tdaflink.cli.plainvalues import read_plainly
 from tdaflink.domain.errors import Interrupted, TdaflinkError
 
-# Which module registers which command, by the heading in the help, in the order that the help shows them.
+# Heading of the help -> command -> module that registers it, in the order of the help.
 HEADINGS = {
     "Environments": {
         "demo": "demo",
@@ -66,7 +66,7 @@ HOMES = {name: module for commands in HEADINGS.values() for name, module in comm
 
 
 class EdgeGroup(TyperGroup):
-    """Renders every error once, here, whether the command runs as a program or under a test runner."""
+    """Root group that renders every error, whether the command runs as a program or under a test runner."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return read_plainly(super().get_params(ctx))
@@ -96,7 +96,7 @@ class EdgeGroup(TyperGroup):
             report(Interrupted("interrupted"))
             raise typer.Exit(Interrupted.exit_code) from None
         except BrokenPipeError:
-            # The reader of our output went away (`tdaflink results | head`): that is its right.
+            # The reader of our output closed the pipe, as in `tdaflink results | head`: not an error.
             discard_output()
             raise typer.Exit(0) from None
 
@@ -136,9 +136,9 @@ def root(
 
 
 def load(words: Sequence[str]) -> None:
-    """Import what registers the command that `words` begin with, or all where that is not plain.
+    """Import the module of the command that `words` begin with, or all modules if that is unclear.
 
-    A module that is not needed costs 3 ms at every start, and its commands' options as much again.
+    An unneeded module costs 3 ms at every start, and the options of its commands as much again.
     """
     home = HOMES.get(words[0]) if words and not os.environ.get(COMPLETION) else None
     for name in dict.fromkeys([home] if home else HOMES.values()):

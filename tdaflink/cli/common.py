@@ -51,7 +51,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Beside a group of options in a parameter's type: the command does not take that one of them."""
+    """Annotation of a group of options in a parameter's type: the command omits the option `name`."""
 
     name: str
 
@@ -61,7 +61,7 @@ def command(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function of a `CommandContext` and its own options; the shared options are added.
 
-    A parameter whose type is a dataclass stands for a group of options, one for each field.
+    A parameter whose type is a dataclass is a group of options, one for each field.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -99,7 +99,7 @@ class _Group:
 
     @classmethod
     def of(cls, parameter: inspect.Parameter) -> _Group:
-        """One option for a plain parameter, those of the fields for a dataclass."""
+        """Return one option for a plain parameter, one for each field of a dataclass."""
         kind: Any = getattr(parameter.annotation, "__origin__", parameter.annotation)
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return cls(parameter.name, None, [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)])
@@ -120,7 +120,7 @@ class _Group:
 
 
 def asker() -> Callable[[str], bool] | None:
-    """What asks the user yes or no; None without a terminal to ask on."""
+    """Return a function that asks the user yes or no; None without a terminal."""
     import sys
 
     if not sys.stdin.isatty():
@@ -129,7 +129,7 @@ def asker() -> Callable[[str], bool] | None:
 
 
 def confirm(question: str) -> None:
-    """Ask on the terminal; without one, or with a no, nothing is done."""
+    """Ask on the terminal. Raises `UsageError` without a terminal, or if the user declines."""
     import sys
 
     if not sys.stdin.isatty():
@@ -139,7 +139,7 @@ def confirm(question: str) -> None:
 
 
 def confirm_production(context: CommandContext, name: str, profile: str) -> None:
-    """Let nothing of prod be changed by a slip: its name has to be typed, unless --yes says so."""
+    """Require the name of a production environment to be typed, unless --yes is given."""
     import sys
 
     if context.yes or PRODUCTION not in (name, profile):
@@ -147,7 +147,10 @@ def confirm_production(context: CommandContext, name: str, profile: str) -> None
     question = f"{name} is a production environment."
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask on.", hint="add --yes")
-    if typer.prompt(f"{question} Type its name to go on", err=True, default="", show_default=False) != name:
+    if (
+        typer.prompt(f"{question} Type its name to continue", err=True, default="", show_default=False)
+        != name
+    ):
         raise UsageError("nothing was done")
 
 
@@ -167,7 +170,7 @@ def confirm_chosen(context: CommandContext) -> None:
 
 
 def typed_secret(option: str) -> str:
-    """What is typed on the terminal, unseen, or the next line of standard input."""
+    """Return a secret typed on the terminal without echo, or the next line of standard input."""
     import sys
 
     if sys.stdin.isatty():
@@ -190,7 +193,7 @@ def _configure_display(context: CommandContext) -> None:
 
 
 def _environment_to_name(asked: str | None) -> str | None:
-    """The environment of this call where the next call would mean another one unless it names it."""
+    """Return the environment that hints must name; None if it is also the default of the next call."""
     import os
 
     from tdaflink.adapters.environments import EnvironmentStore

@@ -1,4 +1,4 @@
-"""What the shell offers where a line could go on; silent where the cluster cannot be asked."""
+"""Shell completion of jobs, environments, topics and components; empty if the cluster is unreachable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
-    """Names and ids of the jobs that have not ended, with their state."""
+    """Complete names and ids of the jobs that have not ended, with their state."""
     import os
 
     from tdaflink.adapters.environments import EnvironmentStore
@@ -17,20 +17,20 @@ def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
 
     try:
         env = EnvironmentStore().resolve(ctx.params.get("env") or os.environ.get("TDA_ENVIRONMENT"))
-        found = _jobs(env)
+        jobs = _jobs(env)
     except TdaflinkError:
         return []
-    # Some shells evaluate what completes a line, so a name with other signs is not offered.
-    words = [(name, state) for name, _, state in found if is_plain_word(name)]
+    # Some shells evaluate completions, so names with special characters are not offered.
+    words = [(name, state) for name, _, state in jobs if is_plain_word(name)]
     if incomplete:
         words += [
-            (job_id, f"{name}, {state}" if is_plain_word(name) else state) for name, job_id, state in found
+            (job_id, f"{name}, {state}" if is_plain_word(name) else state) for name, job_id, state in jobs
         ]
     return [(word, about) for word, about in words if word.startswith(incomplete)]
 
 
 def complete_environment(incomplete: str) -> list[tuple[str, str]]:
-    """Saved environments, and the profiles that could be set up."""
+    """Complete saved environments, and the profiles that could be set up."""
     from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.profiles import profile_names
     from tdaflink.domain.errors import TdaflinkError
@@ -45,7 +45,7 @@ def complete_environment(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_topic(incomplete: str) -> list[tuple[str, str]]:
-    """Topics of the catalogue, with what they are for."""
+    """Complete topics of the catalogue, with their descriptions."""
     from tdaflink.adapters.profiles import load_catalogue
 
     topics = load_catalogue().topics
@@ -53,7 +53,7 @@ def complete_topic(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
-    """Components of the environment, with their health."""
+    """Complete components of the environment, with their health."""
     import os
 
     from tdaflink.adapters.environments import EnvironmentStore
@@ -63,10 +63,14 @@ def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     store = EnvironmentStore()
     try:
         env = store.resolve(ctx.params.get("env") or os.environ.get("TDA_ENVIRONMENT"))
-        found = runtime_for(env, store).components()
+        components = runtime_for(env, store).components()
     except TdaflinkError:
         return []
-    return [(one.name, one.health) for one in found if one.name.startswith(incomplete)]
+    return [
+        (component.name, component.health)
+        for component in components
+        if component.name.startswith(incomplete)
+    ]
 
 
 def _jobs(env: Environment) -> list[tuple[str, str, str]]:
@@ -79,5 +83,5 @@ def _jobs(env: Environment) -> list[tuple[str, str, str]]:
 
 
 def is_plain_word(text: str) -> bool:
-    """Whether a shell takes the text for one word in which nothing has to be expanded."""
+    """Return whether a shell reads the text as one word without expansions."""
     return bool(text) and all(sign in "._-+@%:," or (sign.isascii() and sign.isalnum()) for sign in text)

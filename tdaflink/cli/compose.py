@@ -1,4 +1,4 @@
-"""compose export."""
+"""The command compose export."""
 
 from __future__ import annotations
 

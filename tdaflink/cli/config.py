@@ -1,4 +1,4 @@
-"""config show, explain, validate, schema, init."""
+"""The commands config show, explain, validate, schema and init."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def validate(
 
 
 @command(group, "schema")
-def schema(context: CommandContext) -> None:  # noqa: ARG001 - it is JSON whatever --output says
+def schema(context: CommandContext) -> None:  # noqa: ARG001 - it is JSON with any --output
     """Print the JSON Schema of the job config, for editors."""
     from tdaflink.display.config import show_schema
     from tdaflink.services.configuration import config_schema

@@ -45,7 +45,7 @@ _Opened = TypeVar("_Opened", bound=_Closable)
 
 
 class CommandContext:
-    """The options that all commands share, and what a command uses of its environment.
+    """Options that all commands share, and the connections and services of the environment.
 
     The environment is resolved once, each connection is opened when it is first used, and leaving the context
     closes them all. Modules of clients are imported where they are used: the start-up time of `list` counts.
@@ -68,7 +68,7 @@ class CommandContext:
         self._opened.close()
 
     def hand_over(self) -> Callable[[], None]:
-        """Return what closes the connections; leaving the context no longer does."""
+        """Return the function that closes the connections; leaving the context no longer closes them."""
         return self._opened.pop_all().close
 
     def _closed_at_end(self, opened: _Opened) -> _Opened:
@@ -105,7 +105,7 @@ class CommandContext:
     def environment(self) -> Environment:
         """The environment, with the endpoints that environment variables of this command override.
 
-        Raises `NotFound` where it is not saved and no variable names a cluster.
+        Raises `NotFound` if it is not saved and no variable names a cluster.
         """
         return self.store.overridden(self.saved_environment or self.store.unsaved(self.env_option))
 
@@ -170,7 +170,7 @@ class CommandContext:
             auth = resolved.config.schema_registry_auth
         return self._closed_at_end(registry_of(environment, address, auth))
 
-    # -- what services work with
+    # -- services
 
     @cached_property
     def _control(self) -> Control:
@@ -191,7 +191,7 @@ class CommandContext:
         return self._control
 
     def job_builder(self) -> JobBuilder:
-        """Return what builds the jobs for the environment."""
+        """Return the builder of the environment's jobs."""
         from tdaflink.services.jobbuilder import JobBuilder
 
         return JobBuilder(self.environment, self.reporter.warn, self._partition_counts, lambda: self.flink)
@@ -200,7 +200,7 @@ class CommandContext:
         return self.kafka.partition_counts(topics)
 
     def dashboard_sources(self, prometheus: str | None) -> DashboardSources:
-        """Open what the dashboard reads; its Flink client has a short timeout."""
+        """Open the sources of the dashboard; its Flink client has a short timeout."""
         from tdaflink.adapters.clients import flink_of
         from tdaflink.adapters.prometheus import Prometheus
         from tdaflink.domain.application import is_application
@@ -220,7 +220,7 @@ class CommandContext:
         )
 
     def health_context(self, prometheus: str | None = None, *, quick: bool = False) -> Patient:
-        """Return what health checks work with, also for an environment that is not set up yet."""
+        """Return the context of health checks, also for an environment that is not set up yet."""
         from tdaflink.adapters.clients import flink_of, kafka_admin_of
         from tdaflink.adapters.profiles import load_catalogue, profile_of, topic_sizing
         from tdaflink.adapters.runtimes import runtime_for
@@ -244,7 +244,7 @@ class CommandContext:
         )
 
     def _draft(self) -> Environment | None:
-        """Return the environment that setup would create; None where this command means another cluster."""
+        """Return the environment that setup would create; None if this command uses another cluster."""
         from tdaflink.adapters.profiles import profile_names
         from tdaflink.domain.setup import SetupRequest
         from tdaflink.services.drafting import draft
@@ -255,7 +255,7 @@ class CommandContext:
         return self.store.overridden(draft(SetupRequest(env=name), self.store)[0])
 
     def diagnosis_sources(self) -> DiagnosisSources:
-        """Open what a diagnosis archive is collected from."""
+        """Open the sources of a diagnosis archive."""
         from tdaflink.adapters.clients import kafka_of
         from tdaflink.services.diagnosis import Sources
 

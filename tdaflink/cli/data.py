@@ -1,4 +1,4 @@
-"""send, results."""
+"""The commands send and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.cli.context import CommandContext
 
 
 class Start(str, Enum):
-    """Where reading starts."""
+    """Position in the topic where reading starts."""
 
     beginning = "beginning"
     now = "now"
@@ -130,7 +130,7 @@ def send(
     ] = None,
     own_algorithm: Annotated[
         bool,
-        typer.Option("--own-algorithm", help="Accept an algorithm that only the job knows, as a plug-in."),
+        typer.Option("--own-algorithm", help="Accept an algorithm of a plug-in that only the job has."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the messages; send nothing.")] = False,
 ) -> None:
@@ -213,5 +213,5 @@ def results(
     sought = Sought(jobs, count, follow, timeout, errors, start.value, topic, streams)
     picture = None if plot is None else picture_for(plot)
     tail = open_results(context.kafka, sought)
-    found = arrivals(tail, sought, context.reporter)
-    show_arrivals(found, follow=follow, barcodes=barcodes, picture=picture)
+    messages = arrivals(tail, sought, context.reporter)
+    show_arrivals(messages, follow=follow, barcodes=barcodes, picture=picture)

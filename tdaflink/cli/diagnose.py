@@ -1,4 +1,4 @@
-"""diagnose."""
+"""The command diagnose."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def diagnose(
     sources = context.diagnosis_sources()
     name = default_name(sources.patient.name)
     if out is not None and out.is_dir():
-        raise UsageError(f"--out {out}: that is a folder", hint=f"--out {out / name}")
+        raise UsageError(f"--out {out}: is a folder", hint=f"--out {out / name}")
     path = out or Path.cwd() / name
-    # Logs and settings are for whom their user gives them to.
+    # Logs and settings may be confidential: only their user may read the archive.
     output = output_file(path, "--out", private=True)
     show_manifest(collect(sources, output, context.reporter), path)

@@ -1,4 +1,4 @@
-"""doctor."""
+"""The command doctor."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ def doctor(
     report = examine(context.health_context(prometheus), context.reporter)
     show_report(report)
     if not report.healthy:
-        raise Unhealthy(f"{report.environment} is not healthy", hint="each problem has its fix below it")
+        raise Unhealthy(f"{report.environment} is not healthy", hint="the fix is shown below each problem")

@@ -1,4 +1,4 @@
-"""The edge of the program: whatever a call raises ends in a short error on stderr and an exit code."""
+"""Error handling at the edge of the program: every exception becomes a short error and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.domain.credentials import hide_credentials
 from tdaflink.domain.errors import InternalError, Interrupted, StorageFailed, TdaflinkError, UsageError
 from tdaflink.domain.printable import printable, shortened
 
-COMPLETION = "_TDAFLINK_COMPLETE"  # set by the shell that asks how a line could go on
+COMPLETION = "_TDAFLINK_COMPLETE"  # set by a shell that requests completions
 _NAMED_LENGTH = 300
 # A full disk or standard output, a broken disk, no more files or processes.
 _OF_THE_MACHINE = {
@@ -29,15 +29,15 @@ _OF_THE_MACHINE = {
 
 
 def guarded(words: Sequence[str], call: Callable[[], Any]) -> Any:
-    """Make a call of the command; whatever it raises ends in a short error and an exit code.
+    """Run a call of the command; every exception ends in a short error and an exit code.
 
-    What is written to stdout has arrived there in the end, or the call has failed.
+    If stdout cannot be flushed at the end, the call fails.
     """
     if os.environ.get(COMPLETION):
         try:
             return call()
         except Exception:
-            sys.exit(1)  # a shell that completes a line is shown nothing
+            sys.exit(1)  # errors are not shown while a shell completes a line
     try:
         _require_text(words)
         result = call()
@@ -63,12 +63,12 @@ def _require_text(words: Sequence[str]) -> None:
         if not word.isascii() and any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(
                 f"argument {number} is not UTF-8: {word!a}",
-                hint="give a file another name; - names standard input",
+                hint="rename the file, or use - for standard input",
             )
 
 
 def _flush_output(words: Sequence[str]) -> None:
-    """Write out what stdout holds back, while a failure can still be reported."""
+    """Flush stdout while a failure can still be reported."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -79,7 +79,7 @@ def _flush_output(words: Sequence[str]) -> None:
 
 
 def discard_output() -> None:
-    """Let what is still held back for stdout go nowhere, or it would fail again at the end."""
+    """Discard buffered output, which would fail again when the interpreter exits."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -87,11 +87,11 @@ def discard_output() -> None:
 
 
 def report(error: BaseException, words: Sequence[str] = ()) -> int:
-    """Show what went wrong on stderr; returns the exit code."""
+    """Show an error on stderr and return the exit code."""
     from tdaflink.display.errors import show_error
 
     reported = as_reported(error, verbose="-v" in words or "--verbose" in words)
-    with suppress(Exception):  # stderr is closed: the exit code says it
+    with suppress(Exception):  # stderr is closed: the exit code remains
         show_error(reported)
     return reported.exit_code
 
@@ -110,23 +110,23 @@ def as_reported(error: BaseException, *, verbose: bool = False) -> TdaflinkError
     if reported is None:
         reported = InternalError(
             f"tdaflink failed unexpectedly: {type(error).__name__}: {_short(error)}",
-            hint="-v shows the traceback; docs/operations.md says where to report it, and what with",
+            hint="-v shows the traceback; docs/operations.md describes how to report it",
         )
-    # What fails before the options are read has no verbose console yet.
+    # An error before the options are parsed has no verbose console yet.
     reported.detail, reported.noise = (trace, None) if verbose else (None, trace)
     return reported
 
 
 def _foreseen(error: BaseException) -> TdaflinkError | None:
-    """What is wrong with the input or the machine rather than with tdaflink."""
+    """Return the error for a fault of the input or the machine rather than of tdaflink, else None."""
     if isinstance(error, MemoryError):
-        return StorageFailed("this call needs more memory than there is", hint="give it less at a time")
+        return StorageFailed("this call needs more memory than is available", hint="use smaller input")
     if isinstance(error, RecursionError):
-        return UsageError("what was given is nested too deeply")
+        return UsageError("the input is nested too deeply")
     if isinstance(error, UnicodeEncodeError):
         start = error.object[error.start : error.start + 1]
         if any("\ud800" <= character <= "\udfff" for character in start):
-            return UsageError(f"what was given is no valid text: it has the lone surrogate {start!a}")
+            return UsageError(f"the input is not valid text: it contains the lone surrogate {start!a}")
         return StorageFailed(
             f"{start!a} cannot be written in the encoding {error.encoding}", hint="export PYTHONUTF8=1"
         )

@@ -1,4 +1,4 @@
-"""env list, use, show, add, remove."""
+"""The commands env list, use, show, add and remove."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def env_remove(
     store = context.store
     env = removable(name, store)
     if not context.yes:
-        confirm(f"Forget {name}, {env.endpoints.rest_url}, with the history of its jobs?")
+        confirm(f"Remove {name}, {env.endpoints.rest_url}, with the history of its jobs?")
     show_environment(remove_environment(name, store, context.reporter))
 
 

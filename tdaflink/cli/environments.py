@@ -1,4 +1,4 @@
-"""setup, teardown."""
+"""The commands setup and teardown."""
 
 from __future__ import annotations
 

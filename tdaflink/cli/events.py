@@ -1,4 +1,4 @@
-"""events."""
+"""The command events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.cli.context import CommandContext
 
 
 class Kind(str, Enum):
-    """What an event is about."""
+    """Kind of an event."""
 
     alert = "alert"
     control = "control"
@@ -57,5 +57,5 @@ def events(
     sought = EventsSought(
         tuple(stream or ()), kind and kind.value, start, count, follow, timeout, topic or EVENTS_TOPIC
     )
-    found = events(open_events(context.kafka, sought), sought, context.reporter)
-    show_events(found, follow=follow)
+    arrivals = events(open_events(context.kafka, sought), sought, context.reporter)
+    show_events(arrivals, follow=follow)

@@ -1,4 +1,4 @@
-"""Examples for the help of each command: calls as they are typed, by the command's name."""
+"""Examples in the help of each command: complete calls, by the command's name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Prints the page of `tdaflink --help` from a file, without Typer and without the modules of the commands.
+"""The page of `tdaflink --help`, printed from a file without Typer and the modules of the commands.
 
-`tools/reference.py` writes the file from what Typer shows at its full width. Where the terminal is narrower,
-Typer makes the page.
+`tools/reference.py` writes the file from Typer's output at full width. On a narrower terminal, Typer formats
+the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FULL_WIDTH = 80  # no page is wider, however wide the terminal is
 
 
 def print_help_page() -> bool:
-    """Whether the page was printed; False leaves it to Typer."""
+    """Print the page; return False if Typer must format it."""
     if _columns() < FULL_WIDTH:
         return False
     try:
@@ -25,15 +25,17 @@ def print_help_page() -> bool:
     try:
         sys.stdout.write(page)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # what the stream says; its class would cost the import of all errors
+    except (
+        Exception
+    ) as error:  # an error of the stream; a `TdaflinkError` would import the module of all errors
         sys.exit(f"Error: {error}")
     return True
 
 
 def _columns() -> int:
-    """The width as `shutil.get_terminal_size` finds it; importing that takes longer than all the rest."""
+    """Return the width as `shutil.get_terminal_size` does; importing shutil takes longer than the rest."""
     try:
         columns = int(os.environ["COLUMNS"])
     except (KeyError, ValueError):

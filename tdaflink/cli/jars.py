@@ -1,4 +1,4 @@
-"""jars list, fetch, lock."""
+"""The commands jars list, fetch and lock."""
 
 from __future__ import annotations
 

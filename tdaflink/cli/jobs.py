@@ -1,4 +1,4 @@
-"""submit, resume, list, status, cancel."""
+"""The commands submit, resume, list, status and cancel."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def resume(
 
 @dataclass(frozen=True)
 class _How:
-    """How a job is submitted; `wait` None does not follow it."""
+    """Options of a submission; `wait` is the time limit in seconds, None to return immediately."""
 
     start: str | None
     fresh: bool
@@ -190,7 +190,7 @@ def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) ->
 def _ready(
     context: CommandContext, control: Control, asked: Asked, wanted: Wanted, how: _How
 ) -> tuple[Job, str | None]:
-    """The job with its state, and the id of the job that it repeats, if it does."""
+    """Return the job with its initial state, and the id of the job that it repeats, if any."""
     from tdaflink.cli.common import asker
     from tdaflink.display.lifecycle import show_restart_plan
     from tdaflink.services.restarting import repeats, restart_of, restarted_job
@@ -200,7 +200,7 @@ def _ready(
         return builder.build(asked, wanted), None
     name, named = builder.job_name(asked, wanted.script)
     ask = None if how.dry_run else asker()
-    # What is wrong with the call itself is said before anything is asked.
+    # Errors of the call are raised before any prompt.
     fresh = builder.build(asked, wanted) if how.start is None else None
     restart = restart_of(control, name, how.start, ask, named=named)
     if restart.savepoint is None:
@@ -212,7 +212,7 @@ def _ready(
 
 
 def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
-    """Whether a call asks for nothing else than that a job goes on."""
+    """Return whether a call has no options that change the job."""
     from tdaflink.services.configuration import Asked
 
     plain = asked == Asked(job_name=asked.job_name) and wanted == type(wanted)()
@@ -253,18 +253,18 @@ def status(
     from tdaflink.services.status import job_status
 
     try:
-        found = job_status(flink, env, job, context.topic_watch, context.reporter.warn)
+        job_details = job_status(flink, env, job, context.topic_watch, context.reporter.warn)
     except NotFound as unknown:
         raise _gone(context, job, unknown) from None
-    show_job(found)
-    if found.ended:
+    show_job(job_details)
+    if job_details.ended:
         from tdaflink.services.ended import warn_of_unfinished
 
-        warn_of_unfinished(context.control(), found)
+        warn_of_unfinished(context.control(), job_details)
 
 
 def _gone(context: CommandContext, job: str, unknown: NotFound) -> NotFound:
-    """Why a job is not on the cluster, as far as the ledger knows."""
+    """Return the error for a job that is not on the cluster, with details of the ledger."""
     from tdaflink.services.ended import not_running
 
     return not_running(context.control(), job, unknown)

@@ -1,4 +1,4 @@
-"""stop, savepoint, savepoints, history."""
+"""The commands stop, savepoint, savepoints and history."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def savepoints_list(
     from tdaflink.display.lifecycle import show_snapshots
     from tdaflink.services.snapshots import snapshots
 
-    show_snapshots([one for one in snapshots(context.control()) if name in (None, one.name)])
+    show_snapshots([snapshot for snapshot in snapshots(context.control()) if name in (None, snapshot.name)])
 
 
 @command(savepoints_app, "prune")

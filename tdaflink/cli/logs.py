@@ -1,4 +1,4 @@
-"""logs."""
+"""The command logs."""
 
 from __future__ import annotations
 

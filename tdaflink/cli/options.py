@@ -1,4 +1,4 @@
-"""Options and arguments that several commands take, each described once."""
+"""Options and arguments shared by several commands."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Settings = Annotated[
 
 @dataclass(frozen=True)
 class ConfigOptions:
-    """What a call says of the job's config."""
+    """Options of a call that change the job config."""
 
     config: ConfigFile = None
     job_name: JobName = None
@@ -64,7 +64,7 @@ class ConfigOptions:
     settings: Settings = None
 
     def asked(self) -> Asked:
-        """The same, for services."""
+        """Return the options as a value for services."""
         from tdaflink.services.configuration import Asked
 
         return Asked(

@@ -1,8 +1,8 @@
-"""Reads plain values of options without Typer's own validators.
+"""Parser of plain option values that avoids Typer's validators.
 
 Typer imports pydantic for the first value that is not a flag, and builds a validator for each option: more
-than the rest of a `list` takes. What is plain is read here; all else, and every refusal, is left to Typer, as
-is every value if a later Typer describes its parameters in another way.
+than the rest of a `list` takes. Plain values are parsed here; all others, and all errors, are left to Typer,
+and so is every value if a later Typer describes its parameters in another way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LEFT_TO_TYPER = object()
 
 
 class PlainCommand(TyperCommand):
-    """A command that reads plain values by itself."""
+    """A command that parses plain values without Typer's validators."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return read_plainly(super().get_params(ctx))
@@ -39,7 +39,7 @@ class PlainCommand(TyperCommand):
 
 
 def read_plainly(parameters: Sequence[Any]) -> list[Any]:
-    """Let each parameter read its plain values by itself; returns the parameters."""
+    """Make each parameter parse plain values without a validator; return the parameters."""
     for parameter in parameters:
         if "process_value" not in vars(parameter):
             parameter.process_value = _reader_of(parameter)
@@ -73,7 +73,7 @@ def _plain_value(parameter: Any, value: Any, several: bool) -> Any:
 
 
 def _plain(kind: Any, value: Any, about: Any) -> Any:
-    """The value of `kind` that a text stands for where that is beyond doubt."""
+    """Return the value of `kind` for a text if it is unambiguous, else `_LEFT_TO_TYPER`."""
     if not isinstance(kind, type) or _is_refined(about):
         return _LEFT_TO_TYPER
     if type(value) is kind:
@@ -92,6 +92,6 @@ def _plain(kind: Any, value: Any, about: Any) -> Any:
 
 
 def _is_refined(about: Any) -> bool:
-    """Whether the declaration asks for more than the kind; a bound of zero is one."""
+    """Return whether the declaration has further constraints; a bound of zero is one."""
     given = [getattr(about, name, None) for name in _REFINEMENTS]
     return any(value is not None and value is not False for value in given)

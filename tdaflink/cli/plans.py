@@ -1,4 +1,4 @@
-"""plan, apply."""
+"""The commands plan and apply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tdaflink.cli.common import command
 from tdaflink.cli.context import CommandContext
 
 PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="Plan file written by plan --out.")]
-# What follows FILE belongs to the command that is planned.
+# Everything after FILE belongs to the planned command.
 _TO_THE_END = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 

@@ -1,4 +1,4 @@
-"""python list, prune, lock, platforms."""
+"""The commands python list, prune, lock and platforms."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def python_lock(
     result = lock_python(context.reporter, upgrade=upgrade, write=not check)
     show_python_locks(result, check=check)
     if check and not result.fits:
-        raise Unhealthy("the locks do not fit their inputs", hint="tdaflink python lock")
+        raise Unhealthy("the lock files are out of date", hint="tdaflink python lock")
 
 
 @command(python_app, "platforms")

@@ -1,4 +1,4 @@
-"""sbom."""
+"""The command sbom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""schemas list, check, register."""
+"""The commands schemas list, check and register."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""topics list, create, describe, lag."""
+"""The commands topics list, create, describe and lag."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def topics_lag(
 
 
 def _catalogue(context: CommandContext) -> tuple[TopicSpec, ...]:
-    """The catalogue in the environment's size."""
+    """Return the catalogue in the environment's size."""
     from tdaflink.adapters.profiles import load_catalogue, topic_sizing
 
     return load_catalogue().sized(topic_sizing(context.environment))

@@ -1,4 +1,4 @@
-"""upgrade, rescale, rollback."""
+"""The commands upgrade, rescale and rollback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class StateChoice(str, Enum):
-    """What a new version starts from."""
+    """Initial state of a new version."""
 
     savepoint = "savepoint"
     last_state = "last-state"
@@ -99,7 +99,7 @@ def upgrade(
         show_changed(changing.resume(control, job))
         return
     if job is None:
-        raise UsageError("which job?", hint="tdaflink list, then tdaflink upgrade NAME")
+        raise UsageError("no job is given", hint="tdaflink list, then tdaflink upgrade NAME")
     wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
     old = _running(control, job)
     asked = with_skipped(config.asked(), old[1], skip or ())
@@ -169,7 +169,9 @@ def rescale(
     Live if the cluster uses the adaptive scheduler, otherwise by a restart from a savepoint.
     """
     if (count is None) == (parallelism is None):
-        raise UsageError("to how many subtasks?", hint=f"tdaflink rescale {quote(job)} --parallelism N")
+        raise UsageError(
+            "no parallelism is given, or two", hint=f"tdaflink rescale {quote(job)} --parallelism N"
+        )
     wanted = parallelism if count is None else count
     from tdaflink.display.lifecycle import show_changed
     from tdaflink.services import rescaling
@@ -184,7 +186,7 @@ def rescale(
 
 
 def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
-    """The job that is meant, and the version of it that runs."""
+    """Return the running job of a reference, and its version."""
     from tdaflink.services.ended import running_job
     from tdaflink.services.versions import running_version
 
@@ -204,7 +206,7 @@ def _replace(
     same_too: bool = True,
     **terms: Any,
 ) -> None:
-    """Show what the new version would change; bring it in, unless showing was all that was asked for."""
+    """Show the changes of the new version, and start it unless this is a dry run."""
     from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
     from tdaflink.services import changing, upgrades
 

@@ -1,4 +1,4 @@
-"""Advice on the size of a cluster, from the newest results of a running job."""
+"""Sizing recommendations from the latest results of a running job, or from the table of algorithms."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ONE_PER_SECOND = 1.0
 
 @dataclass(frozen=True)
 class AskedAlgorithm:
-    """A question whose cost the table of algorithms knows."""
+    """A computation whose cost is in the table of algorithms."""
 
     name: str = "vietoris_rips"
     max_dimension: int = 1
@@ -42,7 +42,7 @@ def give_advice(
     reporter: Reporter,
     known: Sequence[AlgorithmInfo],
 ) -> Advice:
-    """What the load needs; without results by the rule of thumb and the table of `known` algorithms."""
+    """Recommend a size for a load; without results, by rules of thumb and the table of `known` algorithms."""
     try:
         job, load = _chosen(cluster, reference)
         measured = _measured(kafka, load) if load is not None else []
@@ -50,15 +50,21 @@ def give_advice(
     except TdaflinkError as error:
         if reference is not None:
             raise
-        reporter.warn(f"{error.message}: advice by the rule of thumb alone")
+        reporter.warn(f"{error.message}: the recommendation uses rules of thumb only")
         job, load, measured, slots = None, None, [], None
     cost = cost_of(measured)
     if points is None:
-        points = round(statistics.median(one.points for one in measured)) if cost else _TYPICAL_POINTS
-        reporter.note(f"{points} points" + (f", as {job.name} has now" if job and cost else ""))
+        points = (
+            round(statistics.median(computation.points for computation in measured))
+            if cost
+            else _TYPICAL_POINTS
+        )
+        reporter.note(
+            f"{points} points" + (f", as in the latest results of {job.name}" if job and cost else "")
+        )
     if rate is None:
         rate = _rate(load, cost)
-        reporter.note(f"{rate:g} windows a second" + (f", as {job.name} reads records now" if job else ""))
+        reporter.note(f"{rate:g} windows a second" + (f", the current rate of {job.name}" if job else ""))
     partitions = max((len(numbers) for numbers in load.positions.values()), default=None) if load else None
     if cost is None:
         cost = _cost_by_table(AskedAlgorithm(), known)
@@ -68,7 +74,7 @@ def give_advice(
 def advise_by_table(
     asked: AskedAlgorithm, points: int | None, rate: float | None, known: Sequence[AlgorithmInfo]
 ) -> Advice:
-    """What the load needs by the table of algorithms, without any cluster; `NotFound` for an unknown one."""
+    """Recommend a size by the table of algorithms only. Raises `NotFound` for an unknown algorithm."""
     points = _TYPICAL_POINTS if points is None else points
     advice = advise(points, rate or _ONE_PER_SECOND, _cost_by_table(asked, known), None, None)
     others = alternatives(points, asked.max_dimension, asked.coordinates, known)
@@ -97,11 +103,11 @@ def _chosen(cluster: FlinkRest, reference: str | None) -> tuple[Job | None, JobL
 def _measured(kafka: TopicWatch, load: JobLoad) -> list[Measured]:
     outputs = kafka.partitions(outputs_of(load.parameters))
     records = kafka.newest(kafka.ends(outputs), _NEWEST) if outputs else []
-    return [one for record in records if (one := _computation(record))]
+    return [computation for record in records if (computation := _computation(record))]
 
 
 def _computation(record: Record) -> Measured | None:
-    """What a result says of its computation; None of any other record."""
+    """Return the measurements of a result; None for any other record."""
     try:
         info = message_from(record.value or b"")["computation_info"]
         return Measured(
@@ -112,10 +118,10 @@ def _computation(record: Record) -> Measured | None:
 
 
 def _slots_each(cluster: FlinkRest) -> int | None:
-    seen = cluster.overview()
-    return seen.slots_total // seen.taskmanagers if seen.taskmanagers else None
+    overview = cluster.overview()
+    return overview.slots_total // overview.taskmanagers if overview.taskmanagers else None
 
 
 def _rate(load: JobLoad | None, cost: Cost | None) -> float:
-    known = load.records_per_second if load is not None and cost is not None else None
-    return round(known, 1) if known else _ONE_PER_SECOND
+    rate = load.records_per_second if load is not None and cost is not None else None
+    return round(rate, 1) if rate else _ONE_PER_SECOND

@@ -1,4 +1,4 @@
-"""Alerts of a local environment: what its supervisor sees, posted where `setup --webhook` says."""
+"""Alerts of a local environment's supervisor, posted to the URL of `setup --webhook`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tdaflink.domain.jobs import Job
 from tdaflink.domain.timestamps import timestamp_now
 
 _EVERY_SECONDS = 10.0
-RESTARTS = 3  # within RESTART_SECONDS, as the rule JobRestarts has it
+RESTARTS = 3  # within RESTART_SECONDS, as in the rule JobRestarts
 RESTART_SECONDS = 600.0
-STOPPED_SECONDS = 60.0  # as the rule JobNotRunning has it
+STOPPED_SECONDS = 60.0  # as in the rule JobNotRunning
 
 
 @dataclass
 class _Watched:
-    """What was seen of one job: restarts as (moment, count), and since when it does not run."""
+    """Observations of one job: restarts as (time, count), and since when it does not run."""
 
     restarts: list[tuple[float, int]] = field(default_factory=list)
     down_since: float | None = None
@@ -32,36 +32,36 @@ class _Watched:
 
 
 class JobAlerts:
-    """Which jobs should be known to fail: pure, what was seen of each goes in."""
+    """Alerts of failing jobs, computed from observations without I/O."""
 
     def __init__(self) -> None:
         self._watched: dict[str, _Watched] = {}
 
     def seen(self, job: Job, restarts: int, now: float) -> dict[str, str]:
-        """The alerts that the job causes now: name -> description."""
+        """Return the alerts of a job now: name -> description."""
         watched = self._watched.setdefault(job.id, _Watched())
         if job.state == "FAILED":
-            # A failure that was there before the supervisor is known.
-            return {"JobNotRunning": "the job has failed for good"} if watched.alive else {}
+            # A failure from before the supervisor started is not reported.
+            return {"JobNotRunning": "the job has failed and will not restart"} if watched.alive else {}
         if job.ended:
             return {}
-        watched.alive, found = True, dict[str, str]()
-        recent = [one for one in watched.restarts if now - one[0] <= RESTART_SECONDS]
+        watched.alive, alerts = True, dict[str, str]()
+        recent = [(moment, count) for moment, count in watched.restarts if now - moment <= RESTART_SECONDS]
         watched.restarts = [*recent, (now, restarts)]
         more = restarts - watched.restarts[0][1]
         if more >= RESTARTS:
-            found["JobRestarts"] = f"{more} restarts in the last {RESTART_SECONDS / 60:.0f} minutes"
+            alerts["JobRestarts"] = f"{more} restarts in the last {RESTART_SECONDS / 60:.0f} minutes"
         if job.state == "RUNNING":
             watched.down_since = None
         elif watched.down_since is None:
             watched.down_since = now
         elif now - watched.down_since >= STOPPED_SECONDS:
-            found["JobNotRunning"] = f"the job has been {job.state} for over {STOPPED_SECONDS:.0f} s"
-        return found
+            alerts["JobNotRunning"] = f"the job has been {job.state} for over {STOPPED_SECONDS:.0f} s"
+        return alerts
 
 
 class LocalAlerts:
-    """Posts what fires and what is over; a webhook that takes none costs a line of the log, no repair."""
+    """Sender of firing and resolved alerts; a failing webhook is logged and does not stop repairs."""
 
     def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
         self._folder = folder
@@ -69,22 +69,22 @@ class LocalAlerts:
         self._firing: dict[tuple[str, str], Alert] = {}
         self._jobs = JobAlerts()
         self._looked_at = -_EVERY_SECONDS
-        self._parallelism: dict[str, int] = {}  # of jobs that were seen before: asked for once
+        self._parallelism: dict[str, int] = {}  # of known jobs, so that it is requested once
 
     def lost(self, environment: Environment, components: tuple[str, ...]) -> None:
-        """These have ended."""
+        """Fire an alert for each component that has exited."""
         for name in components:
             alert = lost_component(name, timestamp_now())
             if (alert.name, name) not in self._firing:
                 self._fire(environment, (alert.name, name), alert)
 
     def repaired(self, environment: Environment) -> None:
-        """What had ended runs again."""
+        """Resolve the alerts of components, which run again."""
         for key in [key for key, alert in self._firing.items() if "component" in alert.labels]:
             self._resolve(environment, key)
 
     def look_at_jobs(self, environment: Environment) -> None:
-        """Look every ten seconds, where there is a webhook."""
+        """Check the jobs every ten seconds, if there is a webhook."""
         if WEBHOOK not in environment.details or time.monotonic() - self._looked_at < _EVERY_SECONDS:
             return
         self._looked_at = time.monotonic()
@@ -92,9 +92,9 @@ class LocalAlerts:
             with closing(flink_of(environment)) as cluster:
                 jobs = cluster.jobs(environment.name, ended=True, known=self._parallelism)
                 alive = [job.id for job in jobs if not job.ended]
-                restarts = {one: int(cluster.job_metric(one, "numRestarts") or 0) for one in alive}
+                restarts = {job_id: int(cluster.job_metric(job_id, "numRestarts") or 0) for job_id in alive}
         except TdaflinkError:
-            return  # a JobManager that is gone is another alert
+            return  # a missing JobManager has its own alert
         self._parallelism = {job.id: job.parallelism for job in jobs}
         firing = set()
         for job in jobs:
@@ -128,7 +128,7 @@ def _of_job(job: Job, name: str, description: str) -> Alert:
         name,
         "critical" if name == "JobNotRunning" else "warning",
         {"job_id": job.id, "job_name": job.name},
-        f"the job {job.name} {'does not run' if name == 'JobNotRunning' else 'restarts again and again'}",
-        f"{description}; tdaflink status {job.id[:8]} --env {job.env} says why",
+        f"the job {job.name} {'does not run' if name == 'JobNotRunning' else 'restarts repeatedly'}",
+        f"{description}; tdaflink status {job.id[:8]} --env {job.env} shows why",
         timestamp_now(),
     )

@@ -1,4 +1,4 @@
-"""Application clusters: which Kafka they use, and what their JobManager is to start."""
+"""Application clusters: the Kafka that they use, and the job that their JobManager starts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tdaflink.services.versions import job_from
 
 
 def placed(draft: Environment, request: SetupRequest, store: EnvironmentStore) -> Environment:
-    """The environment with the Kafka of the one beside it, where it is or becomes an application cluster."""
+    """Return the environment; an application cluster gets the Kafka of the environment in `--beside`."""
     saved = store.find(draft.name) is not None
     if not is_application(draft):
         for option in ("beside", "settings", "include"):
@@ -80,16 +80,16 @@ def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool)
 
 @contextmanager
 def control_over(environment: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[Control]:
-    """What actions on the environment's cluster need."""
+    """Yield the control of the environment's cluster, and close its connection."""
     with closing(flink_of(environment)) as cluster:
         yield open_control(environment, cluster, store, reporter, kafka_of(environment))
 
 
 def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runtime) -> str:
-    """Settle what the JobManager in `folder` starts next, unless its job runs; returns the job's id.
+    """Write the job that the JobManager in `folder` starts next, unless its job runs; return the job's id.
 
-    A new start goes on from the newest checkpoint or savepoint that the job has left in the folder. Raises
-    `Refused` where that is of the other execution mode, or slots are too few.
+    A new start continues from the newest checkpoint or savepoint of the job in the folder. Raises `Refused`
+    if that is of the other execution mode, or there are too few slots.
     """
     before = load_application(folder)
     job = _wanted(request, control, before)
@@ -97,7 +97,7 @@ def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runt
         if job.spec != _spec_of(before, control):
             control.reporter.warn(
                 f"the job runs with an older config; tdaflink stop {before.job_id[:12]} --env"
-                f" {control.env.name}, then this command again, brings the new one in"
+                f" {control.env.name}, then this command again, starts it with the new one"
             )
         return before.job_id
     _require_slots(job, control.env)
@@ -106,7 +106,7 @@ def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runt
     newest = _newest(job.name, control, folder)
     if newest is not None:
         _require_mode(job, newest, before, control.env)
-        control.reporter.note(f"going on from the {described(newest)}")
+        control.reporter.note(f"continuing from the {described(newest)}")
         job = replace(job, savepoint=newest.path)
     if any(component.health != "dead" for component in runtime.components()):
         runtime.down(control.reporter)
@@ -117,7 +117,7 @@ def follow(job_id: str, control: Control) -> None:
     """Wait until the job runs. Raises `JobFailed` with the cause, and `DeadlinePassed`."""
     version = control.ledger.version(job_id)
     if version is None:
-        raise NotFound(f"the ledger of {control.env.name} does not know its job {job_id}")
+        raise NotFound(f"the ledger of {control.env.name} has no version {job_id} of its job")
     outcome = "failed"
     try:
         with control.reporter.step(f"wait until {version.name} runs") as step:
@@ -156,7 +156,7 @@ def _wanted(request: SetupRequest, control: Control, before: Application | None)
 
 
 def _job_of(request: SetupRequest, control: Control, before: Version | None) -> Job:
-    """The shipped job as the request says, on top of what the version before was told."""
+    """Return the shipped job of the request; its options change the settings of the version before."""
     assert control.kafka is not None  # noqa: S101 - `control_over` gives it
     builder = JobBuilder(control.env, control.reporter.warn, control.kafka.partition_counts)
     asked = Asked(request.application, settings=request.settings)
@@ -191,7 +191,7 @@ def _require_no_secrets(job: Job) -> None:
     named = plain_secrets(kafka_properties(job))
     if named:
         raise UsageError(
-            f"kafka_properties.{named[0]} is in plain text, and the job's settings stand in a command line"
+            f"kafka_properties.{named[0]} is in plain text, and the job's settings are in a command line"
             " that all users of the machine may read",
             hint='write it as a reference: {"$env": NAME} or {"$file": PATH}',
         )

@@ -1,4 +1,4 @@
-"""The one small file that carries a job to the cluster: byte-reproducible, named by its content."""
+"""Bundles: the archive of a job's code for the cluster, byte-reproducible and named by its content."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tdaflink.adapters.user_files import read_bytes
 from tdaflink.domain.errors import NotFound, UsageError
 from tdaflink.resources import formats_folder, jobs_folder
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can name: builds must not differ by time
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of the zip format: builds must not differ by time
 _MANIFEST = b"Manifest-Version: 1.0\r\nCreated-By: tdaflink\r\n\r\n"
 _LARGEST = 64 * 2**20
-_LEFT_OUT = {"__pycache__", "build", "dist", "node_modules", "venv"}
+_EXCLUDED_FOLDERS = {"__pycache__", "build", "dist", "node_modules", "venv"}
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """`module` is the name that PythonDriver runs; `files` are the paths inside."""
+    """An archive of a job's code. `module` is run by PythonDriver; `files` are the paths in the archive."""
 
     name: str
     sha256: str
@@ -32,10 +32,10 @@ class Bundle:
 
 
 def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | None = None) -> Bundle:
-    """The job that tdaflink ships, with the files that `include` globs name at its top level.
+    """Build the bundle of the shipped job, with the files of the `include` globs at its top level.
 
-    `carried` are further files, by name, that an earlier bundle had; those of `include` replace them.
-    Raises `NotFound` for an empty glob, and `UsageError` for a file that the job has already.
+    `carried` has the additional files of an earlier bundle, by name; files of `include` replace them.
+    Raises `NotFound` for an empty glob, and `UsageError` for a name that the job's own files have.
     """
     folder, shared = jobs_folder(), formats_folder()
     own = [folder / "main.py", *_package_files(folder / "tdajob")]
@@ -44,24 +44,24 @@ def shipped_bundle(include: Sequence[str] = (), carried: Mapping[str, bytes] | N
     further: dict[str, Path | bytes] = dict(carried or {})
     for path in included_files(include):
         if path.name in named or path.stem in ("tdajob", "tdaformats"):
-            raise UsageError(f"--include: the bundle has a {path.name} already", hint="rename the file")
+            raise UsageError(f"--include: the bundle already has a {path.name}", hint="rename the file")
         further[path.name] = path
     return _build("main", folder, {**further, **named})
 
 
 def included_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that globs name, relative to the current folder."""
-    found: list[Path] = []
+    """Return the files that match globs, relative to the current folder. Raises `NotFound`."""
+    files: list[Path] = []
     for pattern in patterns:
         matched = sorted(Path(name) for name in glob.glob(pattern) if Path(name).is_file())
         if not matched:
             raise NotFound(f"--include: no file matches {pattern!r}", hint="give the path of a file")
-        found += [path for path in matched if path not in found]
-    return found
+        files += [path for path in matched if path not in files]
+    return files
 
 
 def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
-    """A user's PyFlink script with the modules and packages beside it, and what `include` globs name.
+    """Build the bundle of a script with the modules and packages of its folder and the `include` globs.
 
     Globs are relative to the script's folder. Raises `NotFound` for a missing script or an empty glob.
     """
@@ -72,14 +72,14 @@ def script_bundle(script: Path, include: Sequence[str] = ()) -> Bundle:
     folder = script.resolve().parent
     files = {script.resolve(), *(path for path in folder.glob("*.py") if path.is_file())}
     for package in folder.iterdir():
-        if (package / "__init__.py").is_file() and package.name not in _LEFT_OUT:
+        if (package / "__init__.py").is_file() and package.name not in _EXCLUDED_FOLDERS:
             files.update(_package_files(package))
     for pattern in include:
         try:
             below = [path for path in folder.glob(pattern) if path.is_relative_to(folder)]
             matched = [path for path in below if path.is_file()]
         except (ValueError, NotImplementedError):
-            raise UsageError(f"--include: {pattern!r} is no pattern below {folder}") from None
+            raise UsageError(f"--include: {pattern!r} is not a pattern below {folder}") from None
         if not matched:
             raise NotFound(f"--include: no file below {folder} matches {pattern!r}")
         files.update(matched)
@@ -91,7 +91,7 @@ def _package_files(package: Path) -> list[Path]:
     return [
         path
         for path in package.rglob("*.py")
-        if path.is_file() and not _LEFT_OUT & set(path.relative_to(package).parts[:-1])
+        if path.is_file() and not _EXCLUDED_FOLDERS & set(path.relative_to(package).parts[:-1])
     ]
 
 
@@ -111,7 +111,7 @@ def _build(module: str, folder: Path, files: Mapping[str, Path | bytes]) -> Bund
 
 
 def _content(path: Path, folder: Path) -> bytes:
-    """The content of a file, of which a larger one than a bundle may be is not read at all."""
+    """Read a file, unless it exceeds the size limit of a bundle."""
     if path.stat().st_size > _LARGEST:
         raise _too_large(folder, path.name)
     return read_bytes(path, "the bundle", limit=_LARGEST)
@@ -119,8 +119,8 @@ def _content(path: Path, folder: Path) -> bytes:
 
 def _too_large(folder: Path, name: str) -> UsageError:
     return UsageError(
-        f"the bundle of {folder} passes {_LARGEST // 2**20} MiB at {name}",
-        hint="keep the script in a folder of its own, and name further files with --include",
+        f"the bundle of {folder} exceeds {_LARGEST // 2**20} MiB at {name}",
+        hint="put the script into a separate folder, and add further files with --include",
     )
 
 

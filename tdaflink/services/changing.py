@@ -1,4 +1,4 @@
-"""Beginning an upgrade, a rescaling or a rollback, and going on with one that was interrupted."""
+"""Start of an upgrade, a rescaling or a rollback, and resumption of an interrupted one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ def begin(
     origin: str | None = None,
     allow_non_restored: bool = False,
 ) -> Changed:
-    """Carry out the change from its first step to its last. Raises `Refused` before anything is touched where
-    slots are too few or another operation is unfinished, and what `carry_out` raises."""
+    """Start an operation and run all of its steps.
+
+    Raises `Refused` before anything is changed if slots are too few or another operation of the job is
+    unfinished, and the errors of `carry_out`.
+    """
     with control.ledger.working_on(job.name):
         _refuse_second(control, job.name)
         _refuse_duplicates(control, job)
@@ -54,11 +57,11 @@ def begin(
 
 
 def resume(control: Control, reference: str | None) -> Changed:
-    """Go on with what was interrupted."""
+    """Complete an interrupted operation."""
     with control.ledger.working_on(unfinished(control, reference).name):
         operation = unfinished(control, reference)
         control.reporter.note(
-            f"going on with the {operation.action} of {operation.name} at the step {operation.step!r}"
+            f"continuing the {operation.action} of {operation.name} at the step {operation.step!r}"
         )
         return carry_out(control, operation)
 
@@ -76,7 +79,7 @@ def _refuse_duplicates(control: Control, job: RunningJob) -> None:
     for other in control.cluster.jobs(control.env.name, ended=False):
         if other.name == job.name and other.id != job.id:
             raise Refused(
-                f"another job named {job.name} runs beside it ({other.id[:12]}): which of the two shall"
-                " have the offsets and transactions of that name is not known",
+                f"another job named {job.name} is running ({other.id[:12]}): both use the offsets and"
+                " transactions of that name",
                 hint=f"tdaflink stop {other.id[:12]}",
             )

@@ -1,4 +1,4 @@
-"""Writing down the compose file of an environment or of a profile, to keep and edit."""
+"""Export of the Docker Compose files of an environment or a profile."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tdaflink.domain.stack import Exported, parts_of
 from tdaflink.services.jars import fetch_jars
 
 _RECEIVER = """\
-# TDAFLINK_ALERT_WEBHOOK has no place here: compose export reads it, and writes the receiver of alerts into
-# monitoring/alertmanager/alertmanager.yml, where it can be named or changed by hand.
+# TDAFLINK_ALERT_WEBHOOK has no effect here: compose export reads it, and writes the receiver of alerts into
+# monitoring/alertmanager/alertmanager.yml, which can be edited.
 """
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What was asked for: `env` or `profile` says of what."""
+    """Request of an export of the environment `env`, or of a profile."""
 
     env: str | None
     profile: str | None
@@ -40,14 +40,14 @@ class ExportRequest:
 
 
 def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) -> Exported:
-    """Write compose.yaml and what it mounts and builds. Raises `UsageError` for a folder that is in use."""
+    """Write compose.yaml and the files that it uses. Raises `UsageError` for a non-empty folder."""
     environment = _environment(request, store)
     profile = profile_of(environment)
     parts_of(profile)
     require_storage(environment, profile)
     folder = output_folder(request.folder, "DIR")
     if folder.exists() and not request.force and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not an empty folder", hint="name another one, or add --force")
+        raise UsageError(f"{folder} is not an empty folder", hint="choose another folder, or add --force")
     settings = compose_settings(environment, profile, f"tdaflink-{environment.name}")
     if folder.exists():
         _check_existing(folder, settings)
@@ -65,7 +65,7 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
 
 
 def _check_existing(folder: Path, settings: ComposeSettings) -> None:
-    """Refuse what stands where files are to be written and is none. Raises `UsageError`."""
+    """Raise `UsageError` if the path of a file to write is not a regular file."""
     for name in (*compose_files(settings), EXPORTER, ".env.example"):
         for place in reversed((folder / name).relative_to(folder).parents):
             output_folder(folder / place, "DIR")
@@ -76,7 +76,7 @@ def _check_existing(folder: Path, settings: ComposeSettings) -> None:
 
 
 def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment:
-    """The saved environment that is meant, or one as setup would make it from the profile."""
+    """Return the saved environment, or the one that setup would create from the profile."""
     saved = store.find(request.env) if request.env else None
     if saved is not None and request.profile in (None, saved.profile):
         if profile_of(saved).compose is None:
@@ -86,13 +86,13 @@ def _environment(request: ExportRequest, store: EnvironmentStore) -> Environment
         return saved
     named = request.profile or request.env
     if named is None:
-        raise UsageError("of which environment?", hint="--env NAME, or --profile dev, staging or prod")
+        raise UsageError("no environment is given", hint="--env NAME, or --profile dev, staging or prod")
     profile = load_profile(named)
-    said = {
+    options = {
         SCALE: "on" if request.scale else None,
         "storage": request.storage,
         "s3_endpoint": request.s3_endpoint,
     }
-    details = {key: value for key, value in said.items() if value}
+    details = {key: value for key, value in options.items() if value}
     name = request.env or profile.name
     return Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "", details=details)

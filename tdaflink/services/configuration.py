@@ -1,4 +1,4 @@
-"""The job config of one call: defaults, profile, file, environment and flags, by precedence."""
+"""The job config of one call: defaults, profile, file, environment and options, by precedence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESSES = {"kafka_bootstrap_servers": "kafka_cluster", "schema_registry_url":
 
 @dataclass(frozen=True)
 class Asked:
-    """What the flags of a call say; None and empty mean: not said."""
+    """Config options of a call; None and empty mean not given."""
 
     file: Path | None = None
     job_name: str | None = None
@@ -40,21 +40,21 @@ def configure(
     warn: Callable[[str], None],
     below: Layer | None = None,
 ) -> Resolved:
-    """Merge and validate; `profile` holds the job settings of the environment's profile.
+    """Merge and validate the layers; `profile` has the job settings of the environment's profile.
 
-    `below` is what an earlier version of the job was told, above the profile and below this call.
+    `below` is the config of an earlier version of the job, above the profile and below this call.
 
-    An environment that tdaflink set up knows its own addresses: a file that names others is warned of and
-    its addresses are not used. Raises `ConfigError`.
+    An environment that tdaflink set up has its own addresses: other addresses in a file cause a warning and
+    are not used. Raises `ConfigError`.
     """
     layers = _layers(asked, env, profile, warn, below)
     if asked.window is None and (asked.window_size or asked.slide_interval):
-        layers.append(_rest_of_window(asked, layers, below))
+        layers.append(_inherited_window(asked, layers, below))
     return resolve(layers)
 
 
 def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
-    """The name of the job that a call means, and whether the call itself says it."""
+    """Return the job name of a call, and whether the call itself defines it."""
     layers = _layers(asked, env, profile, lambda _: None, None)
     names = [str(layer.values["job_name"]) for layer in layers[1:] if "job_name" in layer.values]
     default = str(profile.get("job_name", JobConfig.model_fields["job_name"].default))
@@ -78,10 +78,10 @@ def _layers(
     return [*layers, *_flag_layers(asked)]
 
 
-def _rest_of_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) -> Layer:
-    """What the flags leave of the count window below them: --window-size alone does not change the slide.
+def _inherited_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) -> Layer:
+    """Return the parts of the lower layers' count window to keep: --window-size does not change the slide.
 
-    A new job without a word about its window has none to keep: --window-size gives it windows side by side.
+    A new job without a configured window has none to keep: --window-size alone gives it tumbling windows.
     """
     flags = len(_flag_layers(asked))
     config = resolve(layers[: len(layers) - flags]).config
@@ -90,10 +90,10 @@ def _rest_of_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) 
     if window is None or fresh:
         return Layer("window", {})
     kept = {"window_size": window.size, "slide_interval": window.slide, "window_timeout": window.timeout}
-    said = {key for layer in layers[len(layers) - flags :] for key in layer.values}
+    given = {key for layer in layers[len(layers) - flags :] for key in layer.values}
     if window.slide is None:
-        said.add("slide_interval")
-    return Layer("the window before", {key: value for key, value in kept.items() if key not in said})
+        given.add("slide_interval")
+    return Layer("the window before", {key: value for key, value in kept.items() if key not in given})
 
 
 def _drop_addresses(
@@ -102,10 +102,10 @@ def _drop_addresses(
     for key, endpoint in _ADDRESSES.items():
         own = getattr(env.endpoints, endpoint)
         if key in values and values[key] != own:
-            theirs = values.pop(key)
+            address = values.pop(key)
             warn(
-                f"{file} names {key} {theirs}; the environment {env.name} has its own"
-                f" ({own or 'none'}), which is used. --set {key}=… insists."
+                f"{file} sets {key} to {address}; the environment's own ({own or 'none'}) is used."
+                f" Override it with --set {key}=…"
             )
 
 
@@ -126,7 +126,7 @@ def _flag_layers(asked: Asked) -> list[Layer]:
     return layers + [_set_layer(text) for text in asked.settings]
 
 
-# What they hold has keys with dots of their own, such as security.protocol.
+# Their values have keys that contain dots, such as security.protocol.
 _DOTTED = ("flink", "kafka_properties")
 
 
@@ -135,7 +135,7 @@ def _set_layer(text: str) -> Layer:
     keys = path.strip().split(".")
     if not sign or not all(keys):
         raise ConfigError(
-            f"--set: {text!r} is not key=value", hint="--set algorithm_params.landmarks=50, for example"
+            f"--set: {text!r} is not key=value", hint="for example --set algorithm_params.landmarks=50"
         )
     nested: Any = parse_scalar(value)
     if keys[0] in _DOTTED and len(keys) > 1:
@@ -146,34 +146,34 @@ def _set_layer(text: str) -> Layer:
 
 
 def validate_file(file: Path) -> Resolved:
-    """Check one file by itself. Raises `ConfigError` that names each field, value and reason."""
+    """Validate one file. Raises `ConfigError` with each field, value and reason."""
     require_regular(file, "FILE")
     return resolve([Layer(f"file {file}", read_config(file))])
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON Schema of a config file."""
+    """Return the JSON Schema of a config file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **JobConfig.model_json_schema()}
 
 
-# Which values a written config says itself, beside those of the profile: what is decided first.
+# Values that a written config sets, in addition to those of the profile: the first to decide on.
 _BEGINNING = ("job_name", "checkpoint_interval", "delivery", "algorithm", "max_dimension", "window")
 _WINDOW = {"kind": "count", "size": COUNT_SIZE, "slide": COUNT_SLIDE, "timeout": TIMEOUT}
 _HEAD = """\
-# A job config. Keys behind a # have the value that is shown: take the sign away to change one.
-# tdaflink config validate FILE checks it, tdaflink config explain --config FILE says what decides each value.
+# A job config. Commented keys show their default: remove the # to change a value.
+# tdaflink config validate FILE checks it, tdaflink config explain --config FILE shows each value's source.
 """
 
 
 def write_config(file: Path, profile: Mapping[str, Any], *, force: bool, production: bool = False) -> None:
-    """Write a config that runs as the job runs without one, as JSON or YAML, by the file's ending.
+    """Write a config equivalent to the defaults, as JSON or YAML by the file's suffix.
 
-    `profile` holds the job settings of the environment's profile. YAML has every key with a comment; JSON
-    has no comments, so it has the keys to begin with alone. `production` writes the shipped sample.
+    `profile` has the job settings of the environment's profile. YAML has every key with a comment; JSON
+    has no comments, so it has the most important keys only. `production` writes the shipped sample.
     """
     suffix = file.suffix.lower()
     if suffix not in {".json", ".yaml", ".yml"}:
-        raise ConfigError(f"{file}: a config file ends in .json, .yaml or .yml")
+        raise ConfigError(f"{file}: the name of a config file must end in .json, .yaml or .yml")
     output = output_file(file, "FILE")
     if file.exists() and not force:
         raise ConfigError(f"{file} exists already", hint="--force replaces it, or name another file")
@@ -183,15 +183,15 @@ def write_config(file: Path, profile: Mapping[str, Any], *, force: bool, product
         output.write(text if suffix == ".json" else as_yaml(read_config(sample)))
         return
     values = {**JobConfig().model_dump(mode="json"), "window": _WINDOW, **profile}
-    said = {key: value for key, value in values.items() if key in _BEGINNING or key in profile}
-    output.write(json.dumps(said, indent=4) + "\n" if suffix == ".json" else _commented(values, said))
+    active = {key: value for key, value in values.items() if key in _BEGINNING or key in profile}
+    output.write(json.dumps(active, indent=4) + "\n" if suffix == ".json" else _commented(values, active))
 
 
-def _commented(values: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-    """Every key of a config as YAML, with what it is; those that are not `said` behind a #."""
+def _commented(values: Mapping[str, Any], active: Mapping[str, Any]) -> str:
+    """Return every key of a config as YAML with its description; keys not in `active` are commented out."""
     parts = [_HEAD]
-    for key, known in JobConfig.model_fields.items():
-        sign = "" if key in said else "# "
+    for key, field_info in JobConfig.model_fields.items():
+        sign = "" if key in active else "# "
         # JSON on one line is YAML.
-        parts.append(f"\n# {known.description}\n{sign}{key}: {json.dumps(values[key])}\n")
+        parts.append(f"\n# {field_info.description}\n{sign}{key}: {json.dumps(values[key])}\n")
     return "".join(parts)

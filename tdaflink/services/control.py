@@ -1,4 +1,4 @@
-"""What control actions need, and telling of them: always in the ledger, on the events topic if possible."""
+"""Context of job control actions; records each in the ledger and, best effort, on the events topic."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tdaflink.domain.snapshots import Storage
 
 @dataclass(frozen=True)
 class Control:
-    """An environment's cluster, where actions on it are written down, and who is told of them.
+    """An environment's cluster with the ledger that records actions on it.
 
-    `storage` opens what keeps checkpoints and savepoints. Without `kafka` nobody is told.
+    `storage` opens the storage of checkpoints and savepoints. Without `kafka` no events are sent.
     """
 
     env: Environment
@@ -39,11 +39,11 @@ class Control:
 
     @property
     def commands(self) -> Commands:
-        """What to type to change the environment's jobs."""
+        """Commands that change the environment's jobs, for hints."""
         return commands_of(self.env)
 
     def tell(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:
-        """Note an action that has ended. That Kafka cannot be told is a warning, and undoes nothing."""
+        """Record a completed action. A failure to send the event is a warning, and reverts nothing."""
         done = Action(time.time(), action, outcome, job_id, name, submitter(), detail)
         self.ledger.note(done)
         if self.kafka is None:
@@ -53,7 +53,7 @@ class Control:
             writer.write(*control_event(done, self.env.name))
             writer.flush()
         except TdaflinkError as error:
-            self.reporter.warn(f"{action} is done; {EVENTS_TOPIC} was not told: {error.message}")
+            self.reporter.warn(f"{action} is done; no event was sent to {EVENTS_TOPIC}: {error.message}")
 
 
 def open_control(
@@ -71,7 +71,7 @@ def open_control(
 
 
 def submitter() -> str:
-    """Who gives this command, and where."""
+    """Return user and host of this command."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

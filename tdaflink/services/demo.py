@@ -69,7 +69,7 @@ def run(
 def _cluster(
     request: SetupRequest, store: EnvironmentStore, reporter: Reporter, *, keep: bool
 ) -> Iterator[Environment]:
-    """An environment that is up; one of which nothing ran before goes down again."""
+    """Yield a running environment; it is stopped at the end if nothing of it ran before."""
     passing = not keep and not plan_setup(request, store).unchanged
 
     def clean() -> None:
@@ -86,7 +86,7 @@ def _cluster(
 def _job(
     env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool
 ) -> Iterator[DemoTopics]:
-    """The shipped job, running, and its topics; one that a kept demo left is used again."""
+    """Run the shipped job and yield its topics; the job of a kept demo is reused."""
     cluster = flink_of(env)
     with closing(cluster):
         control = open_control(env, cluster, store, reporter, kafka_of(env))
@@ -103,7 +103,7 @@ def _job(
         def clean() -> None:
             if keep:
                 return
-            # By name: a job that does not come up has no submission to tell its id.
+            # By name: a job that does not start has no submission with its id.
             left = [job.id for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
             if left:
                 jobs.cancel(control, left)
@@ -119,7 +119,7 @@ def _submit(control: Control, topics: DemoTopics) -> None:
     values: dict[str, Any] = {
         "job_name": JOB_NAME,
         "parallelism": PARALLELISM,
-        # What others asked for before is not its business.
+        # Skip the earlier requests of others.
         "start_from": int(time.time() * 1000),
     }
     if topics == OWN_TOPICS:
@@ -135,7 +135,7 @@ def _submit(control: Control, topics: DemoTopics) -> None:
 
 @contextmanager
 def _afterwards(clean: Callable[[], object], reporter: Reporter) -> Iterator[None]:
-    """Clean up whatever happens; where that fails too, what happened first is what is reported."""
+    """Clean up at the end, also after an error; if both fail, the first error is raised."""
     try:
         yield
     except BaseException:

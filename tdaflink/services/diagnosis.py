@@ -1,4 +1,4 @@
-"""One archive with all that a bug report needs, of a cluster that may be half dead."""
+"""Archives for bug reports, also of a cluster that is partly running."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _OF_A_JOB = ("", "/config", "/exceptions", "/checkpoints", "/checkpoints/config"
 _ENDINGS = (".yaml", ".yml", ".properties", ".json", ".env", ".xml")
 
 Collected = Iterator[tuple[str, Any]]
-"""Path in the archive, and text or what becomes JSON; a `TdaflinkError` in its place says why it lacks."""
+"""Path in the archive, and text or a value for JSON; a `TdaflinkError` is the reason why it is missing."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the parts of an archive come from."""
+    """Sources of the parts of an archive."""
 
     patient: Patient
     folder: Path
@@ -58,12 +58,12 @@ class Sources:
 
 
 def default_name(environment: str) -> str:
-    """The archive's file name, by environment and time."""
+    """Return the default name of the archive, with environment and time."""
     return f"tdaflink-{environment}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
 
 
 def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
-    """Write the archive; whatever cannot be had is listed in its manifest with the reason."""
+    """Write the archive; its manifest lists the missing parts with the reasons."""
     ledger = Ledger(sources.folder)
     configs = [asdict(version) for version in _versions(ledger)]
     redactor = Redactor([*known_secrets(sources.folder), *referred_secrets(configs)])
@@ -76,19 +76,19 @@ def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
         ("logs", _logs),
         ("history", lambda _: _history(ledger)),
     )
-    lacking: list[Lacking] = []
+    missing: list[Lacking] = []
     with new_archive(out) as archive, reporter.step(f"diagnosing {sources.patient.name}") as step:
         for number, (title, collect) in enumerate(parts):
             step.update(title)
             step.advance(number, len(parts))
-            lacking += _put(archive, redactor, title, collect(sources))
+            missing += _put(archive, redactor, title, collect(sources))
         manifest = Manifest(
             SCHEMA,
             sources.patient.name,
             __version__,
             datetime.now(timezone.utc).isoformat(timespec="seconds"),
             tuple(archive.files),
-            tuple(lacking),
+            tuple(missing),
             redactor.count,
         )
         archive.add("manifest.json", _json(asdict(manifest)))
@@ -96,7 +96,7 @@ def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
 
 
 def _put(archive: Archive, redactor: Redactor, title: str, collected: Collected) -> Iterator[Lacking]:
-    """Each thing into the archive, redacted; what failed comes back."""
+    """Add the parts to the archive, redacted; yield the missing ones."""
     try:
         for path, content in collected:
             if isinstance(content, TdaflinkError):
@@ -136,7 +136,7 @@ def _doctor(sources: Sources) -> Collected:
 
 
 def _settings(sources: Sources) -> Collected:
-    """The environment, its profile, and every file of settings that its components read."""
+    """Yield the environment, its profile, and every settings file of its components."""
     yield "environment.json", asdict(sources.patient.environment)
     if sources.patient.profile is not None:
         yield "settings/profile.json", sources.patient.profile.model_dump(mode="json")
@@ -159,7 +159,7 @@ def _settings(sources: Sources) -> Collected:
 
 
 def _rest(sources: Sources) -> Collected:
-    """What Flink says of itself, of its TaskManagers and of its newest jobs, thread dumps included."""
+    """Yield the REST resources of the cluster, its TaskManagers and newest jobs, and thread dumps."""
     cluster = sources.patient.cluster
     for name in _OF_THE_CLUSTER:
         yield f"rest/{name.replace('/', '-')}.json", cluster.get(f"/{name}")
@@ -178,7 +178,7 @@ def _rest(sources: Sources) -> Collected:
 
 
 def _each(sources: Sources, paths: Mapping[str, str], shape: Callable[[Any], Any] = lambda x: x) -> Collected:
-    """Several resources, of which one may be lacking; a JobManager that is gone ends it all."""
+    """Yield several resources, some of which may be missing. Raises `Unreachable` without a JobManager."""
     for name, path in paths.items():
         try:
             yield name, shape(sources.patient.cluster.get(path))
@@ -191,12 +191,12 @@ def _each(sources: Sources, paths: Mapping[str, str], shape: Callable[[Any], Any
 def _threads(dump: Any) -> str:
     infos = dump.get("threadInfos") if isinstance(dump, dict) else None
     if not isinstance(infos, list):
-        raise UnexpectedAnswer("the thread dump is not of the form that Flink gives")
+        raise UnexpectedAnswer("the thread dump does not have Flink's format")
     return "\n".join(str(info.get("stringifiedThreadInfo")) for info in infos if isinstance(info, dict))
 
 
 def _kafka(sources: Sources) -> Collected:
-    """Topics, where their partitions begin and end, and what the groups of the jobs have committed."""
+    """Yield the topics with the beginning and end offsets of their partitions."""
     topics = sources.patient.kafka.topics()
     yield "kafka/topics.json", {name: asdict(topic) for name, topic in topics.items()}
     watch = sources.topics
@@ -209,7 +209,7 @@ def _kafka(sources: Sources) -> Collected:
 
 
 def _logs(sources: Sources) -> Collected:
-    """The end of each component's log, and the errors of all in one file."""
+    """Yield the end of each component's log, and the errors of all logs in one file."""
     errors: list[str] = []
     for name in sources.logs.names():
         try:

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with an environment, looked at all at once, each by a check of its own."""
+"""Health checks of an environment, run in parallel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARALLEL = 8
 
 @dataclass(frozen=True)
 class Check:
-    """`needs` names the checks without whose success this one has nothing to look at."""
+    """A health check. `needs` names the checks that must succeed before it can run."""
 
     name: str
     look: Callable[[Patient], Iterable[CheckResult]]
@@ -32,8 +32,8 @@ CHECKS: Sequence[Check] = (
     Check("platform", parts.look_at_platform),
     Check("memory", machine.look_at_memory),
     Check("jars", machine.look_at_jars),
-    Check("flink", flink.look_at_flink, why="nothing can be submitted, watched or stopped"),
-    Check("kafka", around.look_at_kafka, why="no message can be sent, read or answered"),
+    Check("flink", flink.look_at_flink, why="jobs cannot be submitted, monitored or stopped"),
+    Check("kafka", around.look_at_kafka, why="messages cannot be sent, read or processed"),
     Check("registry", around.look_at_registry),
     Check("metrics", around.look_at_prometheus),
     Check("java", flink.look_at_java, needs=("flink",)),
@@ -46,47 +46,49 @@ CHECKS: Sequence[Check] = (
 )
 
 
-# What a few questions to the JobManager tell.
+# Checks that take a few requests to the JobManager only.
 QUICK = tuple(check for check in CHECKS if check.name in ("flink", "java", "clocks"))
 
 
 def look_before(patient: Patient, warn: Callable[[str], None]) -> None:
-    """Warn of what a job that is about to be submitted would stumble over. Raises `Unreachable`."""
+    """Warn of problems that would make a submitted job fail. Raises `Unreachable`."""
     for check in QUICK:
         try:
-            found = list(check.look(patient))
+            results = list(check.look(patient))
         except Unreachable:
             raise
         except TdaflinkError:
-            continue  # a cluster that does not let this be asked may take the job all the same
-        for result in found:
+            continue  # a cluster that refuses these requests may still accept the job
+        for result in results:
             if result.state == "problem":
                 warn(f"{result.text}: {result.why}; {result.fix}")
 
 
 def examine(patient: Patient, reporter: Reporter, checks: Sequence[Check] = CHECKS) -> Report:
-    """Look at everything; a check that cannot look says why."""
-    found: dict[str, list[CheckResult]] = {}
-    with reporter.step(f"examining {patient.name}") as step, ThreadPoolExecutor(_PARALLEL) as pool:
-        for wave in _waves(checks):
-            looked = list(pool.map(_looked, wave, repeat(patient), repeat(found)))
-            found |= zip((check.name for check in wave), looked, strict=True)
-            step.advance(len(found), len(checks))
-    results = tuple(result for check in checks for result in found[check.name])
-    healthy = not any(result.state == "problem" for result in results)
-    return Report(patient.name, healthy, results)
+    """Run all checks; a check that cannot run reports the reason."""
+    results: dict[str, list[CheckResult]] = {}
+    with reporter.step(f"checking {patient.name}") as step, ThreadPoolExecutor(_PARALLEL) as pool:
+        for stage in _stages(checks):
+            stage_results = list(pool.map(_run, stage, repeat(patient), repeat(results)))
+            results |= zip((check.name for check in stage), stage_results, strict=True)
+            step.advance(len(results), len(checks))
+    in_order = tuple(result for check in checks for result in results[check.name])
+    healthy = not any(result.state == "problem" for result in in_order)
+    return Report(patient.name, healthy, in_order)
 
 
-def _waves(checks: Sequence[Check]) -> list[list[Check]]:
+def _stages(checks: Sequence[Check]) -> list[list[Check]]:
     first = [check for check in checks if not check.needs]
     return [first, [check for check in checks if check.needs]]
 
 
-def _looked(check: Check, patient: Patient, found: Mapping[str, Sequence[CheckResult]]) -> list[CheckResult]:
-    lacking = [name for name in check.needs if not any(r.state == "ok" for r in found.get(name, []))]
-    if lacking:
+def _run(check: Check, patient: Patient, earlier: Mapping[str, Sequence[CheckResult]]) -> list[CheckResult]:
+    failed = [name for name in check.needs if not any(r.state == "ok" for r in earlier.get(name, []))]
+    if failed:
         return [
-            CheckResult(check.name, "unknown", f"not looked at, as {' and '.join(lacking)} does not answer")
+            CheckResult(
+                check.name, "unknown", f"not checked, because {' and '.join(failed)} does not respond"
+            )
         ]
     try:
         return list(check.look(patient))

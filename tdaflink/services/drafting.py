@@ -1,4 +1,4 @@
-"""The environment as a setup will leave it: its profile, ports, interpreter and what is remembered of it."""
+"""Draft of the environment that a setup creates: profile, ports, interpreter and saved options."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OFFSETS = 200
 
 
 def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
-    """The environment as a setup would leave it; nothing is written or started."""
+    """Return the environment that a setup would create; nothing is written or started."""
     name = store.chosen_name(request.env)
     profile = load_profile(_profile_name(request, name, store.find(name)))
     with PortClaims() as claims:
@@ -38,7 +38,7 @@ def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, 
 def reserve(
     request: SetupRequest, name: str, store: EnvironmentStore, claims: PortClaims
 ) -> tuple[Environment, Profile]:
-    """The environment as it will be; an offset that was chosen here is taken from the others at once."""
+    """Return the environment that setup creates; a port offset chosen here is reserved at once."""
     with store.lock_ports():
         profile = load_profile(_profile_name(request, name, store.find(name)))
         environment = _environment(request, name, store, profile, claims)
@@ -97,7 +97,7 @@ def _environment(
 
 
 def sized(environment: Environment, *, scale: bool | None) -> Environment:
-    """The environment made small, or in full size; as it was where nothing is said."""
+    """Return the environment scaled down, or in full size; unchanged if `scale` is None."""
     if scale is None:
         return environment
     details = {key: value for key, value in environment.details.items() if key != SCALE}
@@ -105,7 +105,7 @@ def sized(environment: Environment, *, scale: bool | None) -> Environment:
 
 
 def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
-    """What is remembered besides: the words of this call over those of earlier ones."""
+    """Return the saved options: those of this call override those of earlier calls."""
     details = draft.details if request.metrics is None else with_metrics(draft.details, request.metrics)
     if request.supervise is not None:
         if request.supervise and not traits_of(draft).supports_supervision:
@@ -123,7 +123,7 @@ def _details(request: SetupRequest, draft: Environment) -> Mapping[str, str]:
 
 
 def _with_webhook(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> dict[str, str]:
-    """The details with where alerts go; what the address has besides its host is stored with the secrets."""
+    """Return the details with the host of the webhook; the rest of its address is stored with the secrets."""
     others = {name: value for name, value in details.items() if name != WEBHOOK}
     if request.webhook == NO_WEBHOOK:
         return others
@@ -152,7 +152,7 @@ def _require_sender(draft: Environment, details: Mapping[str, str], what: str) -
 
 
 def _with_python(request: SetupRequest, draft: Environment, details: Mapping[str, str]) -> Mapping[str, str]:
-    """The details with the interpreter that --python names, or without the one of an earlier call."""
+    """Return the details with the interpreter of --python, or without that of an earlier call."""
     if (request.python or request.find_links) and not traits_of(draft).uses_host_python:
         option = "--python" if request.python else "--find-links"
         raise UsageError(f"{option} goes with local environments, and {draft.name} is none")
@@ -181,7 +181,7 @@ def _offset(
         return draft.port_offset
     remembered = [draft.port_offset] if known else []
     for offset in remembered + list(range(0, _OFFSETS * _OFFSET_STEP, _OFFSET_STEP)):
-        # Claimed before it is looked at: who claimed it before may have bound its ports by now.
+        # Claimed before the check: the process that claimed it earlier may have bound its ports by now.
         if claims.take(offset) and _usable(profile, offset, reserved):
             return offset
     raise Unhealthy("no port offset has all its ports free", hint="tdaflink setup --port-offset N")

@@ -1,4 +1,4 @@
-"""Jobs that a command means and that do not run: what became of them, and what brings them back."""
+"""Errors and hints for jobs that do not run: their state, and the command that restarts them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.services.control import Control
 
 
 def running_job(control: Control, reference: str) -> Job:
-    """The one job that is meant, which must not have ended. Raises `NotFound` with what brings it back."""
+    """Return the running job of a reference. Raises `NotFound` with the command that restarts it."""
     jobs = control.cluster.jobs(control.env.name, ended=True)
     try:
         job = find_job(jobs, reference)
@@ -24,8 +24,8 @@ def running_job(control: Control, reference: str) -> Job:
 
 
 def ended(control: Control, job: Job, jobs: Sequence[Job]) -> NotFound:
-    """Why a job that has ended cannot be meant."""
-    alive = next((one for one in jobs if one.name == job.name and not one.ended), None)
+    """Return the error for a job that has ended."""
+    alive = next((other for other in jobs if other.name == job.name and not other.ended), None)
     if alive is not None:
         return NotFound(
             f"{job.name} ({job.id[:12]}) has ended: {job.state}; it runs as {alive.id[:12]} now",
@@ -41,31 +41,31 @@ def ended(control: Control, job: Job, jobs: Sequence[Job]) -> NotFound:
 
 
 def not_running(control: Control, reference: str, unknown: NotFound) -> NotFound:
-    """Why a job that the cluster does not know cannot be meant; `unknown` if the ledger knows none either."""
+    """Return the error for a job that the cluster does not have; `unknown` if the ledger has none either."""
     unfinished = unfinished_of(control, reference, reference)
     if unfinished is not None:
         return _not_finished(control.commands, unfinished)
-    known = [one for one in control.ledger.versions() if _is_meant(one, reference)]
-    if not known:
+    matches = [version for version in control.ledger.versions() if _matches(version, reference)]
+    if not matches:
         return unknown
-    newest = known[-1]
+    newest = matches[-1]
     return NotFound(
-        f"{newest.name} ({newest.job_id[:12]}) does not run, and the cluster no longer knows it",
+        f"{newest.name} ({newest.job_id[:12]}) does not run, and the cluster no longer lists it",
         hint=f"{control.commands.go_on(newest.name)} starts it again from its state",
     )
 
 
 def unfinished_of(control: Control, name: str, job_id: str) -> Operation | None:
-    """The operation under way of a job, by its name or by an id that it has had."""
-    for one in control.ledger.operations(under_way=True):
-        ids = (one.old_job_id, one.new_job_id, one.back_job_id)
-        if one.name == name or any(known and known.startswith(job_id.lower()) for known in ids):
-            return one
+    """Return the unfinished operation of a job, by its name or by one of its ids."""
+    for operation in control.ledger.operations(under_way=True):
+        ids = (operation.old_job_id, operation.new_job_id, operation.back_job_id)
+        if operation.name == name or any(own_id and own_id.startswith(job_id.lower()) for own_id in ids):
+            return operation
     return None
 
 
 def warn_of_unfinished(control: Control, job: Job) -> None:
-    """Warn where a job has ended in the middle of a change: what finishes that brings it back."""
+    """Warn if a job has ended during an operation, with the command that completes it."""
     change = unfinished_of(control, job.name, job.id)
     if change is not None:
         control.reporter.warn(
@@ -75,7 +75,7 @@ def warn_of_unfinished(control: Control, job: Job) -> None:
 
 
 def finishing(commands: Commands, operation: Operation) -> str:
-    """The command that takes the steps of an operation that are left."""
+    """Return the command that completes an operation."""
     return commands.bring_back() if operation.action == RESUME else commands.finish(operation.name)
 
 
@@ -87,6 +87,6 @@ def _not_finished(commands: Commands, operation: Operation) -> NotFound:
     )
 
 
-def _is_meant(version: Version, reference: str) -> bool:
+def _matches(version: Version, reference: str) -> bool:
     taken = version.state not in ("refused", "failed")
     return taken and (version.name == reference or version.job_id.startswith(reference.lower() or "-"))

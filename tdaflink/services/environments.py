@@ -1,4 +1,4 @@
-"""The saved environments as a list."""
+"""List and selection of saved environments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tdaflink.domain.setup import EnvironmentRow
 
 
 def list_environments(store: EnvironmentStore, *, disk: bool = False) -> list[EnvironmentRow]:
-    """Every environment as it was saved, whatever this call's environment variables say.
+    """Return every environment as saved, without the overrides of this call's environment variables.
 
-    With `disk` each row says what the environment occupies on this machine.
+    With `disk`, each row has the environment's disk usage on this machine.
     """
     current = store.current()
     rows = [row for name in store.names() if (row := _row(store, name, current))]
@@ -21,7 +21,7 @@ def list_environments(store: EnvironmentStore, *, disk: bool = False) -> list[En
 
 
 def use_environment(store: EnvironmentStore, name: str) -> EnvironmentRow:
-    """Make one the current one."""
+    """Make an environment the current one."""
     store.use(name)
     return next(row for row in list_environments(store) if row.name == name)
 
@@ -30,7 +30,7 @@ def _row(store: EnvironmentStore, name: str, current: str | None) -> Environment
     try:
         environment = store.find(name)
     except ConfigError as error:
-        # One that is damaged does not hide the others.
+        # A damaged environment does not hide the others.
         return EnvironmentRow(name, name == current, "", "", "", "", 0, error=error.message)
     if environment is None:
         return None

@@ -1,4 +1,4 @@
-"""Read the events topic: alerts of streams, and what was done to jobs."""
+"""Reading of the events topic: alerts of streams, and control actions on jobs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class EventsSought:
-    """Which events are wanted, and until when: all that are there, `count` of them, or all that come.
+    """Selection of events and end of reading: all existing ones, `count` of them, or all new ones.
 
-    `since` is an epoch in milliseconds before which none is shown.
+    `since` is the earliest time of an event in epoch milliseconds.
     """
 
     streams: tuple[str, ...] = ()
@@ -37,18 +37,18 @@ class EventsSought:
     topic: str = EVENTS_TOPIC
 
     def check(self) -> None:
-        """Refuse what cannot be meant."""
+        """Raise `UsageError` for invalid combinations."""
         if self.count is not None and self.count < 1:
             raise UsageError(f"--count {self.count}: at least one event", hint="--count 1")
         if self.timeout is not None and self.timeout <= 0:
             raise UsageError(f"--timeout {self.timeout:g}: seconds, above 0", hint="--timeout 30")
         if self.streams and self.kind == "control":
             raise UsageError(
-                "--stream with --kind control: only alerts are about streams", hint="--kind alert"
+                "--stream with --kind control: only alerts belong to streams", hint="--kind alert"
             )
 
     def takes(self, arrival: EventArrival) -> bool:
-        """Whether an event is one of those that are wanted."""
+        """Return whether an event matches."""
         says = arrival.says
         if self.kind not in (None, says.kind):
             return False
@@ -58,15 +58,15 @@ class EventsSought:
 
 
 def open_events(client: KafkaClient, sought: EventsSought) -> Tail:
-    """Open the topic; from here on nothing that comes is missed."""
+    """Open the topic; every event that arrives from now on is read."""
     sought.check()
     return client.tail([sought.topic], "beginning")
 
 
 def events(tail: Tail, sought: EventsSought, reporter: Reporter) -> Iterator[EventArrival]:
-    """The events as they come; what is there already in the order of its time.
+    """Yield existing events in the order of their time, then new ones in order of arrival.
 
-    Raises `DeadlinePassed` where `count` of them have not come by the deadline.
+    Raises `DeadlinePassed` if fewer than `count` events have arrived by the deadline.
     """
     shown, began = 0, time.monotonic()
     waits = sought.count is not None and not sought.follow
@@ -79,46 +79,46 @@ def events(tail: Tail, sought: EventsSought, reporter: Reporter) -> Iterator[Eve
                 return
     if waits:
         raise DeadlinePassed(
-            f"{shown} of {sought.count} events came within {timeout:g} s",
-            hint="tdaflink events without --count shows those that are there",
+            f"{shown} of {sought.count} events arrived within {timeout:g} s",
+            hint="tdaflink events without --count shows the existing events",
         )
 
 
 def _in_order(
     tail: Tail, sought: EventsSought, reporter: Reporter, *, until: float | None
 ) -> Iterator[EventArrival]:
-    there: list[EventArrival] = []
+    existing: list[EventArrival] = []
     last = time.monotonic()
     while not tail.caught_up:
         if time.monotonic() - last > IDLE_SECONDS:
-            raise DeadlinePassed(f"Kafka gave nothing of {sought.topic} for {IDLE_SECONDS:.0f} s")
+            raise DeadlinePassed(f"no data of {sought.topic} from Kafka for {IDLE_SECONDS:.0f} s")
         record = tail.read(TICK_SECONDS)
         if record is not None:
             last = time.monotonic()
-            there += _wanted(record, sought, reporter)
-    yield from sorted(there, key=lambda one: one.says.timestamp)
+            existing += _matching(record, sought, reporter)
+    yield from sorted(existing, key=lambda arrival: arrival.says.timestamp)
     while sought.follow or sought.count is not None:
         if until is not None and time.monotonic() >= until:
             return
         record = tail.read(TICK_SECONDS)
         if record is not None:
-            yield from _wanted(record, sought, reporter)
+            yield from _matching(record, sought, reporter)
 
 
-def _wanted(record: Record, sought: EventsSought, reporter: Reporter) -> list[EventArrival]:
+def _matching(record: Record, sought: EventsSought, reporter: Reporter) -> list[EventArrival]:
     raw = record.value or b""
     try:
         message = message_from(raw)
         arrival = EventArrival(raw, event_from(message), record.timestamp_ms)
     except ValueError as error:
         place = f"{record.topic}/{record.partition}/{record.offset}"
-        reporter.warn(f"{place} was left out: {shortened(str(error))}")
+        reporter.warn(f"{place} was skipped: {shortened(str(error))}")
         return []
     return [arrival] if sought.takes(arrival) else []
 
 
 def _milliseconds(timestamp: str, written_ms: int) -> float:
-    """When an event was, by its own time, else by Kafka's."""
+    """Return the time of an event in epoch milliseconds: its own, else Kafka's."""
     try:
         moment = parse_timestamp(timestamp)
     except (ValueError, OverflowError):

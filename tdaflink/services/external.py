@@ -1,4 +1,4 @@
-"""Environments of clusters that somebody else runs: looked at, saved, shown, removed."""
+"""Environments of external clusters: check, save, show, remove."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ Ask = Callable[[str], str]
 def add_environment(
     name: str, options: Options, store: EnvironmentStore, reporter: Reporter, ask: Ask, *, check: bool
 ) -> EnvironmentView:
-    """Save an environment, after a look at what answers there unless `check` is false.
+    """Save an environment, after a check of its endpoints unless `check` is false.
 
-    `ask` gets each secret that is to be typed in; it is kept in a file of mode 0600. Nothing stays where
-    the cluster cannot be reached or does not let us in.
+    `ask` prompts for each secret with the reference ask; it is stored in a file with mode 0600. Nothing is
+    saved if the cluster cannot be reached or denies access.
     """
     with store.lock(name, waiting=reporter.note):
         _require_new(name, store)
         if asked_without_cluster(options):
             raise UsageError(
-                "--kafka-password ask keeps the password on this machine, where the job does not run",
-                hint="--kafka-password-cluster env:NAME or file:PATH says where the cluster finds it",
+                "--kafka-password ask stores the password on this machine, which the job does not run on",
+                hint="give its reference on the cluster: --kafka-password-cluster env:NAME or file:PATH",
             )
         credentials = Credentials(store.folder(name))
-        meant = {**options, **{each: f"file:{credentials.path(each)}" for each in _asked(options)}}
-        env = external_environment(name, meant)
+        references = {**options, **{secret: f"file:{credentials.path(secret)}" for secret in _asked(options)}}
+        env = external_environment(name, references)
         try:
-            for each in _asked(options):
-                credentials.keep(each, ask(option(each)))
+            for secret in _asked(options):
+                credentials.keep(secret, ask(option(secret)))
             checks = check_environment(env, reporter) if check else ()
             store.save(env)
         except BaseException:
@@ -62,7 +62,7 @@ def add_environment(
 
 
 def check_environment(env: Environment, reporter: Reporter) -> tuple[Check, ...]:
-    """What is there and what is missing. Raises what stands in the way of every further command."""
+    """Check an environment's endpoints. Raises the errors that would make every further command fail."""
     with reporter.step(f"Flink at {env.endpoints.rest_url}"):
         flink = _check_flink(env)
     with reporter.step(f"Kafka at {env.endpoints.kafka}"):
@@ -71,29 +71,29 @@ def check_environment(env: Environment, reporter: Reporter) -> tuple[Check, ...]
     python = Check(
         "Python",
         "unchecked",
-        f"jobs run with {env.python} of the cluster; the first submit shows whether it does",
+        f"jobs run with {env.python} of the cluster; the first submit will check it",
     )
     return (*flink, topics, *schemas, python)
 
 
 def show_environment(name: str | None, store: EnvironmentStore) -> EnvironmentView:
-    """A saved environment in full."""
+    """Return a saved environment with all of its options."""
     return _view(_saved(store.chosen_name(name), store), store, ())
 
 
 def removable(name: str, store: EnvironmentStore) -> Environment:
-    """The environment of that name; `UsageError` for one that tdaflink itself runs."""
+    """Return an external environment by name. Raises `UsageError` for a managed one."""
     env = _saved(name, store)
     if env.is_managed:
         raise UsageError(
-            f"the environment {name!r} is one that tdaflink itself runs",
+            f"the environment {name!r} is managed by tdaflink",
             hint=f"tdaflink teardown --env {name} --purge stops and removes it",
         )
     return env
 
 
 def remove_environment(name: str, store: EnvironmentStore, reporter: Reporter) -> EnvironmentView:
-    """Forget an environment with its secrets and its history; its cluster is left alone."""
+    """Remove an environment with its secrets and its history; the cluster is not touched."""
     with store.lock(name, waiting=reporter.note):
         view = _view(removable(name, store), store, ())
         store.remove(name)
@@ -105,11 +105,11 @@ def _asked(options: Options) -> list[str]:
 
 
 def _require_new(name: str, store: EnvironmentStore) -> None:
-    if (known := store.find(name)) is None:
+    if (saved := store.find(name)) is None:
         return
-    command = f"teardown --env {name} --purge" if known.is_managed else f"env remove {name}"
+    command = f"teardown --env {name} --purge" if saved.is_managed else f"env remove {name}"
     raise UsageError(
-        f"there is an environment {name!r} already, at {known.endpoints.rest_url}",
+        f"there is already an environment {name!r}, at {saved.endpoints.rest_url}",
         hint=f"choose another name, or tdaflink {command} first",
     )
 
@@ -125,12 +125,12 @@ def _saved(name: str, store: EnvironmentStore) -> Environment:
 def _check_flink(env: Environment) -> tuple[Check, ...]:
     with closing(flink_of(env)) as cluster:
         overview = cluster.overview()
-    found, ours = overview.flink_version, load_versions().flink
-    version = Check("Flink", "ok", f"version {found}")
-    if found != ours:
-        known = minor(found) == minor(load_versions().next_flink)
-        outside = OUTSIDE.format(ours) if known else f"this tdaflink was made for {ours}"
-        version = Check("Flink", "differs", f"version {found}; {outside}")
+    actual, supported = overview.flink_version, load_versions().flink
+    version = Check("Flink", "ok", f"version {actual}")
+    if actual != supported:
+        is_next = minor(actual) == minor(load_versions().next_flink)
+        limits = OUTSIDE.format(supported) if is_next else f"this release requires {supported}"
+        version = Check("Flink", "differs", f"version {actual}; {limits}")
     free, total = overview.slots_available, overview.slots_total
     slots = Check("slots", "ok" if total else "missing", f"{free} of {total} are free")
     return version, slots
@@ -141,9 +141,9 @@ def _check_topics(env: Environment) -> Check:
     catalogue = load_catalogue().sized(topic_sizing(env))
     missing = plan_topics(admin, catalogue).created
     if not missing:
-        return Check("topics", "ok", f"all {len(catalogue)} are there")
+        return Check("topics", "ok", f"all {len(catalogue)} exist")
     create = f"tdaflink topics create --env {env.name}"
-    return Check("topics", "missing", f"not there: {', '.join(missing)}", create)
+    return Check("topics", "missing", f"missing: {', '.join(missing)}", create)
 
 
 def _check_schemas(env: Environment) -> tuple[Check, ...]:

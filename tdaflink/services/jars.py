@@ -1,4 +1,4 @@
-"""The locked JARs: list, fetch, lock."""
+"""Locked JARs: list, download, resolve."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tdaflink.domain.progress import Reporter
 
 
 def list_jars(lock: JarLock, cache: JarCache) -> list[JarStatus]:
-    """Every locked JAR and whether the cache has it."""
+    """Return every locked JAR, with whether the cache has it."""
     return [JarStatus(jar, cache.has(jar)) for jar in lock.jars]
 
 
 def fetch_jars(
     lock: JarLock, cache: JarCache, reporter: Reporter, *, mirror: str | None = None, thorough: bool = False
 ) -> Fetched:
-    """Bring every locked JAR into the cache; `thorough` hashes again what is there already."""
+    """Download the missing locked JARs into the cache; `thorough` verifies the hashes of cached ones."""
     with reporter.step("JARs") as step:
         missing = [jar for jar in lock.jars if not cache.has(jar, thorough=thorough)]
         if not missing:
@@ -31,27 +31,27 @@ def fetch_jars(
 
 
 def plan_fetch(lock: JarLock, cache: JarCache) -> Fetched:
-    """What `fetch_jars` would download."""
+    """Return the JARs that `fetch_jars` would download."""
     missing = [jar for jar in lock.jars if not cache.has(jar)]
     names = tuple(str(jar.coordinates) for jar in missing)
     return Fetched(names, len(lock.jars) - len(missing), sum(jar.size for jar in missing))
 
 
 def require_cached(lock: JarLock, cache: JarCache) -> None:
-    """Refuse to go on where the cache lacks a JAR: downloads were ruled out."""
+    """Raise `NotFound` if the cache lacks a JAR and downloads are disabled."""
     missing = [jar for jar in lock.jars if not cache.has(jar)]
     if missing:
         first = missing[0].coordinates
         raise NotFound(
             f"{len(missing)} of {len(lock.jars)} JARs are not in the cache (the first is {first})",
-            hint="tdaflink jars fetch, or leave out --skip-jars",
+            hint="tdaflink jars fetch, or omit --skip-jars",
         )
 
 
 def lock_jars(
     roots: Mapping[str, Iterable[str]], cache: JarCache, reporter: Reporter, *, mirror: str | None = None
 ) -> JarLock:
-    """Resolve the roots anew, download all that they need, and return the lock that says what came."""
+    """Resolve the roots, download their dependencies, and return the lock with their hashes."""
     address = repository_address(mirror)
     wanted: list[tuple[Coordinates, str]] = []
     for place, coordinates in roots.items():

@@ -1,4 +1,4 @@
-"""From the options of a call to the job that it means: the shipped job, a script, or a changed version."""
+"""Jobs from the options of a call: the shipped job, a script, or a changed version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobBuilder:
-    """Builds jobs for one environment.
+    """Builder of jobs for one environment.
 
     `partitions` and `cluster` are called only for the shipped job. With `cluster`, a new job for which no
     parallelism is set gets a share of the free slots.
@@ -56,9 +56,9 @@ class JobBuilder:
     ) -> Job:
         """Build a new version of a job: `version` with its files and arguments, changed by the call.
 
-        Raises `Refused` and `UsageError` where that would be another job; `renamed`: its name may change.
+        Raises `Refused` and `UsageError` if that would be another job; with `renamed`, its name may change.
         """
-        # A new job needs neither.
+        # Imported here: a new job requires neither.
         from tdaflink.services.upgrades import base_layer, check_kept
         from tdaflink.services.versions import included_in, job_from
 
@@ -76,7 +76,7 @@ class JobBuilder:
         return load_profile(self.env.profile).job if self.env.is_managed else {}
 
     def _free_slots(self) -> int | None:
-        """Return the cluster's free slots, 0 where it does not respond: a dry run works without it."""
+        """Return the cluster's free slots, 0 if it does not respond: a dry run works without it."""
         if self.cluster is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""A job that can be submitted, and the call of Flink's REST interface that runs it."""
+"""A job to submit, and the body of the REST call that runs it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _SECRET_WORDS = ("password", "secret", "jaas", "token", "credential")
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be submitted. `settings` is None for a user's own script, which gets `args` alone.
+    """A job to submit. `settings` is None for a user's script, which gets `args` only.
 
-    `config` is what the user has said, as a layer of the config; `git` is about the script's folder.
-    `chosen` says why the parallelism is what it is, where nobody has said one: it may still become less.
+    `config` has the user's values as a config layer; `git` describes the script's folder. `chosen` is the
+    reason of an automatic parallelism, which may still be reduced; None if the user gave one.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def spec(self) -> JobSpec:
-        """What it takes to submit the same again, beside the bundle's bytes."""
+        """Everything needed to submit the same job again, except the bundle's bytes."""
         return JobSpec(
             bundle_name=self.bundle.name,
             bundle_sha256=self.bundle.sha256,
@@ -67,12 +67,12 @@ class Job:
 
 
 def application_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
-    """The body of `/jars/:id/run-application`: the application has the id of its one job."""
+    """Return the body of `/jars/:id/run-application`: the application gets the id of its job."""
     return run_body(job, env, job_id, path) | {"applicationId": job_id}
 
 
 def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
-    """What `/jars/:id/run` is told; `path` is where the bundle lies on the JobManager."""
+    """Return the body of `/jars/:id/run`; `path` is the bundle's path on the JobManager."""
     args = ["-pyfs", path, "-pym", job.bundle.module]
     if job.settings is not None:
         args += ["--settings", json.dumps(job.settings, separators=(",", ":"), sort_keys=True)]
@@ -86,7 +86,7 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
             # -pyfs alone never reaches the TaskManagers.
             "python.files": path,
             **_interpreters(job, env),
-            "pipeline.global-job-parameters": _travelling(job, env),
+            "pipeline.global-job-parameters": _job_parameters(job, env),
         },
     }
     if job.savepoint:
@@ -99,7 +99,7 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
 
 
 def _interpreters(job: Job, env: Environment) -> dict[str, str]:
-    """What the cluster's own configuration does not name, or names for processes alone."""
+    """Return the Python interpreters that the cluster's configuration does not set, or for processes only."""
     named = {}
     if not env.is_managed:
         named["python.client.executable"] = env.python
@@ -108,8 +108,8 @@ def _interpreters(job: Job, env: Environment) -> dict[str, str]:
     return named
 
 
-def _travelling(job: Job, env: Environment) -> str:
-    """What any machine needs to know of the job, as Flink writes a map in one string."""
+def _job_parameters(job: Job, env: Environment) -> str:
+    """Return the job parameters that other machines read, in Flink's notation of a map."""
     facts = {
         NAME_PARAMETER: job.name,
         ENVIRONMENT_PARAMETER: env.name,
@@ -122,10 +122,10 @@ def _travelling(job: Job, env: Environment) -> str:
         facts |= facts_for_watchers(JobSettings(job.settings), job.flink_config)
     if job.savepoint:
         facts[SAVEPOINT_PARAMETER] = job.savepoint
-    # Flink's REST interface shows it to everybody.
+    # Flink's REST interface exposes it to all of its users.
     if not plain_secrets({**kafka_properties(job), **job.flink_config}):
         facts[SPEC_PARAMETER] = json.dumps(asdict(job.spec), separators=(",", ":"), sort_keys=True)
-    # Flink takes the text apart at commas, then each part at its colon, and unquotes both times.
+    # Flink splits the text at commas, then each part at its colon, and unquotes at both steps.
     return ",".join(_quoted(f"{key}:{_quoted(value)}") for key, value in facts.items())
 
 
@@ -140,7 +140,7 @@ def _hash(settings: Mapping[str, Any]) -> str:
 
 
 def plain_secrets(named: Mapping[str, Any]) -> list[str]:
-    """The names under which a secret stands in plain text."""
+    """Return the names whose values are secrets in plain text."""
     return [
         key
         for key, value in named.items()
@@ -149,5 +149,5 @@ def plain_secrets(named: Mapping[str, Any]) -> list[str]:
 
 
 def kafka_properties(job: Job) -> Mapping[str, Any]:
-    """The further client properties in the settings of the shipped job."""
+    """Return the additional client properties in the settings of the shipped job."""
     return JobSettings(job.settings or {}).kafka_properties

@@ -1,4 +1,4 @@
-"""Listing, looking at and cancelling jobs."""
+"""The jobs of a cluster: overview and cancellation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tdaflink.services.timeouts import CANCEL_SECONDS
 
 @dataclass(frozen=True)
 class Canceled:
-    """What became of one job that was asked to end: its terminal state."""
+    """A job that was cancelled, with its terminal state."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class Canceled:
 def cluster_status(
     cluster: FlinkRest, env: Environment, supervision: Supervision | None = None
 ) -> ClusterStatus:
-    """The cluster at a glance, with the jobs that have not ended."""
+    """Return an overview of the cluster, with the jobs that have not ended."""
     overview = cluster.overview()
     return ClusterStatus(
         env=env.name,
@@ -45,14 +45,14 @@ def cluster_status(
 def cancel(control: Control, references: Sequence[str]) -> list[Canceled]:
     """Cancel jobs and wait until each has ended.
 
-    Every reference is looked up before anything is cancelled, so that a wrong one changes nothing.
+    Every reference is resolved before any job is cancelled, so that an invalid one changes nothing.
     """
     jobs = control.cluster.jobs(control.env.name, ended=True)
-    chosen = {job.id: job for job in (_found(control, jobs, reference) for reference in references)}
+    chosen = {job.id: job for job in (_resolve_job(control, jobs, reference) for reference in references)}
     return [_cancel(control, job) for job in chosen.values()]
 
 
-def _found(control: Control, jobs: Sequence[Job], reference: str) -> Job:
+def _resolve_job(control: Control, jobs: Sequence[Job], reference: str) -> Job:
     try:
         return find_job(jobs, reference)
     except NotFound as unknown:
@@ -65,7 +65,7 @@ def _cancel(control: Control, job: Job) -> Canceled:
             step.unchanged(f"has ended already: {job.state}")
             warn_of_unfinished(control, job)
             return Canceled(job.id, job.name, job.state)
-        # It may end by itself between the listing and the call; then there is nothing left to cancel.
+        # It may end between the listing and the call; then there is nothing left to cancel.
         with suppress(NotFound, Refused):
             control.cluster.cancel(job.id)
         state = control.cluster.wait_until_ended(job.id, CANCEL_SECONDS)

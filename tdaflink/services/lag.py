@@ -1,4 +1,4 @@
-"""How far jobs are behind: where topics end, less what has been read."""
+"""Consumer lag of jobs: end offsets less the positions of the sources."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tdaflink.domain.topics import LagRow
 def lag_rows(
     cluster: FlinkRest, loads: JobLoads, kafka: TopicWatch, topics: Sequence[str], job: str | None
 ) -> list[LagRow]:
-    """Each running job and topic that it reads, the one that is furthest behind first."""
+    """Return the lag of each running job in each of its input topics, largest first. Raises `NotFound`."""
     alive = cluster.jobs("", ended=False)
     chosen = [find_job(alive, job)] if job else alive
-    rows = [row for one in chosen for row in _rows(one, loads, kafka)]
-    known = {row.topic for row in rows}
+    rows = [row for chosen_job in chosen for row in _rows(chosen_job, loads, kafka)]
+    inputs = {row.topic for row in rows}
     for topic in topics:
-        if topic not in known:
-            reads = ", ".join(sorted(known)) or "none is read"
+        if topic not in inputs:
+            reads = ", ".join(sorted(inputs)) or "no topic is read"
             raise NotFound(f"no running job reads {topic!r} ({reads})", hint="tdaflink topics list")
     return sorted((row for row in rows if not topics or row.topic in topics), key=lambda row: -row.lag)
 
@@ -52,7 +52,7 @@ def _rows(job: Job, loads: JobLoads, kafka: TopicWatch) -> list[LagRow]:
 
 
 def lag_of(jobs: Sequence[JobSeen], kafka: TopicWatch, chosen: str | None) -> list[JobSeen]:
-    """The jobs with the lag of each topic that they read."""
+    """Return the jobs with the lag of each of their input topics."""
     ends = kafka.ends({place for seen in jobs if seen.load for place in _places(seen.load.positions)})
     return [_with_lag(seen, ends, kafka, deep=seen.job.id == chosen) for seen in jobs]
 
@@ -64,12 +64,12 @@ def _with_lag(seen: JobSeen, ends: Mapping[Place, int], kafka: TopicWatch, *, de
 
 
 def job_lag(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch | None) -> dict[str, TopicLag] | None:
-    """Lag by topic.
+    """Return the lag by topic.
 
-    A source that has read nothing since it started has no position of its own: it stands where its group
-    has committed, else at the beginning. That is asked of `kafka`; without it such partitions are left out.
+    A source that has read nothing since it started has no position: it is at the committed offset of its
+    group, else at the beginning. These are read from `kafka`; without it such partitions are not included.
     """
-    resting = _resting(load, ends, kafka) if kafka is not None else {}
+    resting = _idle_positions(load, ends, kafka) if kafka is not None else {}
     return {
         topic: _topic_lag(topic, partitions, load.committed.get(topic, {}), ends, resting)
         for topic, partitions in load.positions.items()
@@ -102,21 +102,21 @@ def _topic_lag(
     )
 
 
-def _resting(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dict[Place, int]:
-    """Where sources stand that have read nothing yet."""
-    silent = [
+def _idle_positions(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dict[Place, int]:
+    """Return the positions of sources that have read nothing yet."""
+    idle = [
         (topic, number)
         for topic, partitions in load.positions.items()
         for number, position in partitions.items()
         if position is None and ends.get((topic, number), 0) > 0
     ]
-    if not silent:
+    if not idle:
         return {}
     group = load.parameters.get(GROUP_PARAMETER)
-    committed = kafka.committed(group, silent) if group else {}
-    unknown = [place for place in silent if place not in committed]
+    committed = kafka.committed(group, idle) if group else {}
+    unknown = [place for place in idle if place not in committed]
     begins = kafka.begins(unknown) if unknown else {}
-    return {place: committed[place] if place in committed else begins.get(place, 0) for place in silent}
+    return {place: committed[place] if place in committed else begins.get(place, 0) for place in idle}
 
 
 def _places(positions: Offsets) -> list[Place]:

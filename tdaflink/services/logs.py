@@ -1,4 +1,4 @@
-"""Logs of several components in one stream of lines: merged by time, or as they come."""
+"""Logs of several components as one stream of lines: merged by time, or in order of arrival."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from tdaflink.domain.errors import NotFound, TdaflinkError
 from tdaflink.domain.logs import Entry, LogRequest
 
 _BEGINNING = datetime.min.replace(tzinfo=timezone.utc)
-_QUEUED = 10_000  # a reader that is slower than the logs makes them wait; nothing is dropped
+_QUEUED = 10_000  # a full queue blocks the readers of the logs; nothing is dropped
 _ALIVE_SECONDS = 0.5
-_FIRST_SECONDS = 5.0  # what there was when following began is sorted for so long at most
+_FIRST_SECONDS = 5.0  # existing lines are sorted for at most this time when following starts
 _PAUSE_SECONDS = 0.5
 
 
 def read_logs(logs: ComponentLogs, request: LogRequest) -> Iterator[Entry]:
-    """The lines that were asked for. Raises `NotFound` for a component that there is not."""
+    """Return the requested lines. Raises `NotFound` for an unknown component."""
     components = chosen(logs.names(), request.components)
     if not request.follow:
         return _merged(logs, components, request)
-    return _as_they_come(logs, components, request)
+    return _followed(logs, components, request)
 
 
 def chosen(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """The components of those names; the beginning of a name means all that begin so."""
-    found: dict[str, None] = {}
+    """Return the components with these names or name prefixes. Raises `NotFound`."""
+    components: dict[str, None] = {}
     for word in wanted or names:
         matching = [word] if word in names else [name for name in names if name.startswith(word)]
         if not matching:
-            raise NotFound(f"no component {word!r}: there are {', '.join(names)}")
-        found.update(dict.fromkeys(matching))
-    return list(found)
+            raise NotFound(f"no component {word!r} (available: {', '.join(names)})")
+        components.update(dict.fromkeys(matching))
+    return list(components)
 
 
 def _merged(logs: ComponentLogs, components: Sequence[str], request: LogRequest) -> Iterator[Entry]:
@@ -48,7 +48,7 @@ def _merged(logs: ComponentLogs, components: Sequence[str], request: LogRequest)
 
 
 def _timed(component: str, lines: Iterable[LogLine]) -> Iterator[tuple[datetime, str, Entry]]:
-    """Each line with the time that it sorts by; one without a time stays behind the one before it."""
+    """Yield each line with its sort time; a line without a time keeps its place after the previous one."""
     latest = _BEGINNING
     for line in lines:
         latest = max(latest, line.time or latest)
@@ -64,41 +64,41 @@ def _matching(lines: Iterable[LogLine], request: LogRequest) -> Iterator[LogLine
     return (line for line in lines if request.pattern is None or request.pattern.search(line.text))
 
 
-def _as_they_come(logs: ComponentLogs, components: Sequence[str], request: LogRequest) -> Iterator[Entry]:
-    """What there was, merged; then every line as it is written, until the caller ends it."""
-    heard: queue.Queue[Entry | TdaflinkError] = queue.Queue(_QUEUED)
+def _followed(logs: ComponentLogs, components: Sequence[str], request: LogRequest) -> Iterator[Entry]:
+    """Yield existing lines, merged; then every new line, until the caller stops."""
+    lines_read: queue.Queue[Entry | TdaflinkError] = queue.Queue(_QUEUED)
     for component in components:
-        threading.Thread(target=_listen, args=(logs, component, request, heard), daemon=True).start()
-    yield from _first_of(heard, components, request)
+        threading.Thread(target=_follow, args=(logs, component, request, lines_read), daemon=True).start()
+    yield from _existing_lines(lines_read, components, request)
     while True:
-        # With a deadline, so that an interrupt is heard.
-        entry = _next(heard, _ALIVE_SECONDS)
+        # With a timeout, so that an interrupt is handled.
+        entry = _next(lines_read, _ALIVE_SECONDS)
         if entry is not None:
             yield entry
 
 
-def _first_of(
-    heard: queue.Queue[Entry | TdaflinkError], components: Sequence[str], request: LogRequest
+def _existing_lines(
+    lines_read: queue.Queue[Entry | TdaflinkError], components: Sequence[str], request: LogRequest
 ) -> Iterator[Entry]:
-    """The lines that were there at the start, which come in one go, in the order of their times."""
-    found: dict[str, list[Entry]] = {component: [] for component in components}
+    """Yield the existing lines, which arrive without a pause, in the order of their times."""
+    by_component: dict[str, list[Entry]] = {component: [] for component in components}
     deadline = time.monotonic() + _FIRST_SECONDS
     while time.monotonic() < deadline:
-        entry = _next(heard, _PAUSE_SECONDS)
+        entry = _next(lines_read, _PAUSE_SECONDS)
         if entry is None:
             break
-        found[entry.component].append(entry)
+        by_component[entry.component].append(entry)
     parts = [
         _timed(name, deque((entry.line for entry in entries), maxlen=request.last))
-        for name, entries in found.items()
+        for name, entries in by_component.items()
     ]
     for _, _, entry in heapq.merge(*parts, key=lambda part: part[:2]):
         yield entry
 
 
-def _next(heard: queue.Queue[Entry | TdaflinkError], seconds: float) -> Entry | None:
+def _next(lines_read: queue.Queue[Entry | TdaflinkError], seconds: float) -> Entry | None:
     try:
-        entry = heard.get(timeout=seconds)
+        entry = lines_read.get(timeout=seconds)
     except queue.Empty:
         return None
     if isinstance(entry, TdaflinkError):
@@ -106,11 +106,11 @@ def _next(heard: queue.Queue[Entry | TdaflinkError], seconds: float) -> Entry | 
     return entry
 
 
-def _listen(
-    logs: ComponentLogs, component: str, request: LogRequest, heard: queue.Queue[Entry | TdaflinkError]
+def _follow(
+    logs: ComponentLogs, component: str, request: LogRequest, lines_read: queue.Queue[Entry | TdaflinkError]
 ) -> None:
     try:
         for line in _matching(logs.lines(component, request.since, follow=True), request):
-            heard.put(Entry(component, line))
+            lines_read.put(Entry(component, line))
     except TdaflinkError as error:
-        heard.put(error)
+        lines_read.put(error)

@@ -1,4 +1,4 @@
-"""Why a main() failed: Flink's answer has the Java cause at most, the JobManager's log has the traceback."""
+"""Failures of main(): Flink's response has at most the Java cause, the JobManager's log the traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tdaflink.domain.errors import JobFailed, NotFound, Refused, TdaflinkError, 
 from tdaflink.domain.failures import own_frames, printed_by_main, python_traceback, root_cause
 from tdaflink.domain.waiting import poll
 
-_LOCAL_ENVIRONMENT = "the execution environment is local"  # main() says so where gateways were mixed up
+_LOCAL_ENVIRONMENT = "the execution environment is local"  # raised by main() if it got another gateway
 _WEDGED = "setGatewayServer"
 _EXITED = "Python process exits with code"
 _ENDING = ("FAILING", "CANCELING")
@@ -18,16 +18,17 @@ _FAILING_SECONDS = 10.0
 
 
 def log_sizes(cluster: FlinkRest) -> Mapping[str, int]:
-    """Where the JobManager's logs end now; empty where it does not show them."""
+    """Return the sizes of the JobManager's logs in bytes; empty if it does not expose them."""
     with suppress(NotFound, Refused):
         return cluster.jobmanager_log_sizes()
     return {}
 
 
 def new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
-    """What the JobManager has logged since; the reply to a failed run has no Python in it.
+    """Return the new text of the JobManager's logs; the response to a failed run has no Python traceback.
 
-    Several files may hold the same lines (a console's copy of the log): the first that has Python counts.
+    Several files may contain the same lines (a copy of the log from the console): the first with output of
+    Python is used.
     """
     grown = [name for name, size in log_sizes(cluster).items() if size > before.get(name, 0)]
     texts = [cluster.jobmanager_log(name, skip=before.get(name, 0)) for name in sorted(grown)]
@@ -35,7 +36,7 @@ def new_log_text(cluster: FlinkRest, before: Mapping[str, int]) -> str:
 
 
 def failed_after_submitting(cluster: FlinkRest, name: str, job_id: str) -> JobFailed | None:
-    """The failure of a main() that had submitted its job already: Flink 2.3 then cancels the job."""
+    """Return the failure of a main() that had submitted its job already: Flink 2.3 then cancels the job."""
     text = _application_failure(cluster, job_id)
     if _EXITED not in text:
         return None
@@ -47,7 +48,7 @@ def failed_after_submitting(cluster: FlinkRest, name: str, job_id: str) -> JobFa
 
 
 def _application_failure(cluster: FlinkRest, application_id: str) -> str:
-    """What Flink keeps of a failed application, as soon as it is there; empty without a failure."""
+    """Wait for the failures that Flink stores of an application and return them; empty without a failure."""
     with suppress(NotFound, Refused):
         for _ in poll(_FAILING_SECONDS, every=0.2):
             failures = cluster.application_failures(application_id)
@@ -57,15 +58,15 @@ def _application_failure(cluster: FlinkRest, application_id: str) -> str:
 
 
 def ran_elsewhere(output: str) -> bool:
-    """Whether main() was given another gateway than its own, and the JobManager is sound all the same."""
+    """Return whether main() got the gateway of another submission while the JobManager is intact."""
     return _LOCAL_ENVIRONMENT in output and _WEDGED not in output
 
 
 def explained(refusal: Refused, name: str, output: str) -> TdaflinkError:
-    """The refusal of a run as what it means, by what the JobManager has logged of main()."""
+    """Return the error for a refused run, by the output of main() in the JobManager's log."""
     if _WEDGED in output or _LOCAL_ENVIRONMENT in output:
         return Unhealthy(
-            "the JobManager can run no more Python: two submissions met in it and left its gateway in use",
+            "the JobManager can no longer run Python: two concurrent submissions left its gateway in use",
             hint="restart it: tdaflink teardown, then tdaflink setup (checkpoints are kept)",
             noise=output,
         )
@@ -77,7 +78,7 @@ def explained(refusal: Refused, name: str, output: str) -> TdaflinkError:
             f"{name} was not started: its main() raised {root_cause(traceback)}",
             detail=own_frames(traceback),
             noise=noise,
-            hint="mend the script and submit it again",
+            hint="fix the script and submit it again",
         )
     if "No jobs included" in refusal.reason:
         return JobFailed(f"{name} was not started: its main() ended without calling env.execute()")

@@ -1,8 +1,8 @@
-"""Running a job's main() on the JobManager, in one of the two ways that Flink has.
+"""Execution of a job's main() on the JobManager, by one of two REST calls.
 
-`/jars/:id/run` (all versions) answers when main() has ended. `/jars/:id/run-application` (2.3 and newer)
-answers at once and keeps the outcome under an id that we choose, the job's: a lost answer cannot start main()
-twice, main() may take longer than a call, and whether it failed is read there.
+`/jars/:id/run` (all versions) responds when main() has ended. `/jars/:id/run-application` (2.3 and newer)
+responds immediately and stores the outcome under an id that we choose, the job's: a lost response cannot
+start main() twice, main() may take longer than a call, and its failures can be read there.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ RunMain = Callable[[FlinkRest, Job, Environment, str, str, str], str]
 
 
 def way_to_run(cluster: FlinkRest) -> RunMain:
-    """Choose by what the cluster's REST interface has."""
+    """Return the function for the calls that the cluster's REST interface supports."""
     return run_as_application if cluster.has_applications() else run_and_wait
 
 
 def run_and_wait(
     cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
-    """Run main(); if the answer got lost, look for the job before running again under the same id."""
+    """Run main(); if the response was lost, look for the job before running again under the same id."""
     body = run_body(job, env, job_id, path)
     try:
         return cluster.run(bundle_id, body)
@@ -43,7 +43,7 @@ def run_and_wait(
 
 
 def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: str) -> bool:
-    """Whether the main() of a lost answer has made its job, once it has ended.
+    """Wait until the main() of a lost response has ended; return whether it has submitted its job.
 
     A second main() next to it would take its gateway, and the JobManager could run no Python any more.
     """
@@ -59,9 +59,9 @@ def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: st
 def run_as_application(
     cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
-    """Start main() as an application with the job's id, and follow it until its job is there.
+    """Start main() as an application with the job's id, and wait until its job exists.
 
-    Raises `Refused` where main() fails or makes no job, with the exceptions of the application as its noise.
+    Raises `Refused` if main() fails or submits no job, with the exceptions of the application as its noise.
     """
     body = application_body(job, env, job_id, path)
     try:
@@ -87,7 +87,7 @@ def _continues(job: Job, env: Environment) -> DeadlinePassed:
 def _start_unless_taken(
     cluster: FlinkRest, bundle_id: str, body: dict[str, object], application_id: str
 ) -> None:
-    """Start again what may have been started: Flink takes an application id once."""
+    """Start an application unless the lost call has started it: Flink accepts an application id once."""
     try:
         cluster.application(application_id)
     except NotFound:

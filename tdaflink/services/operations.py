@@ -1,7 +1,7 @@
-"""Changing a running job in steps: stop with its state, submit what shall run, see it run, else go back.
+"""The state machine of upgrades, rescalings and rollbacks: stop, submit, verify, or restore the old version.
 
-Each step is written to the ledger before it is taken, and finds out for itself how far an earlier attempt
-came. So an operation whose command was interrupted or killed is carried on by any other.
+Each step is saved in the ledger before it is taken and is idempotent: it detects the progress of an earlier
+attempt. So any process can complete an operation whose command was interrupted or killed.
 """
 
 from __future__ import annotations
@@ -39,28 +39,33 @@ KNOWN_SECONDS = 30.0
 
 
 def carry_out(control: Control, operation: Operation) -> Changed:
-    """Take every step that is left. Raises `JobFailed` where the version before had to be brought back,
-    and `Interrupted` at Ctrl-C; `resume` goes on from there."""
-    run = _Run(control, operation)
+    """Run the remaining steps of an operation.
+
+    Raises `JobFailed` if the previous version had to be restored, and `Interrupted` at Ctrl-C; `resume`
+    continues from the saved step.
+    """
+    run = _OperationRunner(control, operation)
     try:
-        run.to_the_end()
+        run.run_all()
     except KeyboardInterrupt:
         raise interrupted(run.operation, control.env.name) from None
     except TdaflinkError:
         if not run.operation.outcome:
             words = goes_on_by(run.operation, control.env.name)
-            control.reporter.warn(f"{operation.name} is at the step {run.operation.step!r}: {words} goes on")
+            control.reporter.warn(
+                f"{operation.name} is at the step {run.operation.step!r}: {words} continues from there"
+            )
         raise
     return changed(run.operation, control.env.name)
 
 
 def leave_behind(control: Control, operation: Operation) -> Operation:
-    """Take the first step alone: the job stops with its state. `carry_out` goes on from there.
+    """Run the first step only: stop the job with its state. `carry_out` continues from there.
 
-    Raises `JobFailed` and `Refused` where it cannot be stopped so, and goes on as it was; `Interrupted` at
-    Ctrl-C.
+    Raises `JobFailed` and `Refused` if the job cannot be stopped, which then keeps running unchanged, and
+    `Interrupted` at Ctrl-C.
     """
-    run = _Run(control, operation)
+    run = _OperationRunner(control, operation)
     try:
         run.leave()
     except KeyboardInterrupt:
@@ -69,20 +74,24 @@ def leave_behind(control: Control, operation: Operation) -> Operation:
 
 
 def unfinished(control: Control, reference: str | None) -> Operation:
-    """The operation that is under way, of one job (by name or id) or the only one.
+    """Return the unfinished operation of a job (by name or id), or the only unfinished one.
 
     Raises `NotFound` and `UsageError`.
     """
-    found = [one for one in control.ledger.operations(under_way=True) if _concerns(one, reference)]
-    if not found:
+    operations = [
+        operation
+        for operation in control.ledger.operations(under_way=True)
+        if _concerns(operation, reference)
+    ]
+    if not operations:
         whose = f" of {reference}" if reference else ""
         raise NotFound(f"no unfinished upgrade, rescaling or rollback{whose}", hint="tdaflink history")
-    names = sorted({operation.name for operation in found})
+    names = sorted({operation.name for operation in operations})
     if len(names) > 1:
         raise UsageError(
-            f"several are unfinished: {', '.join(names)}", hint=control.commands.finish(names[0])
+            f"several operations are unfinished: {', '.join(names)}", hint=control.commands.finish(names[0])
         )
-    return found[-1]
+    return operations[-1]
 
 
 def _concerns(operation: Operation, reference: str | None) -> bool:
@@ -92,13 +101,13 @@ def _concerns(operation: Operation, reference: str | None) -> bool:
     )
 
 
-class _Run:
+class _OperationRunner:
     def __init__(self, control: Control, operation: Operation) -> None:
         self.operation = operation
         self._control = control
         self._failure: TdaflinkError | None = None
 
-    def to_the_end(self) -> None:
+    def run_all(self) -> None:
         steps: dict[str, Callable[[], None]] = {
             "planned": self._stop,
             "stopping": self._stop,
@@ -118,185 +127,190 @@ class _Run:
     # -- the steps
 
     def _stop(self) -> None:
-        one = self.operation
-        trigger_id, since = one.trigger_id or secrets.token_hex(16), one.stopped_at or time.time()
-        self._note(step="stopping", trigger_id=trigger_id, stopped_at=since)
+        operation = self.operation
+        trigger_id = operation.trigger_id or secrets.token_hex(16)
+        since = operation.stopped_at or time.time()
+        self._save(step="stopping", trigger_id=trigger_id, stopped_at=since)
         try:
             snapshot = leaving.leave(self._control, self.operation)
         except (JobFailed, Refused, NotFound) as error:
-            if self._control.cluster.is_running(one.old_job_id):
-                self._end("failed", f"{error.message}; it goes on as it was")
+            if self._control.cluster.is_running(operation.old_job_id):
+                self._end("failed", f"{error.message}; the job keeps running, unchanged")
                 raise
-            # It died of it: what it was comes back from the newest state that there is.
+            # The job died while stopping: restart the old version from its latest state.
             self._failure = error
-            snapshot = self._newest_state(one.old_job_id)
-            self._note(step="returning", reason=error.message, snapshot=snapshot)
+            snapshot = self._newest_state(operation.old_job_id)
+            self._save(step="returning", reason=error.message, snapshot=snapshot)
             return
-        self._note(step="submitting", snapshot=snapshot)
+        self._save(step="submitting", snapshot=snapshot)
 
     def _submit(self) -> None:
-        one = self.operation
-        if not self._arrived(one.new_job_id):
-            self._yield_to_others()
+        operation = self.operation
+        if not self._is_submitted(operation.new_job_id):
+            self._abort_if_superseded()
             try:
                 self._launch(
-                    one.target, one.snapshot, one.origin, lambda job_id: self._note(new_job_id=job_id)
+                    operation.target,
+                    operation.snapshot,
+                    operation.origin,
+                    lambda job_id: self._save(new_job_id=job_id),
                 )
             except (JobFailed, Refused) as error:
-                self._give_up(error)
+                self._fail(error)
                 return
-        self._note(step="verifying")
+        self._save(step="verifying")
 
     def _verify(self) -> None:
-        one = self.operation
-        job_id = one.new_job_id or ""
-        if not self._known(job_id):
-            # It ended with its JobManager, while nobody looked.
-            snapshot = self._newest_state(job_id) or one.snapshot
-            self._note(step="submitting", snapshot=snapshot, new_job_id=None, running_at=None)
+        operation = self.operation
+        job_id = operation.new_job_id or ""
+        if not self._is_known(job_id):
+            # It ended with its JobManager between two commands.
+            snapshot = self._newest_state(job_id) or operation.snapshot
+            self._save(step="submitting", snapshot=snapshot, new_job_id=None, running_at=None)
             return
         try:
-            with self._control.reporter.step(f"wait until {one.name} runs") as step:
-                ready = one.target.settings is not None
+            with self._control.reporter.step(f"wait until {operation.name} runs") as step:
+                ready = operation.target.settings is not None
                 cluster = self._control.cluster
                 since = wait_until_running(
                     cluster,
                     job_id,
-                    one.wait_seconds,
+                    operation.wait_seconds,
                     step,
                     expect_ready=ready,
                     stable_seconds=UPGRADE_STABLE_SECONDS,
                 )
-            self._note(running_at=one.running_at or since)
+            self._save(running_at=operation.running_at or since)
             with self._control.reporter.step("its first checkpoint") as step:
                 wait_for_checkpoint(self._control.cluster, job_id, CHECKPOINT_SECONDS, step)
         except (JobFailed, DeadlinePassed) as error:
-            self._give_up(error)
+            self._fail(error)
             return
         self._end("done", "")
 
     def _return(self) -> None:
-        one = self.operation
-        self._clear_away(one.new_job_id)
-        version = self._control.ledger.version(one.old_job_id)
+        operation = self.operation
+        self._cancel_leftover(operation.new_job_id)
+        version = self._control.ledger.version(operation.old_job_id)
         if version is None:
-            raise NotFound(f"the ledger no longer knows the version {one.old_job_id} of {one.name}")
-        self._note(back_snapshot=one.back_snapshot or self._state_to_go_back_to())
+            raise NotFound(f"the ledger has no version {operation.old_job_id} of {operation.name}")
+        self._save(back_snapshot=operation.back_snapshot or self._rollback_state())
         try:
-            self._bring_back(version)
+            self._restore(version)
         except (JobFailed, Refused) as error:
-            if self.operation.outcome or one.snapshot in (None, self.operation.back_snapshot):
+            if self.operation.outcome or operation.snapshot in (None, self.operation.back_snapshot):
                 raise
-            self._control.reporter.warn(f"{error.message}: what the failed version has answered comes again")
-            self._clear_away(self.operation.back_job_id)
-            self._note(back_job_id=None, back_snapshot=one.snapshot)
+            self._control.reporter.warn(f"{error.message}: results of the failed version are computed again")
+            self._cancel_leftover(self.operation.back_job_id)
+            self._save(back_job_id=None, back_snapshot=operation.snapshot)
             return
         self._end("rolled_back", self.operation.reason)
 
-    # -- what the steps are made of
+    # -- parts of the steps
 
-    def _note(self, **changes: Any) -> None:
+    def _save(self, **changes: Any) -> None:
         self.operation = replace(self.operation, **changes)
         self._control.ledger.save_operation(self.operation)
 
     def _end(self, outcome: str, reason: str) -> None:
-        self._note(step="ended", outcome=outcome, reason=reason)
-        one = self.operation
-        job_id = {"done": one.new_job_id, "rolled_back": one.back_job_id}.get(outcome) or one.old_job_id
-        told = {
-            "previous_id": one.old_job_id,
-            "savepoint": one.snapshot,
-            "downtime_seconds": one.downtime,
-            "parallelism": one.target.parallelism,
+        self._save(step="ended", outcome=outcome, reason=reason)
+        operation = self.operation
+        ids = {"done": operation.new_job_id, "rolled_back": operation.back_job_id}
+        job_id = ids.get(outcome) or operation.old_job_id
+        values = {
+            "previous_id": operation.old_job_id,
+            "savepoint": operation.snapshot,
+            "downtime_seconds": operation.downtime,
+            "parallelism": operation.target.parallelism,
             "reason": reason or None,
         }
-        detail = {key: value for key, value in told.items() if value is not None}
-        self._control.tell(one.action, outcome, job_id, one.name, **detail)
+        detail = {key: value for key, value in values.items() if value is not None}
+        self._control.tell(operation.action, outcome, job_id, operation.name, **detail)
 
-    def _give_up(self, error: TdaflinkError) -> None:
+    def _fail(self, error: TdaflinkError) -> None:
         if self.operation.action == RESUME:
             if isinstance(error, DeadlinePassed):
                 raise error
-            # The version before is this one.
-            self._clear_away(self.operation.new_job_id)
+            # A resumed job has no other version to restore.
+            self._cancel_leftover(self.operation.new_job_id)
             self._end("failed", error.message)
             raise not_resumed(self.operation, error, self._control.env.name) from error
         self._failure = error
-        self._control.reporter.warn(f"{error.message}: going back to the version before")
-        self._note(step="returning", reason=error.message, running_at=None)
+        self._control.reporter.warn(f"{error.message}: restoring the previous version")
+        self._save(step="returning", reason=error.message, running_at=None)
 
-    def _state_to_go_back_to(self) -> str | None:
-        """What the failed version has committed, the one before would answer again from the older state.
+    def _rollback_state(self) -> str | None:
+        """Return the latest state of the failed version: from an older one, its results would come again.
 
-        Unless it was allowed to drop state, which is in the older one alone, or was to begin without any.
+        The older state is used if the failed version was allowed to drop state, or started without any.
         """
-        one = self.operation
-        if one.new_job_id is None or one.allow_non_restored or one.state_mode == "none":
-            return one.snapshot
+        operation = self.operation
+        if operation.new_job_id is None or operation.allow_non_restored or operation.state_mode == "none":
+            return operation.snapshot
         with suppress(NotFound, Refused):
-            newest = self._control.cluster.checkpoints(one.new_job_id).latest_path
-            return canonical(newest) if newest else one.snapshot
-        return one.snapshot
+            newest = self._control.cluster.checkpoints(operation.new_job_id).latest_path
+            return canonical(newest) if newest else operation.snapshot
+        return operation.snapshot
 
-    def _bring_back(self, version: Version) -> None:
+    def _restore(self, version: Version) -> None:
         if version.spec is None:
-            raise NotFound(f"the ledger no longer knows what {version.job_id} was")
-        if not self._arrived(self.operation.back_job_id):
-            self._yield_to_others()
+            raise NotFound(f"the ledger has no job specification of {version.job_id}")
+        if not self._is_submitted(self.operation.back_job_id):
+            self._abort_if_superseded()
             origin = version.origin or version.job_id
             state = self.operation.back_snapshot
-            self._launch(version.spec, state, origin, lambda job_id: self._note(back_job_id=job_id))
-        # A job that was left without a savepoint may have been in trouble before: then it is again.
-        one = self.operation
-        if one.state_mode == "savepoint" or one.back_snapshot != one.snapshot:
+            self._launch(version.spec, state, origin, lambda job_id: self._save(back_job_id=job_id))
+        # A job that was not stopped with a savepoint may have failed before: then it fails again.
+        operation = self.operation
+        if operation.state_mode == "savepoint" or operation.back_snapshot != operation.snapshot:
             job_id, ready = self.operation.back_job_id or "", version.spec.settings is not None
             wait = self.operation.wait_seconds
             with self._control.reporter.step(f"wait until {self.operation.name} runs again") as step:
                 cluster = self._control.cluster
                 since = wait_until_running(cluster, job_id, wait, step, expect_ready=ready)
-            self._note(running_at=since)
+            self._save(running_at=since)
 
     def _launch(
         self, spec: JobSpec, state: str | None, origin: str | None, intended: Callable[[str], None]
     ) -> None:
-        one = self.operation
+        operation = self.operation
         job = replace(
-            job_from(spec, one.name, self._control),
+            job_from(spec, operation.name, self._control),
             savepoint=state,
-            allow_non_restored=one.allow_non_restored,
+            allow_non_restored=operation.allow_non_restored,
         )
         self._wait_for_slots(spec.parallelism)
-        launch(job, self._control, Terms(action=one.action, origin=origin, intended=intended))
+        launch(job, self._control, Terms(action=operation.action, origin=origin, intended=intended))
 
     def _wait_for_slots(self, count: int) -> None:
-        """The slots of a job that has ended are free a moment later."""
+        """Wait for slots: those of a job that has ended are released a moment later."""
         for _ in poll(SLOTS_SECONDS, every=0.1):
             if self._control.cluster.slots()[0] >= count:
                 return
 
-    def _arrived(self, job_id: str | None) -> bool:
-        """Whether a submission that was intended has reached the cluster, even if its command was killed."""
+    def _is_submitted(self, job_id: str | None) -> bool:
+        """Return whether an intended submission has reached the cluster, even if its command was killed."""
         if job_id is None:
             return False
-        with self._control.reporter.step("looking for what was submitted before") as step:
+        with self._control.reporter.step("looking for an earlier submission") as step:
             wait_for_other_mains(self._control.cluster, step)
         return self._control.cluster.job_state(job_id) is not None
 
-    def _yield_to_others(self) -> None:
-        """Somebody may have started the job by hand since: then it is theirs."""
-        one = self.operation
-        ours = {one.new_job_id, one.back_job_id}
+    def _abort_if_superseded(self) -> None:
+        """Abort if another job with this name was started in the meantime."""
+        operation = self.operation
+        ours = {operation.new_job_id, operation.back_job_id}
         for other in self._control.cluster.jobs(self._control.env.name, ended=False):
-            if other.name == one.name and other.id not in ours:
+            if other.name == operation.name and other.id not in ours:
                 self._end("superseded", f"{other.id} was started in the meantime")
                 raise Refused(
-                    f"a job named {one.name} was started in the meantime ({other.id[:12]}):"
-                    f" the {one.action} is given up",
+                    f"a job named {operation.name} was started in the meantime ({other.id[:12]}):"
+                    f" the {operation.action} is aborted",
                     hint=f"tdaflink status {other.id[:12]}",
                 )
 
-    def _known(self, job_id: str) -> bool:
-        """Whether the cluster has the job; a JobManager that takes over needs a moment to know its jobs."""
+    def _is_known(self, job_id: str) -> bool:
+        """Return whether the cluster has the job; a new leading JobManager recovers jobs after a moment."""
         cluster = self._control.cluster
         return any(cluster.job_state(job_id) is not None for _ in poll(KNOWN_SECONDS, every=1.0))
 
@@ -304,8 +318,8 @@ class _Run:
         point = restart_point(self._control, job_id)
         return point.path if point else None
 
-    def _clear_away(self, job_id: str | None) -> None:
-        """End what did not come up."""
+    def _cancel_leftover(self, job_id: str | None) -> None:
+        """Cancel a submission that did not start, and mark it as failed in the ledger."""
         if job_id is None:
             return
         if self._control.cluster.is_running(job_id):

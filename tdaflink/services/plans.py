@@ -1,4 +1,4 @@
-"""Saved plans: what a command would do, and whether that is still so."""
+"""Saved plans: the dry run of a command, and the check that nothing has changed since."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST = 64 * MEBIBYTE
 
 
 def file_and_words(out: Path | None, words: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Where a plan goes, and the command that is planned; a first word that is no command is a file."""
+    """Return a plan's file and its command; a first word that is not a command is the file."""
     if out is None and len(words) > 1 and words[0] not in PLANNED:
         out, words = Path(words[0]), words[1:]
     check_words(words)
@@ -26,9 +26,9 @@ def file_and_words(out: Path | None, words: Sequence[str]) -> tuple[Path | None,
 
 
 def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
-    """Look, and save what was seen; the dry run's exit code, with which nothing is saved unless it is 0."""
+    """Save the dry run of a command. Returns its exit code; unless that is 0, nothing is saved."""
     check_words(words)
-    # A plan holds the config of the call, which may have a password in it by mistake.
+    # A plan contains the config of the call, which may contain a password by mistake.
     output = output_file(file, "plan", private=True)
     code, seen = data_of([*words, "--dry-run"], folder)
     if code:
@@ -40,15 +40,15 @@ def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
 
 
 def read_plan(file: Path) -> SavedPlan:
-    """Return a plan as it was saved. Raises `NotFound`, `UsageError` and `ConfigError`."""
+    """Return a saved plan. Raises `NotFound`, `UsageError` and `ConfigError`."""
     text = read_text(
-        file, "plan", limit=_LARGEST, hint=f"tdaflink plan --out {quote(str(file))} COMMAND… makes it"
+        file, "plan", limit=_LARGEST, hint=f"tdaflink plan --out {quote(str(file))} COMMAND… creates it"
     )
     return SavedPlan.from_json(text, source=str(file))
 
 
 def still_so(plan: SavedPlan, file: Path) -> int:
-    """Look again: the dry run's exit code. Raises `Refused` where the world has changed since."""
+    """Repeat the dry run and return its exit code. Raises `Refused` if anything has changed since."""
     folder = Path(plan.folder)
     code, seen = data_of([*plan.words, "--dry-run"], folder)
     if code:
@@ -58,7 +58,7 @@ def still_so(plan: SavedPlan, file: Path) -> int:
     differing = list(changes(before, after))
     if differing:
         raise Refused(
-            f"the world has changed since {file} was made ({plan.made_at}); nothing was done",
+            f"the environment has changed since {file} was made ({plan.made_at}); nothing was done",
             detail="\n".join(differing),
             hint=f"tdaflink plan --out {quote(str(file))} {shlex.join(plan.words)}",
         )
@@ -66,13 +66,13 @@ def still_so(plan: SavedPlan, file: Path) -> int:
 
 
 def _jobs(words: Sequence[str], folder: Path) -> Mapping[str, str] | None:
-    """Id -> name of the jobs that run where the command would act."""
+    """Return id -> name of the running jobs of the command's environment."""
     code, rows = data_of(["list", *_environment(words)], folder, quiet=True)
     return None if code else {row["id"]: row["name"] for row in rows}
 
 
 def _environment(words: Sequence[str]) -> list[str]:
-    """The words that name the environment."""
+    """Return the words of the command that select the environment."""
     for number, word in enumerate(words):
         if word in ("--env", "--environment"):
             return list(words[number : number + 2])

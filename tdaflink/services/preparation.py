@@ -1,4 +1,4 @@
-"""From the words of a call to a job that can be submitted."""
+"""Jobs that can be submitted, from the options of a call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tdaflink.services.bundles import included_files, script_bundle, shipped_bun
 from tdaflink.services.jobrun import Job
 from tdaflink.services.settings_writer import job_settings
 
-# A job that names no parallelism leaves room for three more like it.
+# A job without a set parallelism leaves slots for three more of its size.
 SHARE_OF_SLOTS = 4
 
 PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
@@ -27,7 +27,7 @@ PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be submitted besides the config: `script` None means the shipped job.
+    """Parts of a submission in addition to the config: `script` None means the shipped job.
 
     `carried` are files that the version before had included, by name.
     """
@@ -46,7 +46,7 @@ def shipped_job(
     warn: Callable[[str], None],
     free_slots: int | None = None,
 ) -> Job:
-    """The shipped job with its settings; it takes a share of `free_slots` unless the config says how many.
+    """Return the shipped job with its settings; without a set parallelism it gets a share of `free_slots`.
 
     Raises `ConfigError`, and `NotFound` for a topic that is missing.
     """
@@ -94,7 +94,7 @@ def shipped_job(
 
 
 def narrowed(job: Job, parallelism: int) -> Job:
-    """The job with a smaller parallelism."""
+    """Return the job with a smaller parallelism."""
     assert job.settings is not None  # noqa: S101 - only the shipped job's parallelism is chosen
     inputs = [
         {**one, "source_parallelism": min(one["source_parallelism"], parallelism)}
@@ -110,7 +110,7 @@ def narrowed(job: Job, parallelism: int) -> Job:
 
 
 def _modules(files: Sequence[str]) -> list[str]:
-    """The modules among the files that are included: each registers algorithms."""
+    """Return the modules among the included files: each registers algorithms. Raises `UsageError`."""
     names = [name.removesuffix(".py") for name in files if name.endswith(".py")]
     for name in names:
         if not name.isidentifier():
@@ -119,7 +119,7 @@ def _modules(files: Sequence[str]) -> list[str]:
 
 
 def script_job(resolved: Resolved, wanted: Wanted) -> Job:
-    """A user's own script. Of the config it gets name, parallelism and checkpoint interval, where given."""
+    """Return the job of a user's script; the config may set name, parallelism and checkpoint interval."""
     if wanted.script is None:
         raise UsageError("a script job needs a script", hint="--job FILE")
     config, given = resolved.config, resolved.sources
@@ -136,7 +136,7 @@ def script_job(resolved: Resolved, wanted: Wanted) -> Job:
 
 
 def script_again(resolved: Resolved, before: Job, arguments: Sequence[str]) -> Job:
-    """A script that runs already, with what the config now says; without arguments it keeps its own."""
+    """Return a running script's job with the new config; without new arguments it keeps its own."""
     return replace(
         before,
         parallelism=resolved.config.parallelism,
@@ -157,7 +157,7 @@ def _script_flink_config(resolved: Resolved) -> dict[str, str]:
 
 
 def shipped_job_config(config: JobConfig) -> dict[str, str]:
-    """Flink settings that the shipped job needs wherever it runs."""
+    """Return the Flink settings that the shipped job requires in every environment."""
     return {
         "execution.checkpointing.interval": f"{config.checkpoint_interval} ms",
         # Every operator has a uid of its own: a missing one is an error now, not a lost savepoint later.
@@ -178,7 +178,7 @@ def shipped_job_config(config: JobConfig) -> dict[str, str]:
 
 
 def _further_flink_config(config: JobConfig) -> dict[str, str]:
-    """Flink settings that the config names itself, as Flink writes values."""
+    """Return the Flink settings in the config, as Flink writes values."""
     return {
         key: str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in config.flink.items()
@@ -186,5 +186,5 @@ def _further_flink_config(config: JobConfig) -> dict[str, str]:
 
 
 def _said(resolved: Resolved) -> dict[str, Any]:
-    """What the user and the profile have said, as one layer of the config."""
+    """Return the settings of the user and the profile, as one layer of the config."""
     return resolved.config.model_dump(mode="json", exclude_unset=True)

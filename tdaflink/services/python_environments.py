@@ -1,4 +1,4 @@
-"""The virtual environments of local clusters in the cache: which there are, and removing the unused."""
+"""Virtual environments of local clusters in the cache: list, and removal of unused ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tdaflink.domain.progress import Reporter
 
 
 def list_pythons(store: EnvironmentStore) -> list[PythonRow]:
-    """Every virtual environment in the cache, with what uses it."""
+    """Return every virtual environment in the cache, with the environments and processes that use it."""
     users = _users(store)
     return [_row(folder, users) for folder in environments()]
 
@@ -34,7 +34,7 @@ def prune_pythons(store: EnvironmentStore, reporter: Reporter, *, dry_run: bool)
         if not dry_run:
             with reporter.step(f"removing {row.path}") as step:
                 if not remove_environment(row.path):
-                    step.unchanged("another tdaflink is at work on it")
+                    step.unchanged("another process is using it")
                     continue
         removed.append(row)
     return PruneResult(
@@ -59,7 +59,7 @@ def _row(folder: Path, users: dict[str, list[str]]) -> PythonRow:
 
 
 def _users(store: EnvironmentStore) -> dict[str, list[str]]:
-    """Folder -> the saved environments whose interpreter is in it."""
+    """Return folder -> the saved environments whose interpreter is in it."""
     users: dict[str, list[str]] = {}
     for name in store.names():
         environment = store.find(name)

@@ -1,4 +1,4 @@
-"""The locks of Python packages: make them, and say whether they fit what they are made from."""
+"""Lock files of Python packages: resolution, and comparison with their inputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PARALLEL = 4
 
 
 def lock_python(reporter: Reporter, *, upgrade: bool = False, write: bool = True) -> PythonLockResult:
-    """Resolve every lock and the table of platforms; versions that fit are kept unless `upgrade`."""
+    """Resolve every lock and the table of platforms; compatible versions are kept unless `upgrade`."""
     sources = load_python_settings().locks
     with reporter.step("resolving the locks"), ThreadPoolExecutor(_PARALLEL) as pool:
         texts = dict(
@@ -37,9 +37,9 @@ def lock_python(reporter: Reporter, *, upgrade: bool = False, write: bool = True
         )
     changes = []
     for name, text in texts.items():
-        found = lock_changes(name, _existing(name), PythonLock.from_text(text, source=name))
-        changes.append(found)
-        if write and not found.fits:
+        change = lock_changes(name, _existing(name), PythonLock.from_text(text, source=name))
+        changes.append(change)
+        if write and not change.fits:
             save_python_lock(name, text)
     platforms, shipped = platform_table(reporter), _shipped_platforms()
     changed = tuple(row.platform for row in platforms if row not in shipped)
@@ -55,7 +55,7 @@ def _compiled(name: str, *, upgrade: bool) -> str:
 
 
 def platform_table(reporter: Reporter) -> Sequence[PlatformSupport]:
-    """Resolve for each platform the command, the engine, and the cluster's packages as locked."""
+    """Resolve the command, the engine, and the cluster's locked packages for each platform."""
     settings = load_python_settings()
     with reporter.step("resolving for each platform") as step, ThreadPoolExecutor(_PARALLEL) as pool:
         rows = []
@@ -73,12 +73,12 @@ def _support(platform: Platform) -> PlatformSupport:
         extra_requirements("engine"),
         command_requirements(),
     )
-    found = resolve(local, platform.target, pythons.cluster[0], load_python_lock("local"))
-    # Java has wheels everywhere: it is left out where Flink has none.
+    resolved = resolve(local, platform.target, pythons.cluster[0], load_python_lock("local"))
+    # The Java package has wheels for every platform: it is excluded where Flink has none.
     optional = {package_name(root) for root in engine} | {*settings.needed.local}
     return PlatformSupport(
         platform=platform.name,
-        local=support_of(optional, settings.needed.local, found),
+        local=support_of(optional, settings.needed.local, resolved),
         engine=support_of(
             map(package_name, engine), settings.needed.engine, resolve(engine, platform.target, newest)
         ),

@@ -1,4 +1,4 @@
-"""Changing the parallelism of a running job: live where the scheduler can, else through a savepoint."""
+"""Rescaling of a running job: live with the adaptive scheduler, otherwise through a savepoint."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def rescale(
     partitions: Mapping[str, int],
     wait: float,
 ) -> Changed:
-    """Run the job with `count` parallel subtasks; `partitions` has those of its input topics.
+    """Run the job with `count` parallel subtasks; `partitions` has the counts of its input topics.
 
-    Raises `Refused` before anything is touched: beyond the slots or the largest parallelism of its state, and
-    where the job would have to be submitted anew to a cluster that takes no other.
+    Raises `Refused` before anything is changed: beyond the slots or the maximum parallelism of its state, and
+    if the job would have to be resubmitted to an application cluster.
     """
     if count < 1:
         raise UsageError(f"{count} subtasks: at least one")
@@ -39,7 +39,7 @@ def rescale(
     if requirements is None:
         require_session(control.env)
     _check_bounds(control, job, count)
-    _tell_of_partitions(control, count, partitions)
+    _warn_of_partitions(control, count, partitions)
     if job.parallelism == count:
         control.reporter.note(f"{job.name} has {count} subtasks already")
         return _changed(control, job, count, "unchanged", None)
@@ -53,13 +53,13 @@ def _check_bounds(control: Control, job: RunningJob, count: int) -> None:
     most = control.cluster.max_parallelism(job.id)
     if count > most:
         raise Refused(
-            f"{count} subtasks are more than the max parallelism {most} of the state of {job.name}",
+            f"{count} subtasks exceed the max parallelism {most} of the state of {job.name}",
             hint=f"at most {most}",
         )
     require_slots(job.name, count, *control.cluster.slots(), held=job.parallelism)
 
 
-def _tell_of_partitions(control: Control, count: int, partitions: Mapping[str, int]) -> None:
+def _warn_of_partitions(control: Control, count: int, partitions: Mapping[str, int]) -> None:
     for topic, number in partitions.items():
         if number < count:
             control.reporter.warn(
@@ -90,7 +90,7 @@ def _live(
         stopped: float | None = None
         for gone in poll(wait, every=0.1):
             step.update(f"{gone:.0f} s")
-            # The job's state is told as it is now; its tasks as they were up to some seconds ago.
+            # Flink reports the current state of the job, but the tasks as of up to some seconds ago.
             if stopped is None and control.cluster.job_state(job.id) != "RUNNING":
                 stopped = time.time() + ahead
             vertices = control.cluster.vertices(job.id)
@@ -100,20 +100,20 @@ def _live(
         else:
             free, total = control.cluster.slots()
             raise DeadlinePassed(
-                f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler goes on, with"
+                f"{job.name} has not reached {count} subtasks after {wait:g} s; the scheduler continues, with"
                 f" {free} of {total} slots free",
                 hint=f"tdaflink status {job.id[:12]} --env {control.env.name}",
             )
         planned, running = control.cluster.restart_times(job.id)
-    # A job that stopped between two looks stopped before its tasks were planned anew.
+    # A job that stopped between two polls stopped before its tasks were scheduled again.
     down = round(max(0.0, running - min(stopped or planned, planned)), 1)
-    told = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": down}
-    control.tell("rescale", "done", job.id, job.name, live=True, **told)
+    detail = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": down}
+    control.tell("rescale", "done", job.id, job.name, live=True, **detail)
     return _changed(control, job, count, "done", down)
 
 
 def _bound(task: str, count: int, partitions: int) -> int:
-    """A source reads with no more subtasks than there are partitions; the heartbeat has one."""
+    """Return the parallelism of a task: sources are limited to the partitions; the heartbeat has one."""
     if HEARTBEAT_SOURCE in task:
         return 1
     return min(count, partitions) if SOURCE_SUFFIX in task else count

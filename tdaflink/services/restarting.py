@@ -1,4 +1,4 @@
-"""Starting a job again from its state: which state, and the settings and the bundle of its last version."""
+"""Restarts from state: the state to start from, and the settings and the bundle of the last version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tdaflink.services.versions import job_from, last_version
 
 @dataclass(frozen=True)
 class Restart:
-    """What a submission starts from; `version` is the last one of the job that has left the state."""
+    """Start of a submission; `version` is the last version of the job that the state belongs to."""
 
     name: str
     savepoint: str | None = None
@@ -33,7 +33,7 @@ class Restart:
 
 @dataclass(frozen=True)
 class RestartPlan:
-    """What becomes different when a job is started again from its state."""
+    """Differences between a job's last version and its restart from state."""
 
     name: str
     version: int
@@ -48,9 +48,9 @@ class RestartPlan:
 
 
 def restart_of(control: Control, name: str, start: str | None, ask: Ask | None, *, named: bool) -> Restart:
-    """Where a submission starts. `named` says whether the call names the job; else it is the one with state.
+    """Return the start of a submission. Unless the call names the job (`named`), the job with state is used.
 
-    Raises `NotFound` where there is no state, and `Refused` where a change of the job is not finished.
+    Raises `NotFound` if there is no state, and `Refused` if an operation of the job is unfinished.
     """
     if start == "latest" and not named:
         name = _only_candidate(control, name)
@@ -66,9 +66,11 @@ def restart_of(control: Control, name: str, start: str | None, ask: Ask | None, 
 
 
 def _only_candidate(control: Control, name: str) -> str:
-    """The job that `--from latest` means without a name: the default one, else the only one that ended."""
-    versions = [one for one in control.ledger.versions() if one.state not in ("refused", "failed")]
-    names = {one.name for one in versions}
+    """Return the job of `--from latest` without a name: the default one, else the only one that ended."""
+    versions = [
+        version for version in control.ledger.versions() if version.state not in ("refused", "failed")
+    ]
+    names = {version.name for version in versions}
     if name in names or not names:
         return name
     alive = {job.name for job in control.cluster.jobs(control.env.name, ended=False)}
@@ -78,7 +80,7 @@ def _only_candidate(control: Control, name: str) -> str:
     if not ended:
         return name
     raise UsageError(
-        f"several jobs could be started again: {', '.join(ended)}", hint=control.commands.go_on(ended[0])
+        f"several jobs could be restarted: {', '.join(ended)}", hint=control.commands.go_on(ended[0])
     )
 
 
@@ -88,31 +90,31 @@ def _refuse_unfinished(control: Control, name: str, start: str | None) -> None:
         return
     if start in (None, "latest"):
         raise Refused(
-            f"the {operation.action} of {name} was interrupted at the step {operation.step!r}: it knows what"
-            " was to run, and from which state",
-            hint=f"{finishing(control.commands, operation)} finishes it; --from none gives it up",
+            f"the {operation.action} of {name} was interrupted at the step {operation.step!r}: the version"
+            " to run and its state are saved",
+            hint=f"{finishing(control.commands, operation)} finishes it; --from none discards it",
         )
-    control.reporter.warn(f"the {operation.action} of {name} was interrupted, and is given up by this")
+    control.reporter.warn(f"the interrupted {operation.action} of {name} is discarded by this submission")
 
 
 def name_meant(control: Control, reference: str | None) -> str | None:
-    """The name of the job that a name, or an id or its beginning, stands for."""
+    """Return the job name of a reference: a name, or an id or its prefix."""
     versions = control.ledger.versions()
-    if reference is None or any(one.name == reference for one in versions):
+    if reference is None or any(version.name == reference for version in versions):
         return reference
-    names = {one.name for one in versions if one.job_id.startswith(reference.lower() or "-")}
+    names = {version.name for version in versions if version.job_id.startswith(reference.lower() or "-")}
     return names.pop() if len(names) == 1 else reference
 
 
 def interrupted_change(control: Control, name: str | None) -> Operation | None:
-    """What was interrupted of a job; without a name of the only one of which something was."""
+    """Return the interrupted operation of a job; without a name, of the only job that has one."""
     under_way = control.ledger.operations(under_way=True)
-    found = [one for one in under_way if name in (None, one.name)]
-    return found[-1] if len({one.name for one in found}) == 1 else None
+    matches = [operation for operation in under_way if name in (None, operation.name)]
+    return matches[-1] if len({operation.name for operation in matches}) == 1 else None
 
 
 def finish(control: Control, change: Operation) -> Submission:
-    """Finish what was interrupted; the job that runs then. Raises as `changing.resume` does."""
+    """Complete an interrupted operation and return the running job. Raises as `changing.resume` does."""
     done = changing.resume(control, change.name)
     version = control.ledger.version(done.id)
     return Submission(
@@ -127,14 +129,17 @@ def finish(control: Control, change: Operation) -> Submission:
 
 
 def require_known(restart: Restart, *, said: bool) -> Version | None:
-    """The version whose settings hold, if any. Raises `Refused` where nobody knows or says settings."""
+    """Return the version whose settings apply, if any.
+
+    Raises `Refused` if its settings are not known and the call has none (`said`).
+    """
     version = restart.version
     if version is not None and version.spec is not None:
         return version
     if restart.savepoint is None or said:
         return None
     raise Refused(
-        f"with which settings {restart.name} has left the state {restart.savepoint} is not known here",
+        f"the settings of {restart.name} that belong to the state {restart.savepoint} are not known here",
         hint="--config FILE with its settings, or --fresh-config for the defaults",
     )
 
@@ -168,16 +173,16 @@ def _changed_job(
 
 
 def as_before(control: Control, version: Version) -> Job | None:
-    """The very job that a version was, at the addresses of today; None where its bundle is not kept here."""
+    """Return the job of a version, at the current addresses; None if its bundle is not stored here."""
     spec = version.spec
     if spec is None or control.ledger.bundle(spec.bundle_name) is None:
         return None
     job = job_from(spec, version.name, control)
-    return job if spec.settings is None else replace(job, settings=_at_home(control, spec))
+    return job if spec.settings is None else replace(job, settings=_with_current_brokers(control, spec))
 
 
-def _at_home(control: Control, spec: JobSpec) -> dict[str, object]:
-    """The settings with the environment's brokers, which may have moved, unless the config names some."""
+def _with_current_brokers(control: Control, spec: JobSpec) -> dict[str, object]:
+    """Return the settings with the environment's current brokers, unless the config names brokers."""
     settings = dict(spec.settings or {})
     if not (spec.config or {}).get("kafka_bootstrap_servers"):
         return JobSettings(settings).with_brokers(control.env.endpoints.kafka_cluster)
@@ -185,7 +190,7 @@ def _at_home(control: Control, spec: JobSpec) -> dict[str, object]:
 
 
 def require_bundle(control: Control, version: Version, *, included: bool) -> None:
-    """Raise `NotFound` where what the job had brought along is neither kept here nor given again."""
+    """Raise `NotFound` if the files of the job are neither stored here nor given in this call."""
     spec = version.spec
     if spec is None or control.ledger.bundle(spec.bundle_name) is not None:
         return
@@ -193,21 +198,22 @@ def require_bundle(control: Control, version: Version, *, included: bool) -> Non
         raise NotFound(
             f"the script of {version.name} ({spec.bundle_sha256[:12]}) is on the machine of"
             f" {version.submitter}",
-            hint="--job FILE brings it",
+            hint="give it with --job FILE",
         )
     plugins = JobSettings(spec.settings).plugins
     if plugins and not included:
         raise NotFound(
             f"the files of {version.name} ({', '.join(plugins)}) are on the machine of {version.submitter}",
-            hint="--include GLOB brings them",
+            hint="give them with --include GLOB",
         )
     control.reporter.warn(
-        f"the bundle of {version.name} ({spec.bundle_sha256[:12]}) is not kept here: this tdaflink's is used"
+        f"the bundle of {version.name} ({spec.bundle_sha256[:12]}) is not stored here:"
+        " the bundle of this installation is used"
     )
 
 
 def plan_of(version: Version, job: Job) -> RestartPlan | None:
-    """What differs between a version and the job that goes on from its state."""
+    """Return the differences between a version and the job that starts from its state."""
     old = version.spec
     if old is None:
         return None
@@ -223,7 +229,7 @@ def plan_of(version: Version, job: Job) -> RestartPlan | None:
 
 
 def repeats(version: Version | None, job: Job) -> str | None:
-    """The job that a submission repeats, if nothing of it differs."""
+    """Return the id of the job that a submission repeats, if nothing differs."""
     if version is None or version.spec != job.spec:
         return None
     return version.origin or version.job_id

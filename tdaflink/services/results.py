@@ -1,4 +1,4 @@
-"""Read results and error records: what is there, what was asked for, or what comes."""
+"""Reading of results and error records: existing ones, requested ones, or all new ones."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from tdaflink.domain.progress import Reporter
 
 WAIT_SECONDS = 60.0
 IDLE_SECONDS = 30.0
-TELL_AFTER_SECONDS = 3.0
+NOTE_AFTER_SECONDS = 3.0
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class Sought:
-    """Which messages are wanted, and until when.
+    """Selection of messages and end of reading.
 
-    With `job_ids` or `count` they are waited for; with `follow` all that come are shown; else everything
-    that is in the topic now. `errors` shows error records, too.
+    With `job_ids` or `count`, waits for these results; with `follow`, shows all new results; otherwise the
+    results that are in the topic now. `errors` includes error records.
     """
 
     job_ids: tuple[str, ...] = ()
@@ -54,14 +54,14 @@ class Sought:
     streams: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Refuse what cannot be meant."""
+        """Raise `UsageError` for invalid combinations."""
         if self.count is not None and self.count < 1:
             raise UsageError(f"--count {self.count}: at least one result", hint="--count 1")
         if self.timeout is not None and self.timeout <= 0:
             raise UsageError(f"--timeout {self.timeout:g}: seconds, above 0", hint="--timeout 30")
         if self.start == "now" and not (self.follow or self.count or self.job_ids):
             raise UsageError(
-                "--from now without anything to wait for would show nothing",
+                "--from now shows nothing unless there are results to wait for",
                 hint="tdaflink results --from now -f, or --count N",
             )
 
@@ -72,21 +72,21 @@ class Sought:
 
 @dataclass
 class _Progress:
-    """What has come so far, against what is sought."""
+    """Progress of reading: results shown, and requests without a result."""
 
     sought: Sought
     shown: int = 0
     pending: set[str] = field(default_factory=set)
     failed: dict[str, ErrorRecord] = field(default_factory=dict)
-    left_out: int = 0
+    skipped: int = 0
 
-    def wants(self, record: Record) -> bool:
-        """Whether the record may be of use; records without a key say whose they are inside."""
+    def may_match(self, record: Record) -> bool:
+        """Return whether the record may match; a record without a key has its id in the message."""
         ids = self.sought.job_ids + self.sought.streams
         return not ids or record.key is None or record.key.decode("utf-8", "replace") in ids
 
     def take(self, says: Result | ErrorRecord) -> bool:
-        """Note a message; returns whether it is to be shown."""
+        """Record a message; return whether it is shown."""
         ids = self.sought.job_ids + self.sought.streams
         if ids and says.job_id not in ids:
             return False
@@ -101,7 +101,7 @@ class _Progress:
         return show
 
     def complete(self, caught_up: bool) -> bool:
-        """Whether everything has come that is sought."""
+        """Return whether all selected messages have been read."""
         if self.sought.count is not None and self.shown >= self.sought.count:
             return True
         if self.sought.follow or not caught_up:
@@ -110,26 +110,28 @@ class _Progress:
 
 
 def default_topic(streams: Sequence[str] | None) -> str:
-    """Where results are read if no topic is named."""
+    """Return the topic of results without --topic."""
     return WINDOWS_TOPIC if streams else RESULTS_TOPIC
 
 
 def events_there(topic: str) -> UsageError:
-    """That a topic holds events, which another command shows."""
+    """Return the error for a topic with events, which another command shows."""
     named = "" if topic == EVENTS_TOPIC else f" --topic {topic}"
-    return UsageError(f"{topic} holds events, no results", hint=f"tdaflink events{named}")
+    return UsageError(f"{topic} contains events, not results", hint=f"tdaflink events{named}")
 
 
 def open_results(client: KafkaClient, sought: Sought) -> Tail:
-    """Open the topics; from here on nothing that comes is missed."""
+    """Open the topics; every message that arrives from now on is read."""
     sought.check()
     if sought.topic == EVENTS_TOPIC:
         raise events_there(EVENTS_TOPIC)
     if sought.topic == ERRORS_TOPIC:
-        raise UsageError(f"{ERRORS_TOPIC} holds error records, no results", hint="tdaflink results --errors")
+        raise UsageError(
+            f"{ERRORS_TOPIC} contains error records, not results", hint="tdaflink results --errors"
+        )
     if sought.topic in (REQUESTS_TOPIC, UPLOADS_TOPIC, STREAMS_TOPIC):
         raise UsageError(
-            f"{sought.topic} holds what jobs read, no results",
+            f"{sought.topic} contains the input of jobs, not results",
             hint="tdaflink results; tdaflink results --stream ID for those of a stream",
         )
     topics = [sought.topic, ERRORS_TOPIC] if sought.errors else [sought.topic]
@@ -137,35 +139,37 @@ def open_results(client: KafkaClient, sought: Sought) -> Tail:
 
 
 def arrivals(tail: Tail, sought: Sought, reporter: Reporter) -> Iterator[Arrival]:
-    """The messages as they come, until everything sought has come.
+    """Yield the messages in order of arrival, until all selected ones have been read.
 
-    Raises `DeadlinePassed` where it has not by the deadline, and at the end `JobFailed` where a sought job
-    was answered by an error record alone.
+    Raises `DeadlinePassed` at the deadline, and at the end `JobFailed` if a request has an error record
+    instead of a result.
     """
     progress = _Progress(sought, pending=set(sought.job_ids))
     started = last = time.monotonic()
-    told = not sought.waits
+    noted = not sought.waits
     timeout = sought.timeout or (WAIT_SECONDS if sought.waits and not sought.follow else None)
     with tail:
         while not progress.complete(tail.caught_up):
             now = time.monotonic()
             if timeout is not None and now - started >= timeout:
-                _passed(progress, timeout)
+                _raise_timeout(progress, timeout)
                 break
             if not tail.caught_up and now - last > IDLE_SECONDS:
-                raise DeadlinePassed(f"Kafka gave nothing of {sought.topic} for {IDLE_SECONDS:.0f} s")
-            if not told and now - started > TELL_AFTER_SECONDS:
-                told = True
-                reporter.note(f"Waiting for {_what(progress)}, {timeout or math.inf:g} s at most …")
+                raise DeadlinePassed(f"no data of {sought.topic} from Kafka for {IDLE_SECONDS:.0f} s")
+            if not noted and now - started > NOTE_AFTER_SECONDS:
+                noted = True
+                reporter.note(
+                    f"Waiting for {_describe_pending(progress)}, at most {timeout or math.inf:g} s …"
+                )
             record = tail.read(TICK_SECONDS)
             if record is None:
                 continue
             last = now
-            arrival = _arrival(record, progress, reporter) if progress.wants(record) else None
+            arrival = _arrival(record, progress, reporter) if progress.may_match(record) else None
             if arrival is not None and progress.take(arrival.says):
                 yield arrival
-    if progress.left_out > _NAMED:
-        reporter.warn(f"{progress.left_out - _NAMED} more of {sought.topic} were left out")
+    if progress.skipped > _NAMED:
+        reporter.warn(f"{progress.skipped - _NAMED} more records of {sought.topic} were skipped")
     _raise_failures(progress)
 
 
@@ -179,28 +183,28 @@ def _arrival(record: Record, progress: _Progress, reporter: Reporter) -> Arrival
         says = result_from(message) if record.topic == sought.topic else error_from(message)
     except ValueError as error:
         if record.topic == sought.topic or sought.errors:
-            progress.left_out += 1
-            if progress.left_out <= _NAMED:
+            progress.skipped += 1
+            if progress.skipped <= _NAMED:
                 where = f"{record.topic}/{record.partition}/{record.offset}"
-                reporter.warn(f"{where} was left out: {shortened(str(error))}")
+                reporter.warn(f"{where} was skipped: {shortened(str(error))}")
         return None
     return Arrival(raw, says)
 
 
-def _passed(progress: _Progress, timeout: float) -> None:
+def _raise_timeout(progress: _Progress, timeout: float) -> None:
     sought = progress.sought
-    hint = "tdaflink list shows whether a job is RUNNING; tdaflink results --errors what was refused"
+    hint = "tdaflink list shows whether a job is RUNNING; tdaflink results --errors shows error records"
     if sought.count is not None:
         raise DeadlinePassed(
-            f"{progress.shown} of {sought.count} results came within {timeout:g} s", hint=hint
+            f"{progress.shown} of {sought.count} results arrived within {timeout:g} s", hint=hint
         )
     if progress.pending:
         missing = ", ".join(sorted(progress.pending)[:5])
         raise DeadlinePassed(f"no result for {missing} within {timeout:g} s", hint=hint)
     if not sought.follow:
         raise DeadlinePassed(
-            f"{sought.topic} has more than could be read within {timeout:g} s: {progress.shown} were",
-            hint="--timeout, longer",
+            f"{sought.topic} has more records than could be read within {timeout:g} s: {progress.shown} were",
+            hint="a longer --timeout",
         )
 
 
@@ -209,17 +213,17 @@ def _raise_failures(progress: _Progress) -> None:
         return
     lines = [f"{job_id}: {record.code}: {record.reason}" for job_id, record in progress.failed.items()]
     raise JobFailed(
-        f"answered by an error record: {lines[0]}"
+        f"error record instead of a result: {lines[0]}"
         if len(lines) == 1
-        else "answered by error records:\n  " + "\n  ".join(lines),
-        hint=f"the record: tdaflink results --errors --job-id {next(iter(progress.failed))} -o json",
+        else "error records instead of results:\n  " + "\n  ".join(lines),
+        hint=f"show the record: tdaflink results --errors --job-id {next(iter(progress.failed))} -o json",
     )
 
 
-def _what(progress: _Progress) -> str:
+def _describe_pending(progress: _Progress) -> str:
     sought = progress.sought
     if sought.count is not None:
         return f"{sought.count - progress.shown} of {sought.count} results"
     if len(progress.pending) > _NAMED:
-        return f"the results of {len(progress.pending)} jobs"
+        return f"the results of {len(progress.pending)} requests"
     return "the result of " + ", ".join(sorted(progress.pending))

@@ -1,4 +1,4 @@
-"""Jobs whose JobManager is made anew or has died: stopped with a savepoint before, submitted again after."""
+"""Recovery of jobs whose JobManager is recreated or has died: savepoint before, resubmission after."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAIT_SECONDS = 180.0
 
 
 def endangered(control: Control, replacement: Replacement) -> list[Job]:
-    """The jobs that a replacement would end; none where no JobManager answers that could name them."""
+    """Return the jobs that a recreation would end; none if no JobManager responds that could list them."""
     if replacement.fate == "kept":
         return []
     try:
@@ -32,16 +32,16 @@ def endangered(control: Control, replacement: Replacement) -> list[Job]:
 
 
 def set_aside(control: Control, replacement: Replacement, slots: int, *, resume: bool) -> None:
-    """Stop with a savepoint what would be lost; `bring_back` submits it again.
+    """Stop with a savepoint the jobs that a recreation would end; `bring_back` submits them again.
 
-    Raises `Refused` before anything is touched: without `resume`, or where there would be no way back.
-    Where one cannot be stopped with a savepoint, those that were go on, and the error is raised.
+    Raises `Refused` before anything is changed: without `resume`, or if the jobs could not be resubmitted.
+    If one cannot be stopped with a savepoint, those already stopped are resumed, and the error is raised.
     """
     jobs = endangered(control, replacement)
     require_care(control.env.name, replacement, jobs, slots, resume=resume)
-    begun = {operation.old_job_id: operation for operation in _begun(control)}
+    started = {operation.old_job_id: operation for operation in _started_resumptions(control)}
     left: list[Operation] = []
-    for operation in [begun.get(job.id) or _planned(control, job) for job in jobs]:
+    for operation in [started.get(job.id) or _planned_resumption(control, job) for job in jobs]:
         try:
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
@@ -55,24 +55,24 @@ def set_aside(control: Control, replacement: Replacement, slots: int, *, resume:
 
 
 def stopped(control: Control) -> list[str]:
-    """The names of jobs that were stopped for a replacement and are not back yet."""
-    return sorted({one.name for one in _begun(control)})
+    """Return the names of the jobs that were stopped for a recreation and do not run again yet."""
+    return sorted({operation.name for operation in _started_resumptions(control)})
 
 
 def waiting(control: Control, since: float | None) -> list[str]:
-    """The names of jobs that do not run and could be brought back; `since` as for `bring_back`."""
-    return sorted({*stopped(control), *(one.name for one in _gone(control, since))})
+    """Return the names of the jobs that do not run and could be resumed; `since` as for `bring_back`."""
+    return sorted({*stopped(control), *(version.name for version in _lost_versions(control, since))})
 
 
 def bring_back(control: Control, since: float | None) -> tuple[str, ...]:
-    """Submit again what was stopped for a replacement, and what died with its JobManager; the names.
+    """Resubmit the jobs that were stopped for a recreation or died with their JobManager; return their names.
 
-    `since` is when the JobManager was started, in epoch seconds, or None where jobs outlive theirs. Every job
-    is tried; then the first error is raised.
+    `since` is the start time of the JobManager in epoch seconds, or None if jobs survive its restart. Every
+    job is tried; then the first error is raised.
     """
-    begun = _begun(control)
-    found = [_from_its_state(control, version) for version in _gone(control, since)]
-    back, failures = _carry_out_all(control, [*begun, *(one for one in found if one)])
+    started = _started_resumptions(control)
+    lost = [_resumption(control, version) for version in _lost_versions(control, since)]
+    back, failures = _carry_out_all(control, [*started, *(operation for operation in lost if operation)])
     for further in failures[1:]:
         control.reporter.warn(further.message)
     if failures:
@@ -83,7 +83,7 @@ def bring_back(control: Control, since: float | None) -> tuple[str, ...]:
 def _carry_out_all(
     control: Control, operations: Sequence[Operation]
 ) -> tuple[list[str], list[TdaflinkError]]:
-    """The names of the jobs that run again, and what went wrong with the others."""
+    """Return the names of the jobs that run again, and the errors of the others."""
     back, failures = [], list[TdaflinkError]()
     for operation in operations:
         try:
@@ -97,11 +97,12 @@ def _carry_out_all(
     return back, failures
 
 
-def _begun(control: Control) -> list[Operation]:
-    return [one for one in control.ledger.operations(under_way=True) if one.action == RESUME]
+def _started_resumptions(control: Control) -> list[Operation]:
+    operations = control.ledger.operations(under_way=True)
+    return [operation for operation in operations if operation.action == RESUME]
 
 
-def _planned(control: Control, job: Job) -> Operation:
+def _planned_resumption(control: Control, job: Job) -> Operation:
     for other in control.ledger.operations(job.name, under_way=True):
         raise Refused(
             f"the {other.action} of {job.name} is not finished: it is at the step {other.step!r}",
@@ -128,34 +129,35 @@ def _operation(control: Control, version: Version) -> Operation:
     )
 
 
-def _gone(control: Control, since: float | None) -> Sequence[Version]:
-    """The newest version of each name that was submitted to a JobManager before this one, and not ended.
+def _lost_versions(control: Control, since: float | None) -> Sequence[Version]:
+    """Return the newest version of each name that was submitted to an earlier JobManager and has not ended.
 
-    Flink itself forgets a job that has ended after an hour.
+    Flink keeps a job that has ended for an hour only.
     """
     if since is None:
         return []
-    known = control.cluster.jobs(control.env.name, ended=True)
-    ids, names = {job.id for job in known}, {job.name for job in known if not job.ended}
-    ended = {one.job_id for one in control.ledger.actions() if _has_ended(one.action, one.outcome)}
+    jobs = control.cluster.jobs(control.env.name, ended=True)
+    ids, names = {job.id for job in jobs}, {job.name for job in jobs if not job.ended}
+    ended = {entry.job_id for entry in control.ledger.actions() if _has_ended(entry.action, entry.outcome)}
     names |= {operation.name for operation in control.ledger.operations(under_way=True)}
-    newest = {one.name: one for one in control.ledger.versions() if one.state == "submitted"}
-    older = [one for one in newest.values() if one.created_at < since]
-    return [one for one in older if one.job_id not in ids | ended and one.name not in names]
+    submitted = [version for version in control.ledger.versions() if version.state == "submitted"]
+    newest = {version.name: version for version in submitted}
+    older = [version for version in newest.values() if version.created_at < since]
+    return [version for version in older if version.job_id not in ids | ended and version.name not in names]
 
 
 def _has_ended(action: str, outcome: str) -> bool:
     return action == "cancel" or (action == "stop" and outcome == "done")
 
 
-def _from_its_state(control: Control, version: Version) -> Operation | None:
+def _resumption(control: Control, version: Version) -> Operation | None:
     point = restart_point(control, version.job_id)
     if point is None or version.spec is None:
         control.reporter.warn(
-            f"{version.name} ({version.job_id[:12]}) has left no complete checkpoint; without state, with its"
-            f" config, it starts by: tdaflink submit --job-name {quote(version.name)} --from none"
+            f"{version.name} ({version.job_id[:12]}) has no complete checkpoint; to start it without"
+            f" state, with its config: tdaflink submit --job-name {quote(version.name)} --from none"
         )
         return None
-    control.reporter.note(f"{version.name} goes on from the {described(point)}")
+    control.reporter.note(f"{version.name} continues from the {described(point)}")
     operation = _operation(control, version)
     return replace(operation, state_mode="last-state", step="submitting", snapshot=point.path)

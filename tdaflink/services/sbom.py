@@ -1,4 +1,4 @@
-"""The bill of materials of an environment, or of the image of JobManagers and TaskManagers."""
+"""Software bills of materials of environments and of the image of JobManagers and TaskManagers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tdaflink.domain.sbom import bill, of_images, of_jars, of_packages
 
 
 def image_bill() -> dict[str, Any]:
-    """List the image's Python packages, JARs, and the public image that it is built on."""
+    """List the image's Python packages, its JARs, and its public base image."""
     jars = load_lock().only(IMAGE_PLACES).jars
     name, _, tag = image_tag().rpartition(":")
     parts = [*of_packages(load_python_lock("image").packages), *of_jars(jars)]
@@ -23,7 +23,7 @@ def image_bill() -> dict[str, Any]:
 
 
 def environment_bill(name: str, environment: Environment | None) -> dict[str, Any]:
-    """List what an environment is made of, or will be: None stands for one that is not set up yet.
+    """List the parts of an environment; None for one that is not set up yet.
 
     Raises:
         UsageError: it is an external cluster.
@@ -31,8 +31,8 @@ def environment_bill(name: str, environment: Environment | None) -> dict[str, An
     """
     if environment is not None and environment.profile not in profile_names():
         raise UsageError(
-            f"{name} is an external cluster: its parts are not known here",
-            hint="tdaflink sbom --image; or --env with an environment that setup makes",
+            f"{name} is an external cluster: its parts are not known",
+            hint="tdaflink sbom --image; or --env with an environment that setup creates",
         )
     profile = profile_of(environment) if environment else load_profile(name)
     jars = of_jars(load_lock().only(profile.jars).jars)

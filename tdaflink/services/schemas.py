@@ -1,4 +1,4 @@
-"""The shipped schemas against a schema registry: list, check, register."""
+"""Shipped schemas compared with a schema registry: list, check, register."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN_DIFFERENCES = 20
 
 
 def registry_address(env: Environment, resolved: Resolved) -> str:
-    """The registry of a config, else of its environment."""
+    """Return the registry of a config, else of its environment. Raises `NoRegistry`."""
     address = resolved.config.schema_registry_url or env.endpoints.schema_registry
     if not address:
         raise no_registry(f"the environment {env.name} has no schema registry")
@@ -34,68 +34,68 @@ def registry_address(env: Environment, resolved: Resolved) -> str:
 
 
 class NoRegistry(ConfigError):
-    """No registry is named anywhere."""
+    """Error of a call that needs a registry and has none."""
 
 
 def no_registry(reason: str) -> NoRegistry:
-    """The error of a call that needs a registry and has none."""
+    """Return the error with the ways to name a registry."""
     return NoRegistry(
         reason, hint="set SCHEMA_REGISTRY_URL, or give --registry URL, or a --config with schema_registry_url"
     )
 
 
 def choose_schemas(shipped: Sequence[ShippedSchema], names: Sequence[str]) -> tuple[ShippedSchema, ...]:
-    """The schemas with these names, of these topics or of these subjects; all where none is named."""
-    known = {key: schema for schema in shipped for key in (schema.name, schema.topic, schema.subject)}
+    """Return the schemas with these names, topics or subjects; all without names. Raises `NotFound`."""
+    by_name = {key: schema for schema in shipped for key in (schema.name, schema.topic, schema.subject)}
     for name in names:
-        if name not in known:
+        if name not in by_name:
             raise NotFound(
-                f"no schema {name!r} is shipped", hint=f"one of {', '.join(s.name for s in shipped)}"
+                f"there is no shipped schema {name!r}", hint=f"one of {', '.join(s.name for s in shipped)}"
             )
-    chosen = [known[name] for name in names]
+    chosen = [by_name[name] for name in names]
     return tuple(schema for schema in shipped if schema in chosen) if names else tuple(shipped)
 
 
 def list_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> list[SchemaStatus]:
-    """Shipped and registered side by side."""
+    """Return each shipped schema with its registered versions."""
     with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
         return list(pool.map(lambda schema: _status(registry, schema), shipped))
 
 
 def list_shipped(shipped: Sequence[ShippedSchema]) -> list[SchemaStatus]:
-    """Shipped schemas alone, where there is no registry to ask."""
+    """Return the shipped schemas only, without a registry."""
     return [SchemaStatus(schema, "unknown", (), None) for schema in shipped]
 
 
 def check_schemas(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> list[SchemaCheck]:
-    """Whether each shipped schema is, or may become, a version of its subject."""
+    """Check whether each shipped schema is, or could become, a version of its subject."""
     statuses = list_schemas(registry, shipped)
     with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
         return list(pool.map(lambda status: _check(registry, status), statuses))
 
 
 def raise_if_incompatible(checks: Sequence[SchemaCheck]) -> None:
-    """Raise `Incompatible` that names every subject that the registry would refuse, and what differs."""
+    """Raise `Incompatible` with every subject that the registry would refuse, and the differences."""
     refused = [check for check in checks if not check.compatible]
     if not refused:
         return
     subjects = ", ".join(f"{check.status.schema.subject} ({check.level})" for check in refused)
     raise Incompatible(
-        f"the registry's latest versions do not go with the shipped schemas: {subjects}",
+        f"the registry's latest versions are not compatible with the shipped schemas: {subjects}",
         hint="tdaflink schemas list shows the versions; the registry sets each subject's compatibility level",
-        detail="\n".join(line for check in refused for line in _told(check)),
+        detail="\n".join(line for check in refused for line in _reason_lines(check)),
     )
 
 
 def register_schemas(
     registry: SchemaRegistry, shipped: Sequence[ShippedSchema], reporter: Reporter
 ) -> SchemaChanges:
-    """Register what is not there, all of it or, where one is incompatible, nothing."""
+    """Register the missing schemas: all of them or, if one is incompatible, none."""
     with reporter.step("Schemas") as step:
         planned = plan_register(registry, shipped)
         wanted = [schema for schema in shipped if schema.subject in planned.registered]
         if not wanted:
-            step.unchanged(f"all {len(shipped)} there, unchanged")
+            step.unchanged(f"all {len(shipped)} exist, unchanged")
             return planned
         for done, schema in enumerate(wanted):
             step.advance(done, len(wanted))
@@ -105,7 +105,7 @@ def register_schemas(
 
 
 def plan_register(registry: SchemaRegistry, shipped: Sequence[ShippedSchema]) -> SchemaChanges:
-    """What `register_schemas` would do; `Incompatible` where it would refuse."""
+    """Return the changes that `register_schemas` would make. Raises `Incompatible` as it would."""
     checks = check_schemas(registry, shipped)
     raise_if_incompatible(checks)
     statuses = [check.status for check in checks]
@@ -131,12 +131,12 @@ def _check(registry: SchemaRegistry, status: SchemaStatus) -> SchemaCheck:
 def _differences(registry: SchemaRegistry, schema: ShippedSchema) -> tuple[str, ...]:
     latest = registry.latest(schema.subject)
     try:
-        there = json.loads(latest.text) if latest and latest.text else None
+        registered = json.loads(latest.text) if latest and latest.text else None
     except ValueError:
-        return ("the latest version is no JSON Schema",)
-    return tuple(islice(schema_differences(there, json.loads(schema.text)), _SHOWN_DIFFERENCES))
+        return ("the latest version is not a JSON Schema",)
+    return tuple(islice(schema_differences(registered, json.loads(schema.text)), _SHOWN_DIFFERENCES))
 
 
-def _told(check: SchemaCheck) -> list[str]:
+def _reason_lines(check: SchemaCheck) -> list[str]:
     lines = [*check.reasons, *check.differences]
     return [f"{check.status.schema.subject}: {line}" for line in lines or ["the registry gives no reason"]]

@@ -1,4 +1,4 @@
-"""Send point clouds as requests: known shapes, own files, at a rate, each one confirmed."""
+"""Sending of point clouds, from generated shapes or files, at a rate and with confirmation of each."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from tdaformats import strictjson, tables
 from tdaformats.errors import MessageError
 
 _SHOW_EVERY_SECONDS = 0.1
-_STEM = 200  # characters of a file's name that begin the ids of its requests
+_STEM = 200  # characters of a file's name in the ids of its requests
 _TOPICS = {"requests": REQUESTS_TOPIC, "uploads": UPLOADS_TOPIC, "streams": STREAMS_TOPIC}
-_LONGEST_NUMBER = 28  # bytes of a float64 in JSON, with what stands around it
-# What of a request is more than its points, and would be lost in a stream.
-_OF_REQUESTS = ("job_id", "timestamp", "algorithm", "parameters", "timestamps", "message_id")
+_MAX_NUMBER_BYTES = 28  # bytes of a float64 in JSON, with its separators
+# Fields of a request that a stream does not have.
+_REQUEST_FIELDS = ("job_id", "timestamp", "algorithm", "parameters", "timestamps", "message_id")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user said about the messages; None is: not said."""
+    """Options of the messages to send; None if not given."""
 
     points: int | None = None
     noise: float = 0.0
@@ -68,14 +68,14 @@ class Wanted:
     own_algorithm: bool = False
 
     def reading(self) -> Reading:
-        """How a file is to be read."""
-        beside = tuple(dict.fromkeys(name for name in (self.time, self.by) if name is not None))
-        return Reading(self.form, self.delimiter, self.columns, self.key, self.header, beside)
+        """Return the options for reading a file."""
+        further = tuple(dict.fromkeys(name for name in (self.time, self.by) if name is not None))
+        return Reading(self.form, self.delimiter, self.columns, self.key, self.header, further)
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Messages that are ready to go to `topic`, made one by one, each with the time of its making."""
+    """Messages for `topic`, created lazily, each with the time of its creation."""
 
     title: str
     total: int
@@ -88,14 +88,14 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Sent:
-    """What the brokers have confirmed, in the order of sending."""
+    """Messages that the brokers have confirmed, in the order of sending."""
 
     job_ids: Sequence[str]
     asked: int
     seconds: float
 
     def raise_if_interrupted(self) -> None:
-        """Raise `Interrupted` where Ctrl-C came before the last message."""
+        """Raise `Interrupted` if Ctrl-C came before the last message."""
         if len(self.job_ids) < self.asked:
             raise Interrupted(
                 f"interrupted: {len(self.job_ids)} of {self.asked} messages were sent, all of them confirmed"
@@ -103,15 +103,13 @@ class Sent:
 
 
 def parse_parameters(assignments: Sequence[str]) -> dict[str, Any]:
-    """`max_persistence=0.6` and the like; a value is JSON where it reads as such, else text."""
+    """Parse assignments such as `max_persistence=0.6`; a value that is not JSON is text."""
     parameters: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         key = key.strip()
         if not (key and equals):
-            raise UsageError(
-                f"--set {assignment}: not of the form key=value", hint="--set max_persistence=0.6"
-            )
+            raise UsageError(f"--set {assignment}: is not key=value", hint="--set max_persistence=0.6")
         if key in parameters:
             raise UsageError(f"--set {key}: is given twice: keep one")
         try:
@@ -124,7 +122,7 @@ def parse_parameters(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def parse_columns(text: str | None) -> tuple[str, ...] | None:
-    """The names in `--columns x,y`; a name that has a comma is put in double quotes."""
+    """Parse `--columns x,y`; a name that contains a comma is written in double quotes."""
     if text is None:
         return None
     names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
@@ -136,9 +134,9 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
 
 
 def prepare(source: str, wanted: Wanted) -> Outgoing:
-    """Turn a shape's name, a file's name, `-` (stdin) or the URI of a file for the job into messages.
+    """Return the messages of a shape, a file, `-` (stdin) or the URI of a file that the job reads.
 
-    Every message is held to the rules of the job's own readers before the first is made.
+    Every message is validated by the rules of the job before the first is created.
     """
     _check_flags(wanted)
     if "://" in source:
@@ -146,7 +144,7 @@ def prepare(source: str, wanted: Wanted) -> Outgoing:
     if _is_shape(source):
         return _from_shape(source, wanted) if wanted.stream is None else _shape_as_stream(source, wanted)
     if wanted.points is not None or wanted.noise:
-        raise UsageError("--points and --noise are for shapes: a file is sent as it is")
+        raise UsageError("--points and --noise are for shapes: a file is sent unchanged")
     file = pointfiles.read(source, wanted.reading())
     title = "stdin" if source == "-" else source
     outgoing = _from_file(file, title, wanted)
@@ -160,27 +158,30 @@ def _check_flags(wanted: Wanted) -> None:
         raise UsageError(f"--batch {wanted.batch}: at least one point a message", hint="--batch 10")
     streamed = wanted.stream is not None or wanted.by is not None
     if wanted.time is not None and not streamed:
-        raise UsageError("--time is for streams: a request has no times", hint="--stream ID or --by COLUMN")
+        raise UsageError(
+            "--time is for streams: a request has no event times", hint="--stream ID or --by COLUMN"
+        )
     if wanted.stream is not None and wanted.by is not None:
         raise UsageError("--stream and --by both name the stream: keep one")
     if wanted.time is not None and wanted.time == wanted.by:
         raise UsageError(f"--time and --by both name {wanted.time}: they are two columns")
     if streamed and (wanted.algorithm is not None or wanted.parameters or wanted.job_id is not None):
         raise UsageError(
-            "--algorithm, --set and --job-id are for requests: a stream is computed as its job's config says",
+            "--algorithm, --set and --job-id are for requests: the job's config determines the computation of"
+            " streams",
             hint="tdaflink submit --set algorithm=alpha",
         )
     if wanted.stream is not None:
         if not wanted.stream.strip():
             raise UsageError("--stream: the stream's id is blank", hint="--stream sensor-1")
-        _refused(lambda: contract.check_id(wanted.stream, "stream_id"), "--stream")
+        _as_usage_error(lambda: contract.check_id(wanted.stream, "stream_id"), "--stream")
     elif wanted.by is None:
-        question = {
+        fields = {
             "job_id": _longest_id(wanted.job_id, wanted.count or 1),
             "algorithm": wanted.algorithm,
             "parameters": dict(wanted.parameters),
         }
-        _check("requests", question, wanted, "")
+        _check("requests", fields, wanted, "")
 
 
 def _is_shape(source: str) -> bool:
@@ -189,24 +190,24 @@ def _is_shape(source: str) -> bool:
     try:
         return source in shapes.SHAPES or not Path(source).exists()
     except (OSError, ValueError):
-        return True  # no name that a file could have
+        return True  # not a valid file name
 
 
-def _refused(check: Callable[[], None], where: str) -> None:
-    """Run a check of the contract; what it refuses is an error of the call's, with the place before it."""
+def _as_usage_error(check: Callable[[], None], where: str) -> None:
+    """Run a check of the message format; raise its error as `UsageError`, prefixed with the location."""
     try:
         check()
     except MessageError as error:
         hint = None
         if error.code == "unknown_algorithm":
-            hint = "--own-algorithm, for one that a plug-in of the job has"
+            hint = "--own-algorithm, for an algorithm of a plug-in of the job"
         elif error.code == "unknown_field":
             hint = "docs/messages.md has every field"
         raise UsageError(f"{where}: {error.reason}" if where else error.reason, hint=hint) from error
 
 
 def _check(route: str, message: Mapping[str, Any], wanted: Wanted, where: str) -> None:
-    _refused(lambda: contract.check_fields(route, message, own_algorithm=wanted.own_algorithm), where)
+    _as_usage_error(lambda: contract.check_fields(route, message, own_algorithm=wanted.own_algorithm), where)
 
 
 def _shape(name: str) -> shapes.Shape:
@@ -237,19 +238,19 @@ def _from_file(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
     routes = {pointfiles.route_of(payload) for payload in file.payloads}
     if wanted.stream is not None:
         return _as_stream(file, title, wanted)
-    known = routes - {None}
-    if len(known) > 1 or (None in routes and known - {"requests"}):
+    named = routes - {None}
+    if len(named) > 1 or (None in routes and named - {"requests"}):
         kinds = ", ".join(sorted(str(route or "points") for route in routes))
         raise UsageError(
-            f"{title} has messages of several kinds ({kinds}): each has a topic of its own",
-            hint="send them as files of their own",
+            f"{title} has messages of several kinds ({kinds}): each kind has its own topic",
+            hint="send each kind from a separate file",
         )
-    route = str(next(iter(known), "requests"))
-    return _whole(file, title, route, wanted)
+    route = str(next(iter(named), "requests"))
+    return _messages_of(file, title, route, wanted)
 
 
-def _whole(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
-    """The messages of a file, completed: a cloud becomes a request."""
+def _messages_of(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
+    """Return the messages of a file, completed: a cloud becomes a request."""
     total = wanted.count or len(file.payloads)
     stem = "stdin" if title == "stdin" else Path(title).stem
     if route == "streams" and (
@@ -263,7 +264,7 @@ def _whole(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
         message = payload if isinstance(payload, dict) else {"point_cloud": {}}
         if route == "streams" and "stream_id" not in message:
             raise UsageError(
-                f"{title}, message {index}: has times of a stream, and no stream_id", hint="--stream ID"
+                f"{title}, message {index}: has timestamps of a stream, but no stream_id", hint="--stream ID"
             )
         where = f"{title}, message {index}"
         _check(route, _completed(message, sample_id, wanted, route), wanted, where)
@@ -281,22 +282,22 @@ def _whole(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
 
 
 def _check_size(payload: pointfiles.Payload, where: str) -> None:
-    """Refuse a message that Kafka and the job would not take; short ones are not measured."""
+    """Refuse a message that exceeds the size limit; short ones are not measured."""
     cloud = payload if isinstance(payload, list) else (payload.get("point_cloud") or payload)
     rows = cloud if isinstance(cloud, list) else (cloud.get("points") or cloud.get("distances") or ())
     width = len(rows[0]) if rows else 0
-    if len(rows) * max(width, 4) < MAX_MESSAGE_BYTES // _LONGEST_NUMBER:
+    if len(rows) * max(width, 4) < MAX_MESSAGE_BYTES // _MAX_NUMBER_BYTES:
         return
     size = len(encode({"cloud": payload}))
     if size > MAX_MESSAGE_BYTES:
         raise UsageError(
             f"{where}: has {size} bytes as a message, more than {MAX_MESSAGE_BYTES}",
-            hint="send fewer points, or the file's URI, file:///… or s3://…, which the job reads by itself",
+            hint="send fewer points, or the file's URI, file:///… or s3://…, which the job reads",
         )
 
 
 def _as_stream(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
-    """Clouds as messages of one stream, `batch` points each; messages of a stream as they are."""
+    """Return clouds as messages of one stream, `batch` points each; messages of a stream unchanged."""
     parts: list[dict[str, Any]] = []
     for index, payload in enumerate(file.payloads, 1):
         where = f"{title}, message {index}"
@@ -304,27 +305,27 @@ def _as_stream(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
             message = {"stream_id": wanted.stream, **payload}
             if message["stream_id"] != wanted.stream:
                 raise UsageError(
-                    f"{where}: its stream_id is {message['stream_id']!r:.60}, and --stream says"
+                    f"{where}: its stream_id is {message['stream_id']!r:.60}, but --stream is"
                     f" {wanted.stream!r:.60}",
                     hint="leave --stream out, and each message keeps its own",
                 )
             _check("streams", message, wanted, where)
             parts.append(message)
         else:
-            parts += _batches(_points_alone(payload, where), wanted)
+            parts += _batches(_points_of(payload, where), wanted)
     return _streamed(title, parts, wanted)
 
 
-def _points_alone(payload: pointfiles.Payload, where: str) -> list[Any]:
+def _points_of(payload: pointfiles.Payload, where: str) -> list[Any]:
     if isinstance(payload, list):
         return payload
-    lost = [name for name in (*_OF_REQUESTS, "uri") if name in payload]
+    lost = [name for name in (*_REQUEST_FIELDS, "uri") if name in payload]
     cloud = payload.get("point_cloud") or {}
     if lost or "points" not in cloud:
-        what = lost[0] if lost else "point_cloud.distances"
+        name = lost[0] if lost else "point_cloud.distances"
         raise UsageError(
-            f"{where}: has {what}, which a stream cannot have",
-            hint="send it without --stream, or its points alone",
+            f"{where}: has {name}, which a stream cannot have",
+            hint="send it without --stream, or only its points",
         )
     points: list[Any] = cloud["points"]
     return points
@@ -355,8 +356,8 @@ def _shape_as_stream(name: str, wanted: Wanted) -> Outgoing:
 
 
 def _table_as_streams(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
-    """The rows of a table as messages of streams, each point with the time of its row."""
-    rows = _points_alone(file.payloads[0], title)
+    """Return the rows of a table as messages of streams, each point with the time of its row."""
+    rows = _points_of(file.payloads[0], title)
     times = (
         None if wanted.time is None else timed_points(file.beside[wanted.time], wanted.time, wanted.time_unit)
     )
@@ -367,17 +368,17 @@ def _table_as_streams(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
 def _grouped(
     rows: Sequence[Any], times: Sequence[Any] | None, keys: Sequence[str | None], batch: int
 ) -> list[dict[str, Any]]:
-    """Messages of at most `batch` rows of one stream each; the rows of a stream stay in their order."""
-    done: list[dict[str, Any]] = []
-    begun: dict[str | None, dict[str, Any]] = {}
+    """Return messages of at most `batch` rows of one stream each; the rows of a stream keep their order."""
+    full: list[dict[str, Any]] = []
+    open_messages: dict[str | None, dict[str, Any]] = {}
     for index, (row, key) in enumerate(zip(rows, keys, strict=True)):
-        message = begun.setdefault(key, {"stream_id": key, "points": [], "timestamps": []})
+        message = open_messages.setdefault(key, {"stream_id": key, "points": [], "timestamps": []})
         message["points"].append(row)
         if times is not None:
             message["timestamps"].append(times[index])
         if len(message["points"]) == batch:
-            done.append(begun.pop(key))
-    messages = [*done, *begun.values()]
+            full.append(open_messages.pop(key))
+    messages = [*full, *open_messages.values()]
     return messages if times is not None else [_without(message, "timestamps") for message in messages]
 
 
@@ -387,13 +388,13 @@ def _without(message: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
     if wanted.points is not None or wanted.noise:
-        raise UsageError("--points and --noise are for shapes: a file is analysed as it is")
+        raise UsageError("--points and --noise are for shapes: a file is analysed unchanged")
     if wanted.stream is not None or wanted.by is not None or wanted.time is not None:
         raise UsageError(
             "--stream, --by and --time are for files that this command reads", hint="send the file"
         )
     if uri.partition("://")[0].lower() not in ("file", "s3"):
-        raise UsageError(f"{uri}: the job reads file:///… and s3://bucket/…", hint="or send a file of yours")
+        raise UsageError(f"{uri}: the job reads file:///… and s3://bucket/…", hint="or send a local file")
     if wanted.form is not None and wanted.form not in tables.FORMATS:
         raise UsageError(
             f"--format {wanted.form}: the job does not read it", hint=f"one of {', '.join(tables.FORMATS)}"
@@ -426,10 +427,10 @@ def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
 
 
 def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted, route: str) -> Mapping[str, Any]:
-    """A whole message from a file: what it says stays, unless a flag says otherwise."""
+    """Return a message of a file, completed: its fields are kept, unless an option overrides them."""
     if route == "streams":
         return message
-    # The file's own file_id does as well as a job_id.
+    # A file_id of the file identifies the request as a job_id does.
     named = {} if route == "uploads" and "file_id" in message else {"job_id": job_id}
     whole = {**named, "timestamp": timestamp_now(), **message}
     if wanted.job_id is not None:
@@ -449,18 +450,18 @@ def _longest_id(given: str | None, total: int) -> str:
 
 
 def _job_ids(given: str | None, total: int, stem: str) -> Iterator[str]:
-    """The given id, numbered where there are several messages, or fresh ids that begin with `stem`."""
+    """Return the given id, numbered for several messages, or generated ids that begin with `stem`."""
     if given is None:
-        # A name of a file may have bytes that are no UTF-8.
+        # The name of a file may contain bytes that are not UTF-8.
         shown = stem.encode("utf-8", "replace").decode()[:_STEM]
         return (f"{shown}-{uuid.uuid4().hex[:12]}" for _ in counter())
     return iter([given]) if total == 1 else (f"{given}-{number}" for number in counter(1))
 
 
 def send(client: KafkaClient, topic: str, outgoing: Outgoing, rate: float | None, reporter: Reporter) -> Sent:
-    """Send the messages keyed by job or stream, at most `rate` a second, and wait until each is confirmed.
+    """Send the messages keyed by request or stream, at most `rate` per second; wait until all are confirmed.
 
-    Ctrl-C stops the sending, not the confirming: what was handed over is waited for and counted.
+    Ctrl-C stops the sending, not the confirmation: messages already handed over are awaited and counted.
     """
     if rate is not None and rate <= 0:
         raise UsageError(f"--rate {rate:g}: messages per second, above 0", hint="--rate 10")
@@ -481,7 +482,7 @@ def send(client: KafkaClient, topic: str, outgoing: Outgoing, rate: float | None
 
 
 def _columns(outgoing: Outgoing) -> str:
-    """Which columns of a table are the coordinates, for people."""
+    """Return the coordinate columns of a table as text for the progress line."""
     if outgoing.columns is None:
         return ""
     shown = ", ".join(name[:40] for name in outgoing.columns[:10])
@@ -510,7 +511,7 @@ def _write_all(
 
 @contextmanager
 def _ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl-C as a flag: it never comes between sending a message and counting it. Twice breaks off."""
+    """Turn Ctrl-C into a flag, so that a message sent is always counted; a second Ctrl-C interrupts."""
     pressed = threading.Event()
 
     def note(_number: int, _frame: object) -> None:

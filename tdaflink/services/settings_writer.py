@@ -1,4 +1,4 @@
-"""Writes the settings of the shipped job from a validated config: one JSON object, nothing left to a default.
+"""Settings of the shipped job from a validated config: one JSON object with every key explicit.
 
 The job reads them in `tdajob/settings.py`, `streamsettings.py` and `windowsettings.py`.
 """
@@ -28,7 +28,7 @@ from tdaflink.domain.uploads import Uploads
 def job_settings(
     config: JobConfig, env: Environment, partitions: Mapping[str, int], plugins: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The resolved settings; `partitions` has the partition count of every input topic.
+    """Return the resolved settings; `partitions` has the partition count of every input topic.
 
     `plugins` are modules of the bundle that register algorithms.
     """
@@ -82,15 +82,15 @@ def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
 
 
 def _security(config: JobConfig, env: Environment) -> KafkaSecurity:
-    """That of the environment, for its own brokers alone."""
+    """Return the security settings of the environment, which apply only to its own brokers."""
     own = config.kafka_bootstrap_servers in (None, env.endpoints.kafka_cluster)
     return env.security.kafka if own else NO_KAFKA_SECURITY
 
 
 def security_properties(security: KafkaSecurity) -> dict[str, Any]:
-    """Properties of Kafka's Java client, secrets as references that the cluster follows.
+    """Return properties of Kafka's Java client, with secrets as references that the cluster resolves.
 
-    `{"$login": …}` becomes there the text of `sasl.jaas.config`, which has the password within it.
+    The cluster replaces `{"$login": …}` with the text of `sasl.jaas.config`, which contains the password.
     """
     if security.protocol == "PLAINTEXT":
         return {}
@@ -140,7 +140,7 @@ def _uploads(uploads: Uploads) -> dict[str, Any]:
 
 
 def window_bounds(config: JobConfig) -> dict[str, Any]:
-    """What all windows of the job share."""
+    """Return the settings that all windows of the job share."""
     return {
         "out_of_orderness_ms": _ms(config.out_of_orderness),
         "allowed_lateness_ms": _ms(config.allowed_lateness),
@@ -153,7 +153,7 @@ def window_bounds(config: JobConfig) -> dict[str, Any]:
 
 
 def window_settings(config: JobConfig, source: Input) -> dict[str, Any] | None:
-    """The windows of one input; None where its messages are answered one by one."""
+    """Return the windows of one input; None if each of its messages is computed alone."""
     window = config.window_of(source)
     if window is None:
         return None
@@ -190,7 +190,7 @@ def _ms_or_none(seconds: float | None) -> int | None:
 
 
 def stream_settings(config: JobConfig) -> dict[str, Any]:
-    """The keys preprocess, distance_to_previous, features and events_topic of the resolved settings."""
+    """Return the settings preprocess, distance_to_previous, features and events_topic."""
     return {
         "preprocess": _preprocess(config.preprocess or Preprocess()),
         "distance_to_previous": _comparison(config),

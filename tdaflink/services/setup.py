@@ -1,4 +1,4 @@
-"""Bringing an environment up: its ports, JARs, processes, topics and schemas, in this order; idempotent."""
+"""Setup of an environment: ports, JARs, processes, topics and schemas, in this order; idempotent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tdaflink.services.topics import create_topics, plan_topics
 
 
 def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -> SetupResult:
-    """Bring the environment up, or repair it, or find that nothing is to be done."""
+    """Create or repair the environment; idempotent."""
     began = time.monotonic()
     name = store.chosen_name(request.env)
     with store.lock(name, waiting=reporter.note), PortClaims() as claims:
@@ -48,22 +48,22 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
         require_webhook(environment.details, store.folder(name))
         runtime = runtime_for(environment, store)
         reporter.note(f"environment {name} ({profile.about}), Flink at {environment.endpoints.rest_url}")
-        _tell_of_size(store.find(name), environment, reporter)
+        _note_previous_size(store.find(name), environment, reporter)
         python = runtime.prepare(PackageSources(request.find_links, offline=request.skip_jars), reporter)
         if python != environment.python:
             environment = replace(environment, python=python)
             runtime = runtime_for(environment, store)
         runtime.preflight()
-        # Before any job is stopped: what may fail for want of a network.
+        # Downloads may fail without a network: before any job is stopped.
         fetched = _jars(request, load_lock().only(profile.jars), JarCache(), reporter)
-        _set_aside(request, environment, profile, runtime, store, reporter)
-        # Saved before anything starts: whatever happens now, teardown knows what to look for.
+        _suspend_jobs(request, environment, profile, runtime, store, reporter)
+        # Saved before anything starts, so that teardown can remove a partial setup.
         if store.find(name) != environment:
             store.save(environment)
         created: tuple[str, ...] = ()
         registered: tuple[str, ...] = ()
         job_id = None
-        with _telling_what_waits(environment, store, reporter):
+        with _warn_of_stopped_jobs(environment, store, reporter):
             if is_application(environment):
                 changes, job_id = _up_with_job(request, environment, runtime, store, reporter)
             else:
@@ -73,7 +73,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
                 created = create_topics(kafka_admin_of(environment), catalogue, reporter).created
                 registered = _register(environment, store, reporter)
             components = tuple(runtime.components())
-            resumed, gone = _jobs_again(request, environment, profile, components, store, reporter)
+            resumed, gone = _resume_jobs(request, environment, profile, components, store, reporter)
         start_supervisor(environment, store)
         if name not in ("prod", store.current()) and not (job_id or request.unattended):
             store.use(name)
@@ -101,12 +101,12 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
 
 
 def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
-    """What `set_up` would do now; nothing is written or started."""
+    """Return the changes that `set_up` would make; writes and starts nothing."""
     environment, profile = draft(request, store)
     name = environment.name
     runtime = runtime_for(environment, store)
     components = runtime.components()
-    anew = runtime.replaced()
+    recreation = runtime.replaced()
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock().only(profile.jars)
     skip = request.skip_kafka or is_application(environment)
@@ -120,9 +120,9 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
         kafka=environment.endpoints.kafka,
         ports=profile.ports_at(environment.port_offset),
         start=tuple(c.name for c in components if c.name not in healthy),
-        replace=anew.components,
-        jobs=_names_of_endangered(environment, anew, store),
-        unchanged=tuple(one for one in healthy if one not in anew.components),
+        replace=recreation.components,
+        jobs=_jobs_at_risk(environment, recreation, store),
+        unchanged=tuple(name for name in healthy if name not in recreation.components),
         jars=tuple(str(jar.coordinates) for jar in lock.jars if not cache.has(jar)),
         topics=_missing_topics(environment, catalogue, broker_up="kafka" in healthy),
         schemas=planned,
@@ -138,7 +138,7 @@ def _up_with_job(
     store: EnvironmentStore,
     reporter: Reporter,
 ) -> tuple[Changes, str]:
-    """An application cluster, whose job starts with it."""
+    """Start an application cluster, whose job starts with it; return the changes and the job id."""
     with control_over(environment, store, reporter) as control:
         job_id = prepare(request, control, store.folder(environment.name), runtime)
         changes = _up(runtime, environment.name, reporter)
@@ -152,18 +152,20 @@ def _up(runtime: Runtime, name: str, reporter: Reporter) -> Changes:
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; what was started of {name} keeps running",
-            hint=f"tdaflink setup --env {name} goes on, tdaflink teardown --env {name} stops it",
+            hint=f"tdaflink setup --env {name} continues, tdaflink teardown --env {name} stops it",
         ) from None
 
 
-def _tell_of_size(saved: Environment | None, environment: Environment, reporter: Reporter) -> None:
+def _note_previous_size(saved: Environment | None, environment: Environment, reporter: Reporter) -> None:
     small = SCALE in environment.details
     if saved is not None and (SCALE in saved.details) != small:
         back = "--no-scale" if small else "--scale"
-        reporter.note(f"until now: {profile_of(saved).about}; setup --env {saved.name} {back} goes back")
+        reporter.note(
+            f"previous size: {profile_of(saved).about}; setup --env {saved.name} {back} restores it"
+        )
 
 
-def _set_aside(
+def _suspend_jobs(
     request: SetupRequest,
     environment: Environment,
     profile: Profile,
@@ -171,18 +173,19 @@ def _set_aside(
     store: EnvironmentStore,
     reporter: Reporter,
 ) -> None:
-    """Say what is made anew, and let no job be lost by it unsaid."""
-    anew = runtime.replaced()
-    if anew.fate != "kept":
+    """Report the components to recreate, and stop the jobs that would be lost. Raises `Refused`."""
+    recreation = runtime.replaced()
+    if recreation.fate != "kept":
         with control_over(environment, store, reporter) as control:
-            set_aside(control, anew, profile.slots * profile.taskmanagers, resume=request.resume_jobs)
-    if anew.components:
-        reporter.note(f"no longer as their settings say, so made anew: {', '.join(anew.components)}")
+            set_aside(control, recreation, profile.slots * profile.taskmanagers, resume=request.resume_jobs)
+    if recreation.components:
+        names = ", ".join(recreation.components)
+        reporter.note(f"recreated because their configuration changed: {names}")
 
 
 @contextmanager
-def _telling_what_waits(env: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[None]:
-    """Where setup fails half-way: which jobs it has stopped that do not run again yet."""
+def _warn_of_stopped_jobs(env: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[None]:
+    """Warn, if setup fails, of the jobs that it has stopped and that do not run again yet."""
     try:
         yield
     except TdaflinkError:
@@ -191,11 +194,13 @@ def _telling_what_waits(env: Environment, store: EnvironmentStore, reporter: Rep
             names = stopped(control)
         if names:
             again = f"tdaflink setup --env {env.name} --resume-jobs"
-            reporter.warn(f"stopped with a savepoint, not running yet: {', '.join(names)}; {again} goes on")
+            reporter.warn(
+                f"stopped with a savepoint, not running yet: {', '.join(names)}; {again} resumes them"
+            )
         raise
 
 
-def _jobs_again(
+def _resume_jobs(
     request: SetupRequest,
     environment: Environment,
     profile: Profile,
@@ -203,30 +208,31 @@ def _jobs_again(
     store: EnvironmentStore,
     reporter: Reporter,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the jobs that were brought back, and of those that could be."""
+    """Return the names of the resumed jobs, and of the jobs that could be resumed."""
     if is_application(environment):
         return (), ()
-    managers = [one.started_at for one in components if one.name.startswith("jobmanager") and one.started_at]
-    since = None if profile.keeps_jobs else max(managers, default=None)
+    jobmanagers = [component for component in components if component.name.startswith("jobmanager")]
+    starts = [jobmanager.started_at for jobmanager in jobmanagers if jobmanager.started_at]
+    since = None if profile.keeps_jobs else max(starts, default=None)
     with control_over(environment, store, reporter) as control:
         if request.resume_jobs:
             return bring_back(control, since), ()
         gone = tuple(waiting(control, since))
     if gone:
         reporter.warn(
-            f"gone with the JobManager that ran before: {', '.join(gone)};"
-            f" tdaflink setup --env {environment.name} --resume-jobs goes on from their newest state"
+            f"lost with the previous JobManager: {', '.join(gone)};"
+            f" tdaflink setup --env {environment.name} --resume-jobs resumes them from their latest state"
         )
     return (), gone
 
 
-def _names_of_endangered(
-    environment: Environment, anew: Replacement, store: EnvironmentStore
+def _jobs_at_risk(
+    environment: Environment, recreation: Replacement, store: EnvironmentStore
 ) -> tuple[str, ...]:
-    if anew.fate == "kept":
+    if recreation.fate == "kept":
         return ()
     with control_over(environment, store, Silent()) as control:
-        return tuple(job.name for job in endangered(control, anew))
+        return tuple(job.name for job in endangered(control, recreation))
 
 
 def _jars(request: SetupRequest, lock: JarLock, cache: JarCache, reporter: Reporter) -> tuple[str, ...]:
@@ -256,13 +262,13 @@ def _missing_schemas(environment: Environment, store: EnvironmentStore) -> tuple
         try:
             return plan_register(registry, load_schemas()).registered
         except Unreachable:
-            # A registry that this setup would start has nothing yet.
+            # A registry that this setup would start is empty.
             return tuple(schema.subject for schema in load_schemas())
 
 
 @contextmanager
 def _registry(environment: Environment, store: EnvironmentStore) -> Iterator[SchemaRegistry | None]:
-    """The environment's registry, or the one that this call's SCHEMA_REGISTRY_URL names, if there is one."""
+    """Open the environment's registry, or that of this call's SCHEMA_REGISTRY_URL; None without one."""
     address = store.overridden(environment).endpoints.schema_registry
     if not address:
         yield None

@@ -1,6 +1,6 @@
-"""Checkpoints and savepoints: which there are, which is the newest, which may go.
+"""Checkpoints and savepoints in storage: list, choice of a restart point, pruning.
 
-The storage itself is asked: Flink's REST interface forgets jobs that have ended.
+They are read from the storage, since Flink's REST interface drops jobs that have ended.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ _ROOTS: tuple[tuple[Kind, str], ...] = (
 
 
 def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savepoint")) -> list[Snapshot]:
-    """Every complete one below the cluster's folders, the newest first, with its job's name if known."""
-    found = stored_snapshots(control.storage, control.cluster.jobmanager_config(), kinds)
-    return sorted(_named(found, control), key=lambda one: -one.created_at)
+    """Return all complete ones below the cluster's folders, newest first, with their job names if known."""
+    stored = stored_snapshots(control.storage, control.cluster.jobmanager_config(), kinds)
+    return sorted(_named(stored, control), key=lambda snapshot: -snapshot.created_at)
 
 
 def stored_snapshots(
     storage: Storage, flink: Mapping[str, str], kinds: Sequence[Kind] = ("checkpoint", "savepoint")
 ) -> list[Snapshot]:
-    """Every complete one below the folders that Flink's configuration names, without its job's name."""
-    found: list[Snapshot] = []
+    """Return all complete ones below the folders in Flink's configuration, without job names."""
+    complete: list[Snapshot] = []
     for kind, key in _ROOTS:
         if kind in kinds and flink.get(key):
             root = canonical(flink[key])
             files = storage(root, flink)
             below = found_snapshots(root, kind, files.walk(root))
-            found += [one for one in below if _is_complete(one, files)]
-    return found
+            complete += [snapshot for snapshot in below if _is_complete(snapshot, files)]
+    return complete
 
 
 def snapshots_of(control: Control, name: str) -> list[Snapshot]:
-    """Those of the jobs of one name, the newest first."""
+    """Return the snapshots of the jobs with a name, newest first."""
     if not _job_ids(control, name):
         return []
-    return [one for one in snapshots(control) if one.name == name]
+    return [snapshot for snapshot in snapshots(control) if snapshot.name == name]
 
 
 def _is_complete(snapshot: Snapshot, files: StateFiles) -> bool:
@@ -68,82 +68,82 @@ def _named(found: Sequence[Snapshot], control: Control) -> list[Snapshot]:
     names |= {job.id: job.name for job in control.cluster.jobs(control.env.name, ended=True)}
     places = {canonical(record.path): record.name for record in control.ledger.savepoints()}
 
-    def name_of(one: Snapshot) -> str | None:
-        if one.kind == "checkpoint":
-            return names.get(one.job)
-        if one.path in places:
-            return places[one.path]
-        possible = {name for job_id, name in names.items() if job_id.startswith(one.job)}
+    def name_of(snapshot: Snapshot) -> str | None:
+        if snapshot.kind == "checkpoint":
+            return names.get(snapshot.job)
+        if snapshot.path in places:
+            return places[snapshot.path]
+        possible = {name for job_id, name in names.items() if job_id.startswith(snapshot.job)}
         return possible.pop() if len(possible) == 1 else None
 
-    return [replace(one, name=name_of(one)) for one in found]
+    return [replace(snapshot, name=name_of(snapshot)) for snapshot in found]
 
 
 def _job_ids(control: Control, name: str) -> set[str]:
-    known = {version.job_id for version in control.ledger.versions(name) if version.state != "refused"}
+    recorded = {version.job_id for version in control.ledger.versions(name) if version.state != "refused"}
     alive = control.cluster.jobs(control.env.name, ended=True)
-    return known | {job.id for job in alive if job.name == name}
+    return recorded | {job.id for job in alive if job.name == name}
 
 
-# -- where a submission starts
+# -- start of a submission
 
 
 def state_to_start_from(name: str, start: str | None, control: Control, ask: Ask | None) -> str | None:
-    """The savepoint or checkpoint that a submission starts from: none, the latest, or the one at a path.
+    """Return the savepoint or checkpoint that a submission starts from: none, the latest, or a path.
 
-    Without a word (`start` None) a new name starts with nothing; where there is state of that name, `ask` is
-    asked whether to take it, and without `ask` a `UsageError` says so.
+    If `start` is None, a new name starts without state; if there is state of that name, `ask` prompts
+    whether to use it. Raises `UsageError` if there is state and no `ask`.
     """
     if start is None:
-        return _unsaid(name, control, ask)
+        return _offer_latest(name, control, ask)
     if start == "none":
         return None
     if start == "latest":
         return _latest(name, control).path
-    return _given(start, control)
+    return _at_path(start, control)
 
 
 def owner_of(control: Control, path: str) -> str | None:
-    """The name of the job that has left the state at a path, if it is known."""
+    """Return the name of the job that the state at a path belongs to, if it is known."""
     for record in control.ledger.savepoints():
         if canonical(record.path) == path:
             return record.name
-    return next((one.name for one in snapshots(control) if one.path == path), None)
+    return next((snapshot.name for snapshot in snapshots(control) if snapshot.path == path), None)
 
 
 def _latest(name: str, control: Control) -> Snapshot:
-    found = snapshots_of(control, name)
-    if not found:
+    candidates = snapshots_of(control, name)
+    if not candidates:
         raise NotFound(
             f"--from latest: there is no complete checkpoint or savepoint of a job named {name}",
-            hint="--from none starts with nothing; --from PATH names one; tdaflink savepoints list",
+            hint="--from none starts without state; --from PATH selects one; tdaflink savepoints list",
         )
-    control.reporter.note(f"starting from the {described(found[0])}")
-    return found[0]
+    control.reporter.note(f"starting from the {described(candidates[0])}")
+    return candidates[0]
 
 
-def _unsaid(name: str, control: Control, ask: Ask | None) -> str | None:
+def _offer_latest(name: str, control: Control, ask: Ask | None) -> str | None:
     alive = control.cluster.jobs(control.env.name, ended=False)
     if any(other.name == name for other in alive):
-        return None  # a second one, which is refused, or wanted beside the first
-    found = snapshots_of(control, name)
-    if not found:
+        return None  # a second job, which is refused, or allowed by --allow-duplicate
+    candidates = snapshots_of(control, name)
+    if not candidates:
         return None
     if ask is None:
         raise UsageError(
-            f"there is state of an earlier job named {name}: {described(found[0])}",
-            hint="--from latest goes on from it with its settings, --from none starts with nothing",
+            f"there is state of an earlier job named {name}: {described(candidates[0])}",
+            hint="--from latest continues from it with its settings, --from none starts without state",
         )
-    return found[0].path if ask(f"Go on from the {described(found[0])}?") else None
+    return candidates[0].path if ask(f"Continue from the {described(candidates[0])}?") else None
 
 
-def _given(path: str, control: Control) -> str:
+def _at_path(path: str, control: Control) -> str:
     flink = control.cluster.jobmanager_config()
     place = canonical(path)
     try:
         files = control.storage(place, flink)
     except UsageError:
-        return path  # storage of another kind: Flink itself will say whether it is there
+        return path  # another kind of storage: Flink reports whether the path exists
     head = files.head(f"{place}/{METADATA}", len(MAGIC))
     if head == MAGIC or (not head and not files.sees(place)):
         return place
@@ -154,12 +154,12 @@ def _given(path: str, control: Control) -> str:
 
 
 def described(snapshot: Snapshot) -> str:
-    """Kind, place and age in words."""
+    """Return kind, path and age as text."""
     return f"{snapshot.kind} {snapshot.path} of {age(time.time() - snapshot.created_at)} ago"
 
 
 def age(seconds: float) -> str:
-    """A duration in the largest unit that fits."""
+    """Format a duration in the largest unit that fits."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -174,59 +174,62 @@ def prune(
 ) -> Pruned:
     """Remove savepoints beyond the newest `keep` of each job name that are older than `older_than` seconds.
 
-    Of the two at least one is given. What an unfinished operation or a running job started from stays.
+    At least one of the two is required. Savepoints that an unfinished operation or a running job started
+    from are kept.
     """
     if keep is None and older_than is None:
-        raise UsageError("say what may go", hint="--keep 5, --older-than 7d, or both")
+        raise UsageError("give --keep, --older-than, or both", hint="--keep 5, --older-than 7d, or both")
     needed = _needed(control)
     removed, kept = [], []
-    for one in _due(control, name, keep or 0, older_than or 0.0):
-        if one.path in needed:
-            kept.append((one, needed[one.path]))
+    for snapshot in _due(control, name, keep or 0, older_than or 0.0):
+        if snapshot.path in needed:
+            kept.append((snapshot, needed[snapshot.path]))
         else:
-            removed.append(one)
+            removed.append(snapshot)
     if not dry_run:
         flink = control.cluster.jobmanager_config()
-        for one in removed:
-            with control.reporter.step(f"removing {one.path}"):
-                control.storage(one.path, flink).remove(one.path)
-                control.ledger.forget_savepoint(one.path)
+        for snapshot in removed:
+            with control.reporter.step(f"removing {snapshot.path}"):
+                control.storage(snapshot.path, flink).remove(snapshot.path)
+                control.ledger.forget_savepoint(snapshot.path)
     return Pruned(removed, kept, dry_run)
 
 
 def _due(control: Control, name: str | None, keep: int, older_than: float) -> list[Snapshot]:
-    found = snapshots(control, kinds=("savepoint",))
+    savepoints = snapshots(control, kinds=("savepoint",))
     ranks: dict[str | None, int] = {}
     due = []
-    for one in found:  # the newest first
-        ranks[one.name] = ranks.get(one.name, 0) + 1
-        old = time.time() - one.created_at >= older_than
-        if (name is None or one.name == name) and ranks[one.name] > keep and old:
-            due.append(one)
+    for snapshot in savepoints:  # the newest first
+        ranks[snapshot.name] = ranks.get(snapshot.name, 0) + 1
+        old = time.time() - snapshot.created_at >= older_than
+        if (name is None or snapshot.name == name) and ranks[snapshot.name] > keep and old:
+            due.append(snapshot)
     return due
 
 
 def _needed(control: Control) -> dict[str, str]:
-    """Savepoints that must stay, and why."""
+    """Return the savepoints that must be kept, with the reasons."""
     needed = {
         canonical(operation.snapshot): f"the {operation.action} of {operation.name} is not finished"
         for operation in control.ledger.operations(under_way=True)
         if operation.snapshot
     }
     alive = {job.id for job in control.cluster.jobs(control.env.name, ended=False)}
-    started: list[Version] = [one for one in control.ledger.versions() if one.job_id in alive]
+    started: list[Version] = [version for version in control.ledger.versions() if version.job_id in alive]
     needed |= {
-        canonical(one.savepoint): f"{one.name} runs from it" for one in started if one.savepoint is not None
+        canonical(version.savepoint): f"{version.name} runs from it"
+        for version in started
+        if version.savepoint is not None
     }
     return needed
 
 
 def restart_point(control: Control, job_id: str) -> Snapshot | None:
-    """The newest state of one job: its own, else what it started from."""
+    """Return the latest state of a job: its own, else the state that it started from."""
     version = control.ledger.version(job_id)
     origin = canonical(version.savepoint) if version and version.savepoint else None
-    found = snapshots(control)
-    for one in found:
-        if one.job == job_id or (one.kind == "savepoint" and job_id.startswith(one.job)):
-            return one
-    return next((one for one in found if one.path == origin), None)
+    newest_first = snapshots(control)
+    for snapshot in newest_first:
+        if snapshot.job == job_id or (snapshot.kind == "savepoint" and job_id.startswith(snapshot.job)):
+            return snapshot
+    return next((snapshot for snapshot in newest_first if snapshot.path == origin), None)

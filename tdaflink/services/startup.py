@@ -1,4 +1,4 @@
-"""Waiting until a job really runs, and telling why it does not."""
+"""Readiness of a job after its start, and the cause if it does not run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tdaflink.domain.jobs import Failure
 from tdaflink.domain.progress import Step
 from tdaflink.domain.waiting import poll
 
-STABLE_SECONDS = 2.0  # RUNNING means: and no restart for so long
-# Of the new version in an upgrade, as one that fails later is not rolled back. The job works meanwhile.
+STABLE_SECONDS = 2.0  # without a restart, before a job counts as RUNNING
+# For the new version in an upgrade, since a later failure is not rolled back. The job works meanwhile.
 UPGRADE_STABLE_SECONDS = 5.0
-SAME_CAUSE_RESTARTS = 2  # so many with one cause are a restart loop
+SAME_CAUSE_RESTARTS = 2  # this number with one cause is a restart loop
 _ENDED_BADLY = {"FAILED", "CANCELED", "CANCELLING", "SUSPENDED"}
 
 
@@ -31,46 +31,46 @@ def wait_until_running(
     expect_ready: bool,
     stable_seconds: float = STABLE_SECONDS,
 ) -> float:
-    """Return when every subtask runs, every open() has passed and nothing restarted for `stable_seconds`.
+    """Wait until all subtasks run, every open() has returned and nothing has restarted for `stable_seconds`.
 
-    The value is the moment since when that was so, in epoch seconds. Raises `JobFailed` with the cause, and
+    Returns the start of that period in epoch seconds. Raises `JobFailed` with the cause, and
     `DeadlinePassed`.
     """
     stable_since: float | None = None
-    seen = "nothing yet"
+    progress = "no state yet"
     for gone in poll(seconds, every=0.25):
         failures = cluster.failures(job_id)
         state = cluster.job_state(job_id)
-        if state in _ENDED_BADLY or _loops(failures):
+        if state in _ENDED_BADLY or _is_restart_loop(failures):
             raise _failed(job_id, state, failures)
         if state == "FINISHED":
             return time.time()
         running, total, ready = _progress(cluster, job_id, expect_ready)
-        seen = f"{state}, {running} of {total} tasks running" + ("" if ready else ", operators opening")
-        step.update(seen)
-        calm = state == "RUNNING" and running == total > 0 and ready
-        stable_since = (gone if stable_since is None else stable_since) if calm else None
+        progress = f"{state}, {running} of {total} tasks running" + ("" if ready else ", operators opening")
+        step.update(progress)
+        stable = state == "RUNNING" and running == total > 0 and ready
+        stable_since = (gone if stable_since is None else stable_since) if stable else None
         if stable_since is not None and gone - stable_since >= stable_seconds:
             return time.time() - (gone - stable_since)
     raise DeadlinePassed(
-        f"job {job_id} is not RUNNING after {seconds:g} s ({seen}); it goes on",
+        f"job {job_id} is not RUNNING after {seconds:g} s ({progress}); it continues",
         hint=f"tdaflink status {job_id}, or tdaflink cancel {job_id}",
     )
 
 
 def wait_for_checkpoint(cluster: FlinkRest, job_id: str, seconds: float, step: Step) -> None:
-    """Ask for a checkpoint and return when one is complete. Raises as `wait_until_running` does."""
+    """Trigger a checkpoint and wait until one is complete. Raises as `wait_until_running` does."""
     for _ in poll(seconds, every=0.2):
         failures = cluster.failures(job_id)
         state = cluster.job_state(job_id)
-        if state in _ENDED_BADLY or _loops(failures):
+        if state in _ENDED_BADLY or _is_restart_loop(failures):
             raise _failed(job_id, state, failures)
-        found = cluster.checkpoints(job_id)
-        if found.completed or state == "FINISHED":
+        checkpoints = cluster.checkpoints(job_id)
+        if checkpoints.completed or state == "FINISHED":
             return
-        step.update(f"{found.failed} failed so far" if found.failed else "under way")
-        if not found.in_progress:
-            # While tasks restart there is none to be had; the next round asks again.
+        step.update(f"{checkpoints.failed} failed so far" if checkpoints.failed else "in progress")
+        if not checkpoints.in_progress:
+            # Refused while tasks restart; the next poll triggers again.
             with suppress(Refused, NotFound):
                 cluster.trigger_checkpoint(job_id)
     raise DeadlinePassed(
@@ -93,7 +93,7 @@ def _progress(cluster: FlinkRest, job_id: str, expect_ready: bool) -> tuple[int,
     return running, total, ready
 
 
-def _loops(failures: Sequence[Failure]) -> bool:
+def _is_restart_loop(failures: Sequence[Failure]) -> bool:
     causes = Counter(failure.signature for failure in failures)
     return any(count >= SAME_CAUSE_RESTARTS for count in causes.values())
 
@@ -103,10 +103,10 @@ def _failed(job_id: str, state: str | None, failures: Sequence[Failure]) -> JobF
         return JobFailed(f"job {job_id} is {state}", hint=f"tdaflink status {job_id}")
     newest = failures[0]
     looping = state not in {"FAILED", "CANCELED"}
-    what = "keeps restarting" if looping else f"is {state}"
+    condition = "keeps restarting" if looping else f"is {state}"
     return JobFailed(
-        f"job {job_id} {what}: {newest.cause}",
+        f"job {job_id} {condition}: {newest.cause}",
         detail=own_frames(newest.traceback) if newest.traceback else None,
         noise=newest.text,
-        hint=f"tdaflink cancel {job_id} ends its restarts" if looping else f"tdaflink status {job_id}",
+        hint=f"tdaflink cancel {job_id} stops its restarts" if looping else f"tdaflink status {job_id}",
     )

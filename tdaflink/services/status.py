@@ -1,4 +1,4 @@
-"""One job looked at closely: what it does, why it fails, and what is wrong with it."""
+"""Detailed status of one job: load, failures, and findings."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tdaflink.domain.timestamps import parse_timestamp
 from tdaflink.domain.travelling import outputs_of
 from tdaflink.services.lag import job_lag
 
-_BEGINNING = 200  # characters of a record that are shown
-_NEWEST = 3  # records at the end of each partition: a transaction's marker may be one
+_BEGINNING = 200  # characters shown of a record
+_NEWEST = 3  # records read at the end of each partition, since a transaction marker takes an offset, too
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ def job_status(
     kafka: TopicWatch | None,
     warn: Callable[[str], None],
 ) -> JobStatus:
-    """Everything that Flink and Kafka tell of one job. Raises `NotFound`.
+    """Return the status of a job from Flink and Kafka. Raises `NotFound`.
 
-    A Kafka that does not answer is a warning: the job's status matters most when something else is down.
+    If Kafka does not respond, the status has no lag, and a warning is reported.
     """
     job = find_job(cluster.jobs(env.name, ended=True), reference)
     loads = JobLoads(cluster)
     load = _load(loads, job)
     record = record_at_fault(load)
-    found = _FromKafka()
+    from_kafka = _FromKafka()
     if kafka is not None and not job.ended:
         try:
-            found = _ask_kafka(kafka, load, record)
+            from_kafka = _read_kafka(kafka, load, record)
         except TdaflinkError as error:
             warn(f"{error.message}: lag and event time are not known")
     return JobStatus(
@@ -61,31 +61,31 @@ def job_status(
         checkpoints=load.checkpoints,
         exceptions=load.failures or (),
         parameters=cluster.job_parameters(job.id),
-        watermark=load.watermark if load.watermark is not None else found.newest_window_ms,
-        lag=_numbers(found.lag, "lag"),
-        committed_lag=_numbers(found.lag, "committed_lag"),
+        watermark=load.watermark if load.watermark is not None else from_kafka.newest_window_ms,
+        lag=_numbers(from_kafka.lag, "lag"),
+        committed_lag=_numbers(from_kafka.lag, "committed_lag"),
         records_per_second=load.records_per_second,
         computation=load.computation,
         findings=findings(
             job,
             load,
-            found.lag,
+            from_kafka.lag,
             load.records_per_second,
             loads.cluster_state(),
             one_job=is_application(env),
         ),
-        record=None if record is None else replace(record, beginning=found.beginning),
+        record=None if record is None else replace(record, beginning=from_kafka.beginning),
     )
 
 
 def _load(loads: JobLoads, job: Job) -> JobLoad:
     if not job.ended:
-        with suppress(NotFound):  # it may end between the listing and this
+        with suppress(NotFound):  # the job may end between the two requests
             return loads.look(job.id)
     return loads.remains(job.id)
 
 
-def _ask_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:
+def _read_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:
     places = {(topic, number) for topic, numbers in load.positions.items() for number in numbers}
     outputs = kafka.partitions(outputs_of(load.parameters))
     ends = kafka.ends({*places, *outputs})
@@ -101,7 +101,7 @@ def _ask_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None)
 
 
 def _beginning(kafka: TopicWatch, record: RecordAtFault) -> str | None:
-    """The first characters of a record; None where its topic does not have it any more."""
+    """Return the first characters of a record; None if its topic no longer has it."""
     value = kafka.value_at(record.topic, record.partition, record.offset)
     if value is None:
         return None
@@ -110,36 +110,36 @@ def _beginning(kafka: TopicWatch, record: RecordAtFault) -> str | None:
 
 
 def _window_end(value: bytes | None) -> int | None:
-    """The end of a result's window in epoch milliseconds; None of a result without one."""
+    """Return the end of a result's window in epoch milliseconds; None without a window."""
     try:
         window = message_from(value or b"").get("window") or {}
         text = window.get("end") or window.get("last_event")
         return None if text is None else int(parse_timestamp(text).timestamp() * 1000)
     except (ValueError, AttributeError, TypeError, OverflowError):
-        return None  # other programs may write there, too
+        return None  # not a result: other programs may write to the topic, too
 
 
 def _with_load(vertices: Sequence[Vertex], load: JobLoad) -> list[Vertex]:
-    """The tasks with what Flink measures of each."""
+    """Return the tasks with their metrics."""
     loads = {vertex.id: vertex for vertex in load.vertices}
     merged = []
     for vertex in vertices:
-        seen = loads.get(vertex.id)
-        if seen is not None:
+        measured = loads.get(vertex.id)
+        if measured is not None:
             vertex = replace(
                 vertex,
-                records_in=seen.records_in,
-                records_out=seen.records_out,
-                kind=seen.kind,
-                busy=seen.busy,
-                backpressured=seen.backpressured,
-                idle=seen.idle,
-                busiest=seen.busiest,
-                skew=seen.skew,
+                records_in=measured.records_in,
+                records_out=measured.records_out,
+                kind=measured.kind,
+                busy=measured.busy,
+                backpressured=measured.backpressured,
+                idle=measured.idle,
+                busiest=measured.busiest,
+                skew=measured.skew,
             )
         merged.append(vertex)
     return merged
 
 
 def _numbers(lag: Mapping[str, TopicLag] | None, field: str) -> dict[str, int] | None:
-    return None if lag is None else {topic: getattr(seen, field) for topic, seen in lag.items()}
+    return None if lag is None else {topic: getattr(topic_lag, field) for topic, topic_lag in lag.items()}

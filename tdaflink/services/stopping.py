@@ -1,4 +1,4 @@
-"""Taking savepoints, and stopping jobs with one."""
+"""Savepoints of running jobs, and stopping jobs with a savepoint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDED_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Saved:
-    """A savepoint that was taken, what became of its job, and what goes on from there if it was stopped."""
+    """A savepoint with the state of its job and, if the job was stopped, the command that resumes it."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class Saved:
 
 
 def take_savepoint(control: Control, reference: str, directory: str | None, seconds: float) -> Saved:
-    """Take a savepoint of a running job, which goes on. Raises `JobFailed` where it cannot be taken."""
+    """Take a savepoint of a running job, which keeps running. Raises `JobFailed` if it cannot be taken."""
     job = running_job(control, reference)
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     with control.reporter.step(f"savepoint of {job.name}") as step:
@@ -51,27 +51,30 @@ def take_savepoint(control: Control, reference: str, directory: str | None, seco
         def wait() -> str:
             return _wait(control, job.id, trigger_id, seconds, step, instead)
 
-        path = _told(control, "savepoint", job, wait)
+        path = _record_outcome(control, "savepoint", job, wait)
     control.tell("savepoint", "done", job.id, job.name, savepoint=path)
     return Saved(job.id, job.name, job.state, path, round(time.monotonic() - began, 1))
 
 
 def stop(control: Control, reference: str, directory: str | None, seconds: float, *, drain: bool) -> Saved:
-    """Stop a job with a savepoint. Where none can be taken it goes on as it was, and `JobFailed` says so."""
+    """Stop a job with a savepoint.
+
+    Raises `JobFailed` if no savepoint can be taken; the job then keeps running, unchanged.
+    """
     job = running_job(control, reference)
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     try:
         with control.reporter.step(f"stop {job.name} with a savepoint") as step:
 
-            def stop_it() -> str:
+            def stop_with_savepoint() -> str:
                 instead = without_savepoint(control, job.id, job.name)
                 request_stop(control, job.id, trigger_id, directory, instead=instead, drain=drain)
                 return stopped(control, job.id, trigger_id, seconds, step, instead=instead)
 
-            path = _told(control, "stop", job, stop_it)
+            path = _record_outcome(control, "stop", job, stop_with_savepoint)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"interrupted; the stop of {job.name} goes on in the cluster",
+            f"interrupted; the stop of {job.name} continues in the cluster",
             hint=f"{control.commands.look(job.id[:12])}, then tdaflink savepoints list {quote(job.name)}",
         ) from None
     control.tell("stop", "done", job.id, job.name, savepoint=path, drain=drain)
@@ -88,15 +91,15 @@ def request_stop(
     instead: str,
     drain: bool = False,
 ) -> None:
-    """Ask the job to stop; a job of which not every task runs refuses at once, which is `JobFailed`.
+    """Trigger the stop of a job with a savepoint.
 
-    `instead` is what to do with a job that takes no savepoint.
+    `instead` is the hint for a job that cannot take one. Raises `JobFailed` if not all of its tasks run.
     """
     try:
         control.cluster.stop(job_id, trigger_id, directory, drain=drain)
     except Refused as refusal:
         raise JobFailed(
-            f"job {job_id} takes no savepoint now: {refusal.reason}",
+            f"job {job_id} cannot take a savepoint now: {refusal.reason}",
             noise=refusal.noise,
             hint=instead,
         ) from refusal
@@ -105,7 +108,7 @@ def request_stop(
 def stopped(
     control: Control, job_id: str, trigger_id: str, seconds: float, step: Step, *, instead: str
 ) -> str:
-    """Where the savepoint lies with which the job has stopped, once it has ended."""
+    """Wait until the job has stopped with its savepoint, and return the path of the savepoint."""
     path = _wait(control, job_id, trigger_id, seconds, step, instead)
     step.update("waiting until it has ended")
     state = control.cluster.wait_until_ended(job_id, ENDED_SECONDS)
@@ -115,7 +118,7 @@ def stopped(
 
 
 def remember(control: Control, path: str, job_id: str, name: str) -> None:
-    """Write down whose savepoint it is."""
+    """Record the savepoint with its job in the ledger."""
     control.ledger.remember_savepoint(SavepointRecord(canonical(path), job_id, name, time.time()))
 
 
@@ -125,7 +128,7 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
         try:
             triggered = control.cluster.savepoint(job_id, trigger_id)
         except NotFound:
-            return _remembered(control, job_id)
+            return _newest_savepoint(control, job_id)
         if triggered.path:
             return canonical(triggered.path)
         if triggered.failure:
@@ -135,29 +138,29 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
                 hint=instead,
             )
     raise DeadlinePassed(
-        f"the savepoint of job {job_id} is not complete after {seconds:g} s; it goes on",
-        hint=f"{control.commands.look(job_id[:12])} shows how its checkpoints do",
+        f"the savepoint of job {job_id} is not complete after {seconds:g} s; it continues",
+        hint=f"{control.commands.look(job_id[:12])} shows its checkpoints",
     )
 
 
 def without_savepoint(control: Control, job_id: str, name: str) -> str:
-    """How to end a job that takes no savepoint, as one that keeps restarting, and to start it again."""
+    """Return the hint for a job that cannot take a savepoint, such as one that keeps restarting."""
     commands = control.commands
     return (
-        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} ends it without one, and"
-        f" {commands.go_on(name)} then starts it again from its newest checkpoint"
+        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} cancels it without one, and"
+        f" {commands.go_on(name)} then restarts it from its latest checkpoint"
     )
 
 
-def _remembered(control: Control, job_id: str) -> str:
-    """The savepoint of a trigger that the cluster has forgotten, as it does after five minutes."""
+def _newest_savepoint(control: Control, job_id: str) -> str:
+    """Return the savepoint of a trigger that Flink no longer keeps: it drops them after five minutes."""
     path = control.cluster.newest_savepoint(job_id)
     if path is None:
-        raise NotFound(f"the cluster no longer knows of the savepoint of job {job_id}")
+        raise NotFound(f"the cluster has no savepoint of job {job_id}")
     return canonical(path)
 
 
-def _told(control: Control, action: str, job: Job, wait: Callable[[], str]) -> str:
+def _record_outcome(control: Control, action: str, job: Job, wait: Callable[[], str]) -> str:
     try:
         path = wait()
     except TdaflinkError as error:

@@ -1,4 +1,4 @@
-"""Submitting a job over Flink's REST interface: plan, preflight, upload, run, follow it to RUNNING."""
+"""Submission of a job through Flink's REST interface: plan, preflight, upload, run, wait for RUNNING."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RUN_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Terms:
-    """How to submit. `intended` hears the job id before each attempt; `origin` is the job that it repeats.
+    """Terms of a submission. `intended` gets the job id before each attempt; `origin` is the repeated job.
 
     With `guard_topics` no running job may read the same topics, unless `allow_duplicate`.
     """
@@ -54,7 +54,7 @@ class Terms:
 
 
 def plan(job: Job, env: Environment) -> SubmissionPlan:
-    """What submitting would do, without asking the cluster anything."""
+    """Return the calls of a submission, without a request to the cluster."""
     upload = RestCall("POST", "/jars/upload", {"jarfile": job.bundle.name})
     run = RestCall("POST", f"/jars/<id>_{job.bundle.name}/run", run_body(job, env, "<job id>", "<path>"))
     return SubmissionPlan(
@@ -71,11 +71,11 @@ def plan(job: Job, env: Environment) -> SubmissionPlan:
 
 
 def submit(job: Job, control: Control, wait: float | None, terms: Terms | None = None) -> Submission:
-    """Submit and, with `wait` seconds, follow the job to RUNNING.
+    """Submit and, with `wait` in seconds, wait until the job is RUNNING.
 
-    Raises `Refused` where slots are too few or a running job has that name or reads the same topics,
-    `JobFailed` with the traceback where main() raises or the job fails or keeps restarting (it is cancelled
-    then), `DeadlinePassed` where it is not RUNNING in time.
+    Raises `Refused` if slots are too few or a running job has that name or reads the same topics, `JobFailed`
+    with the traceback if main() raises or the job fails or keeps restarting (it is then cancelled), and
+    `DeadlinePassed` if it is not RUNNING in time.
     """
     terms = replace(terms or Terms(), guard_topics=True)
     job_id, job = launch(job, control, terms)
@@ -83,12 +83,12 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
     try:
         if wait is not None:
             outcome = "failed"
-            _follow(job, job_id, control, wait)
+            _wait_until_running(job, job_id, control, wait)
             state, outcome = "RUNNING", "done"
     except JobFailed as failure:
-        raise _cancelled(job, job_id, control, failure) from None
+        raise _cancel_failed(job, job_id, control, failure) from None
     except DeadlinePassed as late:
-        raise _late(job, job_id, control, late) from None
+        raise _timeout_error(job, job_id, control, late) from None
     except KeyboardInterrupt:
         outcome = "submitted"
         raise Interrupted(
@@ -96,7 +96,7 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
             hint=f"{control.commands.look(job_id[:12])}; {control.commands.end(job_id[:12])} ends it",
         ) from None
     finally:
-        control.tell(terms.action, outcome, job_id, job.name, **_told(job))
+        control.tell(terms.action, outcome, job_id, job.name, **_audit_detail(job))
     return Submission(
         id=job_id,
         name=job.name,
@@ -108,7 +108,7 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
     )
 
 
-def _follow(job: Job, job_id: str, control: Control, seconds: float) -> None:
+def _wait_until_running(job: Job, job_id: str, control: Control, seconds: float) -> None:
     try:
         with control.reporter.step(f"wait until {job.name} runs") as step:
             wait_until_running(control.cluster, job_id, seconds, step, expect_ready=job.settings is not None)
@@ -117,8 +117,8 @@ def _follow(job: Job, job_id: str, control: Control, seconds: float) -> None:
         raise late or failure from None
 
 
-def _late(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> TdaflinkError:
-    """A job that is slow may still come up; one that has failed meanwhile is cancelled."""
+def _timeout_error(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> TdaflinkError:
+    """Return the error for a job that is not RUNNING in time; cancel it if it has failed meanwhile."""
     try:
         failures = control.cluster.failures(job_id)
     except TdaflinkError:
@@ -126,18 +126,18 @@ def _late(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> Tdaf
     if not failures:
         return late
     failure = JobFailed(
-        f"{job.name} ({job_id[:12]}) did not come up in time, and has failed meanwhile: {failures[0].cause}",
+        f"{job.name} ({job_id[:12]}) was not RUNNING in time, and has failed meanwhile: {failures[0].cause}",
         noise=failures[0].text,
         hint=control.commands.look(job_id[:12]),
     )
-    return _cancelled(job, job_id, control, failure)
+    return _cancel_failed(job, job_id, control, failure)
 
 
-def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
-    """The failure, once the job that does not come up has been cancelled: else it would restart for ever."""
+def _cancel_failed(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
+    """Cancel a job that does not start, which would restart forever, and return its failure."""
     try:
         if control.cluster.is_running(job_id):
-            with control.reporter.step(f"cancel {job.name}, which does not come up"):
+            with control.reporter.step(f"cancel {job.name}, which does not start"):
                 control.cluster.cancel(job_id)
                 control.cluster.wait_until_ended(job_id, CANCEL_SECONDS)
     except TdaflinkError as error:
@@ -148,19 +148,19 @@ def _cancelled(job: Job, job_id: str, control: Control, failure: JobFailed) -> J
         failure.message,
         detail=failure.detail,
         noise=failure.noise,
-        hint=f"{control.commands.look(job_id[:12])} shows what it met; it was cancelled, and has kept no more"
-        " than its checkpoints",
+        hint=f"{control.commands.look(job_id[:12])} shows its failures; it was cancelled, and only its"
+        " checkpoints are kept",
     )
 
 
 def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
-    """Submit without following the job; returns its id, and the job as it was submitted.
+    """Submit without waiting for the job; return its id, and the job as submitted.
 
     Raises `Refused` and `JobFailed` as `submit` does.
     """
     require_slots(job.name, job.parallelism, *control.cluster.slots())
     with control.reporter.step(f"submit {job.name}") as step:
-        step.update("waiting for the right to submit")
+        step.update("waiting for the submission lock")
         with submission_lock(control.env.endpoints.rest_url, LOCK_SECONDS):
             if not terms.allow_duplicate:
                 refuse_second_reader(job, control, by_topics=terms.guard_topics)
@@ -169,32 +169,32 @@ def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
             job = fitted(job, control.cluster)
             if job.chosen is not None:
                 control.reporter.note(
-                    f"parallelism {job.parallelism}: {job.chosen}; --parallelism N says another"
+                    f"parallelism {job.parallelism}: {job.chosen}; --parallelism N sets another"
                 )
             return _run(job, control, terms, step), job
 
 
-def _told(job: Job) -> dict[str, Any]:
-    told: dict[str, Any] = {"bundle_sha256": job.bundle.sha256, "parallelism": job.parallelism}
-    return told | ({"savepoint": job.savepoint} if job.savepoint else {})
+def _audit_detail(job: Job) -> dict[str, Any]:
+    detail: dict[str, Any] = {"bundle_sha256": job.bundle.sha256, "parallelism": job.parallelism}
+    return detail | ({"savepoint": job.savepoint} if job.savepoint else {})
 
 
-# -- before
+# -- preflight
 
 
 def fitted(job: Job, cluster: FlinkRest) -> Job:
-    """The job with its share of the slots that are left now, where nobody has said its parallelism."""
+    """Return the job with its share of the free slots, unless the user has set its parallelism."""
     if job.chosen is None:
         return job
     free, total = cluster.slots()
     # A job that was submitted a moment ago may not have its slots yet.
-    promised = sum(other.parallelism for other in cluster.jobs("", ended=False))
-    left = max(1, min(free, total - promised) // SHARE_OF_SLOTS)
+    reserved = sum(other.parallelism for other in cluster.jobs("", ended=False))
+    left = max(1, min(free, total - reserved) // SHARE_OF_SLOTS)
     return narrowed(job, left) if left < job.parallelism else job
 
 
 def wait_for_other_mains(cluster: FlinkRest, step: Step) -> None:
-    """Wait for a main() that our lock does not hold: from elsewhere, or of a command that was killed."""
+    """Wait for a main() outside of our lock: from another machine, or of a command that was killed."""
     for _ in poll(MAIN_SECONDS, every=0.3):
         if not cluster.main_under_way():
             return
@@ -211,12 +211,12 @@ def wait_for_other_mains(cluster: FlinkRest, step: Step) -> None:
 def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
     cluster, ledger = control.cluster, control.ledger
     step.update("uploading the bundle")
-    path = _uploaded(job.bundle, control)
+    path = _upload(job.bundle, control)
     ledger.keep_bundle(job.bundle.name, job.bundle.content)
     logs, run_main = log_sizes(cluster), way_to_run(cluster)
     for attempt in range(1, _RUN_ATTEMPTS + 1):
         job_id = secrets.token_hex(16)
-        ledger.intend(_intention(job, job_id, control.env, terms))
+        ledger.intend(_version(job, job_id, control.env, terms))
         if terms.intended:
             terms.intended(job_id)
         step.update("running main()")
@@ -225,7 +225,7 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
         except Refused as refusal:
             ledger.conclude(job_id, "refused")
             output = new_log_text(cluster, logs)
-            # Somebody on another machine, whom our lock does not hold, submitted at the same moment.
+            # Another machine, to which our lock does not extend, submitted at the same moment.
             if ran_elsewhere(output) and attempt < _RUN_ATTEMPTS:
                 continue
             raise explained(refusal, job.name, output) from refusal
@@ -237,7 +237,7 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _intention(job: Job, job_id: str, env: Environment, terms: Terms) -> Version:
+def _version(job: Job, job_id: str, env: Environment, terms: Terms) -> Version:
     return Version(
         job_id,
         job.name,
@@ -252,24 +252,24 @@ def _intention(job: Job, job_id: str, env: Environment, terms: Terms) -> Version
     )
 
 
-def _uploaded(bundle: Bundle, control: Control) -> str:
+def _upload(bundle: Bundle, control: Control) -> str:
     url = control.env.endpoints.rest_url
-    known = control.ledger.uploaded_path(url, bundle.sha256)
-    if known and posixpath.basename(known) in control.cluster.bundles():
-        return known
+    uploaded = control.ledger.uploaded_path(url, bundle.sha256)
+    if uploaded and posixpath.basename(uploaded) in control.cluster.bundles():
+        return uploaded
     path = control.cluster.upload(bundle.name, bundle.content)
     control.ledger.remember_upload(url, bundle.sha256, path)
     return path
 
 
 def _delete_other_uploads(bundle: Bundle, control: Control) -> None:
-    """Leave one bundle of this ledger on the JobManager: the newest, which is the likeliest to be run again.
+    """Delete this ledger's bundles on the JobManager except the newest, the likeliest to be run again.
 
-    No job needs its upload once it has been taken, not even to restart: Flink keeps the job's files itself.
-    The caller holds the lock, and no main() is under way that could still import from one of them.
+    No job needs its upload once it has been accepted, not even to restart: Flink stores the job's files.
+    The caller holds the lock, and no running main() could still import from one of them.
     """
     url = control.env.endpoints.rest_url
     for sha256, path in control.ledger.other_uploads(url, bundle.sha256).items():
-        with suppress(TdaflinkError):  # it may be gone with its JobManager; nothing depends on it
+        with suppress(TdaflinkError):  # it may have been removed with its JobManager; nothing depends on it
             control.cluster.delete_bundle(posixpath.basename(path))
         control.ledger.forget_upload(url, sha256)

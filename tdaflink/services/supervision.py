@@ -1,4 +1,4 @@
-"""The supervisor of a local environment: what ends without being stopped is started again, jobs included."""
+"""Supervisor of a local environment: restarts processes that exit unexpectedly, and resumes their jobs."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from tdaflink.domain.supervision import SUPERVISOR, Repair
 from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.alerts import LocalAlerts
 
-_LOOK_SECONDS = 2.0
-# Between two repairs; doubled while they follow each other, until one has held for _CALM_SECONDS.
+_CHECK_SECONDS = 2.0
+# Seconds between repairs; doubled after each, until nothing has exited for _STABLE_SECONDS.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 60.0
-_CALM_SECONDS = 300.0
+_STABLE_SECONDS = 300.0
 
 
 class Supervisor:
-    """Looks at the processes of one environment until it is stopped or has nothing to look at."""
+    """Monitor of the processes of one environment, until it is stopped or the environment is removed."""
 
     def __init__(self, name: str, store: EnvironmentStore) -> None:
         self._name = name
@@ -43,18 +43,18 @@ class Supervisor:
         self._watched: tuple[Environment, Runtime] | None = None
 
     def run(self) -> None:
-        """Look every two seconds; return when the environment is gone or no longer supervised."""
+        """Check every two seconds; return when the environment is removed or no longer supervised."""
         if not self._file.hold():
-            return  # another one is at work
+            return  # another supervisor is running
         repaired_at = time.monotonic()
         unfinished: Sequence[str] = ()
         while (runtime := self._runtime()) is not None:
-            if time.monotonic() - repaired_at > _CALM_SECONDS:
+            if time.monotonic() - repaired_at > _STABLE_SECONDS:
                 self._pause = _FIRST_PAUSE
             ended = runtime.ended() or unfinished
             if not ended:
                 self._alert(())
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_CHECK_SECONDS)
                 continue
             unfinished = () if self._repair(ended) else ended
             repaired_at = time.monotonic()
@@ -70,7 +70,7 @@ class Supervisor:
         return self._watched[1]
 
     def _repair(self, ended: Sequence[str]) -> bool:
-        """Bring the environment up as `setup --resume-jobs` does; False where it must be tried again."""
+        """Run setup with `--resume-jobs`; return False if it must be retried."""
         from tdaflink.services.setup import set_up
 
         _log(f"not running: {', '.join(ended)}")
@@ -80,15 +80,15 @@ class Supervisor:
             result = set_up(request, self._store, _Log())
         except TdaflinkError as error:
             _log(f"failed: {error.message}")
-            self._keep(ended, problem=error.message)
+            self._record(ended, problem=error.message)
             return False
-        if result.started or result.jobs_resumed:  # else another command has done it meanwhile
+        if result.started or result.jobs_resumed:  # otherwise another command has repaired it meanwhile
             _log(f"started {', '.join(result.started)}; jobs: {', '.join(result.jobs_resumed) or 'none'}")
-            self._keep(ended, resumed=result.jobs_resumed)
+            self._record(ended, resumed=result.jobs_resumed)
         return True
 
     def _alert(self, ended: Sequence[str]) -> None:
-        """Post what has ended, else what runs again and how jobs are; a failure here ends nothing."""
+        """Post alerts of exited or restarted processes and of jobs; failures are only logged."""
         environment = self._watched[0] if self._watched else None
         if environment is None or WEBHOOK not in environment.details:
             return
@@ -101,13 +101,13 @@ class Supervisor:
         except Exception as error:
             _log(f"warning: alerts: {type(error).__name__}")
 
-    def _keep(self, ended: Sequence[str], *, resumed: Sequence[str] = (), problem: str = "") -> None:
+    def _record(self, ended: Sequence[str], *, resumed: Sequence[str] = (), problem: str = "") -> None:
         self._repairs += 1
         now = timestamp_now("seconds")
         repair = Repair(now, tuple(ended), tuple(resumed), problem)
         detail = {"ended": list(ended), "jobs_resumed": list(resumed), "problem": problem}
         outcome = "failed" if problem else "done"
-        # A full disk ends components: that nothing can be written must not end the supervisor, too.
+        # A full disk ends components: failing writes must not end the supervisor, too.
         with suppress(TdaflinkError, OSError):
             self._file.write(self._repairs, repair)
         with suppress(TdaflinkError, OSError):
@@ -117,17 +117,17 @@ class Supervisor:
 
 class _LogStep:
     def update(self, text: str) -> None:
-        """Leave out what a step is at."""
+        """Ignore the current action."""
 
     def advance(self, done: float, total: float) -> None:
-        """Leave out how far it is."""
+        """Ignore the progress."""
 
     def unchanged(self, text: str) -> None:
-        """Leave out what was well."""
+        """Ignore that nothing has changed."""
 
 
 class _Log:
-    """A reporter into the supervisor's log."""
+    """A reporter that writes to the supervisor's log."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -147,7 +147,7 @@ def _log(text: str) -> None:
 
 
 def main() -> None:
-    """Supervise the environment that the first argument names; the others mark the process."""
+    """Supervise the environment in the first argument; the others mark the process."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Supervisor(sys.argv[1], EnvironmentStore()).run()

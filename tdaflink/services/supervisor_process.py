@@ -1,4 +1,4 @@
-"""Starting and stopping the supervisor of a local environment, a process of its own."""
+"""Start and stop of the supervisor process of a local environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOP_SECONDS = 5.0
 
 
 def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
-    """Start the environment's supervisor where it is wanted and none of this version runs; else stop it."""
+    """Start the environment's supervisor unless this version of it runs; stop it if it is disabled."""
     if not traits_of(environment).supports_supervision:
         return
     folder = store.folder(environment.name)
@@ -36,6 +36,6 @@ def start_supervisor(environment: Environment, store: EnvironmentStore) -> None:
 
 
 def stop_supervisor(environment: Environment, store: EnvironmentStore) -> None:
-    """Stop the environment's supervisor, before what it watches is stopped."""
+    """Stop the environment's supervisor; called before its processes are stopped."""
     if traits_of(environment).supports_supervision:
         ProcessTable(store.folder(environment.name)).stop([SUPERVISOR], _STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Taking an environment down: what setup started stops, nothing else does."""
+"""Teardown of an environment: stops the components that setup started, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tdaflink.services.supervisor_process import stop_supervisor
 
 
 def saved_environment(name: str | None, store: EnvironmentStore) -> Environment:
-    """The environment that a teardown means, as it was saved."""
+    """Return the saved environment to tear down. Raises `NotFound`."""
     environment = store.find(store.chosen_name(name))
     if environment is None:
         saved = ", ".join(store.names()) or "none"
@@ -28,7 +28,7 @@ def saved_environment(name: str | None, store: EnvironmentStore) -> Environment:
 def tear_down(
     environment: Environment, store: EnvironmentStore, reporter: Reporter, *, purge: bool
 ) -> TeardownResult:
-    """Stop the environment; with `purge` remove its data and forget it."""
+    """Stop the environment; with `purge` remove it and its data."""
     began = time.monotonic()
     name = environment.name
     with store.lock(name, waiting=reporter.note):
@@ -45,7 +45,7 @@ def tear_down(
 
 
 def plan_teardown(environment: Environment, store: EnvironmentStore, *, purge: bool) -> TeardownResult:
-    """What `tear_down` would stop and remove."""
+    """Return the components that `tear_down` would stop."""
     components = runtime_for(environment, store).components()
     alive = tuple(component.name for component in components if component.health != "dead")
     return TeardownResult(environment.name, alive, purge, str(store.folder(environment.name)), 0.0)

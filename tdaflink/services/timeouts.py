@@ -1,4 +1,4 @@
-"""How long several services wait for the same thing, in seconds."""
+"""Timeouts that several services share, in seconds."""
 
 from __future__ import annotations
 

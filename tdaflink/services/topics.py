@@ -1,4 +1,4 @@
-"""The topic catalogue against what a broker has."""
+"""The topic catalogue, compared with the topics of a broker."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tdaflink.domain.topics import MOST_REPLICAS, TopicChanges, TopicSpec, Topic
 
 
 def list_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec]) -> list[TopicStatus]:
-    """Catalogue and broker side by side."""
+    """Return the topics of the catalogue and of the broker."""
     return compare(catalogue, admin.topics())
 
 
 def create_topics(
     admin: KafkaAdmin, catalogue: Sequence[TopicSpec], reporter: Reporter, *, grow: bool = False
 ) -> TopicChanges:
-    """Make what is missing; with `grow`, add the partitions that are missing too."""
+    """Create missing topics; with `grow`, also add missing partitions."""
     with reporter.step("Kafka topics") as step:
         before = compare(catalogue, admin.topics())
         created = admin.create(row.wanted for row in before if row.state == "missing" and row.wanted)
@@ -31,13 +31,13 @@ def create_topics(
             admin.grow(short)
         grown = tuple(short) if grow else ()
         if not created and not grown:
-            step.unchanged(f"all {len(catalogue)} there, unchanged")
+            step.unchanged(f"all {len(catalogue)} exist, unchanged")
             after = before
         else:
             after = compare(catalogue, admin.topics())
     if any(row.name in created and row.wanted and row.wanted.replication is None for row in before):
         reporter.note(
-            f"replicas of each new topic: {admin.replicas()}, one on each broker up to {MOST_REPLICAS}"
+            f"replicas of each new topic: {admin.replicas()} (one per broker, at most {MOST_REPLICAS})"
         )
     for row in after:
         if row.state in ("fewer_partitions", "other_settings"):
@@ -46,7 +46,7 @@ def create_topics(
 
 
 def plan_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec], *, grow: bool = False) -> TopicChanges:
-    """What `create_topics` would do."""
+    """Return the changes that `create_topics` would make."""
     rows = compare(catalogue, admin.topics())
     created = tuple(row.name for row in rows if row.state == "missing")
     grown = tuple(row.name for row in rows if grow and row.state == "fewer_partitions")
@@ -54,16 +54,16 @@ def plan_topics(admin: KafkaAdmin, catalogue: Sequence[TopicSpec], *, grow: bool
 
 
 def choose_topics(catalogue: Sequence[TopicSpec], names: Sequence[str]) -> tuple[TopicSpec, ...]:
-    """The catalogue's topics of these names, or all where none is named."""
-    known = {spec.name: spec for spec in catalogue}
+    """Return the topics of the catalogue with these names; all without names. Raises `NotFound`."""
+    by_name = {spec.name: spec for spec in catalogue}
     for name in names:
-        if name not in known:
-            raise NotFound(f"no topic {name!r} in the catalogue", hint=f"one of {', '.join(known)}")
-    return tuple(known[name] for name in names) if names else tuple(catalogue)
+        if name not in by_name:
+            raise NotFound(f"no topic {name!r} in the catalogue", hint=f"one of {', '.join(by_name)}")
+    return tuple(by_name[name] for name in names) if names else tuple(catalogue)
 
 
 def describe_topic(admin: KafkaAdmin, catalogue: Sequence[TopicSpec], name: str) -> TopicStatus:
-    """One topic in full, of the catalogue, of the broker, or of both."""
+    """Return a topic of the catalogue, of the broker, or of both. Raises `NotFound`."""
     for row in compare(catalogue, admin.topics()):
         if row.name == name:
             return row

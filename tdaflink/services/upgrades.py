@@ -1,4 +1,4 @@
-"""What an upgrade or rollback would change, and what that means for the state."""
+"""Plans of upgrades and rollbacks: the values that change, and the effects on state."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from tdaflink.services.control import Control
 _STEPS: Mapping[StateMode, Sequence[str]] = {
     "savepoint": ("stop it with a savepoint",),
     "last-state": ("cancel it", "find its newest complete checkpoint"),
-    "none": ("cancel it, and leave its state",),
+    "none": ("cancel it, and discard its state",),
 }
 _THEN = (
     "submit the new version from that state",
-    "wait until it runs and has completed a checkpoint; else bring the version before back",
+    "wait until it runs and has completed a checkpoint; otherwise restore the previous version",
 )
 
 
-# -- what the new version is
+# -- the new version
 
 
 def base_layer(version: Version, asked: Asked) -> Layer:
-    """What the version that runs was told; a config file replaces all of it but the name."""
+    """Return the config layer of the running version; a config file replaces all of it but the name."""
     config = (version.spec.config if version.spec else None) or {}
     kept = {} if asked.file is not None else dict(config)
     return Layer(f"version {version.number}", {**kept, "job_name": version.name})
 
 
 def with_skipped(asked: Asked, version: Version, records: Sequence[str]) -> Asked:
-    """The call with further records to pass over, beside those that the version that runs passes over."""
+    """Return the overrides with further records to skip, in addition to those of the running version."""
     if not records:
         return asked
     config = (version.spec.config if version.spec else None) or {}
-    known = config.get("skip", []) if asked.file is None else []
-    skip = list(dict.fromkeys([*known, *records]))
+    skipped = config.get("skip", []) if asked.file is None else []
+    skip = list(dict.fromkeys([*skipped, *records]))
     return replace(asked, settings=(*asked.settings, f"skip={json.dumps(skip)}"))
 
 
 def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: bool = False) -> JobSpec:
-    """The spec of the version that runs or has run. Refuses what would be another job, unless `renamed`."""
+    """Return the spec of a version. Raises `UsageError` for a change to another job, unless `renamed`."""
     spec = version.spec
     if spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
     if resolved.config.job_name != version.name and not renamed:
         raise UsageError(
             f"job_name {resolved.config.job_name} (from {resolved.sources['job_name']}): an upgrade keeps the"
-            f" name {version.name}, by which its offsets and transactions are known",
+            f" name {version.name}, which identifies its offsets and transactions",
             hint=f"leave job_name out; or tdaflink stop {quote(version.name)}, then tdaflink submit"
             " --from PATH --job-name with the new name",
         )
     if script and spec.settings is not None:
         raise UsageError(
-            f"{version.name} is the shipped job: a script of your own cannot go on from its state",
-            hint="tdaflink submit --job FILE submits it beside",
+            f"{version.name} is the shipped job: a script cannot start from its state",
+            hint="tdaflink submit --job FILE submits it as a second job",
         )
     return spec
 
@@ -73,7 +73,7 @@ def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: b
 def plan(
     control: Control, job: RunningJob, version: Version, target: JobSpec, state: StateMode, action: str
 ) -> UpgradePlan:
-    """What would change, and what that means for the state."""
+    """Return the changes of an upgrade or rollback and their effects on the state."""
     old = version.spec
     if old is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
@@ -93,7 +93,7 @@ def plan(
 
 
 def differences(old: JobSpec, new: JobSpec) -> list[Difference]:
-    """Every value that differs, by its dotted name, in alphabetical order."""
+    """Return every value that differs, by its dotted name, in alphabetical order."""
     before, after = dict(_flat(_comparable(old))), dict(_flat(_comparable(new)))
     return [
         Difference(key, before.get(key), after.get(key))
@@ -124,38 +124,38 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def hints(old: JobSpec, new: JobSpec, state: StateMode) -> list[str]:
-    """What the change means for the state that the new version starts from."""
+    """Return the effects of the change on the state that the new version starts from."""
     if state == "none":
-        return ["windows that are open are lost; reading goes on at the offsets of the last checkpoint"]
+        return ["open windows are lost; reading continues at the offsets of the last checkpoint"]
     if old.settings is None or new.settings is None:
-        return ["state is found again by the uids of operators: an operator without one may lose its own"]
+        return ["state is restored by the uids of operators: an operator without a uid may lose its state"]
     return list(_shipped_hints(JobSettings(old.settings), JobSettings(new.settings)))
 
 
 def _shipped_hints(old: JobSettings, new: JobSettings) -> Iterator[str]:
-    before = {entry.route: entry for entry in old.inputs}
-    after = {entry.route: entry for entry in new.inputs}
+    before = {source.route: source for source in old.inputs}
+    after = {source.route: source for source in new.inputs}
     for route in before.keys() - after.keys():
         yield (
-            f"the route {route} is left out: its state has no place to go, and the start is refused without"
-            " --allow-non-restored-state"
+            f"the route {route} is removed: no operator restores its state, and Flink refuses the start"
+            " without --allow-non-restored-state"
         )
     for route in before.keys() & after.keys():
-        one, other = before[route], after[route]
-        if one.topic != other.topic:
+        source, target = before[route], after[route]
+        if source.topic != target.topic:
             yield (
-                f"{route} reads {other.topic} instead of {one.topic}: the partitions of the old topic"
-                " stay in the state, and are read on"
+                f"{route} reads {target.topic} instead of {source.topic}: the partitions of the old topic"
+                " remain in the state, and are still read"
             )
-        if (one.window is None) != (other.window is None):
+        if (source.window is None) != (target.window is None):
             yield (
-                f"{route} is windowed in only one of the two versions: its operators differ, and the start is"
-                " refused without --allow-non-restored-state"
+                f"{route} is windowed in only one of the two versions: its operators differ, and Flink"
+                " refuses the start without --allow-non-restored-state"
             )
-        elif one.window and other.window and one.window.shape != other.window.shape:
+        elif source.window and target.window and source.window.shape != target.window.shape:
             yield (
-                f"{route} has other windows: those that are open fire once more as they were, with"
-                ' closed_by "changed", and the new ones begin'
+                f"{route} has other windows: the open ones fire once more with their former settings and"
+                ' closed_by "changed", then the new ones start'
             )
     if old.delivery != new.delivery:
-        yield f"delivery becomes {new.delivery}: it holds from the first checkpoint on"
+        yield f"delivery becomes {new.delivery}: it applies from the first checkpoint on"

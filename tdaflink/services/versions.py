@@ -1,4 +1,4 @@
-"""The versions of a job: from the ledger, from the cluster where the ledger is new, and back to a job."""
+"""Versions of a job: read from the ledger or the cluster, and converted back to a job to submit."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from tdaflink.services.jobrun import Job
 
 
 def history(control: Control, reference: str | None) -> History:
-    """What is known of all jobs, or of one; jobs that run and that the ledger does not know are added.
+    """Return the history of all jobs, or of one; running jobs that the ledger does not have are added.
 
-    Raises `NotFound` where neither knows the reference.
+    Raises `NotFound` if neither the ledger nor the cluster has the job.
     """
     try:
         adopt(control)
     except Unreachable as error:
-        control.reporter.warn(f"{error.message}: this is what the ledger knows")
+        control.reporter.warn(f"{error.message}: this is the history of the ledger only")
     name = None if reference is None else _name_of(control, reference)
     ledger = control.ledger
     operations = list(reversed(ledger.operations(name)))
-    steps = [step for one in operations for step in ledger.operation_steps(one.id)]
+    steps = [step for operation in operations for step in ledger.operation_steps(operation.id)]
     versions = list(reversed(ledger.versions(name)))
     return History(control.env.name, name, ledger.actions(name), versions, operations, steps)
 
@@ -58,39 +58,39 @@ def _name_of(control: Control, reference: str) -> str:
 
 
 def adopt(control: Control, ended_of: str | None = None) -> None:
-    """Write down the jobs that another machine has submitted, as far as they tell of themselves.
+    """Record jobs submitted by another machine in the ledger, as far as their job parameters describe them.
 
-    Those that run, and with `ended_of` those of that name that have ended.
+    Records running jobs and, with `ended_of`, ended jobs of that name.
     """
-    known = {version.job_id: version for version in control.ledger.versions()}
+    recorded = {version.job_id: version for version in control.ledger.versions()}
     for job in reversed(control.cluster.jobs(control.env.name, ended=ended_of is not None)):
         if job.ended and job.name != ended_of:
             continue
-        if job.id not in known:
+        if job.id not in recorded:
             with suppress(NotFound):
                 _adopt(control, job)
-        elif known[job.id].state == "submitting":
-            # Its command was killed; the JobManager has taken it all the same.
+        elif recorded[job.id].state == "submitting":
+            # Its command was killed after the JobManager had accepted the job.
             control.ledger.conclude(job.id, "submitted")
 
 
 def last_version(control: Control, name: str) -> Version | None:
-    """What a job was when it ran last: the newest submission of its name that was taken and not given up."""
+    """Return the last version of a job that ran: the newest submission that the cluster accepted."""
     adopt(control, ended_of=name)
-    taken = [one for one in control.ledger.versions(name) if one.state == "submitted"]
-    if not taken:
+    accepted = [version for version in control.ledger.versions(name) if version.state == "submitted"]
+    if not accepted:
         return None
-    last = taken[-1]
-    return last if last.spec is None else replace(last, spec=_as_it_ran(control, last.spec, last))
+    last = accepted[-1]
+    return last if last.spec is None else replace(last, spec=_with_live_parallelism(control, last.spec, last))
 
 
 def _adopt(control: Control, job: RunningJob) -> None:
     facts = control.cluster.job_parameters(job.id)
     if NAME_PARAMETER not in facts:
         return
-    spec = _travelled(facts.get(SPEC_PARAMETER))
+    spec = _spec_of_parameters(facts.get(SPEC_PARAMETER))
     if spec is not None:
-        _keep_if_ours(control, spec)
+        _store_shipped_bundle(control, spec)
     control.ledger.intend(
         Version(
             job.id,
@@ -107,7 +107,7 @@ def _adopt(control: Control, job: RunningJob) -> None:
     )
 
 
-def _travelled(text: str | None) -> JobSpec | None:
+def _spec_of_parameters(text: str | None) -> JobSpec | None:
     if text is None:
         return None
     try:
@@ -115,11 +115,11 @@ def _travelled(text: str | None) -> JobSpec | None:
         git = values.pop("git", None)
         return JobSpec(**{**values, "args": tuple(values["args"])}, git=Git(**git) if git else None)
     except (ValueError, TypeError, KeyError):
-        return None  # another release wrote it in another form; name and hashes are known all the same
+        return None  # written by another release in another form; name and hashes are in other parameters
 
 
-def _keep_if_ours(control: Control, spec: JobSpec) -> None:
-    """Keep the shipped job's bundle if this tdaflink makes the very same."""
+def _store_shipped_bundle(control: Control, spec: JobSpec) -> None:
+    """Store the shipped job's bundle if this installation builds an identical one."""
     if spec.settings is None or control.ledger.bundle(spec.bundle_name) is not None:
         return
     bundle = shipped_bundle()
@@ -128,27 +128,27 @@ def _keep_if_ours(control: Control, spec: JobSpec) -> None:
 
 
 def running_version(control: Control, job: RunningJob) -> Version:
-    """The version that a running job is. Raises `Refused` where it cannot be submitted again."""
+    """Return the version of a running job. Raises `Refused` if it could not be submitted again."""
     adopt(control)
     version = control.ledger.version(job.id)
     if version is None or version.spec is None:
         raise Refused(
-            f"how {job.name} ({job.id[:12]}) was submitted is not known, so there would be no way back",
+            f"how {job.name} ({job.id[:12]}) was submitted is not known, so it could not be restored",
             hint=f"tdaflink stop {job.id[:12]}, then tdaflink submit --job-name {quote(job.name)}"
             " --from latest --fresh-config with its settings",
         )
     if control.ledger.bundle(version.spec.bundle_name) is None:
         raise Refused(
             f"the bundle of {job.name} ({version.spec.bundle_sha256[:12]}) is on the machine of"
-            f" {version.submitter}, so there would be no way back from here",
+            f" {version.submitter}, so it could not be restored from this one",
             hint=f"run it there, or tdaflink stop {job.id[:12]} and then tdaflink resume {quote(job.name)}"
             " with --include for its files, or --job for its script",
         )
-    return replace(version, spec=_as_it_ran(control, version.spec, version))
+    return replace(version, spec=_with_live_parallelism(control, version.spec, version))
 
 
-def _as_it_ran(control: Control, spec: JobSpec, version: Version) -> JobSpec:
-    """The spec with the parallelism that a live rescaling has given to the job since."""
+def _with_live_parallelism(control: Control, spec: JobSpec, version: Version) -> JobSpec:
+    """Return the spec with the parallelism of the latest live rescaling."""
     for action in control.ledger.actions(version.name):
         is_live = action.detail.get("live") and action.outcome == "done"
         if is_live and (action.action, action.job_id) == ("rescale", version.job_id):
@@ -157,7 +157,7 @@ def _as_it_ran(control: Control, spec: JobSpec, version: Version) -> JobSpec:
 
 
 def with_parallelism(spec: JobSpec, count: int, partitions: Mapping[str, int]) -> JobSpec:
-    """The same job with other parallelism; of a topic at most one subtask reads each partition."""
+    """Return the spec with another parallelism; sources get at most one subtask per partition."""
     settings = spec.settings
     if settings is not None:
         settings = JobSettings(settings).with_parallelism(count, partitions)
@@ -166,17 +166,17 @@ def with_parallelism(spec: JobSpec, count: int, partitions: Mapping[str, int]) -
 
 
 def earlier_job(control: Control, version: Version) -> Job:
-    """The job that an earlier version was."""
+    """Return the job of an earlier version."""
     if version.spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
     return job_from(version.spec, version.name, control)
 
 
 def job_from(spec: JobSpec, name: str, control: Control) -> Job:
-    """The job that a spec describes, with the bundle that was kept."""
+    """Return the job of a spec, with its stored bundle. Raises `NotFound` without the bundle."""
     content = control.ledger.bundle(spec.bundle_name)
     if content is None:
-        raise NotFound(f"the bundle {spec.bundle_name} of {name} is not beside the ledger")
+        raise NotFound(f"the bundle {spec.bundle_name} of {name} is not stored with the ledger")
     return Job(
         name=name,
         parallelism=spec.parallelism,
@@ -195,7 +195,7 @@ def _files(content: bytes) -> list[str]:
 
 
 def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
-    """The files that were included in a shipped job's bundle beside its own, by name."""
+    """Return the files that a shipped job's bundle includes in addition to its own, by name."""
     content = control.ledger.bundle(spec.bundle_name)
     if content is None or spec.settings is None:
         return {}
@@ -205,23 +205,24 @@ def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
 
 
 def version_before(versions: Sequence[Version], current: Version, wanted: int | None) -> Version:
-    """The version to roll back to, of all of a name: number `wanted`, else the newest before that differs."""
+    """Return the version to roll back to: number `wanted`, else the newest earlier one that differs."""
     if wanted is not None:
-        found = next((one for one in versions if one.number == wanted), None)
-        if found is None or found.spec is None:
-            known = ", ".join(str(one.number) for one in versions if one.spec)
+        version = next((version for version in versions if version.number == wanted), None)
+        if version is None or version.spec is None:
+            numbers = ", ".join(str(version.number) for version in versions if version.spec)
             raise NotFound(
-                f"{current.name} has no version {wanted} that could be submitted again (there are: {known})",
+                f"{current.name} has no version {wanted} that could be submitted again (available:"
+                f" {numbers})",
                 hint=f"tdaflink history {current.name}",
             )
-        return found
-    by_id = {one.job_id: one for one in versions}
+        return version
+    by_id = {version.job_id: version for version in versions}
     origin = by_id.get(current.origin or "", current)
-    for one in reversed(versions):
-        usable = one.spec is not None and one.state == "submitted" and one.origin is None
-        if usable and one.number < origin.number and one.spec != current.spec:
-            return one
+    for version in reversed(versions):
+        usable = version.spec is not None and version.state == "submitted" and version.origin is None
+        if usable and version.number < origin.number and version.spec != current.spec:
+            return version
     raise NotFound(
-        f"version {current.number} of {current.name} has none before it to roll back to",
+        f"version {current.number} of {current.name} has no earlier version to roll back to",
         hint=f"tdaflink history {current.name}; --to VERSION names one",
     )

@@ -1,4 +1,4 @@
-"""One snapshot after the other of a cluster: what is looked at is read, and no more."""
+"""Repeated snapshots of a cluster for the dashboard; only data that is shown is read."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from tdaflink.domain.travelling import outputs_of
 from tdaflink.services.lag import lag_of
 from tdaflink.services.streamalerts import StreamAlerts
 
-GLANCES = 8  # jobs besides the chosen one that one refresh looks into, in turn
+SUMMARIES_PER_REFRESH = 8  # jobs other than the selected one whose metrics one refresh reads, in turn
 BARCODE_SECONDS = 4.0
-PATIENCE_SECONDS = 5.0  # after this long a source that did not answer is asked again
-READ_SECONDS = 4.0  # one answer of Flink's, at the longest
+RETRY_SECONDS = 5.0  # a source that did not respond is queried again after this time
+READ_SECONDS = 4.0  # timeout of one response of Flink
 LOG_LINES = 300
 HISTORY_SECONDS, HISTORY_STEP_SECONDS = 240.0, 5.0
 RATE_INTERVAL_SECONDS = 2.0
-_BACK = 3  # newest records of each partition; a chosen stream may lie deeper
+_BACK = 3  # newest records of each partition; those of a selected stream may be older
 _BACK_OF_STREAM = 40
 _STREAMS_KEPT = 50
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sources:
-    """Where snapshots come from; an environment need not have them all."""
+    """Sources of snapshots; an environment may lack some."""
 
     env: str
     cluster: FlinkRest
@@ -57,12 +57,12 @@ class Sources:
     prometheus: Prometheus | None = None
     logs: ComponentLogs | None = None
     one_job: bool = False
-    """Whether the cluster is made for one job."""
+    """True for an application cluster."""
 
 
 @dataclass
 class _Results:
-    """The newest result as last read, and where the topics ended then."""
+    """The latest result, and the end offsets of the topics when it was read."""
 
     stream: str | None = None
     read_at: float = 0.0
@@ -72,7 +72,7 @@ class _Results:
 
 
 class SnapshotReader:
-    """Reads snapshots, one at a time. Nothing that a source says or does not say raises."""
+    """Reader of snapshots, one at a time. Errors of sources are reported in the snapshot and never raised."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -83,31 +83,31 @@ class SnapshotReader:
         self._history: Mapping[str, History] | None = None
         self._results = _Results()
         self._stream_alerts = StreamAlerts()
-        self._silent_until: dict[Source, float] = {}
+        self._retry_at: dict[Source, float] = {}
         self._problems: dict[Source, str] = {}
 
     def read(self, focus: Focus) -> Snapshot:
-        """One refresh of what `focus` names."""
+        """Read a snapshot of the selection in `focus`."""
         sources = self._sources
-        cluster = self._ask("flink", self._loads.cluster_state)
-        # Without a JobManager there is nothing to ask for jobs, and each further question would wait as long.
-        jobs = None if cluster is None else self._ask("flink", lambda: self._jobs(focus))
+        cluster = self._query("flink", self._loads.cluster_state)
+        # Without a JobManager there are no jobs to read, and each further request would time out, too.
+        jobs = None if cluster is None else self._query("flink", lambda: self._jobs(focus))
         kafka, prometheus = sources.kafka, sources.prometheus
-        past = {} if prometheus is None else self._past(prometheus)
+        histories = {} if prometheus is None else self._prometheus_history(prometheus)
         seen = None
         if jobs is not None:
-            seen = [JobSeen(job, self._seen.get(job.id), history=past.get(job.id)) for job in jobs]
+            seen = [JobSeen(job, self._seen.get(job.id), history=histories.get(job.id)) for job in jobs]
         newest = None
         if kafka is not None:
             if seen is not None:
-                known = seen
-                seen = self._ask("kafka", lambda: lag_of(known, kafka, focus.job)) or seen
-            newest = self._ask("kafka", lambda: self._newest(kafka, focus))
+                without_lag = seen
+                seen = self._query("kafka", lambda: lag_of(without_lag, kafka, focus.job)) or seen
+            newest = self._query("kafka", lambda: self._newest(kafka, focus))
         alerts: Sequence[Alert] | None = ()
         if prometheus is not None:
-            alerts = self._ask("prometheus", prometheus.firing)
+            alerts = self._query("prometheus", prometheus.firing)
         if kafka is not None and alerts is not None:
-            of_streams = self._ask("kafka", lambda: self._stream_alerts.recent(kafka))
+            of_streams = self._query("kafka", lambda: self._stream_alerts.recent(kafka))
             alerts = None if of_streams is None else (*of_streams, *alerts)
         return Snapshot(
             taken_at=time.time(),
@@ -123,51 +123,51 @@ class SnapshotReader:
             one_job=sources.one_job,
         )
 
-    def _past(self, prometheus: Prometheus) -> Mapping[str, History]:
-        """What Prometheus remembers, asked for once: from then on the board has its own."""
+    def _prometheus_history(self, prometheus: Prometheus) -> Mapping[str, History]:
+        """Return the history in Prometheus, queried once: later values come from the dashboard itself."""
         if self._history is None:
-            self._history = self._ask(
+            self._history = self._query(
                 "prometheus", lambda: prometheus.history(HISTORY_SECONDS, HISTORY_STEP_SECONDS)
             )
         return self._history or {}
 
-    def _ask(self, source: Source, question: Callable[[], T]) -> T | None:
-        """The answer, or None where the source does not answer; a silent one is left alone for a while."""
-        if source != "flink" and time.monotonic() < self._silent_until.get(source, 0.0):
+    def _query(self, source: Source, request: Callable[[], T]) -> T | None:
+        """Return the response, or None; a source that failed is queried again after `RETRY_SECONDS`."""
+        if source != "flink" and time.monotonic() < self._retry_at.get(source, 0.0):
             return None
         try:
-            answer = question()
+            response = request()
         except TdaflinkError as error:
             self._problems[source] = error.message
-            self._silent_until[source] = time.monotonic() + PATIENCE_SECONDS
+            self._retry_at[source] = time.monotonic() + RETRY_SECONDS
             return None
         self._problems.pop(source, None)
-        return answer
+        return response
 
     def _jobs(self, focus: Focus) -> list[Job]:
         jobs = self._sources.cluster.jobs(self._sources.env, ended=True, known=self._parallelism)
         present = {job.id: job for job in jobs}
-        # A job that is being started may get its tasks later, and one may be rescaled.
+        # A starting job may get its tasks later, and a job may be rescaled.
         self._parallelism = {
             job.id: job.parallelism for job in jobs if job.parallelism and job.id != focus.job
         }
         self._loads.forget_all_but(present)
         self._seen = {job_id: load for job_id, load in self._seen.items() if job_id in present}
         chosen = focus.job or next((job.id for job in jobs if not job.ended), None)
-        others = [i for i in focus.visible if i in present and i != chosen and not self._settled(present[i])]
+        others = [i for i in focus.visible if i in present and i != chosen and not self._is_final(present[i])]
         others.sort(key=lambda job_id: self._seen[job_id].taken_at if job_id in self._seen else 0.0)
-        if chosen in present and not self._settled(present[chosen]):
-            self._look(present[chosen], self._loads.look)
-        for job_id in others[:GLANCES]:
+        if chosen in present and not self._is_final(present[chosen]):
+            self._read_load(present[chosen], self._loads.look)
+        for job_id in others[:SUMMARIES_PER_REFRESH]:
             in_trouble = present[job_id].state != "RUNNING"
-            self._look(present[job_id], self._loads.look if in_trouble else self._loads.glance)
+            self._read_load(present[job_id], self._loads.look if in_trouble else self._loads.glance)
         return jobs
 
-    def _settled(self, job: Job) -> bool:
-        """Whether nothing new can be read of a job."""
+    def _is_final(self, job: Job) -> bool:
+        """Return whether the final values of an ended job have been read."""
         return job.id in self._ended
 
-    def _look(self, job: Job, read: Callable[[str], JobLoad]) -> None:
+    def _read_load(self, job: Job, read: Callable[[str], JobLoad]) -> None:
         try:
             self._seen[job.id] = self._loads.remains(job.id) if job.ended else read(job.id)
             if job.ended:
@@ -183,28 +183,28 @@ class SnapshotReader:
         ends = kafka.ends(kafka.partitions(topics))
         if ends != kept.ends or kept.stream != focus.stream:
             records = kafka.newest(ends, _BACK if focus.stream is None else _BACK_OF_STREAM)
-            self._take(records, focus.stream)
+            self._update_results(records, focus.stream)
             kept.ends = ends
         kept.stream, kept.read_at = focus.stream, time.monotonic()
         return kept.newest
 
-    def _take(self, records: Sequence[Record], stream: str | None) -> None:
+    def _update_results(self, records: Sequence[Record], stream: str | None) -> None:
         kept = self._results
-        found = None
+        newest = None
         for record in sorted(records, key=lambda record: (record.timestamp_ms, record.offset), reverse=True):
             key = (record.key or b"").decode("utf-8", "replace")
             if record.topic != RESULTS_TOPIC and key and key not in kept.streams:
                 kept.streams = [key, *kept.streams][:_STREAMS_KEPT]
-            if found is None and stream in (None, key):
-                found = _newest_of(record, key)
-        # A stream that has been silent for long may lie too deep: its last picture stays.
+            if newest is None and stream in (None, key):
+                newest = _newest_of(record, key)
+        # The last result of an idle stream may be too old to be read again: it is kept.
         same = kept.newest is not None and stream in (None, kept.newest.stream)
-        kept.newest = found or (kept.newest if same else None)
+        kept.newest = newest or (kept.newest if same else None)
 
     def _result_topics(self, focus: Focus) -> list[str]:
         load = self._seen.get(focus.job) if focus.job else None
-        told = outputs_of(load.parameters) if load is not None else []
-        return told or [RESULTS_TOPIC, WINDOWS_TOPIC]
+        outputs = outputs_of(load.parameters) if load is not None else []
+        return outputs or [RESULTS_TOPIC, WINDOWS_TOPIC]
 
     def _log(self, focus: Focus) -> LogTail | None:
         logs, wanted = self._sources.logs, focus.logs_of
@@ -216,14 +216,14 @@ class SnapshotReader:
             component = wanted if wanted in names else next(iter(names), "")
             return LogTail(component, names, logs.tail(component, LOG_LINES))
 
-        return self._ask("logs", read)
+        return self._query("logs", read)
 
 
 class Watcher:
-    """Reads in a thread of its own, so that a slow cluster never holds up the screen."""
+    """Reader of snapshots in a separate thread, so that a slow cluster does not block the screen."""
 
     def __init__(self, reader: SnapshotReader, every: float, close: Callable[[], None]) -> None:
-        """`close` ends the sources; the thread calls it, since it alone may be using them."""
+        """`close` closes the sources; the thread calls it, since only it uses them."""
         self._reader = reader
         self._every = every
         self._close = close
@@ -240,15 +240,15 @@ class Watcher:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._asked.set()
-        # A call in flight may take seconds more; whoever quits does not wait for it.
+        # A pending request may take seconds; the user who quits does not wait for it.
         self._thread.join(0.5)
 
     def latest(self) -> Snapshot | None:
-        """The newest snapshot, None before the first."""
+        """Return the latest snapshot, None before the first."""
         return self._latest
 
     def look_at(self, focus: Focus) -> None:
-        """What the next snapshot is to be of; a new focus is read at once."""
+        """Set the selection of the next snapshot, and read it immediately if the selection changes."""
         if focus != self._focus:
             changed = (focus.job, focus.stream, focus.logs_of) != (
                 self._focus.job,
@@ -279,17 +279,19 @@ def _newest_of(record: Record, key: str) -> Newest | None:
         ends = window.get("end") or window.get("last_event")
         return Newest(record.topic, key or result.job_id, result, None if ends is None else str(ends))
     except (ValueError, AttributeError):
-        return None  # not a result: other programs may write there, too
+        return None  # not a result: other programs may write to the topic, too
 
 
 def look_once(reader: SnapshotReader, stream: str | None, *, rates: bool) -> tuple[Board, Snapshot]:
-    """The board and the newest snapshot; for `rates` two snapshots, some seconds apart.
+    """Return the board and the latest snapshot; with `rates`, of two snapshots some seconds apart.
 
-    Raises `Unreachable` where Flink does not answer.
+    Raises `Unreachable` if Flink does not respond.
     """
     first = reader.read(Focus(stream=stream))
     if first.cluster is None:
-        raise Unreachable(first.problems["flink"], hint="tdaflink setup; --env names another environment")
+        raise Unreachable(
+            first.problems["flink"], hint="tdaflink setup; or choose another environment with --env"
+        )
     if rates and first.jobs:
         time.sleep(RATE_INTERVAL_SECONDS)
     visible = [seen.job.id for seen in first.jobs or ()]

@@ -318,7 +318,7 @@ def test_a_connector_of_another_flink(cluster: Cluster, tmp_path: Path) -> None:
             found = problems(cluster)
             if "flink" not in found:
                 break
-        assert "4.0.1-2.0, made for Flink 2.0; the cluster is 2.2" in found["connector"]["text"]
+        assert "4.0.1-2.0, built for Flink 2.0; the cluster is 2.2" in found["connector"]["text"]
         warned = cluster.run("submit", "--job-name", "warned", "--from", "none", "--no-wait", timeout=240)
         assert f"{found['connector']['text']}: jobs fail when they start" in " ".join(warned.stderr.split())
         assert warned.code == 0, warned.stderr

@@ -93,7 +93,7 @@ def test_the_whole_way_through_a_proxy_and_a_secured_broker_shows_the_secret_now
         run("env", "use", "theirs")
         created = run("topics", "create", "-o", "json")
         assert "tda_jobs" in created.json()["created"]
-        assert "replicas of each new topic: 1, one on each broker" in " ".join(created.stderr.split())
+        assert "replicas of each new topic: 1 (one per broker" in " ".join(created.stderr.split())
         words = ("submit", "--job-name", "theirs-job", "--parallelism", "1", "-v")
         run(*words, "--set", f"inputs=[{INPUT}]", timeout=240)
         try:

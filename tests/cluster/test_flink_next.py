@@ -153,7 +153,7 @@ def test_the_doctor_says_that_jobs_are_untested_there(beyond: Next) -> None:
     assert "jobs are tested with" in flink["text"]
     (connector,) = [one for one in found if one["check"] == "connector"]
     assert connector["state"] == "warning"
-    assert "made for Flink 2.2; there is none for 2.3 yet" in connector["text"]
+    assert "built for Flink 2.2; there is none for 2.3 yet" in connector["text"]
 
 
 INPUT = "{route: requests, topic: tda_jobs, output_topic: tda_results}"

@@ -55,7 +55,7 @@ def test_a_job_that_died_with_its_jobmanager_is_named_and_brought_back_once(own:
 
     repaired = own.run("setup", "-o", "json", timeout=200)
     assert repaired.json()["jobs_gone"] == ["shipped"]
-    assert "tdaflink setup --env fragile --resume-jobs goes on" in " ".join(repaired.stderr.split())
+    assert "tdaflink setup --env fragile --resume-jobs resumes them" in " ".join(repaired.stderr.split())
     assert own.run("list", "-o", "json").json() == []
 
     back = own.run("setup", "--resume-jobs", "-o", "json", timeout=300).json()

@@ -88,4 +88,4 @@ def test_without_a_cluster_the_rule_of_thumb_remains(cluster: Cluster) -> None:
     ran = cluster.run("advise", "--points", "20000", environ=dead)
     assert ran.code == 0, ran.stderr
     assert "parallelism 8-16, 4 GB per slot" in ran.stdout
-    assert "rule of thumb alone" in ran.stderr
+    assert "rules of thumb only" in ran.stderr

@@ -140,7 +140,7 @@ def test_what_is_no_result_is_told_and_left_out(cluster: Cluster, topic: str) ->
     put(cluster, topic, b"{not json", b'{"a": 1}', b"", json.dumps(result("good")).encode(), key="k")
     done = cluster.run("results", "--topic", topic, "-o", "json")
     assert [json.loads(line)["job_id"] for line in done.stdout.splitlines()] == ["good"]
-    assert done.stderr.count("was left out") == 3
+    assert done.stderr.count("was skipped") == 3
     assert f"{topic}/" in done.stderr
 
 
@@ -161,7 +161,7 @@ def test_waiting_ends_at_the_deadline_with_what_there_is(cluster: Cluster, topic
     done = cluster.run("results", "--topic", topic, "--count", "2", "--timeout", "2", "-o", "json")
     assert done.code == 6
     assert json.loads(done.stdout)["job_id"] == "only"
-    assert "1 of 2 results came within 2 s" in done.stderr
+    assert "1 of 2 results arrived within 2 s" in done.stderr
     missing = cluster.run("results", "--topic", topic, "--job-id", "other", "--timeout", "2")
     assert missing.code == 6
     assert "no result for other within 2 s" in missing.stderr

@@ -22,4 +22,4 @@ def test_setup_registers_once_and_says_nothing_where_there_is_no_registry(
     assert {"tda_jobs-value", "tda_stream_output-value"} <= set(registry.call("GET", "/subjects"))
     again = cluster.run("setup", "--env", cluster.name, "-o", "json", environ=environ)
     assert (again.json()["changed"], again.json()["schemas_registered"]) == (False, [])
-    assert "Schemas all 7 there, unchanged" in again.stderr
+    assert "Schemas all 7 exist, unchanged" in again.stderr

@@ -49,5 +49,5 @@ def test_going_back_is_said_and_refused_before_anything_is_changed(prod: Runner)
     environ = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     refused = prod("setup", "--env", "prod", "--no-scale", *STORAGE, "--yes", environ=environ, timeout=120)
     assert refused.code in (2, 10), refused.stderr
-    assert f"until now: {SMALL}; setup --env prod --scale goes back" in " ".join(refused.stderr.split())
+    assert f"previous size: {SMALL}; setup --env prod --scale restores it" in " ".join(refused.stderr.split())
     assert planned(prod)["about"] == SMALL

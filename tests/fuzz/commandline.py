@@ -54,7 +54,7 @@ class Outcome:
         """Return output that a user must never see; empty if there is none."""
         if "Traceback (most recent call last)" in self.stderr + self.stdout:
             return "a traceback"
-        if "needs more memory than there is" in self.stderr:
+        if "needs more memory than is available" in self.stderr:
             return "memory without bound"
         if self.code not in FORESEEN:
             return f"exit code {self.code}"

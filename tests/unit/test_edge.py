@@ -51,7 +51,7 @@ def test_an_unforeseen_exception_is_named_and_its_traceback_shown_with_v_alone(
         (NotFound("no such job"), 4, "no such job"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (BrokenPipeError(32, "Broken pipe"), 0, ""),
-        (MemoryError(), 1, "more memory than there is"),
+        (MemoryError(), 1, "more memory than is available"),
         (None, 2, "nested too deeply"),
         (UnicodeEncodeError("utf-8", "a\ud800", 1, 2, "surrogates not allowed"), 2, "lone surrogate"),
         (PermissionError(13, "Permission denied", "/some/file"), 1, "/some/file: Permission denied"),

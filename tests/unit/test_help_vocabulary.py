@@ -1,4 +1,4 @@
-"""The help uses the terms of the field: words of a private dialect are refused in each of its texts."""
+"""The help of the commands contains no word that docs/style.md refuses there, and has one form."""
 
 from __future__ import annotations
 
@@ -9,32 +9,9 @@ from typing import Any
 import pytest
 import typer
 from hints import tree
+from vocabulary import find_refused, refused_words
 
-# Refused word -> what to write instead.
-REPLACEMENTS = {
-    "anew": "again, or a verb with re-",
-    "as it was": "unchanged",
-    "as which": "as",
-    "beside": "next to, or in addition to",
-    "found out": "detected",
-    "go on": "continue or resume",
-    "goes on": "continues or resumes",
-    "going on": "continuing or resuming",
-    "lies": "is stored",
-    "mend": "fix",
-    "mends": "fixes",
-    "of a user's own": "custom",
-    "shall": "must or will",
-    "so many": "N",
-    "somebody": "the user, or external",
-    "somebody else": "external",
-    "stands in": "is used instead",
-    "stands in for": "replaces",
-    "the world": "the environment",
-    "tell": "report or show",
-    "told": "reported or given",
-    "whereabouts": "reference or location",
-}
+WORDS = refused_words("help")
 # Words that cannot begin an imperative sentence.
 NOT_IMPERATIVE = {"A", "All", "An", "Everything", "How", "One", "The", "Those", "What", "Where", "Whether"}
 
@@ -55,13 +32,10 @@ def texts(root: Any) -> Iterator[tuple[str, str]]:
 
 
 def refused(root: Any) -> Iterator[str]:
-    """Yield command, option, word and replacement for each refused word; names of options are no words."""
-    words = sorted(REPLACEMENTS, key=len, reverse=True)
-    pattern = "|".join(r"\s+".join(map(re.escape, word.split())) for word in words)
+    """Yield command, option, word and replacement for each refused word."""
     for place, text in texts(root):
-        for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", text, re.IGNORECASE):
-            word = " ".join(match[0].split())
-            yield f"{place}: {word!r}: write {REPLACEMENTS[word.lower()]}"
+        for _, word, replacement in find_refused(text, WORDS):
+            yield f"{place}: {word!r}: write {replacement}"
 
 
 def planted(description: str, option: str) -> Any:
@@ -81,9 +55,9 @@ def test_help_has_no_refused_word() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("word", sorted(REPLACEMENTS))
+@pytest.mark.parametrize("word", sorted(WORDS))
 def test_planted_word_is_refused_with_command_option_and_replacement(word: str) -> None:
-    said = f"{word!r}: write {REPLACEMENTS[word]}"
+    said = f"{word!r}: write {WORDS[word]}"
     assert list(refused(planted("Do the second thing.", f"The {word} of it."))) == [
         f"tdaflink second, --number: {said}"
     ]
@@ -93,7 +67,7 @@ def test_planted_word_is_refused_with_command_option_and_replacement(word: str) 
 
 
 def test_longer_words_and_options_are_not_refused() -> None:
-    assert list(refused(planted("Recommend it: a marshalled --beside, besides.", "See --go-on."))) == []
+    assert list(refused(planted("Recommend it: a marshalled --beside, alongside.", "See --go-on."))) == []
 
 
 def test_every_command_and_option_has_a_text() -> None:

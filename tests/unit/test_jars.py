@@ -269,7 +269,7 @@ def test_skip_jars_with_an_empty_cache_says_what_to_do(run_tdaflink: Runner, tmp
     )
     error = json.loads(ran.stderr.splitlines()[-1])["error"]
     assert ran.code == 4
-    assert error["hint"] == "tdaflink jars fetch, or leave out --skip-jars"
+    assert error["hint"] == "tdaflink jars fetch, or omit --skip-jars"
 
 
 @pytest.fixture

@@ -249,7 +249,7 @@ def test_state_of_unknown_settings_is_not_given_the_defaults(
     path = checkpoint(jobmanager, OLD)
     done = run_tdaflink("submit", "--from", path, "--dry-run", "--env", environment.name)
     assert done.code == 1
-    assert "is not known here" in done.stderr
+    assert "are not known here" in done.stderr
     assert "--fresh-config" in done.stderr
 
 
@@ -346,7 +346,7 @@ def test_a_topic_has_one_reader(
     if not refused:
         refuse_second_reader(job, control, by_topics=True)
         return
-    with pytest.raises(Refused, match=f"{NAME} .* reads points already") as found:
+    with pytest.raises(Refused, match=f"{NAME} .* already reads points") as found:
         refuse_second_reader(job, control, by_topics=True)
     assert f"tdaflink upgrade {NAME} --env far" in str(found.value.hint)
     # An upgrade that goes back must not be stopped by a job that was let in beside it.
@@ -361,7 +361,7 @@ def test_an_upgrade_takes_no_topic_of_another_job(
     jobmanager.jobs |= {OLD: (NAME, "RUNNING", {}), NEW: ("beside", "RUNNING", {})}
     running = next(job for job in control.cluster.jobs("far", ended=False) if job.id == OLD)
     refuse_further_topics(running, new_job(control), control)
-    with pytest.raises(Refused, match=r"beside .* reads others already"):
+    with pytest.raises(Refused, match=r"beside .* already reads others"):
         refuse_further_topics(running, new_job(control, inputs=OTHER_TOPIC), control)
 
 
@@ -390,7 +390,7 @@ def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
     if not refused:
         refuse_reader_elsewhere(job, beside, store, control.reporter)
         return
-    with pytest.raises(Refused, match=f"{NAME} of the environment far reads points already") as found:
+    with pytest.raises(Refused, match=f"{NAME} of the environment far already reads points") as found:
         refuse_reader_elsewhere(job, beside, store, control.reporter)
     assert f"tdaflink stop {NAME} --env far" in str(found.value.hint)
     jobmanager.shutdown()
@@ -400,7 +400,7 @@ def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
 
 def test_a_name_is_not_offered_where_it_would_answer_twice(jobmanager: JobManager, control: Control) -> None:
     jobmanager.jobs[OLD] = ("another", "RUNNING", {})
-    with pytest.raises(Refused, match="runs already") as found:
+    with pytest.raises(Refused, match="already running") as found:
         refuse_second_reader(new_job(control), control, by_topics=True)
     assert "--job-name" not in str(found.value.hint)
 

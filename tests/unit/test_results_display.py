@@ -132,7 +132,7 @@ H2  ┃                                           ██████████
 def test_what_came_before_the_deadline_is_shown(screen: Callable[[], str]) -> None:
     def late() -> Iterator[Arrival]:
         yield result("first")
-        raise DeadlinePassed("1 of 2 results came within 1 s")
+        raise DeadlinePassed("1 of 2 results arrived within 1 s")
 
     with pytest.raises(DeadlinePassed):
         show_arrivals(late())
@@ -288,8 +288,8 @@ def test_odd_records_leave_the_others_on_the_screen(
     reporter = Notes()
     show_arrivals(arrivals(Topic([*topic, result("last").raw]), Sought(), reporter), **options)
     *named, rest = reporter.warnings
-    assert all(" was left out: " in note and len(note) < 300 for note in named)
-    assert rest == f"{len(ODD) - len(named)} more of tda_results were left out"
+    assert all(" was skipped: " in note and len(note) < 300 for note in named)
+    assert rest == f"{len(ODD) - len(named)} more records of tda_results were skipped"
     shown = screen()
     assert "last" in shown
     assert max(map(len, shown.splitlines())) < 400

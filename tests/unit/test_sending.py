@@ -95,7 +95,7 @@ def test_a_message_of_a_stream_keeps_its_times_and_ids(
     assert messages(run_tdaflink("send", "m.jsonl", *words, "--dry-run")) == lines
     done = run_tdaflink("send", "m.jsonl", "--stream", "other", "--dry-run")
     assert (done.code, done.stdout) == (2, "")
-    assert "its stream_id is 's', and --stream says 'other'" in done.stderr
+    assert "its stream_id is 's', but --stream is 'other'" in done.stderr
 
 
 def test_points_with_times_keep_them_in_requests_and_streams(run_tdaflink: Run, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_points_with_times_keep_them_in_requests_and_streams(run_tdaflink: Run, 
     assert message["points"] == timed
     (tmp_path / "t.json").write_text(json.dumps({"points": [[1, 2]], "timestamps": [5]}))
     done = run_tdaflink("send", "t.json", "--dry-run")
-    assert (done.code, "has times of a stream, and no stream_id" in done.stderr) == (2, True)
+    assert (done.code, "has timestamps of a stream, but no stream_id" in done.stderr) == (2, True)
     (message,) = messages(run_tdaflink("send", "t.json", "--stream", "s", "--dry-run"))
     assert message == {"stream_id": "s", "points": [[1, 2]], "timestamps": [5]}
 
@@ -191,10 +191,10 @@ def test_a_uri_becomes_the_upload_message(run_tdaflink: Run) -> None:
         (["tours"], 4, "tours is neither a file nor a shape", "did you mean torus?"),
         (["circle", "--points", "0"], 2, "0 points", "--points 500"),
         (["circle", "--count", "0"], 2, "--count 0", "--count 1"),
-        (["ftp://host/a.csv"], 2, "the job reads file:///", "a file of yours"),
+        (["ftp://host/a.csv"], 2, "the job reads file:///", "a local file"),
         (["s3://bucket/a.csv", "--format", "json"], 2, "--format json", "csv, npy, npz, parquet"),
-        (["s3://b/a.csv", "--points", "3"], 2, "a file is analysed as it is", ""),
-        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: not of the form", "=0.6"),
+        (["s3://b/a.csv", "--points", "3"], 2, "a file is analysed unchanged", ""),
+        (["circle", "--set", "max_persistence"], 2, "--set max_persistence: is not key=value", "=0.6"),
         (["circle", "--algorithm", "rips"], 2, "'rips' is not known; did you mean", "--own-algorithm"),
         (["circle", "--set", "max_dim=2"], 2, "did you mean max_dimension?", ""),
         (["circle", "--set", "max_dimension=11"], 2, "parameters.max_dimension: is 11", ""),
@@ -250,7 +250,7 @@ def test_points_of_a_file_cannot_be_chosen(run_tdaflink: Run, tmp_path: Path) ->
     (tmp_path / "a.csv").write_text("1,2\n")
     done = run_tdaflink("send", "a.csv", "--points", "3", "--dry-run")
     assert done.code == 2
-    assert "a file is sent as it is" in done.stderr
+    assert "a file is sent unchanged" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["send", "circle"], ["results"], ["results", "--job-id", "a"]])
@@ -266,7 +266,7 @@ def test_a_dead_broker_is_reported(run_tdaflink: Run, tmp_path: Path, words: lis
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["--from", "now"], "--from now without anything to wait for"),
+        (["--from", "now"], "--from now shows nothing unless"),
         (["--count", "0"], "--count 0"),
         (["--job-id", "a", "--timeout", "0"], "--timeout 0"),
         (["--plot", "a.bmp"], "extension '.bmp' is not supported"),

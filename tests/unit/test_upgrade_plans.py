@@ -45,10 +45,10 @@ def test_differences_are_named_by_route_and_key() -> None:
 @pytest.mark.parametrize(
     ("new", "says"),
     [
-        (spec({**COUNT, "slide": 5}), 'fire once more as they were, with closed_by "changed"'),
-        (spec(None), "refused without --allow-non-restored-state"),
+        (spec({**COUNT, "slide": 5}), 'fire once more with their former settings and closed_by "changed"'),
+        (spec(None), "refuses the start without --allow-non-restored-state"),
         (spec(delivery="exactly_once"), "delivery becomes exactly_once"),
-        (spec(inputs=spec().settings["inputs"][:1]), "the route streams is left out"),  # type: ignore[index]
+        (spec(inputs=spec().settings["inputs"][:1]), "the route streams is removed"),  # type: ignore[index]
     ],
 )
 def test_each_change_says_what_it_means_for_the_state(new: JobSpec, says: str) -> None:
@@ -81,9 +81,9 @@ def test_a_rollback_goes_to_the_version_before_that_ran() -> None:
 
 def test_rolling_back_twice_does_not_go_in_circles() -> None:
     versions = [FIRST, SECOND, version(3, 1, origin="id-1")]
-    with pytest.raises(NotFound, match="version 3 of one has none before it"):
+    with pytest.raises(NotFound, match="version 3 of one has no earlier version"):
         version_before(versions, versions[-1], None)
-    with pytest.raises(NotFound, match=r"no version 7 .*there are: 1, 2, 3"):
+    with pytest.raises(NotFound, match=r"no version 7 .*available: 1, 2, 3"):
         version_before(versions, SECOND, 7)
 
 

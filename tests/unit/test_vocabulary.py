@@ -1,15 +1,15 @@
-"""The documents use the vocabulary of docs/style.md: its first table lists the words that are refused."""
+"""The documents contain no word that docs/style.md refuses in documents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from vocabulary import ROOT, STYLE, find_refused, refused_words
 
-ROOT = Path(__file__).resolve().parents[2]
-STYLE = ROOT / "docs" / "style.md"
+WORDS = refused_words("documents")
 GENERATED = ROOT / "docs" / "reference.md"  # its text is that of the command
 ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 PAGES = [
@@ -24,19 +24,6 @@ NOT_PROSE = re.compile(
 TABLE = re.compile(r"^\|.*\|$", re.MULTILINE)
 
 
-def replacements() -> dict[str, str]:
-    """Return each refused word of the style page with its replacement."""
-    rows = re.search(
-        r"^\| word \| write instead \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", STYLE.read_text("utf-8"), re.M
-    )
-    assert rows, "docs/style.md has no table of words"
-    words = {}
-    for row in rows[1].splitlines():
-        column, replacement = (cell.strip() for cell in row.strip("|").split("|"))
-        words.update((word.strip(), replacement) for word in column.split(","))
-    return words
-
-
 def prose(page: Path) -> str:
     """Return the page's text with everything else blanked out, so that lines keep their numbers."""
     text = page.read_text(encoding="utf-8")
@@ -45,30 +32,27 @@ def prose(page: Path) -> str:
     return NOT_PROSE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
-def refused(text: str, words: Mapping[str, str], name: str) -> Iterator[str]:
-    """Yield file, line, word and replacement for each refused word; its parts may be on two lines."""
-    longest_first = sorted(words, key=len, reverse=True)
-    pattern = "|".join(r"\s+".join(map(re.escape, word.split())) for word in longest_first)
-    for match in re.finditer(rf"\b(?:{pattern})\b", text, re.IGNORECASE):
-        word = " ".join(match[0].split())
-        yield f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {word!r}: write {words[word.lower()]}"
+def refused(text: str, name: str) -> Iterator[str]:
+    """Yield file, line, word and replacement for each refused word."""
+    for line, word, replacement in find_refused(text, WORDS):
+        yield f"{name}:{line}: {word!r}: write {replacement}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_contains_no_refused_word(page: Path) -> None:
-    found = list(refused(prose(page), replacements(), page.name))
-    assert not found, "\n".join(found)
+    failures = list(refused(prose(page), page.name))
+    assert not failures, "\n".join(failures)
 
 
-@pytest.mark.parametrize("word", replacements())
+@pytest.mark.parametrize("word", WORDS)
 def test_planted_word_is_refused(word: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n\nA sentence with {word.replace(' ', chr(10))}, planted.\n", encoding="utf-8")
-    (failure,) = refused(prose(page), replacements(), page.name)
-    assert failure == f"page.md:3: {word!r}: write {replacements()[word]}"
+    (failure,) = refused(prose(page), page.name)
+    assert failure == f"page.md:3: {word!r}: write {WORDS[word]}"
 
 
 def test_code_and_longer_words_are_not_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```\nmade anew\n```\n`--beside` shallow recommended [x](#goes-on)\n", encoding="utf-8")
-    assert list(refused(prose(page), replacements(), page.name)) == []
+    assert list(refused(prose(page), page.name)) == []

@@ -1,1 +1,1 @@
-"""What the doctor looks at: one function for each thing, in the module of the part that it is about."""
+"""Health checks of an environment: one function per check, one module per part."""

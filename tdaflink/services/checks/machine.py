@@ -1,4 +1,4 @@
-"""This machine, as far as the environment runs on it: ports, disk, memory, Docker, JARs, components."""
+"""Checks of this machine: ports, disk, memory, Docker, JARs, and components that run on it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.units import megabytes
 from tdaflink.services.checks.patient import Patient
 
-_WHY_COMPONENT = "without it jobs stand still, or have no slots to run in"
-_WHY_PREFLIGHT = "setup would stop here"
-_WHY_TAMPERED = "what runs is not what was tested; it may be broken or not what it says it is"
+_WHY_COMPONENT = "without it jobs stop, or have no slots to run in"
+_WHY_PREFLIGHT = "setup would fail"
+_WHY_TAMPERED = "the code that runs is not the tested code; it may be damaged or malicious"
 
 
 def look_at_preflight(patient: Patient) -> Iterator[CheckResult]:
-    """Packages, Docker, disk, secrets and ports: what setup itself looks at before it starts anything."""
+    """Run the preflight checks of setup: packages, Docker, disk, secrets and ports."""
     if patient.runtime is None:
         return
     try:
@@ -26,24 +26,27 @@ def look_at_preflight(patient: Patient) -> Iterator[CheckResult]:
     except TdaflinkError as error:
         yield CheckResult("preflight", "problem", error.message, _WHY_PREFLIGHT, error.hint or "")
     else:
-        yield CheckResult("preflight", "ok", "packages, disk, secrets and ports are as setup needs them")
+        yield CheckResult(
+            "preflight", "ok", "packages, disk, secrets and ports meet the requirements of setup"
+        )
 
 
 def look_at_components(patient: Patient) -> Iterator[CheckResult]:
-    """Each process or container."""
+    """Check the health of each process or container."""
     if patient.runtime is None:
         return
-    for one in patient.runtime.components():
-        if one.health == "healthy":
-            yield CheckResult("components", "ok", f"{one.name} is healthy")
+    for component in patient.runtime.components():
+        if component.health == "healthy":
+            yield CheckResult("components", "ok", f"{component.name} is healthy")
             continue
-        state: State = "warning" if one.health == "starting" else "problem"
-        text = f"{one.name} is {one.health}" + (f": {one.detail}" if one.detail else "")
+        state: State = "warning" if component.health == "starting" else "problem"
+        text = f"{component.name} is {component.health}"
+        text += f": {component.detail}" if component.detail else ""
         yield CheckResult("components", state, text, _WHY_COMPONENT, patient.command("setup"))
 
 
 def look_at_memory(patient: Patient) -> Iterator[CheckResult]:
-    """Whether what Flink may take is there at all."""
+    """Check that the machine has the memory that Flink may use."""
     if patient.profile is None or patient.traits.limits_memory:
         return  # containers have limits, which the preflight adds up
     sizes = patient.profile.flink
@@ -51,15 +54,15 @@ def look_at_memory(patient: Patient) -> Iterator[CheckResult]:
     wanted += patient.profile.taskmanagers * megabytes(sizes.get("taskmanager.memory.process.size"))
     total, _ = memory_megabytes()
     if wanted > total:
-        why = "the system kills the TaskManager or the Python beside it in the midst of a computation"
-        text = f"Flink may take {wanted} MB, and this machine has {total} MB"
+        why = "the system kills the TaskManager or its Python worker during a computation"
+        text = f"Flink may use {wanted} MB, but this machine has {total} MB"
         yield CheckResult("memory", "warning", text, why)
         return
-    yield CheckResult("memory", "ok", f"{total} MB, of which Flink may take {wanted} MB")
+    yield CheckResult("memory", "ok", f"{total} MB, of which Flink may use {wanted} MB")
 
 
 def look_at_jars(patient: Patient) -> Iterator[CheckResult]:
-    """Every locked JAR against its hash."""
+    """Check every locked JAR against its hash."""
     if patient.profile is None:
         return
     cache, lock = JarCache(), load_lock().only(patient.profile.jars)
@@ -70,7 +73,7 @@ def look_at_jars(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("jars", "problem", text, _WHY_TAMPERED, "tdaflink jars fetch")
     if missing:
         text = f"{len(missing)} of {len(lock.jars)} are not in the cache, the first is {missing[0]}"
-        why = "a component that starts anew would not find them"
+        why = "a component that restarts would not find them"
         yield CheckResult("jars", "problem", text, why, "tdaflink jars fetch")
     if not tampered and not missing:
         yield CheckResult("jars", "ok", f"all {len(lock.jars)} are the locked ones")

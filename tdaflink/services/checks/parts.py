@@ -1,4 +1,4 @@
-"""Platform, Pythons, and how long the parts in use are maintained."""
+"""Checks of the platform, the Python versions, and the end of life of the parts in use."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.platforms import PARTS, platform_named
 from tdaflink.services.checks.patient import Patient
 
-_WHY_ENDED = "security faults of this line are no longer fixed"
-# Image of versions.yaml -> part of the table.
+_WHY_ENDED = "security vulnerabilities of this version are no longer fixed"
+# Images of versions.yaml that are parts in the table.
 _IMAGES = ("kafka", "zookeeper", "prometheus", "alertmanager", "grafana")
 
 
 def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
-    """Which system and Pythons run the command and the cluster, and what works there."""
+    """Show the system and Python versions of command and cluster, and the supported features."""
     pythons = f"Python {platform.python_version()} runs the command"
     for answer in _answers(patient):
         if answer.version:
@@ -28,33 +28,31 @@ def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
     settings = load_python_settings()
     here = platform_named(settings.platforms, platform.system(), platform.machine())
     if here is None:
-        text = (
-            f"{platform.system()} on {platform.machine()} is no platform that tdaflink is made for; {pythons}"
-        )
+        text = f"{platform.system()} on {platform.machine()} is not a supported platform; {pythons}"
         yield CheckResult("platform", "unknown", text)
         return
     support = next(row for row in load_platforms() if row.platform == here.name)
     works = "; ".join(f"{PARTS[part]}: {words}" for part, words in support.cells().items())
     if patient.traits.uses_host_python and not support.local.works:
-        why = f"no wheel of {', '.join(support.local.missing)} is made for it"
+        why = f"there is no wheel of {', '.join(support.local.missing)} for it"
         fix = (
             "tdaflink setup --env dev, which runs in containers; or tdaflink env add for a cluster elsewhere"
         )
-        text = f"no local cluster runs on {here.name}; {pythons}"
+        text = f"local clusters do not run on {here.name}; {pythons}"
         yield CheckResult("platform", "problem", text, why, fix)
         return
     yield CheckResult("platform", "ok", f"{here.name}; {pythons}; {works}")
 
 
 def look_at_end_of_life(patient: Patient) -> Iterator[CheckResult]:
-    """Name the parts in use that are past their end of life, or near it."""
+    """Warn of parts in use that are past their end of life, or near it."""
     table, today = load_end_of_life(), datetime.now(tz=timezone.utc).date()
-    found = endings(table, _parts_in_use(patient), today)
-    for ending in found:
-        why = f"{_WHY_ENDED} (by {ending.source}, looked up on {table.checked.isoformat()})"
+    ended = endings(table, _parts_in_use(patient), today)
+    for ending in ended:
+        why = f"{_WHY_ENDED} (according to {ending.source}, {table.checked.isoformat()})"
         yield CheckResult("end of life", "warning", ending.text(today), why, "update tdaflink or that part")
-    if not found:
-        text = f"every part in use is maintained, as known on {table.checked.isoformat()}"
+    if not ended:
+        text = f"every part in use is maintained (as of {table.checked.isoformat()})"
         yield CheckResult("end of life", "ok", text)
 
 
@@ -69,7 +67,7 @@ def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
         if java := java_major(patient.cluster.jvm()[0]):
             yield PartInUse("java", java)
     except TdaflinkError:
-        pass  # Flink has a check of its own, which says that it does not answer
+        pass  # the check of Flink reports that it does not respond
     if patient.profile is None:
         return
     if "kafka/libs" in patient.profile.jars:

@@ -1,4 +1,4 @@
-"""The environment that is looked at, and what several checks ask of it, asked once."""
+"""Environment under test, with results shared by several checks cached."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STORAGE = "execution.checkpointing.dir"
 
 @dataclass
 class Patient:
-    """`runtime` and `profile` are None for a cluster that somebody else runs.
+    """Environment under test. `runtime` and `profile` are None for an external cluster.
 
-    `saved`: whether --env can name the environment. In a `quick` look no component is asked to run Python.
+    `saved` is false if --env cannot name the environment. With `quick`, no Python is run on components.
     """
 
     environment: Environment
@@ -46,11 +46,11 @@ class Patient:
         return self.environment.name
 
     def command(self, words: str) -> str:
-        """A command of ours that means this environment."""
+        """Return a command line for this environment."""
         return f"tdaflink {words}" + (f" --env {self.name}" if self.saved else "")
 
     def repair(self, by_others: str) -> str:
-        """What mends a part that setup has made; in somebody else's cluster, what has to be done there."""
+        """Return the fix: setup, or `by_others` for an external cluster."""
         return self.command("setup") if self.runtime is not None else by_others
 
     @property
@@ -60,17 +60,17 @@ class Patient:
 
     @cached_property
     def flink_config(self) -> Mapping[str, str]:
-        """The JobManager's settings."""
+        """The JobManager's configuration."""
         return self.cluster.jobmanager_config()
 
     def local_storage(self) -> list[str]:
-        """The folders that checkpoints and savepoints go to, where they are folders of a machine."""
-        named = (self.flink_config.get(key, "") for key in (STORAGE, "execution.checkpointing.savepoint-dir"))
-        return [unquote(urlsplit(uri).path) for uri in named if uri.startswith("file:")]
+        """Return the folders of checkpoints and savepoints, if they are local folders."""
+        uris = (self.flink_config.get(key, "") for key in (STORAGE, "execution.checkpointing.savepoint-dir"))
+        return [unquote(urlsplit(uri).path) for uri in uris if uri.startswith("file:")]
 
     @property
     def answers(self) -> Sequence[PythonAnswer]:
-        """What the cluster's own Python says; empty where it cannot be asked."""
+        """Results of the probe in the cluster's Python; empty if it cannot be run."""
         with self._lock:
             return self._answers
 
