@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "jobs"))
 
 import numpy as np
 from tdajob.topology import registry
-from tdajob.topology.geometry import sorted_points
-from tdajob.topology.incremental.machine_code import warm_up
+from tdajob.topology.geometry.distances import sorted_points
+from tdajob.topology.kernels.loader import warm_up
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.values import FloatArray, Query
 

@@ -31,15 +31,15 @@ from kafka_runs import Topics, job, kafka_address, topics
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "jobs"))
 
-from tdajob.answers import Answerer
-from tdajob.lane import HeavyAnswerer
-from tdajob.settings import Settings, load
+from tdajob.lane.scheduler import HeavyAnswerer
+from tdajob.processing.requests import Answerer
+from tdajob.settings.job import Settings, load
 from tdajob.topology.engine import Engine
 from tdajob.topology.values import Limits, Query
 
-from tdaflink.domain.config import Input, JobConfig
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.services.settings_writer import job_settings
+from tdaflink.domain.config.job_config import Input, JobConfig
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.services.jobs.settings_writer import job_settings
 
 WARM_UP_SECONDS = 3.0
 TIMEOUT_SECONDS = 180.0

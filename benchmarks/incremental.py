@@ -44,7 +44,7 @@ from scipy.spatial.distance import cdist  # noqa: E402
 from tdajob.topology.engine import Engine  # noqa: E402
 from tdajob.topology.incremental import caches  # noqa: E402
 from tdajob.topology.incremental.caches import IncrementalCaches  # noqa: E402
-from tdajob.topology.incremental.machine_code import warm_up  # noqa: E402
+from tdajob.topology.kernels.loader import warm_up  # noqa: E402
 from tdajob.topology.values import FloatArray, Query  # noqa: E402
 from topology_cases import LIMITS, query, torus  # noqa: E402
 

@@ -6,7 +6,7 @@ Usage, with a running environment and the interpreter that tdaflink is installed
         [--mode process,thread] [--rounds N]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
-computes with the job's own code (`tdajob.answers`), and writes; no checkpoints, no restarts, no second
+computes with the job's own code (`tdajob.processing.requests`), and writes; no checkpoints, no restarts, no second
 worker. The broker and Flink run on the same machine and share its processors with both sides. The first half
 of a run is omitted on both sides. A machine's speed changes from minute to minute, so the loop runs before
 and after each run of the job, whose ratio is to the mean of the two; the table has medians over rounds.
@@ -50,12 +50,12 @@ def clouds(points: int, count: int) -> Iterator[tuple[str, bytes]]:
 
 def answerer(env: str) -> object:
     """Return the job's request processor with the shipped defaults."""
-    from tdajob.answers import Answerer
-    from tdajob.settings import load
+    from tdajob.processing.requests import Answerer
+    from tdajob.settings.job import load
 
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.domain.config import JobConfig
-    from tdaflink.services.settings_writer import job_settings
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
+    from tdaflink.domain.config.job_config import JobConfig
+    from tdaflink.services.jobs.settings_writer import job_settings
 
     config = JobConfig(input_topic="tda_jobs", output_topic="tda_results")
     settings = job_settings(config, EnvironmentStore().resolve(env), {"tda_jobs": 1})

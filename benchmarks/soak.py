@@ -30,7 +30,7 @@ import psutil
 from confluent_kafka import Producer
 from kafka_runs import Topics, job, kafka_address, read_all, topics
 
-from tdaflink.adapters.environments import EnvironmentStore
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
 
 PARTITIONS = 2
 SIZE, SLIDE, DISORDER = 10_000, 1000, 5000

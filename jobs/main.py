@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from pyflink.datastream import StreamExecutionEnvironment
-from tdajob import pipeline, settings
+from tdajob.flink import pipeline
+from tdajob.settings import job
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -15,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", required=True, help="the resolved settings, as one JSON object")
     try:
-        job_settings = settings.load(parser.parse_args(arguments).settings)
-    except settings.SettingsError as error:
+        job_settings = job.load(parser.parse_args(arguments).settings)
+    except job.SettingsError as error:
         sys.exit(f"tdajob: bad settings: {error}")
     env = StreamExecutionEnvironment.get_execution_environment()
     refuse_local(env)

@@ -11,7 +11,7 @@ NOT_IMPORTED = ("httpx._main", "anyio", "trio")
 
 def main() -> None:
     """Run the command."""
-    from tdaflink.display.streams import prepare_streams
+    from tdaflink.display.standard_streams import prepare_streams
 
     try:
         prepare_streams()
@@ -22,7 +22,7 @@ def main() -> None:
 
 def _run() -> None:
     if sys.argv[1:] in (["--help"], ["-h"]) and "_TDAFLINK_COMPLETE" not in os.environ:
-        from tdaflink.cli.helppage import print_help_page
+        from tdaflink.cli.help_page import print_help_page
 
         if print_help_page():
             return

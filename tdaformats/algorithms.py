@@ -14,7 +14,7 @@ from typing import Any
 
 from tdaformats.errors import MessageError
 from tdaformats.limits import MAX_COORDINATE
-from tdaformats.strictjson import MAX_INTEGER
+from tdaformats.strict_json import MAX_INTEGER
 
 PAIRS = r"(all|none|top:[0-9]{1,9})"
 _SHOWN = 60

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdaformats.errors import MessageError
-from tdaformats.strictjson import MAX_INTEGER
+from tdaformats.strict_json import MAX_INTEGER
 
 FloatArray = NDArray[np.float64]
 

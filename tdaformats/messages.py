@@ -13,10 +13,10 @@ from typing import Any
 from tdaformats.algorithms import ALGORITHMS, METRIC, check_algorithm, check_parameters
 from tdaformats.errors import MessageError
 from tdaformats.limits import MAX_COORDINATE, MAX_ID, MAX_MESSAGE_ID_BYTES, MAX_POINT_DIMENSION
-from tdaformats.places import parse_uri, shown
-from tdaformats.strictjson import MAX_INTEGER
+from tdaformats.strict_json import MAX_INTEGER
 from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF
-from tdaformats.times import parse_timestamp
+from tdaformats.timestamps import parse_timestamp
+from tdaformats.upload_uris import parse_uri, shown
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "requests": (

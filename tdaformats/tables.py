@@ -55,11 +55,11 @@ class Table:
 def read_table(content: bytes, form: str, options: Options, bounds: Bounds) -> Table:
     """Read finite points within the bounds from a file's bytes. Raises MessageError."""
     if form == "csv":
-        from tdaformats.csvtables import read_csv
+        from tdaformats.csv_tables import read_csv
 
         return read_csv(content, options, bounds)
     if form == "parquet":
-        from tdaformats.parquettables import read_parquet
+        from tdaformats.parquet_tables import read_parquet
 
         return read_parquet(content, options, bounds)
     from tdaformats.arrays import read_npy, read_npz

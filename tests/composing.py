@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tdaflink.adapters.compose_files import ComposeSettings
-from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.compose_runtime.renderer import ComposeSettings
+from tdaflink.adapters.storage.shipped_profiles import load_profile
 
 
 def settings(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from prometheus_process import Prometheus
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 ROOT = Path(__file__).resolve().parent.parent
 DASHBOARDS = sorted((ROOT / "profiles" / "monitoring" / "grafana" / "dashboards").glob("*.json"))

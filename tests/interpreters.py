@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from tdaflink.adapters.cluster_python import plan_python, prepare_python
-from tdaflink.adapters.local_java import LocalJava, find_local_java
-from tdaflink.domain.cluster_python import PackageSources
+from tdaflink.adapters.local_runtime.java import LocalJava, find_local_java
+from tdaflink.adapters.python.cluster_python import plan_python, prepare_python
+from tdaflink.domain.artifacts.cluster_python import PackageSources
 from tdaflink.domain.progress import Silent
 
 

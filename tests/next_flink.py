@@ -17,9 +17,9 @@ import yaml
 from filelock import FileLock
 from servers import free_port, started
 
-from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.profiles import load_lock, load_versions
+from tdaflink.adapters.jars.cache import JarCache
+from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 
 VERSION = load_versions().next_flink
 _INSTALL_SECONDS = 600

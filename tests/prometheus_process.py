@@ -17,8 +17,8 @@ import yaml
 from containers.debian import NEWEST_SUITE, require_root, unpack_newer
 from servers import answers, free_port, started
 
-from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.domain.polling import poll
 
 PACKAGES = ("prometheus", "promtool", "prometheus-alertmanager")
 ENVIRON = {"PATH": os.defpath, "LANG": "C.UTF-8"}

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 from servers import answers, free_port, started
 
-from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.adapters.profiles import load_versions
-from tdaflink.domain.jars import Coordinates, LockedJar
+from tdaflink.adapters.jars.cache import JarCache, repository_address
+from tdaflink.adapters.storage.shipped_profiles import load_versions
+from tdaflink.domain.artifacts.jars import Coordinates, LockedJar
 
 # Another version in versions.yaml wants another size and hash here.
 VERSION = load_versions().images.schema_registry.rpartition(":")[2]

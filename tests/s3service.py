@@ -13,8 +13,8 @@ from typing import Any
 from pyarrow import fs
 from servers import free_port, listens, started
 
-from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.domain.jars import Coordinates, LockedJar
+from tdaflink.adapters.jars.cache import JarCache, repository_address
+from tdaflink.domain.artifacts.jars import Coordinates, LockedJar
 
 # Not in the lock that is shipped: an environment does not need it, and would download it.
 S3PROXY = LockedJar(

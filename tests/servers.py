@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from tdaflink.adapters.local_java import end_of_file
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.local_runtime.java import end_of_file
+from tdaflink.domain.polling import poll
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness import Cluster
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 PARTITIONS = 2
 CHECKPOINT_SECONDS = 1.0  # with each of them an exactly-once job commits its answers

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pyte
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 T = TypeVar("T")
 KEYS = {"Enter": "\r", "Esc": "\x1b", "Up": "\x1b[A", "Down": "\x1b[B", "Tab": "\t", "Ctrl-C": "\x03"}

@@ -15,16 +15,16 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tdaflink.adapters.logfiles import read_log
-from tdaflink.adapters.processes import Launch, ProcessTable, Running, port_is_free
-from tdaflink.adapters.profiles import profile_of
-from tdaflink.adapters.state_files import state_files
-from tdaflink.domain.cluster_python import PackageSources, PythonPlan
-from tdaflink.domain.environment import Changes, Component, Endpoints, Environment, LogLine
+from tdaflink.adapters.local_runtime.log_files import read_log
+from tdaflink.adapters.local_runtime.process_table import Launch, ProcessTable, Running, port_is_free
+from tdaflink.adapters.storage.shipped_profiles import profile_of
+from tdaflink.adapters.storage.state_storage import state_files
+from tdaflink.domain.artifacts.cluster_python import PackageSources, PythonPlan
+from tdaflink.domain.environments.environment import Changes, Component, Endpoints, Environment, LogLine
+from tdaflink.domain.environments.recreation import Replacement
 from tdaflink.domain.errors import NotFound, PortTaken, Unhealthy
+from tdaflink.domain.jobs.state_snapshots import StateFiles
 from tdaflink.domain.progress import Reporter
-from tdaflink.domain.replacement import Replacement
-from tdaflink.domain.snapshots import StateFiles
 
 _SECONDS = 30.0
 

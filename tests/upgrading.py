@@ -22,9 +22,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from harness import Cluster, Ran, command_environ, command_line
 from streaming import CHECKPOINT_SECONDS, PARTITIONS, Streams, make_streams
 
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.domain.ledger import Operation
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.domain.jobs.history import Operation
+from tdaflink.domain.polling import poll
 
 SIZE, SLIDE = 20, 5
 STREAMS = 4
@@ -32,7 +32,7 @@ FATAL = [-77.0, -77.0]
 WORKS = """\
 import os, signal
 import gudhi
-from tdajob.topology.bars import finished_bars
+from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import Diagram
 

@@ -18,7 +18,7 @@ import uuid
 from pathlib import Path
 
 from tdaflink.__main__ import main
-from tdaflink.adapters.class_archives import ClassArchive
+from tdaflink.adapters.local_runtime.class_archives import ClassArchive
 
 CLASSES = Path(__file__).resolve().parent.parent / "profiles" / "local" / "classes"
 _FOLDER = "TDAFLINK_RECORDED_CLASSES"

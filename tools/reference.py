@@ -20,10 +20,10 @@ sys.path.insert(0, str(ROOT))
 import typer
 
 from tdaflink.cli.app import app, load
-from tdaflink.cli.helppage import FULL_WIDTH
-from tdaflink.cli.helppage import PAGE as HELP_PAGE
+from tdaflink.cli.help_page import FULL_WIDTH
+from tdaflink.cli.help_page import PAGE as HELP_PAGE
 from tdaflink.domain import errors
-from tdaflink.domain.config import JobConfig
+from tdaflink.domain.config.job_config import JobConfig
 
 PAGE = ROOT / "docs" / "reference.md"
 SHARED = {"env", "output", "verbose", "no_color", "help"}

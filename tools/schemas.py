@@ -16,8 +16,8 @@ from made import ROOT, write_or_compare
 
 sys.path.insert(0, str(ROOT))
 
-from tdaflink.adapters.profiles import schema_path
-from tdaflink.domain.message_models.documents import MODELS, json_schema
+from tdaflink.adapters.storage.shipped_profiles import schema_path
+from tdaflink.domain.messages.models.documents import MODELS, json_schema
 
 PAGE = ROOT / "docs" / "messages.md"
 _BLOCK = re.compile(r"(<!-- made from the models: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import orjson
 
 from tdaformats.errors import MessageError as MessageError  # re-exported for the whole job
-from tdajob.times import LATEST_MS, format_timestamp
+from tdajob.timestamps import LATEST_MS, format_timestamp
 
 VERSION = 1
 KEPT_BYTES = 64 * 1024

@@ -7,7 +7,7 @@ A module that the job config names under `plugins`, or a package with an entry p
 from __future__ import annotations
 
 from tdajob.topology.about import About, Cost
-from tdajob.topology.bars import finished_bars
+from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.engine import Engine
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register

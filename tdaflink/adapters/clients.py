@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tdaflink.adapters.flink import READ_SECONDS, FlinkRest
-from tdaflink.domain.environment import Environment
+from tdaflink.adapters.flink.client import READ_SECONDS, FlinkRest
+from tdaflink.domain.environments.environment import Environment
 
 if TYPE_CHECKING:
-    from tdaflink.adapters.kafka import KafkaClient
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
+    from tdaflink.adapters.kafka.admin import KafkaAdmin
+    from tdaflink.adapters.kafka.client import KafkaClient
     from tdaflink.adapters.schema_registry import SchemaRegistry
-    from tdaflink.domain.config import RegistryAuth
+    from tdaflink.domain.config.job_config import RegistryAuth
 
 
 def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
@@ -22,14 +22,14 @@ def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
 
 def kafka_of(env: Environment) -> KafkaClient:
     """Return the client of its brokers for records."""
-    from tdaflink.adapters.kafka import KafkaClient
+    from tdaflink.adapters.kafka.client import KafkaClient
 
     return KafkaClient(env.endpoints.kafka, env.security.kafka)
 
 
 def kafka_admin_of(env: Environment) -> KafkaAdmin:
     """Return the client of its brokers for topics."""
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
+    from tdaflink.adapters.kafka.admin import KafkaAdmin
 
     return KafkaAdmin(env.endpoints.kafka, env.security.kafka)
 
@@ -40,7 +40,7 @@ def registry_of(env: Environment | None, address: str, auth: RegistryAuth | None
     The environment's credentials are sent to its own registry only.
     """
     from tdaflink.adapters.schema_registry import SchemaRegistry
-    from tdaflink.domain.security import NO_WEB_SECURITY
+    from tdaflink.domain.environments.security import NO_WEB_SECURITY
 
     own = env is not None and address == env.endpoints.schema_registry
     return SchemaRegistry(address, auth, env.security.registry if env and own else NO_WEB_SECURITY)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.logfiles import newer_than, written_at
-from tdaflink.domain.environment import LogLine, Runtime
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.local_runtime.log_files import newer_than, written_at
+from tdaflink.domain.environments.environment import LogLine, Runtime
 from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
 
 _MINUTES = 15

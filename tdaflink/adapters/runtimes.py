@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.domain.environment import Environment, Runtime, RuntimeTraits
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.domain.environments.environment import Environment, Runtime, RuntimeTraits
 from tdaflink.domain.errors import ConfigError, UsageError
-from tdaflink.domain.snapshots import Storage
+from tdaflink.domain.jobs.state_snapshots import Storage
 
 
 class OpenRuntime(Protocol):
@@ -35,7 +35,7 @@ class RegisteredRuntime:
 # By the name in profiles and saved environments. Another runtime is a package, a profile, and an entry here.
 RUNTIMES: dict[str, RegisteredRuntime] = {
     "process": RegisteredRuntime(
-        "tdaflink.adapters.process_runtime:open_runtime",
+        "tdaflink.adapters.local_runtime.runtime:open_runtime",
         RuntimeTraits(
             supports_application_mode=True,
             supports_supervision=True,
@@ -46,7 +46,7 @@ RUNTIMES: dict[str, RegisteredRuntime] = {
         ),
     ),
     "compose": RegisteredRuntime(
-        "tdaflink.adapters.compose_runtime:open_runtime",
+        "tdaflink.adapters.compose_runtime.runtime:open_runtime",
         RuntimeTraits(
             has_storage_options=True,
             limits_memory=True,
@@ -89,7 +89,7 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
 def storage_of(environment: Environment, store: EnvironmentStore) -> Storage:
     """Return what opens the storage of the environment's checkpoints and savepoints."""
     if not environment.is_managed:
-        from tdaflink.adapters.state_files import state_files
+        from tdaflink.adapters.storage.state_storage import state_files
 
         return state_files
     return runtime_for(environment, store).state_files

@@ -7,9 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tdaflink.adapters.json_answers import WrongForm, json_object, read_json
-from tdaflink.adapters.web_calls import Answer, BadAnswer, Limits, WebError, words_of
-from tdaflink.adapters.web_security import (
+from tdaflink.adapters.web.authentication import (
     authorization,
     basic_header,
     bearer_header,
@@ -17,13 +15,15 @@ from tdaflink.adapters.web_security import (
     tls_problem,
     web_client,
 )
+from tdaflink.adapters.web.calls import Answer, BadAnswer, Limits, WebError, words_of
+from tdaflink.adapters.web.json_fields import WrongForm, json_object, read_json
 from tdaflink.domain.addresses import web_address
+from tdaflink.domain.environments.security import NO_WEB_SECURITY, WebSecurity
 from tdaflink.domain.errors import Incompatible, Refused, UnexpectedAnswer, Unreachable
-from tdaflink.domain.schemas import RegisteredSchema
-from tdaflink.domain.security import NO_WEB_SECURITY, WebSecurity
+from tdaflink.domain.messages.schemas import RegisteredSchema
 
 if TYPE_CHECKING:
-    from tdaflink.domain.config import RegistryAuth
+    from tdaflink.domain.config.job_config import RegistryAuth
 
 BASIC_VARIABLE = "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO"  # Confluent's own names
 BEARER_VARIABLE = "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN"

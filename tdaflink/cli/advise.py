@@ -61,9 +61,9 @@ def advise(
     Uses the measured computation times and memory of a running job's results or, without results, the table
     of algorithms and rules of thumb.
     """
-    from tdaflink.adapters.profiles import load_algorithms
-    from tdaflink.display.advice import show_advice
-    from tdaflink.services.advising import AskedAlgorithm, advise_by_table, give_advice
+    from tdaflink.adapters.storage.shipped_profiles import load_algorithms
+    from tdaflink.display.jobs.sizing import show_advice
+    from tdaflink.services.observability.sizing import AskedAlgorithm, advise_by_table, give_advice
 
     known = load_algorithms()
     if algorithm is not None:

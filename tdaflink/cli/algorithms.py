@@ -25,9 +25,9 @@ def algorithms(
 
     Shows input, parameters, unit of the filtration values, cost, exactness, library and licence.
     """
-    from tdaflink.adapters.profiles import load_algorithms
-    from tdaflink.display.algorithms import show_algorithm, show_algorithms
-    from tdaflink.domain.algorithms import find_algorithm
+    from tdaflink.adapters.storage.shipped_profiles import load_algorithms
+    from tdaflink.display.diagrams.algorithms import show_algorithm, show_algorithms
+    from tdaflink.domain.config.algorithms import find_algorithm
 
     known = load_algorithms()
     if name is None:

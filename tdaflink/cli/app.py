@@ -11,8 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tdaflink.cli.edge import COMPLETION, discard_output, guarded, report
-from tdaflink.cli.plainvalues import read_plainly
+from tdaflink.cli.error_handling import COMPLETION, discard_output, guarded, report
+from tdaflink.cli.plain_values import read_plainly
 from tdaflink.domain.errors import Interrupted, TdaflinkError
 
 # Heading of the help -> command -> module that registers it, in the order of the help.

@@ -12,7 +12,7 @@ import typer
 
 from tdaflink.cli.completion import complete_environment
 from tdaflink.cli.context import CommandContext, Output
-from tdaflink.cli.plainvalues import PlainCommand
+from tdaflink.cli.plain_values import PlainCommand
 from tdaflink.domain.errors import TdaflinkError, UsageError
 from tdaflink.domain.printable import printable
 
@@ -196,7 +196,7 @@ def _environment_to_name(asked: str | None) -> str | None:
     """Return the environment that hints must name; None if it is also the default of the next call."""
     import os
 
-    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
 
     try:
         store = EnvironmentStore()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tdaflink.domain.environment import Environment
+    from tdaflink.domain.environments.environment import Environment
 
 
 def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     """Complete names and ids of the jobs that have not ended, with their state."""
     import os
 
-    from tdaflink.adapters.environments import EnvironmentStore
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
     from tdaflink.domain.errors import TdaflinkError
 
     try:
@@ -31,8 +31,8 @@ def complete_job(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
 
 def complete_environment(incomplete: str) -> list[tuple[str, str]]:
     """Complete saved environments, and the profiles that could be set up."""
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.adapters.profiles import profile_names
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
+    from tdaflink.adapters.storage.shipped_profiles import profile_names
     from tdaflink.domain.errors import TdaflinkError
 
     try:
@@ -46,7 +46,7 @@ def complete_environment(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_topic(incomplete: str) -> list[tuple[str, str]]:
     """Complete topics of the catalogue, with their descriptions."""
-    from tdaflink.adapters.profiles import load_catalogue
+    from tdaflink.adapters.storage.shipped_profiles import load_catalogue
 
     topics = load_catalogue().topics
     return [(name, entry.about) for name, entry in topics.items() if name.startswith(incomplete)]
@@ -56,8 +56,8 @@ def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     """Complete components of the environment, with their health."""
     import os
 
-    from tdaflink.adapters.environments import EnvironmentStore
     from tdaflink.adapters.runtimes import runtime_for
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
     from tdaflink.domain.errors import TdaflinkError
 
     store = EnvironmentStore()

@@ -36,8 +36,8 @@ def compose_export(
 
     Secrets remain variables.
     """
-    from tdaflink.display.compose import show_export
-    from tdaflink.services.composefiles import ExportRequest, export
+    from tdaflink.display.environments.compose import show_export
+    from tdaflink.services.environments.compose_export import ExportRequest, export
 
     request = ExportRequest(context.env_option, profile, scale, storage, s3_endpoint, folder, force)
     show_export(export(request, context.store, context.reporter))

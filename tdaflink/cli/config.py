@@ -22,7 +22,7 @@ def show(
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Show the resolved job config."""
-    from tdaflink.display.config import show_config
+    from tdaflink.display.jobs.config import show_config
 
     show_config(context.job_builder().resolve(config.asked()))
 
@@ -33,7 +33,7 @@ def explain(
     config: ConfigOptions = ConfigOptions(),
 ) -> None:
     """Show each value of the job config with its source."""
-    from tdaflink.display.config import show_explained
+    from tdaflink.display.jobs.config import show_explained
 
     show_explained(context.job_builder().resolve(config.asked()))
 
@@ -47,8 +47,8 @@ def validate(
 
     Exit code 2 if the file is invalid; the error names the field, its value and the reason.
     """
-    from tdaflink.display.config import show_valid
-    from tdaflink.services.configuration import validate_file
+    from tdaflink.display.jobs.config import show_valid
+    from tdaflink.services.jobs.config_resolution import validate_file
 
     show_valid(file, validate_file(file))
 
@@ -56,8 +56,8 @@ def validate(
 @command(group, "schema")
 def schema(context: CommandContext) -> None:  # noqa: ARG001 - it is JSON with any --output
     """Print the JSON Schema of the job config, for editors."""
-    from tdaflink.display.config import show_schema
-    from tdaflink.services.configuration import config_schema
+    from tdaflink.display.jobs.config import show_schema
+    from tdaflink.services.jobs.config_resolution import config_schema
 
     show_schema(config_schema())
 
@@ -78,8 +78,8 @@ def init(
 
     A YAML file has every key with a comment; a JSON file has the most important keys.
     """
-    from tdaflink.adapters.profiles import load_profile, profile_names
-    from tdaflink.services.configuration import write_config
+    from tdaflink.adapters.storage.shipped_profiles import load_profile, profile_names
+    from tdaflink.services.jobs.config_resolution import write_config
 
     saved = context.saved_environment
     profile = saved.profile if saved is not None else context.environment_name

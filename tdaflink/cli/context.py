@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from tdaflink.adapters.component_logs import ComponentLogs
-    from tdaflink.adapters.environments import EnvironmentStore
-    from tdaflink.adapters.flink import FlinkRest
-    from tdaflink.adapters.kafka import KafkaClient
-    from tdaflink.adapters.kafka_admin import KafkaAdmin
-    from tdaflink.adapters.kafka_watch import TopicWatch
+    from tdaflink.adapters.flink.client import FlinkRest
+    from tdaflink.adapters.kafka.admin import KafkaAdmin
+    from tdaflink.adapters.kafka.client import KafkaClient
+    from tdaflink.adapters.kafka.offsets import TopicWatch
     from tdaflink.adapters.schema_registry import SchemaRegistry
-    from tdaflink.domain.environment import Environment
+    from tdaflink.adapters.storage.environment_store import EnvironmentStore
+    from tdaflink.domain.environments.environment import Environment
     from tdaflink.domain.progress import Reporter
-    from tdaflink.services.checks.patient import Patient
     from tdaflink.services.control import Control
-    from tdaflink.services.diagnosis import Sources as DiagnosisSources
-    from tdaflink.services.jobbuilder import JobBuilder
-    from tdaflink.services.watching import Sources as DashboardSources
+    from tdaflink.services.jobs.builder import JobBuilder
+    from tdaflink.services.observability.checks.context import Patient
+    from tdaflink.services.observability.diagnostics import Sources as DiagnosisSources
+    from tdaflink.services.observability.snapshot_reader import Sources as DashboardSources
 
 _REGISTRY_CREDENTIALS = "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password"
 
@@ -87,7 +87,7 @@ class CommandContext:
     @cached_property
     def store(self) -> EnvironmentStore:
         """The saved environments."""
-        from tdaflink.adapters.environments import EnvironmentStore
+        from tdaflink.adapters.storage.environment_store import EnvironmentStore
 
         return EnvironmentStore()
 
@@ -153,8 +153,8 @@ class CommandContext:
         """Open the schema registry at `address`, by default that of the job config or of the environment."""
         from tdaflink.adapters.clients import registry_of
         from tdaflink.domain.addresses import web_address
-        from tdaflink.services.configuration import Asked
-        from tdaflink.services.schemas import no_registry, registry_address
+        from tdaflink.services.environments.schemas import no_registry, registry_address
+        from tdaflink.services.jobs.config_resolution import Asked
 
         environment, auth = None, None
         if address is not None:
@@ -185,14 +185,14 @@ class CommandContext:
 
     def session_control(self) -> Control:
         """Return the control for an action that starts a job. Raises `Refused` on an application cluster."""
-        from tdaflink.domain.application import require_session
+        from tdaflink.domain.environments.application_cluster import require_session
 
         require_session(self.environment)
         return self._control
 
     def job_builder(self) -> JobBuilder:
         """Return the builder of the environment's jobs."""
-        from tdaflink.services.jobbuilder import JobBuilder
+        from tdaflink.services.jobs.builder import JobBuilder
 
         return JobBuilder(self.environment, self.reporter.warn, self._partition_counts, lambda: self.flink)
 
@@ -202,9 +202,9 @@ class CommandContext:
     def dashboard_sources(self, prometheus: str | None) -> DashboardSources:
         """Open the sources of the dashboard; its Flink client has a short timeout."""
         from tdaflink.adapters.clients import flink_of
-        from tdaflink.adapters.prometheus import Prometheus
-        from tdaflink.domain.application import is_application
-        from tdaflink.services.watching import READ_SECONDS, Sources
+        from tdaflink.adapters.monitoring.prometheus import Prometheus
+        from tdaflink.domain.environments.application_cluster import is_application
+        from tdaflink.services.observability.snapshot_reader import READ_SECONDS, Sources
 
         environment = self.environment
         flink = self._closed_at_end(flink_of(environment, READ_SECONDS))
@@ -222,9 +222,9 @@ class CommandContext:
     def health_context(self, prometheus: str | None = None, *, quick: bool = False) -> Patient:
         """Return the context of health checks, also for an environment that is not set up yet."""
         from tdaflink.adapters.clients import flink_of, kafka_admin_of
-        from tdaflink.adapters.profiles import load_catalogue, profile_of, topic_sizing
         from tdaflink.adapters.runtimes import runtime_for
-        from tdaflink.services.checks.patient import Patient
+        from tdaflink.adapters.storage.shipped_profiles import load_catalogue, profile_of, topic_sizing
+        from tdaflink.services.observability.checks.context import Patient
 
         saved = self.saved_environment is not None
         draft = None if saved else self._draft()
@@ -245,9 +245,9 @@ class CommandContext:
 
     def _draft(self) -> Environment | None:
         """Return the environment that setup would create; None if this command uses another cluster."""
-        from tdaflink.adapters.profiles import profile_names
-        from tdaflink.domain.setup import SetupRequest
-        from tdaflink.services.drafting import draft
+        from tdaflink.adapters.storage.shipped_profiles import profile_names
+        from tdaflink.domain.environments.setup import SetupRequest
+        from tdaflink.services.environments.draft import draft
 
         name = self.environment_name
         if name not in profile_names() or os.environ.get("FLINK_REST_URL"):
@@ -257,7 +257,7 @@ class CommandContext:
     def diagnosis_sources(self) -> DiagnosisSources:
         """Open the sources of a diagnosis archive."""
         from tdaflink.adapters.clients import kafka_of
-        from tdaflink.services.diagnosis import Sources
+        from tdaflink.services.observability.diagnostics import Sources
 
         patient = self.health_context()
         environment = patient.environment

@@ -23,10 +23,10 @@ def demo(
     Starts a cluster on this machine, submits the shipped job, sends point clouds of known shapes and shows
     their persistent homology. Takes about a minute.
     """
-    from tdaflink.adapters.environments import DEFAULT_NAME
-    from tdaflink.display.demo import show_answer, show_demo
-    from tdaflink.domain.setup import SetupRequest
-    from tdaflink.services.demo import run
+    from tdaflink.adapters.storage.environment_store import DEFAULT_NAME
+    from tdaflink.display.diagrams.demo import show_answer, show_demo
+    from tdaflink.domain.environments.setup import SetupRequest
+    from tdaflink.services.data.demo import run
 
     name = context.env_option or DEFAULT_NAME
     confirm_production(context, name, "")

@@ -25,10 +25,10 @@ def diagnose(
 
     Also works if parts of the cluster cannot be reached: the manifest lists what is missing, and why.
     """
-    from tdaflink.adapters.user_files import output_file
-    from tdaflink.display.diagnosis import show_manifest
-    from tdaflink.services.diagnosis import default_name
-    from tdaflink.services.diagnosis import diagnose as collect
+    from tdaflink.adapters.storage.user_files import output_file
+    from tdaflink.display.environments.diagnostics import show_manifest
+    from tdaflink.services.observability.diagnostics import default_name
+    from tdaflink.services.observability.diagnostics import diagnose as collect
 
     sources = context.diagnosis_sources()
     name = default_name(sources.patient.name)

@@ -20,9 +20,9 @@ def doctor(
     ] = None,
 ) -> None:
     """Check an environment; show the cause and fix of each problem."""
-    from tdaflink.display.doctor import show_report
+    from tdaflink.display.environments.doctor import show_report
     from tdaflink.domain.errors import Unhealthy
-    from tdaflink.services.doctor import examine
+    from tdaflink.services.observability.doctor import examine
 
     report = examine(context.health_context(prometheus), context.reporter)
     show_report(report)

@@ -36,8 +36,8 @@ def env_list(context: CommandContext) -> None:
 
     With -v, also their disk usage on this machine.
     """
-    from tdaflink.display.environments import show_environments
-    from tdaflink.services.environments import list_environments
+    from tdaflink.display.environments.listing import show_environments
+    from tdaflink.services.environments.listing import list_environments
 
     show_environments(list_environments(context.store, disk=context.verbose))
 
@@ -48,8 +48,8 @@ def env_use(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Environment to select.")],
 ) -> None:
     """Select the environment that commands use without --env."""
-    from tdaflink.display.environments import show_environments
-    from tdaflink.services.environments import use_environment
+    from tdaflink.display.environments.listing import show_environments
+    from tdaflink.services.environments.listing import use_environment
 
     show_environments([use_environment(context.store, name)])
 
@@ -65,8 +65,8 @@ def env_show(
 
     Secrets are shown as references only.
     """
-    from tdaflink.display.environments import show_environment
-    from tdaflink.services import external
+    from tdaflink.display.environments.listing import show_environment
+    from tdaflink.services.environments import external
 
     show_environment(external.show_environment(name or context.env_option, context.store))
 
@@ -80,8 +80,8 @@ def env_remove(
 
     Deletes its stored secrets and the job history on this machine. The cluster itself is not touched.
     """
-    from tdaflink.display.environments import show_environment
-    from tdaflink.services.external import removable, remove_environment
+    from tdaflink.display.environments.listing import show_environment
+    from tdaflink.services.environments.external import removable, remove_environment
 
     store = context.store
     env = removable(name, store)
@@ -139,11 +139,11 @@ def env_add(
     ] = True,
 ) -> None:
     given = {name: value for name, value in locals().items() if isinstance(value, str) and name != "name"}
-    from tdaflink.adapters.configfiles import read_config
-    from tdaflink.adapters.user_files import require_regular
-    from tdaflink.display.environments import show_environment
-    from tdaflink.domain.external import read_options
-    from tdaflink.services.external import add_environment
+    from tdaflink.adapters.storage.config_files import read_config
+    from tdaflink.adapters.storage.user_files import require_regular
+    from tdaflink.display.environments.listing import show_environment
+    from tdaflink.domain.environments.external import read_options
+    from tdaflink.services.environments.external import add_environment
 
     if config is not None:
         require_regular(config, "--config")

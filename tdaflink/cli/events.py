@@ -48,10 +48,10 @@ def events(
     ] = None,
 ) -> None:
     """Show alerts of streams and control actions, oldest first."""
-    from tdaflink.display.events import show_events
-    from tdaflink.domain.control import EVENTS_TOPIC
-    from tdaflink.domain.logs import moment
-    from tdaflink.services.events import EventsSought, events, open_events
+    from tdaflink.display.jobs.events import show_events
+    from tdaflink.domain.jobs.audit_event import EVENTS_TOPIC
+    from tdaflink.domain.observability.logs import moment
+    from tdaflink.services.observability.events import EventsSought, events, open_events
 
     start = None if since is None else moment(since).timestamp() * 1000
     sought = EventsSought(

@@ -22,10 +22,10 @@ Mirror = Annotated[
 @command(jars_app, "list")
 def jars_list(context: CommandContext) -> None:  # noqa: ARG001 - every command takes the shared options
     """List the locked JARs and whether each is cached."""
-    from tdaflink.adapters.maven import JarCache
-    from tdaflink.adapters.profiles import load_lock
-    from tdaflink.display.jars import show_jars
-    from tdaflink.services.jars import list_jars
+    from tdaflink.adapters.jars.cache import JarCache
+    from tdaflink.adapters.storage.shipped_profiles import load_lock
+    from tdaflink.display.artifacts.jars import show_jars
+    from tdaflink.services.artifacts.jars import list_jars
 
     show_jars(list_jars(load_lock(), JarCache()))
 
@@ -39,10 +39,10 @@ def jars_fetch(
     ] = False,
 ) -> None:
     """Download missing JARs and verify all checksums."""
-    from tdaflink.adapters.maven import JarCache
-    from tdaflink.adapters.profiles import load_lock
-    from tdaflink.display.jars import show_fetched
-    from tdaflink.services.jars import fetch_jars, plan_fetch
+    from tdaflink.adapters.jars.cache import JarCache
+    from tdaflink.adapters.storage.shipped_profiles import load_lock
+    from tdaflink.display.artifacts.jars import show_fetched
+    from tdaflink.services.artifacts.jars import fetch_jars, plan_fetch
 
     if dry_run:
         show_fetched(plan_fetch(load_lock(), JarCache()), dry_run=True)
@@ -58,11 +58,11 @@ def jars_lock(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the new lock; write nothing.")] = False,
 ) -> None:
     """Resolve versions.yaml and write the JAR lock file."""
-    from tdaflink.adapters.maven import JarCache
-    from tdaflink.adapters.profiles import load_lock, load_versions, lock_path, save_lock
-    from tdaflink.display.jars import show_lock
-    from tdaflink.domain.jars import differences
-    from tdaflink.services.jars import lock_jars
+    from tdaflink.adapters.jars.cache import JarCache
+    from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions, lock_path, save_lock
+    from tdaflink.display.artifacts.jars import show_lock
+    from tdaflink.domain.artifacts.jars import differences
+    from tdaflink.services.artifacts.jars import lock_jars
 
     lock = lock_jars(load_versions().jar_roots, JarCache(), context.reporter, mirror=mirror)
     changes = differences(load_lock(), lock)

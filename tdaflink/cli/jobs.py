@@ -16,10 +16,10 @@ from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, OptionalJ
 from tdaflink.domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from tdaflink.services.configuration import Asked
     from tdaflink.services.control import Control
-    from tdaflink.services.jobrun import Job
-    from tdaflink.services.preparation import Wanted
+    from tdaflink.services.jobs.config_resolution import Asked
+    from tdaflink.services.jobs.preparation import Wanted
+    from tdaflink.services.jobs.run_request import Job
 
 FreshConfig = Annotated[
     bool,
@@ -86,7 +86,7 @@ def submit(
     A script is shipped with the Python modules and packages in its directory. A job that starts from state
     keeps the settings of its last version, changed by the options of this call; the changes are shown.
     """
-    from tdaflink.services.preparation import Wanted
+    from tdaflink.services.jobs.preparation import Wanted
 
     asked = config.asked()
     if start_from is not None:
@@ -134,7 +134,7 @@ def resume(
     Uses the settings of its last version, changed by the options of this call. Without such options, an
     interrupted upgrade, rescale or rollback of the job is completed instead.
     """
-    from tdaflink.services.preparation import Wanted
+    from tdaflink.services.jobs.preparation import Wanted
 
     asked = replace(config.asked(), job_name=job)
     wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
@@ -155,16 +155,16 @@ class _How:
 
 
 def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) -> None:
-    from tdaflink.display.jobs import show_plan, show_submission
-    from tdaflink.services import submission
+    from tdaflink.display.jobs.listing import show_plan, show_submission
+    from tdaflink.services.jobs import submission
 
     if how.dry_run and how.start in (None, "none"):
         job = context.job_builder().build(asked, wanted)
         show_plan(submission.plan(job, context.environment))
         return
-    from tdaflink.services.doctor import look_before
-    from tdaflink.services.readers import refuse_reader_elsewhere
-    from tdaflink.services.restarting import finish, interrupted_change, name_meant
+    from tdaflink.services.jobs.topic_readers import refuse_reader_elsewhere
+    from tdaflink.services.observability.doctor import look_before
+    from tdaflink.services.upgrades.restart import finish, interrupted_change, name_meant
 
     control = context.session_control()
     if how.action == "resume":
@@ -192,8 +192,8 @@ def _ready(
 ) -> tuple[Job, str | None]:
     """Return the job with its initial state, and the id of the job that it repeats, if any."""
     from tdaflink.cli.common import asker
-    from tdaflink.display.lifecycle import show_restart_plan
-    from tdaflink.services.restarting import repeats, restart_of, restarted_job
+    from tdaflink.display.jobs.savepoints import show_restart_plan
+    from tdaflink.services.upgrades.restart import repeats, restart_of, restarted_job
 
     builder = context.job_builder()
     if how.start == "none":
@@ -213,7 +213,7 @@ def _ready(
 
 def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
     """Return whether a call has no options that change the job."""
-    from tdaflink.services.configuration import Asked
+    from tdaflink.services.jobs.config_resolution import Asked
 
     plain = asked == Asked(job_name=asked.job_name) and wanted == type(wanted)()
     return plain and how.start == "latest" and not how.fresh
@@ -225,8 +225,8 @@ def list_jobs(
     ended: Annotated[bool, typer.Option("--all", help="Include jobs that have ended.")] = False,
 ) -> None:
     """List the jobs of the cluster."""
-    from tdaflink.display.jobs import show_jobs
-    from tdaflink.domain.application import commands_of
+    from tdaflink.display.jobs.listing import show_jobs
+    from tdaflink.domain.environments.application_cluster import commands_of
 
     env = context.environment
     show_jobs(context.flink.jobs(env.name, ended=ended), commands_of(env).start())
@@ -243,14 +243,14 @@ def status(
     """
     env, flink = context.environment, context.flink
     if job is None:
-        from tdaflink.adapters.supervisor_file import supervision_of
-        from tdaflink.display.jobs import show_cluster
-        from tdaflink.services.jobs import cluster_status
+        from tdaflink.adapters.local_runtime.supervisor_file import supervision_of
+        from tdaflink.display.jobs.listing import show_cluster
+        from tdaflink.services.jobs.listing import cluster_status
 
         show_cluster(cluster_status(flink, env, supervision_of(env)))
         return
-    from tdaflink.display.status import show_job
-    from tdaflink.services.status import job_status
+    from tdaflink.display.jobs.status import show_job
+    from tdaflink.services.observability.job_status import job_status
 
     try:
         job_details = job_status(flink, env, job, context.topic_watch, context.reporter.warn)
@@ -258,14 +258,14 @@ def status(
         raise _gone(context, job, unknown) from None
     show_job(job_details)
     if job_details.ended:
-        from tdaflink.services.ended import warn_of_unfinished
+        from tdaflink.services.jobs.ended_jobs import warn_of_unfinished
 
         warn_of_unfinished(context.control(), job_details)
 
 
 def _gone(context: CommandContext, job: str, unknown: NotFound) -> NotFound:
     """Return the error for a job that is not on the cluster, with details of the ledger."""
-    from tdaflink.services.ended import not_running
+    from tdaflink.services.jobs.ended_jobs import not_running
 
     return not_running(context.control(), job, unknown)
 
@@ -284,8 +284,8 @@ def cancel(
 
     Waits until the jobs have ended.
     """
-    from tdaflink.display.jobs import show_canceled
-    from tdaflink.services.jobs import cancel as cancel_jobs
+    from tdaflink.display.jobs.listing import show_canceled
+    from tdaflink.services.jobs.listing import cancel as cancel_jobs
 
     control = context.control()
     confirm_target(context)

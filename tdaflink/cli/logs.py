@@ -53,9 +53,9 @@ def logs(
 
     With several components, each line begins with the component's name.
     """
-    from tdaflink.display.logs import show_logs
-    from tdaflink.domain.logs import LogRequest, moment, pattern
-    from tdaflink.services.logs import chosen, read_logs
+    from tdaflink.display.jobs.logs import show_logs
+    from tdaflink.domain.observability.logs import LogRequest, moment, pattern
+    from tdaflink.services.observability.logs import chosen, read_logs
 
     last = lines if lines is not None or since else LAST_LINES
     earliest = moment(since) if since else None

@@ -12,7 +12,7 @@ from tdaflink.cli.common import LeftOut
 from tdaflink.cli.completion import complete_job
 
 if TYPE_CHECKING:
-    from tdaflink.services.configuration import Asked
+    from tdaflink.services.jobs.config_resolution import Asked
 
 _WHICH_JOB = "Job id, unique id prefix, or name."
 
@@ -65,7 +65,7 @@ class ConfigOptions:
 
     def asked(self) -> Asked:
         """Return the options as a value for services."""
-        from tdaflink.services.configuration import Asked
+        from tdaflink.services.jobs.config_resolution import Asked
 
         return Asked(
             self.config,

@@ -20,8 +20,8 @@ def python_list(context: CommandContext) -> None:
 
     Shows which environments and processes use each.
     """
-    from tdaflink.display.python_environments import show_pythons
-    from tdaflink.services.python_environments import list_pythons
+    from tdaflink.display.artifacts.python_environments import show_pythons
+    from tdaflink.services.artifacts.python_environments import list_pythons
 
     show_pythons(list_pythons(context.store))
 
@@ -37,8 +37,8 @@ def python_prune(
 
     A virtual environment is unused if no saved environment and no process uses it.
     """
-    from tdaflink.display.python_environments import show_prune
-    from tdaflink.services.python_environments import prune_pythons
+    from tdaflink.display.artifacts.python_environments import show_prune
+    from tdaflink.services.artifacts.python_environments import prune_pythons
 
     show_prune(prune_pythons(context.store, context.reporter, dry_run=dry_run))
 
@@ -57,9 +57,9 @@ def python_lock(
 
     Resolves the package's extras to exact versions with hashes.
     """
-    from tdaflink.display.python import show_python_locks
+    from tdaflink.display.artifacts.python_locks import show_python_locks
     from tdaflink.domain.errors import Unhealthy
-    from tdaflink.services.python_locks import lock_python
+    from tdaflink.services.artifacts.python_locks import lock_python
 
     result = lock_python(context.reporter, upgrade=upgrade, write=not check)
     show_python_locks(result, check=check)
@@ -78,8 +78,8 @@ def python_platforms(
 
     For each: local clusters, persistence diagrams without Flink, containers, and control of other clusters.
     """
-    from tdaflink.adapters.python_lock import load_platforms
-    from tdaflink.display.python import show_platforms
-    from tdaflink.services.python_locks import platform_table
+    from tdaflink.adapters.python.locks import load_platforms
+    from tdaflink.display.artifacts.python_locks import show_platforms
+    from tdaflink.services.artifacts.python_locks import platform_table
 
     show_platforms(platform_table(context.reporter) if resolve else load_platforms())

@@ -22,8 +22,8 @@ def sbom(
 
     Lists all JARs, Python packages and images.
     """
-    from tdaflink.display.sbom import show_bill
-    from tdaflink.services.sbom import environment_bill, image_bill
+    from tdaflink.display.artifacts.sbom import show_bill
+    from tdaflink.services.artifacts.sbom import environment_bill, image_bill
 
     if image:
         show_bill(image_bill())

@@ -36,9 +36,9 @@ def schemas_list(context: CommandContext, registry: Registry = None, config: Con
 
     Without a registry, lists the shipped schemas only.
     """
-    from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.display.schemas import show_schemas
-    from tdaflink.services.schemas import NoRegistry, list_schemas, list_shipped
+    from tdaflink.adapters.storage.shipped_profiles import load_schemas
+    from tdaflink.display.environments.schemas import show_schemas
+    from tdaflink.services.environments.schemas import NoRegistry, list_schemas, list_shipped
 
     try:
         rows = list_schemas(context.registry(registry, config), load_schemas())
@@ -56,9 +56,9 @@ def schemas_check(
 
     Compares them with the registry's versions. Exit code 1 if one is incompatible.
     """
-    from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.display.schemas import show_checks
-    from tdaflink.services.schemas import check_schemas, choose_schemas, raise_if_incompatible
+    from tdaflink.adapters.storage.shipped_profiles import load_schemas
+    from tdaflink.display.environments.schemas import show_checks
+    from tdaflink.services.environments.schemas import check_schemas, choose_schemas, raise_if_incompatible
 
     chosen = choose_schemas(load_schemas(), names or [])
     checks = check_schemas(context.registry(registry, config), chosen)
@@ -80,9 +80,9 @@ def schemas_register(
 
     Checks their compatibility with the registry's versions first.
     """
-    from tdaflink.adapters.profiles import load_schemas
-    from tdaflink.display.schemas import show_schema_changes
-    from tdaflink.services.schemas import choose_schemas, plan_register, register_schemas
+    from tdaflink.adapters.storage.shipped_profiles import load_schemas
+    from tdaflink.display.environments.schemas import show_schema_changes
+    from tdaflink.services.environments.schemas import choose_schemas, plan_register, register_schemas
 
     chosen = choose_schemas(load_schemas(), names or [])
     opened = context.registry(registry, config)

@@ -13,7 +13,7 @@ from tdaflink.cli.completion import complete_job, complete_topic
 from tdaflink.cli.context import CommandContext
 
 if TYPE_CHECKING:
-    from tdaflink.domain.topics import TopicSpec
+    from tdaflink.domain.messages.topics import TopicSpec
 
 topics_app = typer.Typer(help="List, create and describe topics; show consumer lag.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
@@ -22,8 +22,8 @@ app.add_typer(topics_app, name="topics")
 @command(topics_app, "list")
 def topics_list(context: CommandContext) -> None:
     """Compare the topic catalogue with the brokers."""
-    from tdaflink.display.topics import show_topics
-    from tdaflink.services.topics import list_topics
+    from tdaflink.display.environments.topics import show_topics
+    from tdaflink.services.environments.topics import list_topics
 
     catalogue = _catalogue(context)
     show_topics(list_topics(context.kafka_admin, catalogue))
@@ -47,8 +47,8 @@ def topics_create(
 
     Existing topics are not changed, unless --grow adds partitions.
     """
-    from tdaflink.display.topics import show_topic_changes
-    from tdaflink.services.topics import choose_topics, create_topics, plan_topics
+    from tdaflink.display.environments.topics import show_topic_changes
+    from tdaflink.services.environments.topics import choose_topics, create_topics, plan_topics
 
     catalogue, admin = _catalogue(context), context.kafka_admin
     chosen = choose_topics(catalogue, names or [])
@@ -72,8 +72,8 @@ def topics_describe(
     ],
 ) -> None:
     """Show a topic's partitions, leaders, replicas and settings."""
-    from tdaflink.display.topics import show_topic
-    from tdaflink.services.topics import describe_topic
+    from tdaflink.display.environments.topics import show_topic
+    from tdaflink.services.environments.topics import describe_topic
 
     catalogue = _catalogue(context)
     show_topic(describe_topic(context.kafka_admin, catalogue, name))
@@ -96,9 +96,9 @@ def topics_lag(
     ] = 2.0,
 ) -> None:
     """Show the lag of running jobs in their input topics."""
-    from tdaflink.adapters.flink_metrics import JobLoads
-    from tdaflink.display.topics import show_lag
-    from tdaflink.services.lag import lag_rows
+    from tdaflink.adapters.flink.metrics_reader import JobLoads
+    from tdaflink.display.environments.topics import show_lag
+    from tdaflink.services.observability.lag import lag_rows
 
     flink, kafka = context.flink, context.topic_watch
     loads = JobLoads(flink)
@@ -111,6 +111,6 @@ def topics_lag(
 
 def _catalogue(context: CommandContext) -> tuple[TopicSpec, ...]:
     """Return the catalogue in the environment's size."""
-    from tdaflink.adapters.profiles import load_catalogue, topic_sizing
+    from tdaflink.adapters.storage.shipped_profiles import load_catalogue, topic_sizing
 
     return load_catalogue().sized(topic_sizing(context.environment))

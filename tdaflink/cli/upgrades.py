@@ -16,10 +16,10 @@ from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, JobArgume
 from tdaflink.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from tdaflink.domain.jobs import Job as RunningJob
-    from tdaflink.domain.ledger import StateMode, Version
+    from tdaflink.domain.jobs.history import StateMode, Version
+    from tdaflink.domain.jobs.job import Job as RunningJob
     from tdaflink.services.control import Control
-    from tdaflink.services.jobrun import Job
+    from tdaflink.services.jobs.run_request import Job
 
 
 class StateChoice(str, Enum):
@@ -88,15 +88,15 @@ def upgrade(
     The old version is restored if the new one does not run. Without --config, the settings of the running
     version are kept, changed by the options of this call.
     """
-    from tdaflink.display.lifecycle import show_changed
-    from tdaflink.services import changing
-    from tdaflink.services.preparation import Wanted
-    from tdaflink.services.upgrades import with_skipped
+    from tdaflink.display.jobs.savepoints import show_changed
+    from tdaflink.services.jobs.preparation import Wanted
+    from tdaflink.services.upgrades import start
+    from tdaflink.services.upgrades.plan import with_skipped
 
     control = context.session_control()
     if resume:
         confirm_target(context)
-        show_changed(changing.resume(control, job))
+        show_changed(start.resume(control, job))
         return
     if job is None:
         raise UsageError("no job is given", hint="tdaflink list, then tdaflink upgrade NAME")
@@ -135,7 +135,7 @@ def rollback(
 
     The current state is kept, unless --state none is given.
     """
-    from tdaflink.services.versions import earlier_job, version_before
+    from tdaflink.services.upgrades.versions import earlier_job, version_before
 
     control = context.session_control()
     old = _running(control, job)
@@ -173,9 +173,9 @@ def rescale(
             "no parallelism is given, or two", hint=f"tdaflink rescale {quote(job)} --parallelism N"
         )
     wanted = parallelism if count is None else count
-    from tdaflink.display.lifecycle import show_changed
-    from tdaflink.services import rescaling
-    from tdaflink.services.readers import topics_read
+    from tdaflink.display.jobs.savepoints import show_changed
+    from tdaflink.services.jobs.topic_readers import topics_read
+    from tdaflink.services.upgrades import rescale as rescaling
 
     control = context.control()
     confirm_target(context)
@@ -187,8 +187,8 @@ def rescale(
 
 def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
     """Return the running job of a reference, and its version."""
-    from tdaflink.services.ended import running_job
-    from tdaflink.services.versions import running_version
+    from tdaflink.services.jobs.ended_jobs import running_job
+    from tdaflink.services.upgrades.versions import running_version
 
     running = running_job(control, job)
     return running, running_version(control, running)
@@ -207,12 +207,13 @@ def _replace(
     **terms: Any,
 ) -> None:
     """Show the changes of the new version, and start it unless this is a dry run."""
-    from tdaflink.display.lifecycle import show_changed, show_upgrade_plan
-    from tdaflink.services import changing, upgrades
+    from tdaflink.display.jobs.savepoints import show_changed, show_upgrade_plan
+    from tdaflink.services.upgrades import plan as upgrades
+    from tdaflink.services.upgrades import start
 
     plan = upgrades.plan(control, *old, target.spec, state, action)
     show_upgrade_plan(plan, dry_run=dry_run)
     if dry_run or (plan.changes_nothing and not same_too):
         return
     confirm_target(context)
-    show_changed(changing.begin(control, old[0], target, action=action, state=state, **terms))
+    show_changed(start.begin(control, old[0], target, action=action, state=state, **terms))

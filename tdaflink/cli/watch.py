@@ -37,14 +37,14 @@ def watch(
 
     Shows rates, computation times, lag, checkpoints, memory, alerts and the latest barcode.
     """
-    from tdaflink.display.watch import live
-    from tdaflink.services.watching import SnapshotReader, Watcher, look_once
+    from tdaflink.display.watch import loop
+    from tdaflink.services.observability.snapshot_reader import SnapshotReader, Watcher, look_once
 
     if not once:
-        live.require_terminal()
+        loop.require_terminal()
     reader = SnapshotReader(context.dashboard_sources(prometheus))
     if once:
-        live.show_once(*look_once(reader, stream, rates=context.output == "table"), stream, every)
+        loop.show_once(*look_once(reader, stream, rates=context.output == "table"), stream, every)
         return
     with Watcher(reader, every, context.hand_over()) as watcher:
-        live.run(watcher, stream, every)
+        loop.run(watcher, stream, every)

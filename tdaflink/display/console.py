@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
-from tdaflink.domain.commands import named_environment
+from tdaflink.domain.environments.command_hints import named_environment
 from tdaflink.domain.printable import printable_lines, printable_value
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflink.display import console
-from tdaflink.display.streams import can_show
+from tdaflink.display.standard_streams import can_show
 from tdaflink.domain.printable import is_printable
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
@@ -53,7 +53,7 @@ def escaped_json(text: str) -> str:
 
 def as_yaml(value: Any, **options: Any) -> str:
     """Return YAML in Unicode if all of it is printable, else with escapes."""
-    from tdaflink.adapters.yamltext import dump_yaml
+    from tdaflink.adapters.storage.yaml_text import dump_yaml
 
     text = dump_yaml(value, **options)
     if all(map(is_printable, text.split("\n"))) and can_show(text, sys.stdout):

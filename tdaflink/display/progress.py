@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from tdaflink.display import console
-from tdaflink.display.streams import can_show
+from tdaflink.display.standard_streams import can_show
 from tdaflink.domain.printable import printable, printable_lines
 from tdaflink.domain.progress import Step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tdaflink.domain.credentials import hide_credentials
+from tdaflink.domain.environments.credentials import hide_credentials
 
 
 class TdaflinkError(Exception):

@@ -99,7 +99,7 @@ class InputView:
 
 @dataclass(frozen=True)
 class JobSettings:
-    """Read-only view of the settings of a shipped job, as `services/settings_writer.py` writes them.
+    """Read-only view of the settings of a shipped job, as `services/jobs/settings_writer.py` writes them.
 
     They may be those of another release, which the ledger or the cluster keeps: each property reads only its
     own keys, and raises `KeyError` where one is missing that every release has.

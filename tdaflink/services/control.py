@@ -9,18 +9,18 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.kafka import KafkaClient
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.domain.application import commands_of
-from tdaflink.domain.commands import Commands
-from tdaflink.domain.control import EVENTS_TOPIC, control_event
-from tdaflink.domain.environment import Environment
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.kafka.client import KafkaClient
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.domain.environments.application_cluster import commands_of
+from tdaflink.domain.environments.command_hints import Commands
+from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.ledger import Action
+from tdaflink.domain.jobs.audit_event import EVENTS_TOPIC, control_event
+from tdaflink.domain.jobs.history import Action
+from tdaflink.domain.jobs.state_snapshots import Storage
 from tdaflink.domain.progress import Reporter
-from tdaflink.domain.snapshots import Storage
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 NAME = "kept-savepoint"
 # One partition each: a savepoint has offsets, and these are the same wherever the same messages were sent.

@@ -11,12 +11,12 @@ import pytest
 from harness import Cluster
 from interpreters import local_packages
 
-from tdaflink.adapters import class_archives
-from tdaflink.adapters.class_archives import ClassArchive
-from tdaflink.adapters.folders import cache_folder
-from tdaflink.adapters.local_java import LocalJava
+from tdaflink.adapters.local_runtime import class_archives
+from tdaflink.adapters.local_runtime.class_archives import ClassArchive
+from tdaflink.adapters.local_runtime.java import LocalJava
+from tdaflink.adapters.storage.paths import cache_folder
 from tdaflink.domain.errors import Unhealthy
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from harness import Cluster
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 CRASHES = int(os.environ.get("TDAFLINK_CRASHES", "4"))
 SECONDS = 60 + 60 * CRASHES

@@ -16,7 +16,7 @@ from prometheus_process import Programs, Prometheus, running_prometheus
 from streaming import Streams, job, make_streams
 from terminal import Terminal
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 

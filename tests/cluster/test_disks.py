@@ -11,7 +11,7 @@ import psutil
 import pytest
 from harness import Cluster, processes_of
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.breaks_cluster, pytest.mark.timeout(900)]
 

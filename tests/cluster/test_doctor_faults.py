@@ -20,9 +20,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from containers.debian import Unavailable, unpack
 from harness import Cluster, Runner, command_environ, command_line
 
-from tdaflink.adapters.folders import cache_folder
-from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.profiles import load_lock
+from tdaflink.adapters.jars.cache import JarCache
+from tdaflink.adapters.storage.paths import cache_folder
+from tdaflink.adapters.storage.shipped_profiles import load_lock
 
 if TYPE_CHECKING:
     from prometheus_process import Prometheus

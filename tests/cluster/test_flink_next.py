@@ -14,7 +14,7 @@ import pytest
 from harness import LISTED, Cluster, Ran, Runner, runner
 from next_flink import VERSION, NextFlink, running_next_flink
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

@@ -13,7 +13,7 @@ import pytest
 from harness import Cluster, runner
 from upgrading import interrupt
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(420)]
 

@@ -15,8 +15,8 @@ from small_disk import NotPermitted, SmallDisk, small_disk
 from supervised import supervised_cluster, supervision
 from upgrading import Sent, Steady, steady_config, steady_on
 
-from tdaflink.domain.waiting import poll
-from tdaformats.times import format_timestamp
+from tdaflink.domain.polling import poll
+from tdaformats.timestamps import format_timestamp
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.soak, pytest.mark.timeout(900)]
 

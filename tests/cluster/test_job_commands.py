@@ -13,8 +13,8 @@ import httpx
 import pytest
 from harness import LISTED, Cluster, Ran
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 
@@ -211,7 +211,7 @@ def test_a_dead_endpoint_is_unreachable(cluster: Cluster) -> None:
 def test_a_dry_run_shows_everything_and_changes_nothing(cluster: Cluster) -> None:
     plan = cluster.run("submit", "--dry-run", "--parallelism", "3", "-o", "json").json()
     assert plan["settings"]["inputs"][0]["source_parallelism"] == 3
-    assert "tdajob/pipeline.py" in plan["bundle_files"]
+    assert "tdajob/flink/pipeline.py" in plan["bundle_files"]
     assert [(call["method"], call["path"].split("<")[0]) for call in plan["calls"]] == [
         ("POST", "/jars/upload"),
         ("POST", "/jars/"),

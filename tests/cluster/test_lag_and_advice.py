@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from harness import Cluster, command_environ, command_line
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 

@@ -16,9 +16,9 @@ import pytest
 from harness import Ran, command_environ
 from interpreters import find_interpreter
 
-from tdaflink.adapters.folders import cache_folder
-from tdaflink.adapters.uv import run_uv
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.python.uv import run_uv
+from tdaflink.adapters.storage.paths import cache_folder
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.group("breaking"), pytest.mark.timeout(900)]
 

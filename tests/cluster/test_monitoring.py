@@ -24,8 +24,8 @@ from prometheus_process import (
 )
 from streaming import Streams, make_streams
 
-from tdaflink.adapters.monitoring import write_monitoring_files
-from tdaflink.domain.monitoring import Addresses, Monitored
+from tdaflink.adapters.monitoring.files import write_monitoring_files
+from tdaflink.domain.environments.scrape_targets import Addresses, Monitored
 
 pytestmark = pytest.mark.cluster
 

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from harness import Cluster
 from streaming import Streams, make_streams
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 DEADLY = Path(__file__).parent / "jobs" / "deadly.py"
 NAMING_SECONDS = 120  # three restarts

@@ -17,7 +17,7 @@ from harness import Cluster
 from mixed import Expected, circle, mixed_requests
 from mixed import request as asked
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 

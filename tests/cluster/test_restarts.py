@@ -15,7 +15,7 @@ import pytest
 from harness import Cluster
 from upgrading import WORKS, Steady, interrupt, steady_config, steady_on
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(600)]
 

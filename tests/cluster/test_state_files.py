@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from s3service import BUCKET, S3Service
 
-from tdaflink.adapters.state_files import S3Access, S3Files, s3_access
+from tdaflink.adapters.storage.state_storage import S3Access, S3Files, s3_access
 from tdaflink.domain.errors import Refused, Unreachable
-from tdaflink.domain.snapshots import MAGIC, found_snapshots
+from tdaflink.domain.jobs.state_snapshots import MAGIC, found_snapshots
 
 SAVEPOINT = "savepoints/savepoint-c48cca-eeace5b4cd0b"
 ROOT = f"s3://{BUCKET}/savepoints"

@@ -14,7 +14,7 @@ import pytest
 from harness import Cluster
 from streaming import Streams, job, make_streams
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 

@@ -15,7 +15,7 @@ from alert_receiver import Posted, alert_receiver
 from harness import Cluster, processes_of
 from supervised import NAME, supervised_cluster, supervision
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.timeout(900)]
 

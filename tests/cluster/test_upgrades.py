@@ -19,8 +19,8 @@ from harness import Cluster, runner
 from jsonschema import Draft202012Validator
 from upgrading import FATAL, MENDED, Steady, interrupt, steady_job
 
-from tdaflink.adapters.profiles import load_schemas
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking")]
 

@@ -18,7 +18,7 @@ from harness import Cluster
 from pyarrow import parquet
 from s3service import BUCKET, S3Service
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 

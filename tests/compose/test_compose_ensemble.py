@@ -12,13 +12,13 @@ import pytest
 from composing import settings
 from stacks import docker, left_of
 
-from tdaflink.adapters.compose_command import Compose
-from tdaflink.adapters.compose_files import ComposeSettings
-from tdaflink.adapters.compose_folder import write_compose_folder
-from tdaflink.adapters.credentials import GRAFANA, KEY, SECRET
-from tdaflink.adapters.docker_engine import DockerEngine
-from tdaflink.domain import stack
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.compose_runtime.cli import Compose
+from tdaflink.adapters.compose_runtime.docker_engine import DockerEngine
+from tdaflink.adapters.compose_runtime.project_folder import write_compose_folder
+from tdaflink.adapters.compose_runtime.renderer import ComposeSettings
+from tdaflink.adapters.security.credential_store import GRAFANA, KEY, SECRET
+from tdaflink.domain.environments import compose_stack
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("stand_in_images")]
 
@@ -61,7 +61,7 @@ def wait_for_quorum(project: str, names: list[str]) -> str:
 
 def test_three_zookeepers_agree_on_a_leader_and_on_another_when_it_is_killed(tmp_path: Path) -> None:
     prod = settings("prod", project=f"tdaflink-test-{uuid.uuid4().hex[:6]}")
-    names = [service.name for service in prod.of_kind(stack.ZOOKEEPER)]
+    names = [service.name for service in prod.of_kind(compose_stack.ZOOKEEPER)]
     assert len(names) == 3
     write_compose_folder(tmp_path, prod)
     with started(prod, names, tmp_path):

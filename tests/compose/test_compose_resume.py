@@ -17,7 +17,7 @@ import httpx
 import pytest
 from stacks import UP_SECONDS, Stack, stack
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 

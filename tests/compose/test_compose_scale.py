@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import Runner, runner
 
-from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.storage.shipped_profiles import load_profile
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 

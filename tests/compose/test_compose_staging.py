@@ -20,7 +20,7 @@ from pyarrow import fs
 from stacks import UP_SECONDS, Stack, stack
 from upgrading import Steady, steady_job
 
-from tdaflink.domain.waiting import poll
+from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 

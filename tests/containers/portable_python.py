@@ -11,8 +11,8 @@ from pathlib import Path
 
 from containers.debian import Unavailable, run
 
-from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.adapters.uv import run_uv
+from tdaflink.adapters.python.uv import run_uv
+from tdaflink.adapters.storage.paths import cache_folder, make_folder
 from tdaflink.domain.errors import TdaflinkError
 
 _ASKED = "sys.version.split()[0], sys.base_prefix, '%d.%d' % sys.version_info[:2]"

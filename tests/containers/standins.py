@@ -31,12 +31,12 @@ from prometheus_process import prometheus_programs
 from registry_process import APICURIO
 from s3service import S3PROXY
 
-from tdaflink.adapters.folders import cache_folder, make_folder
-from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.adapters.profiles import load_lock, load_versions
+from tdaflink.adapters.jars.cache import JarCache, repository_address
+from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 from tdaflink.display.progress import ConsoleReporter
-from tdaflink.domain.jars import JarLock, LockedJar, sorted_lock
-from tdaflink.services.jars import lock_jars
+from tdaflink.domain.artifacts.jars import JarLock, LockedJar, sorted_lock
+from tdaflink.services.artifacts.jars import lock_jars
 
 HERE = Path(__file__).parent
 LOCK = HERE / "jars.lock.json"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from containers.standins import inspect
 
-from tdaflink.adapters.image import IMAGE_PYTHON, build_arguments, build_context, image_tag
-from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.adapters.profiles import load_lock, load_versions
-from tdaflink.adapters.python_lock import load_python_lock
+from tdaflink.adapters.compose_runtime.image import IMAGE_PYTHON, build_arguments, build_context, image_tag
+from tdaflink.adapters.jars.cache import JarCache, repository_address
+from tdaflink.adapters.python.locks import load_python_lock
+from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900

@@ -12,7 +12,7 @@ import pytest
 from containers.contracts import CONTRACTS, TOOLS
 from containers.standins import ensure, inspect
 
-from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.storage.shipped_profiles import load_versions
 
 IMAGES = load_versions().images.model_dump()
 UP_WITHIN = 180.0

@@ -29,7 +29,7 @@ if sys.platform != "linux":  # the deadline and the memory limit require POSIX a
 from fuzz.commandline import NOWHERE, CommandLine, Hang, described, replace_folder, variables, workplace
 from fuzz.garbage import SCALARS, WORDS, as_json, as_yaml, damaged, mutated, value
 
-from tdaflink.domain.plans import SCHEMA, SavedPlan
+from tdaflink.domain.jobs.saved_plans import SCHEMA, SavedPlan
 from tdaflink.resources import jobs_folder
 
 ROUNDS = int(os.environ.get("TDAFLINK_FUZZ_ROUNDS", "30"))
@@ -473,7 +473,7 @@ _TABLES = {
 
 def _spoil_ledger(rng: random.Random, path: Path) -> None:
     """Create a ledger with odd rows, of another version, or of random bytes."""
-    from tdaflink.adapters.ledger import Ledger
+    from tdaflink.adapters.storage.ledger import Ledger
 
     Ledger(path.parent).versions()
     action = rng.random()

@@ -20,12 +20,12 @@ from jsonschema import Draft202012Validator
 from message_mutations import KAFKA_TIME, Mutations, point_file, points
 from settings_json import settings_document
 from stream_job import Pieces
-from tdajob import settings
-from tdajob.answers import Answer, Answerer, memory_meter
-from tdajob.readers import StreamReader
-from tdajob.streams import StreamAnswerer
+from tdajob.processing.requests import Answer, Answerer, memory_meter
+from tdajob.processing.stream_reader import StreamReader
+from tdajob.processing.streams import StreamAnswerer
+from tdajob.settings import job as settings
 
-from tdaflink.adapters.profiles import load_schemas
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
 
 MESSAGES = int(os.environ.get("TDAFLINK_FUZZ_MESSAGES", "200"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "11"))

@@ -21,11 +21,11 @@ from hostile import Hostile, Raw, hostile_server, reply
 from inprocess import call
 
 from tdaflink.adapters.component_logs import FlinkLogs
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.flink_metrics import JobLoads
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.flink.metrics_reader import JobLoads
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.snapshot import Focus
-from tdaflink.services.watching import SnapshotReader, Sources
+from tdaflink.domain.observability.cluster_snapshot import Focus
+from tdaflink.services.observability.snapshot_reader import SnapshotReader, Sources
 
 ANSWERS: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("flink_answers.json").read_text("utf-8")

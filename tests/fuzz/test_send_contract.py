@@ -19,19 +19,19 @@ import numpy as np
 import pytest
 from tdajob.errors import MessageError as JobError
 from tdajob.errors import Origin
-from tdajob.messages import Rules, parse_request
-from tdajob.settings import LimitSettings, QueryDefaults
-from tdajob.streammessages import parse_stream_message
+from tdajob.messages.requests import Rules, parse_request
+from tdajob.messages.streams import parse_stream_message
+from tdajob.settings.job import LimitSettings, QueryDefaults
 from tdajob.topology import registry
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Limits
 from tdajob.uploads.message import parse_upload
 
-from tdaflink.adapters import pointfiles
+from tdaflink.adapters.storage import point_files
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.messages import encode
-from tdaflink.services.sending import Wanted, prepare
+from tdaflink.domain.messages.records import encode
+from tdaflink.services.data.send import Wanted, prepare
 from tdaformats import algorithms
 
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "20"))
@@ -335,7 +335,7 @@ def test_bytes_of_any_kind_end_in_points_or_in_an_error(tmp_path: Path, form: st
         file = tmp_path / f"n.{form}"
         file.write_bytes(rng.choice((b"", sound_bytes[form])) + noise)
         try:
-            assert pointfiles.read(str(file)).payloads
+            assert point_files.read(str(file)).payloads
         except TdaflinkError as error:
             codes.add(error.exit_code)
     assert codes <= {1, 2}

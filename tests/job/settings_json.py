@@ -6,9 +6,9 @@ import json
 from functools import cache
 from typing import Any
 
-from tdaflink.domain.config import Input, JobConfig
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.services.settings_writer import job_settings
+from tdaflink.domain.config.job_config import Input, JobConfig
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.services.jobs.settings_writer import job_settings
 
 _ENDPOINTS = Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092")
 

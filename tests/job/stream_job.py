@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from settings_json import settings_document
-from tdajob import settings
-from tdajob.answers import Answer
-from tdajob.readers import StreamReader
-from tdajob.streams import StreamAnswerer
+from tdajob.processing.requests import Answer
+from tdajob.processing.stream_reader import StreamReader
+from tdajob.processing.streams import StreamAnswerer
+from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_400_000
 COUNT = {"kind": "count", "size": 8, "slide": 4, "timeout_ms": 1000, "state_ttl_ms": 60_000}
@@ -32,7 +32,7 @@ class Pieces(dict[int, bytes]):
         self.pop(number, None)
 
 
-def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) -> settings.Settings:
+def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) -> job.Settings:
     topic, output = (
         ("tda_jobs", "tda_results") if route == "requests" else ("tda_stream_input", "tda_stream_output")
     )
@@ -43,7 +43,7 @@ def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) ->
         "source_parallelism": 1,
         "window": window,
     }
-    return settings.load(json.dumps(settings_document(inputs=[source], **changes)))
+    return job.load(json.dumps(settings_document(inputs=[source], **changes)))
 
 
 class Job:

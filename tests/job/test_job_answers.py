@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from mixed import BAD, MAX_POINTS, circle, mixed_requests, request
 from settings_json import settings_text
-from tdajob import settings
-from tdajob.answers import Answer, Answerer, Done
 from tdajob.errors import KEPT_BYTES, Origin
-from tdajob.messages import Rules, parse_request
-from tdajob.results import Effort, Subject, result_record
+from tdajob.messages.requests import Rules, parse_request
+from tdajob.processing.requests import Answer, Answerer, Done
+from tdajob.processing.result_record import Effort, Subject, result_record
+from tdajob.settings import job
 from tdajob.topology.values import ComputationError, Diagram
 
 KAFKA_TIME = 1_704_110_500_000
@@ -35,7 +35,7 @@ def strict(raw: bytes) -> Any:
 
 @pytest.fixture(scope="module")
 def answerer() -> Iterator[Answerer]:
-    made = Answerer(settings.load(settings_text()))
+    made = Answerer(job.load(settings_text()))
     yield made
     made.close()
 
@@ -153,7 +153,7 @@ def test_too_many_points_are_refused_before_any_computation(answerer: Answerer) 
 
 def test_a_result_over_the_limit_keeps_its_longest_pairs() -> None:
     limit = 4096
-    small = Answerer(settings.load(settings_text(limits__max_message_bytes=limit)))
+    small = Answerer(job.load(settings_text(limits__max_message_bytes=limit)))
     try:
         answer = ask(small, request("a", circle(60, random.Random(4))))
     finally:
@@ -170,7 +170,7 @@ def test_a_result_over_the_limit_keeps_its_longest_pairs() -> None:
 
 
 def made_result(diagram: Diagram, max_bytes: int, **parameters: Any) -> Any:
-    chosen = settings.load(settings_text())
+    chosen = job.load(settings_text())
     origin = Origin("requests", "tda_jobs", 0, 0, KAFKA_TIME)
     raw = json.dumps(request("a", SQUARE, parameters=parameters)).encode()
     asked = parse_request(raw, origin, Rules(chosen.query, chosen.limits, {"vietoris_rips": []}))
@@ -207,7 +207,7 @@ def test_the_pairs_policy(pairs: str, kept: int) -> None:
 
 
 def test_a_result_that_cannot_fit_is_an_error() -> None:
-    tiny = Answerer(settings.load(settings_text(limits__max_message_bytes=1024)))
+    tiny = Answerer(job.load(settings_text(limits__max_message_bytes=1024)))
     try:
         record = strict(ask(tiny, request("a", [[0.0], [1.0]])).value)
     finally:
@@ -233,4 +233,4 @@ def test_a_config_that_can_answer_nothing_stops_the_job_at_its_start(
     changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ComputationError, match=reason):
-        Answerer(settings.load(settings_text(**changes)))
+        Answerer(job.load(settings_text(**changes)))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tdajob.comparison import Comparer, Comparison
-from tdajob.events import alert_record
-from tdajob.statebytes import StateError
-from tdajob.streamsettings import ComparisonSettings, PreprocessSettings, ScaleSettings
-from tdajob.topology.distances import bottleneck, wasserstein
+from tdajob.processing.alert_record import alert_record
+from tdajob.processing.comparison import Comparer, Comparison
+from tdajob.processing.state_version import StateError
+from tdajob.settings.streams import ComparisonSettings, PreprocessSettings, ScaleSettings
+from tdajob.topology.diagrams.distances import bottleneck, wasserstein
 from tdajob.topology.values import Diagram, FloatArray, Query
 
 QUERY = Query("vietoris_rips", 1, None, 0.0, 2, "auto", {})

@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 from settings_json import settings_document
 from stream_job import NONE, Job
-from tdajob import errors, limits, settings, uids
-from tdajob.answers import Answer, Done, Effort
-from tdajob.meters import Meters
-from tdajob.times import EARLIEST_MS, LATEST_MS
+from tdajob import errors, limits
+from tdajob.flink import operator_uids
+from tdajob.flink.metrics import Meters
+from tdajob.processing.requests import Answer, Done, Effort
+from tdajob.settings import job as settings
+from tdajob.timestamps import EARLIEST_MS, LATEST_MS
 from tdajob.windows import spec
 
-from tdaflink.adapters.profiles import load_profile, profile_names
+from tdaflink.adapters.storage.shipped_profiles import load_profile, profile_names
 from tdaflink.domain import job_contract
-from tdaflink.domain.config import JobConfig
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.config.job_config import JobConfig
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.job_contract import JobSettings
-from tdaflink.domain.message_models import outputs, parts
-from tdaflink.services.preparation import shipped_job_config
-from tdaflink.services.settings_writer import job_settings
+from tdaflink.domain.messages.models import outputs, parts
+from tdaflink.services.jobs.preparation import shipped_job_config
+from tdaflink.services.jobs.settings_writer import job_settings
 
 LOCAL = Environment(
     "local", "local", "process", Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "kafka:9092"), ""
@@ -84,13 +86,18 @@ def test_max_parallelism_reaches_job_and_every_profile() -> None:
 
 
 def test_operator_names_of_command_are_uids_of_job() -> None:
-    sources = {operators["source"] for operators in (*uids.ROUTES.values(), uids.HEARTBEAT)}
-    readers = set(uids.READERS.values())
-    others = {uids.COMPUTE, uids.HEAVY, uids.STREAMS, *uids.ANSWERS.values()}
-    for operators in (*uids.ROUTES.values(), uids.HEARTBEAT):
+    sources = {operators["source"] for operators in (*operator_uids.ROUTES.values(), operator_uids.HEARTBEAT)}
+    readers = set(operator_uids.READERS.values())
+    others = {
+        operator_uids.COMPUTE,
+        operator_uids.HEAVY,
+        operator_uids.STREAMS,
+        *operator_uids.ANSWERS.values(),
+    }
+    for operators in (*operator_uids.ROUTES.values(), operator_uids.HEARTBEAT):
         others |= {operators["calc"], operators["to rows"]}
     everything = sources | readers | others
-    assert uids.HEARTBEAT["source"] == job_contract.HEARTBEAT_SOURCE
+    assert operator_uids.HEARTBEAT["source"] == job_contract.HEARTBEAT_SOURCE
     assert {name for name in everything if job_contract.SOURCE_SUFFIX in name} == sources
     assert {name for name in everything if name.endswith(job_contract.READER_SUFFIX)} == readers
 

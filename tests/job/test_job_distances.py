@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from settings_json import settings_text
-from tdajob import settings
-from tdajob.answers import Answerer
+from tdajob.processing.requests import Answerer
+from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_500_000
 CYCLE = [[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]]  # steps around a cycle of four
@@ -18,7 +18,7 @@ CYCLE = [[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]]  # steps around
 
 @pytest.fixture(scope="module")
 def answerer() -> Iterator[Answerer]:
-    made = Answerer(settings.load(settings_text()))
+    made = Answerer(job.load(settings_text()))
     yield made
     made.close()
 
@@ -51,9 +51,7 @@ def test_other_algorithms_of_distances_take_them(answerer: Answerer, algorithm: 
 
 
 def test_a_metric_of_the_config_does_not_disturb() -> None:
-    made = Answerer(
-        settings.load(settings_text(query__algorithm_params={"metric": "periodic", "period": [3.0]}))
-    )
+    made = Answerer(job.load(settings_text(query__algorithm_params={"metric": "periodic", "period": [3.0]})))
     try:
         assert ask(made, {"distances": CYCLE})["tda_results"]["persistence_pairs"][-1]["death"] == 2.0
         assert ask(made, {"points": [[0.5], [2.5]]})["tda_results"]["persistence_pairs"][0]["death"] == 1.0

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from settings_json import settings_document
-from tdajob import settings
-from tdajob.container import ContainerMemory, container_memory
-from tdajob.expectations import expectations
+from tdajob.flink.cgroup_memory import ContainerMemory, container_memory
+from tdajob.flink.expected_latency import expectations
+from tdajob.settings import job
 
 STREAM = {"route": "streams", "topic": "s", "output_topic": "o", "source_parallelism": 1}
 
@@ -22,7 +22,7 @@ def promised(*windows: dict[str, Any], interval: int = 10_000) -> dict[str, int]
         for route, window in zip(routes, windows, strict=False)
     ]
     document = settings_document(inputs=inputs or settings_document()["inputs"])
-    return dict(expectations(settings.load(json.dumps(document)), interval))
+    return dict(expectations(job.load(json.dumps(document)), interval))
 
 
 TUMBLING = {"kind": "tumbling", "size_ms": 60_000, "offset_ms": 0, "timeout_ms": 60_000}

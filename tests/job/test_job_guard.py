@@ -13,21 +13,21 @@ import pytest
 from jsonschema import Draft202012Validator
 from settings_json import settings_document, settings_text
 from stream_job import COUNT, KAFKA_TIME, NONE, TUMBLING, Job, Pieces, cloud
-from tdajob import settings
-from tdajob.answers import Answerer
-from tdajob.envelope import Envelope, packed, unpacked
 from tdajob.errors import Origin
-from tdajob.guard import StateAccessError
 from tdajob.limits import MAX_POINT_DIMENSION
-from tdajob.streammessages import MAX_MESSAGE_ID_BYTES
-from tdajob.streams import RETRY_MS
+from tdajob.messages.streams import MAX_MESSAGE_ID_BYTES
+from tdajob.processing.envelope import Envelope, packed, unpacked
+from tdajob.processing.guard import StateAccessError
+from tdajob.processing.requests import Answerer
+from tdajob.processing.streams import RETRY_MS
+from tdajob.settings import job as settings
 from tdajob.topology import registry
 from tdajob.topology.registry import Algorithm
 from tdajob.topology.values import Diagram, FloatArray, Query
-from tdajob.windows.codec import packed_rows, unpacked_rows
-from tdajob.windows.rows import Rows
+from tdajob.windows.state.codec import packed_rows, unpacked_rows
+from tdajob.windows.state.rows import Rows
 
-from tdaflink.adapters.profiles import load_schemas
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
 
 ERRORS = Draft202012Validator(
     next(schema.document for schema in load_schemas() if schema.name == "tda_error_event_v1")
@@ -152,7 +152,7 @@ def test_damaged_state_of_one_stream_stops_neither_the_job_nor_other_streams(job
     for attempt in range(3):
         (record,) = job.send(cloud(1, 1), "bad") if at == "message" else job.tick(1000, "bad")
         assert (valid(record)["code"], record["stream_id"]) == ("internal_error", "bad")
-        assert record["exception"]["place"].startswith("tdajob.windows.codec:")
+        assert record["exception"]["place"].startswith("tdajob.windows.state.codec:")
         assert (record["original"] is None) == (at == "timer")
         assert store == before
         if at == "timer":

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 import tdajob
 from settings_json import settings_text
-from tdajob.envelope import Envelope, packed, packed_refusal, record_of
 from tdajob.errors import Origin
-from tdajob.inflight import ENOUGH, KEPT_SECONDS, MOST_SUSPECTS, InFlight, RecordEndsWorker
-from tdajob.settings import load
-from tdajob.streammessages import parse_stream_message
+from tdajob.flink.record_in_flight import ENOUGH, KEPT_SECONDS, MOST_SUSPECTS, InFlight, RecordEndsWorker
+from tdajob.messages.streams import parse_stream_message
+from tdajob.processing.envelope import Envelope, packed, packed_refusal, record_of
+from tdajob.settings.job import load
 
 JOBS = Path(tdajob.__file__).parents[1]
 TOPICS = ["tda_requests", "tda.stream-input_2"]
 # Opens a note, completes a record, begins another one, and is killed as the kernel's OOM killer does it.
 _WORKER = """
 import os, pathlib, signal, sys
-from tdajob.inflight import InFlight
+from tdajob.flink.record_in_flight import InFlight
 root, how, topics = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 note = InFlight("job", topics, restarted=True, root=root)
 note.begin(topics[0], 0, 1)

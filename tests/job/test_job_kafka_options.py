@@ -6,11 +6,11 @@ import json
 
 import pytest
 from settings_json import settings_document, settings_text
-from tdajob import settings
 from tdajob.errors import KEPT_BYTES, Origin, error_record
-from tdajob.kafkaoptions import CONSUMER_DEFAULTS, REQUEST_OVERHEAD, sink_options, source_options
+from tdajob.flink.kafka_options import CONSUMER_DEFAULTS, REQUEST_OVERHEAD, sink_options, source_options
+from tdajob.settings import job
 
-from tdaflink.adapters.kafka_common import CONSUMER_DEFAULTS as COMMAND_DEFAULTS
+from tdaflink.adapters.kafka.errors import CONSUMER_DEFAULTS as COMMAND_DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tdaflink.adapters.kafka_common import CONSUMER_DEFAULTS as COMMAND_DEFAULTS
 def test_sources_read_committed_records_unless_the_config_says_otherwise(
     client: dict[str, str], level: str
 ) -> None:
-    chosen = settings.load(settings_text())
+    chosen = job.load(settings_text())
     options = source_options(chosen.inputs[0], chosen.kafka, client)
     assert options["properties.isolation.level"] == level
     assert (options["topic"], options["properties.group.id"]) == ("tda_jobs", chosen.kafka.group_id)
@@ -32,7 +32,7 @@ def test_the_command_reads_as_the_job_does() -> None:
 
 def test_an_error_record_fits_whatever_the_bound_of_messages_is() -> None:
     document = settings_document(limits__max_message_bytes=1024)
-    chosen = settings.load(json.dumps(document))
+    chosen = job.load(json.dumps(document))
     options = sink_options(chosen.kafka, chosen.limits)
     record = error_record(
         b"\xff" * 2 * KEPT_BYTES, Origin("requests", "t", 0, 0, 0), "bad_json", "x" * 5000, "j" * 1024

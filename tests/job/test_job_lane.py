@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from settings_json import settings_document
 from stream_job import Pieces
-from tdajob import settings
-from tdajob.answers import Answer, Answerer, engine_limits
-from tdajob.lane import IDLE_MS, HeavyAnswerer
+from tdajob.lane.scheduler import IDLE_MS, HeavyAnswerer
+from tdajob.processing.requests import Answer, Answerer, engine_limits
+from tdajob.settings import job as settings
 from tdajob.topology.engine import Engine
 
 KAFKA_TIME = 1_704_110_400_000

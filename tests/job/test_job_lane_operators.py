@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from settings_json import settings_text
-from tdajob import settings
+from tdajob.settings import job
 
 pytest.importorskip("pyflink", reason="PyFlink has no wheel for this Python")
 
 from pyflink.common import Row
 from pyflink.datastream import TimeDomain
-from tdajob.operators import AT_THE_END, HEAVY, AnswerHeavy, AnswerMessages
+from tdajob.flink.operators import AT_THE_END, HEAVY, AnswerHeavy, AnswerMessages
 
 KAFKA_TIME = 1_704_110_400_000
 GIVEN_UP = 120.0
@@ -101,7 +101,7 @@ def request(job_id: str, points: int) -> bytes:
 
 @pytest.fixture
 def opened() -> Iterator[Any]:
-    chosen = settings.load(settings_text(plugins=["gated_algorithm"], heavy__after_s=5.0))
+    chosen = job.load(settings_text(plugins=["gated_algorithm"], heavy__after_s=5.0))
     functions: list[Any] = []
 
     def make(kind: str, flink: Flink) -> Any:

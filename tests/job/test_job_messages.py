@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mixed import BAD, circle, request
 from settings_json import settings_text
-from tdajob import settings, strictjson
 from tdajob.errors import MessageError, Origin
-from tdajob.messages import Request, Rules, parse_request, predicted_memory
+from tdajob.messages import strict_json
+from tdajob.messages.requests import Request, Rules, parse_request, predicted_memory
+from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_500_000
 ORIGIN = Origin("requests", "tda_jobs", 3, 17, KAFKA_TIME)
@@ -21,7 +22,7 @@ OWN = {"vietoris_rips": ["landmarks"], "alpha": [], "witness": ["landmarks", "st
 
 
 def rules(**changes: Any) -> Rules:
-    chosen = settings.load(settings_text(**changes))
+    chosen = job.load(settings_text(**changes))
     return Rules(chosen.query, chosen.limits, OWN)
 
 
@@ -255,7 +256,7 @@ def test_any_bytes_are_an_error_and_no_accident(raw: bytes) -> None:
 def test_proper_json_passes_the_strict_reader(value: Any) -> None:
     raw = json.dumps(value).encode()
     try:
-        strictjson.check(raw, strictjson.loads(raw))
+        strict_json.check(raw, strict_json.loads(raw))
     except MessageError as error:
         # Python's json.dumps writes lone surrogates and has no limit of depth; the job refuses both.
         assert error.code in ("too_deep", "bad_json")  # noqa: PT017

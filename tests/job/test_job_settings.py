@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from settings_json import settings_document, settings_text
-from tdajob.settings import SettingsError, load
+from tdajob.settings.job import SettingsError, load
 
 
 def test_reads_the_whole_document() -> None:

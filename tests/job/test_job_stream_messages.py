@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from settings_json import settings_document
-from tdajob import settings
-from tdajob.envelope import Envelope, Refusal, packed, unpacked
 from tdajob.errors import MessageError, Origin
-from tdajob.readers import StreamReader
-from tdajob.streammessages import StreamMessage, parse_stream_message
+from tdajob.messages.streams import StreamMessage, parse_stream_message
+from tdajob.processing.envelope import Envelope, Refusal, packed, unpacked
+from tdajob.processing.stream_reader import StreamReader
+from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_400_000  # 2024-01-01T12:00:00Z
 ORIGIN = Origin("streams", "tda_stream_input", 3, 14, KAFKA_TIME)
-LIMITS = settings.load(json.dumps(settings_document())).limits
+LIMITS = job.load(json.dumps(settings_document())).limits
 
 
 def message(**fields: Any) -> bytes:
@@ -127,7 +127,7 @@ def reader() -> StreamReader:
     stream = {"route": "streams", "topic": "tda_stream_input", "output_topic": "tda_stream_output"}
     window = {"kind": "count", "size": 4, "slide": 2, "timeout_ms": None, "state_ttl_ms": 1000}
     document = settings_document(inputs=[{**stream, "source_parallelism": 1, "window": window}])
-    return StreamReader(settings.load(json.dumps(document)), 0)
+    return StreamReader(job.load(json.dumps(document)), 0)
 
 
 def test_what_is_refused_goes_on_as_a_finished_record() -> None:

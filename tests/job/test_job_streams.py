@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from stream_job import COUNT, KAFKA_TIME, NONE, TUMBLING, Job, cloud
-from tdajob import streams
+from tdajob.processing import streams
 
 
 @pytest.fixture

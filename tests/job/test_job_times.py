@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tdajob.times import EARLIEST_MS, LATEST_MS, format_timestamp, parse_timestamp
+from tdajob.timestamps import EARLIEST_MS, LATEST_MS, format_timestamp, parse_timestamp
 
 NOON = 1_704_110_400_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tdajob import uids
+from tdajob.flink import operator_uids
 
 RELEASED = {
     "requests-source",
@@ -29,12 +29,12 @@ RELEASED = {
 
 
 def test_every_released_uid_is_still_there() -> None:
-    tables = [uids.HEARTBEAT, uids.ANSWERS, *uids.ROUTES.values()]
+    tables = [operator_uids.HEARTBEAT, operator_uids.ANSWERS, *operator_uids.ROUTES.values()]
     now = [
-        uids.COMPUTE,
-        uids.HEAVY,
-        uids.STREAMS,
-        *uids.READERS.values(),
+        operator_uids.COMPUTE,
+        operator_uids.HEAVY,
+        operator_uids.STREAMS,
+        *operator_uids.READERS.values(),
         *(uid for table in tables for uid in table.values()),
     ]
     assert len(set(now)) == len(now), "no two operators share a uid"

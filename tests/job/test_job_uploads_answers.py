@@ -12,8 +12,8 @@ import psutil
 import pytest
 from mixed import request
 from settings_json import settings_text
-from tdajob import settings
-from tdajob.answers import Answer, Answerer
+from tdajob.processing.requests import Answer, Answerer
+from tdajob.settings import job
 from uploading import npy
 
 SQUARE = "x,y\n0,0\n1,0\n1,1\n0,1\n"
@@ -24,7 +24,7 @@ ROUTES = [
 
 
 def made(*roots: str, **changes: Any) -> Answerer:
-    return Answerer(settings.load(settings_text(inputs=ROUTES, uploads__roots=list(roots), **changes)))
+    return Answerer(job.load(settings_text(inputs=ROUTES, uploads__roots=list(roots), **changes)))
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,6 @@ def test_no_process_is_left_when_the_job_ends(folder: Path) -> None:
 def test_settings_by_which_nothing_could_be_read_stop_the_job_at_its_start(
     changes: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(settings.SettingsError) as caught:
-        Answerer(settings.load(settings_text(inputs=ROUTES, **changes)))
+    with pytest.raises(job.SettingsError) as caught:
+        Answerer(job.load(settings_text(inputs=ROUTES, **changes)))
     assert words in str(caught.value)

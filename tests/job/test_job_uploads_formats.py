@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tdajob.errors import MessageError
 from tdajob.topology.values import FloatArray
-from tdajob.uploads.access import UploadAccess, fetch_points
+from tdajob.uploads.fetcher import UploadAccess, fetch_points
 from uploading import CLOUD, access_to, npy, npz, table, upload
 
 from tdaformats.bounds import Bounds
@@ -372,7 +372,7 @@ def test_damaged_parquet_never_stops_the_route(read: Read) -> None:
 def test_no_library_for_files_is_loaded_with_the_answerer() -> None:
     """A worker without uploads does not load pyarrow's file systems."""
     check = (
-        "import sys, tdajob.answers;"
+        "import sys, tdajob.processing.requests;"
         "print([m for m in ('pyarrow', 'pyarrow.fs', 'pyarrow.parquet') if m in sys.modules])"
     )
     jobs = str(Path(__file__).parents[2] / "jobs")

@@ -12,7 +12,7 @@ from tdajob.errors import MessageError
 from tdajob.uploads.message import Options
 from uploading import ORIGIN, parsed, upload
 
-from tdaformats.places import Place, check_root, parse_root, parse_uri
+from tdaformats.upload_uris import Place, check_root, parse_root, parse_uri
 
 CSV = "file:///a/b.csv"
 

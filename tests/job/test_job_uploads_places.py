@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from tdajob.errors import MessageError
-from tdajob.uploads.access import UploadAccess, fetch_points
-from tdajob.uploads.localfiles import read_local
+from tdajob.uploads.fetcher import UploadAccess, fetch_points
+from tdajob.uploads.local_files import read_local
 from uploading import access_to, upload
 
 from tdaformats.bounds import Bounds

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from s3service import BUCKET, S3Service
 from tdajob.errors import MessageError
-from tdajob.uploads.access import UploadAccess, fetch_points
+from tdajob.uploads.fetcher import UploadAccess, fetch_points
 from uploading import CLOUD, access_to, npy, npz, table, upload
 
 

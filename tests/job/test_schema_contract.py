@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 from mixed import BAD, mixed_requests, request
 from settings_json import settings_text
-from tdajob import settings as job_settings
-from tdajob.answers import Answerer
 from tdajob.errors import KEPT_BYTES, KEPT_REASON, MessageError, Origin, error_record
-from tdajob.messages import MAX_JOB_ID, Rules, parse_request
-from tdajob.streammessages import parse_stream_message
-from tdajob.times import EARLIEST_MS, LATEST_MS
+from tdajob.messages.requests import MAX_JOB_ID, Rules, parse_request
+from tdajob.messages.streams import parse_stream_message
+from tdajob.processing.requests import Answerer
+from tdajob.settings import job as job_settings
+from tdajob.timestamps import EARLIEST_MS, LATEST_MS
 from tdajob.topology.validation import (
     MAX_COEFFICIENT_FIELD,
     MAX_COORDINATE,
@@ -30,7 +30,7 @@ from tdajob.topology.validation import (
 from tdajob.topology.values import ComputationError, Limits
 from tdajob.uploads.message import parse_upload
 
-from tdaflink.adapters.profiles import load_schemas
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
 
 KAFKA_TIME = 1_704_110_500_000
 SCHEMAS = {schema.name: schema for schema in load_schemas()}

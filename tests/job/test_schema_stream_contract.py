@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from settings_json import settings_text
-from tdajob import settings
-from tdajob.answers import Answer
-from tdajob.readers import StreamReader
-from tdajob.streams import StreamAnswerer
+from tdajob.processing.requests import Answer
+from tdajob.processing.stream_reader import StreamReader
+from tdajob.processing.streams import StreamAnswerer
+from tdajob.settings import job
 
-from tdaflink.adapters.profiles import load_schemas
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
 
 START = 1_704_110_400_000  # 2024-01-01T12:00:00Z
 FOREVER = 10**9
@@ -65,7 +65,7 @@ class Stream:
             "requests": ("tda_jobs", "tda_results"),
         }[route]
         source = {"route": route, "topic": topic, "output_topic": output, "source_parallelism": 1}
-        loaded = settings.load(settings_text(inputs=[{**source, "window": window}], **changes))
+        loaded = job.load(settings_text(inputs=[{**source, "window": window}], **changes))
         self._reader = StreamReader(loaded, 0)
         self._answerer = StreamAnswerer(loaded)
         self._pieces: dict[str, Pieces] = {}

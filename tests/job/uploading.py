@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 from settings_json import settings_document, settings_text
-from tdajob import settings
 from tdajob.errors import Origin
-from tdajob.messages import Rules
-from tdajob.uploads.access import UploadAccess
+from tdajob.messages.requests import Rules
+from tdajob.settings import job
+from tdajob.uploads.fetcher import UploadAccess
 from tdajob.uploads.message import Upload, parse_upload
 
 ORIGIN = Origin("uploads", "tda_uploads", 1, 9, 1_704_110_500_000)
@@ -28,7 +28,7 @@ def upload(uri: Any, **fields: Any) -> Upload:
 
 
 def parsed(message: Any, **changes: Any) -> Upload:
-    chosen = settings.load(settings_text(**changes))
+    chosen = job.load(settings_text(**changes))
     raw = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
     return parse_upload(raw, ORIGIN, Rules(chosen.query, chosen.limits, OWN))
 
@@ -38,7 +38,7 @@ def access_to(*roots: str | Path, max_points: int = 1000, **uploads: Any) -> Upl
     named = [root if isinstance(root, str) else root.as_uri() for root in roots]
     document = settings_document()
     document["uploads"].update({"roots": named, "max_bytes": 1 << 20, **uploads})
-    return UploadAccess(settings.load(json.dumps(document)).uploads, max_points)
+    return UploadAccess(job.load(json.dumps(document)).uploads, max_points)
 
 
 def npy(array: Any) -> bytes:

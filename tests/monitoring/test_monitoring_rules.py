@@ -13,9 +13,9 @@ import pytest
 import yaml
 from prometheus_process import Programs
 
-from tdaflink.adapters.monitoring import write_monitoring_files
-from tdaflink.adapters.profiles import load_versions
-from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored
+from tdaflink.adapters.monitoring.files import write_monitoring_files
+from tdaflink.adapters.storage.shipped_profiles import load_versions
+from tdaflink.domain.environments.scrape_targets import FLINK_PORT, Addresses, Monitored
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "profiles" / "monitoring" / "rules"

@@ -11,8 +11,8 @@ import pytest
 from harness import Ran, Runner
 from registry_process import Registry
 
-from tdaflink.adapters.profiles import load_schemas
-from tdaflink.domain.schemas import ShippedSchema
+from tdaflink.adapters.storage.shipped_profiles import load_schemas
+from tdaflink.domain.messages.schemas import ShippedSchema
 
 pytestmark = pytest.mark.registry
 

@@ -13,10 +13,10 @@ import pytest
 from incremental_cases import FirstWorker, run_worker
 from tdajob.topology import registry
 from tdajob.topology.engine import Engine
-from tdajob.topology.incremental import machine_code
+from tdajob.topology.kernels import loader
 from topology_cases import LIMITS, MakeEngine
 
-from tdaflink.services.bundles import shipped_bundle
+from tdaflink.services.jobs.bundle import shipped_bundle
 
 
 @pytest.fixture
@@ -68,4 +68,4 @@ def incremental_kernels(kernel_cache: Path, first_workers: list[FirstWorker]) ->
     assert first_workers
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TDAFLINK_CACHE_DIR", str(kernel_cache))
-        assert machine_code.warm_up()
+        assert loader.warm_up()

@@ -25,17 +25,17 @@ def main(path: str, *flags: str) -> None:
     sys.path.insert(0, path)
     if "--without-numba" in flags:
         sys.meta_path.insert(0, WithoutNumba())
-    from tdajob.topology.incremental import machine_code
+    from tdajob.topology.kernels import loader
 
-    warm = machine_code.warm_up()
-    kernels = machine_code.kernels()
+    warm = loader.warm_up()
+    kernels = loader.kernels()
     functions = [made for module in vars(kernels).values() for made in _compiled(module)] if kernels else []
     engine, bars = _stream()
     found = {
         "warm": warm,
         "compiled": sum(made.stats.cache_misses.total() for made in functions),
         "read": sum(made.stats.cache_hits.total() for made in functions),
-        "source": machine_code.__file__,
+        "source": loader.__file__,
         "engine": engine,
         "bars": bars,
     }

@@ -20,7 +20,7 @@ from incremental_cases import (
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits, load_iris
 from tdajob.topology.engine import Engine
-from tdajob.topology.geometry import pairwise_distances
+from tdajob.topology.geometry.distances import pairwise_distances
 from tdajob.topology.incremental import caches, window
 from tdajob.topology.incremental.caches import ENGINE
 from tdajob.topology.values import FloatArray

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from incremental_cases import gudhi_bars
 from scipy.spatial.distance import cdist
-from tdajob.topology.bars import finished_bars
+from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.incremental import window as window_module
-from tdajob.topology.incremental.machine_code import Kernels, kernels
 from tdajob.topology.incremental.window import Window
+from tdajob.topology.kernels.loader import Kernels, kernels
 from topology_cases import query
 
 CAPACITY = 12

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from incremental_cases import FirstWorker, gudhi_bars, run_worker
 from tdajob.topology.incremental.caches import ENGINE
-from tdajob.topology.incremental.machine_code import private_folder
+from tdajob.topology.kernels.loader import private_folder
 from topology_cases import query
 
 JOBS = str(Path(__file__).parents[2] / "jobs")
@@ -83,7 +83,7 @@ module = sys.modules["worker"] = types.ModuleType("worker")
 exec("class Custom:\\n    def print(self, *words, **options): pass", module.__dict__)
 builtins.print = module.Custom().print
 sys.path[:0] = sys.argv[1:]
-from tdajob.topology.incremental.machine_code import kernels
+from tdajob.topology.kernels.loader import kernels
 sys.exit(0 if kernels() is not None else 1)
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tdajob.topology.geometry import farthest_points, sorted_points
+from tdajob.topology.geometry.distances import farthest_points, sorted_points
 from tdajob.topology.values import FloatArray
 from topology_cases import (
     SQUARE,

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 import pytest
-from tdajob.topology.bars import finished_bars
-from tdajob.topology.summary import betti_at, betti_numbers, homology_groups, persistence_pairs
+from tdajob.topology.diagrams.bars import finished_bars
+from tdajob.topology.diagrams.summary import betti_at, betti_numbers, homology_groups, persistence_pairs
 from tdajob.topology.values import ComputationError, Diagram
 from topology_cases import SQUARE, circle, computed, integer_grid, query
 

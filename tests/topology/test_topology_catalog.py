@@ -14,8 +14,8 @@ from tdajob.topology.about import cost_for
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.values import ComputationError
 
-from tdaflink.adapters.profiles import algorithms_path, load_algorithms
-from tdaflink.domain.algorithms import AlgorithmInfo, AlgorithmParameter
+from tdaflink.adapters.storage.shipped_profiles import algorithms_path, load_algorithms
+from tdaflink.domain.config.algorithms import AlgorithmInfo, AlgorithmParameter
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = load_algorithms()

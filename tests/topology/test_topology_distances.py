@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
-from tdajob.topology.distances import bottleneck, wasserstein
+from tdajob.topology.diagrams.distances import bottleneck, wasserstein
 from tdajob.topology.values import FloatArray
 
 EMPTY = np.empty((0, 2))

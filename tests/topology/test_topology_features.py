@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tdajob.features import feature_documents, feature_values
-from tdajob.streamsettings import BettiCurve, Entropy, Feature, Landscape, PersistenceImage, Silhouette
-from tdajob.topology import vectors
-from tdajob.topology.distances import bottleneck
+from tdajob.processing.features import feature_documents, feature_values
+from tdajob.settings.streams import BettiCurve, Entropy, Feature, Landscape, PersistenceImage, Silhouette
+from tdajob.topology.diagrams import vectors
+from tdajob.topology.diagrams.distances import bottleneck
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
 from topology_cases import circle, computed, query
 

@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 from tdajob.topology.algorithms.dtm_rips import distance_to_measure
-from tdajob.topology.distances import bottleneck
+from tdajob.topology.diagrams.distances import bottleneck
 from tdajob.topology.flag.components import components
-from tdajob.topology.geometry import pairwise_distances, sorted_points
+from tdajob.topology.geometry.distances import pairwise_distances, sorted_points
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
 from topology_cases import (
     SQUARE,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tdajob.topology import metrics
-from tdajob.topology.geometry import sorted_points
+from tdajob.topology.geometry import point_metrics
+from tdajob.topology.geometry.distances import sorted_points
 from tdajob.topology.values import ComputationError, FloatArray
 from topology_cases import SQUARE, MakeEngine, bits, circle, computed, query, sphere, uniform
 
@@ -19,8 +19,8 @@ RIPS_FAMILY = ["vietoris_rips", "sparse_rips", "dtm_rips"]
 
 
 def distances(points: Any, metric: str, **params: Any) -> FloatArray:
-    known = {parameter.name: parameter.default for parameter in metrics.PARAMETERS}
-    return metrics.distances_between(np.array(points, float), {**known, "metric": metric, **params})
+    known = {parameter.name: parameter.default for parameter in point_metrics.PARAMETERS}
+    return point_metrics.distances_between(np.array(points, float), {**known, "metric": metric, **params})
 
 
 def bars(points: Any, **asked: Any) -> list[list[list[float]]]:

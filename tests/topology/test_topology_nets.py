@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tdajob.preprocess import Prepared, Preprocessor
-from tdajob.streamsettings import PreprocessSettings, ScaleSettings
+from tdajob.processing.preprocess import Prepared, Preprocessor
+from tdajob.settings.streams import PreprocessSettings, ScaleSettings
+from tdajob.topology.geometry.lattice import lattice_net
 from tdajob.topology.incremental.nets import KeptNets
-from tdajob.topology.lattice import lattice_net
 from tdajob.topology.values import Diagram, FloatArray
 from topology_cases import ROUNDING, apart, bits, circle, computed, hausdorff, query
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tdajob.embedding import Embedder
 from tdajob.errors import MessageError
-from tdajob.preprocess import Prepared, Preprocessor, scaled
-from tdajob.streamsettings import EmbedSettings, PreprocessSettings, ScaleSettings
+from tdajob.processing.embedding import Embedder
+from tdajob.processing.preprocess import Prepared, Preprocessor, scaled
+from tdajob.settings.streams import EmbedSettings, PreprocessSettings, ScaleSettings
 from tdajob.topology.values import ComputationError, FloatArray
 from topology_cases import ROUNDING, MakeEngine, apart, circle, computed, hausdorff, query, uniform
 

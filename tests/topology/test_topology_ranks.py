@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tdajob.topology.flag.order import dense_ranks
+from tdajob.topology.flag.ranks import dense_ranks
 from tdajob.topology.values import FloatArray
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from tdajob.topology.flag import engines, graph, redzed, ripser
-from tdajob.topology.incremental.machine_code import kernels
+from tdajob.topology.kernels.loader import kernels
 from tdajob.topology.values import FloatArray
 from topology_cases import (
     bars_mod_two,

@@ -8,16 +8,16 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
-from tdajob.preprocess import Preprocessor
-from tdajob.streamsettings import PreprocessSettings, ScaleSettings
+from tdajob.processing.preprocess import Preprocessor
+from tdajob.settings.streams import PreprocessSettings, ScaleSettings
 from tdajob.topology import registry
+from tdajob.topology.diagrams.summary import homology_groups
 from tdajob.topology.engine import Engine
-from tdajob.topology.geometry import farthest_points, sorted_points
+from tdajob.topology.geometry.distances import farthest_points, sorted_points
+from tdajob.topology.geometry.lattice import lattice_net
+from tdajob.topology.geometry.point_metrics import distances_between
+from tdajob.topology.geometry.scales import euclidean_distances, lost_length, normal
 from tdajob.topology.incremental.caches import IncrementalCaches
-from tdajob.topology.lattice import lattice_net
-from tdajob.topology.metrics import distances_between
-from tdajob.topology.scales import euclidean_distances, lost_length, normal
-from tdajob.topology.summary import homology_groups
 from tdajob.topology.values import ComputationError, Diagram, FloatArray
 from topology_cases import (
     LIMITS,

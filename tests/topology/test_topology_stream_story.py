@@ -6,12 +6,12 @@ import hashlib
 import json
 
 import numpy as np
-from tdajob.comparison import Comparer, Comparison
-from tdajob.embedding import Embedder
-from tdajob.events import alert_record
-from tdajob.features import feature_documents
-from tdajob.preprocess import Preprocessor
-from tdajob.streamsettings import (
+from tdajob.processing.alert_record import alert_record
+from tdajob.processing.comparison import Comparer, Comparison
+from tdajob.processing.embedding import Embedder
+from tdajob.processing.features import feature_documents
+from tdajob.processing.preprocess import Preprocessor
+from tdajob.settings.streams import (
     ComparisonSettings,
     EmbedSettings,
     Landscape,

@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 from scipy.spatial.distance import cdist
 from tdajob.topology import registry
-from tdajob.topology.distances import bottleneck
+from tdajob.topology.diagrams.distances import bottleneck
 from tdajob.topology.engine import Engine
-from tdajob.topology.geometry import sorted_points
+from tdajob.topology.geometry.distances import sorted_points
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.values import Diagram, FloatArray, Limits, Query
 

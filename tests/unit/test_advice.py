@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tdaflink.domain.advice import Measured, advise, cost_of, rule_for
+from tdaflink.domain.observability.sizing import Measured, advise, cost_of, rule_for
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,26 @@ from alert_receiver import Posted, alert_receiver
 from harness import Runner
 from watch_cases import job
 
-from tdaflink.adapters.alert_webhook import alert_webhook, keep_webhook, post_alerts, require_webhook
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.domain.alerts import WEBHOOK, checked_webhook, lost_component, shown_webhook, webhook_document
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.security.alert_webhook import alert_webhook, keep_webhook, post_alerts, require_webhook
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.domain.environments.alerts import (
+    WEBHOOK,
+    checked_webhook,
+    lost_component,
+    shown_webhook,
+    webhook_document,
+)
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.domain.environments.setup import SetupRequest
 from tdaflink.domain.errors import ConfigError, Unreachable, UsageError
-from tdaflink.domain.setup import SetupRequest
-from tdaflink.services.alerts import RESTART_SECONDS, RESTARTS, STOPPED_SECONDS, JobAlerts, LocalAlerts
-from tdaflink.services.drafting import draft
+from tdaflink.services.environments.alerts import (
+    RESTART_SECONDS,
+    RESTARTS,
+    STOPPED_SECONDS,
+    JobAlerts,
+    LocalAlerts,
+)
+from tdaflink.services.environments.draft import draft
 
 SECRET = "https://user:pw@hooks.example:8443/T00/geheim?token=geheim"  # noqa: S105 - an example
 NOW = "2027-01-15T08:00:00.000Z"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.services.configuration import validate_file
+from tdaflink.services.jobs.config_resolution import validate_file
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from harness import Runner, command_environ, runner
 
-from tdaflink.adapters.profiles import load_algorithms
-from tdaflink.domain.advice import advise, cost_by_table, seconds_in_words
-from tdaflink.domain.algorithms import find_algorithm
+from tdaflink.adapters.storage.shipped_profiles import load_algorithms
+from tdaflink.domain.config.algorithms import find_algorithm
 from tdaflink.domain.errors import NotFound
+from tdaflink.domain.observability.sizing import advise, cost_by_table, seconds_in_words
 
 NAMES = ["alpha", "cech", "dtm_rips", "sparse_rips", "vietoris_rips", "witness"]
 

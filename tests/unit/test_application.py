@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import Runner
 
-from tdaflink.domain.application import Application, mode_of
+from tdaflink.domain.environments.application_cluster import Application, mode_of
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from tdaflink.display.barcode import ASCII, UNICODE, Glyphs, barcode, barcode_text, glyphs_for
-from tdaflink.domain.messages import Bar
+from tdaflink.display.diagrams.barcode import ASCII, UNICODE, Glyphs, barcode, barcode_text, glyphs_for
+from tdaflink.domain.messages.records import Bar
 
 BARS = [
     Bar(0, 0.0, math.inf),

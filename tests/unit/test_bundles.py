@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.services.bundles import script_bundle, shipped_bundle
+from tdaflink.services.jobs.bundle import script_bundle, shipped_bundle
 
 
 def script_folder(folder: Path) -> Path:
@@ -28,9 +28,12 @@ def script_folder(folder: Path) -> Path:
 
 def test_the_shipped_bundle_is_small_and_complete() -> None:
     bundle = shipped_bundle()
-    assert {"main.py", "tdajob/pipeline.py", "tdajob/topology/engine.py", "tdaformats/csvtables.py"} <= set(
-        bundle.files
-    )
+    assert {
+        "main.py",
+        "tdajob/flink/pipeline.py",
+        "tdajob/topology/engine.py",
+        "tdaformats/csv_tables.py",
+    } <= set(bundle.files)
     assert len(bundle.content) < 1_000_000
     assert bundle.module == "main"
 

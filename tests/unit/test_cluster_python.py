@@ -13,9 +13,15 @@ import pytest
 from harness import Runner, command_environ, command_line
 from interpreters import find_interpreter
 
-from tdaflink.adapters.cluster_python import ask_interpreter, damaged_packages
-from tdaflink.adapters.uv import run_uv, uv_environ
-from tdaflink.domain.cluster_python import PACKAGES, Interpreter, PythonPlan, environment_key, misfit
+from tdaflink.adapters.python.cluster_python import ask_interpreter, damaged_packages
+from tdaflink.adapters.python.uv import run_uv, uv_environ
+from tdaflink.domain.artifacts.cluster_python import (
+    PACKAGES,
+    Interpreter,
+    PythonPlan,
+    environment_key,
+    misfit,
+)
 from tdaflink.domain.errors import TdaflinkError, Unhealthy
 
 FITTING = Interpreter(Path("/venv/bin/python"), Path("/usr/bin/python3.12"), "3.12.7", "linux-x86_64")

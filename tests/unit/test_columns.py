@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflink.display import console
-from tdaflink.display.jobs import show_jobs
-from tdaflink.domain.jobs import Job
+from tdaflink.display.jobs.listing import show_jobs
+from tdaflink.domain.jobs.job import Job
 
 NAMES = st.text(st.characters(max_codepoint=0x2FF), min_size=1, max_size=60) | st.text(
     " -az[]/é你", max_size=90

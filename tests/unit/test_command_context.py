@@ -10,8 +10,8 @@ import pytest
 from harness import command_environ
 from replying import replying
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.domain.environments.environment import Endpoints, Environment
 
 # Runs the command as `tdaflink` does, and counts how often it opens the file of the saved environment.
 COUNTING = """

@@ -15,12 +15,12 @@ from composing import settings
 from containers.contracts import CONTRACTS, TOOLS
 from harness import Runner
 
-from tdaflink.adapters.compose_files import ComposeSettings, compose_files
-from tdaflink.adapters.credentials import GRAFANA, KEY, SECRET
-from tdaflink.adapters.docker_engine import _moment, _whole_lines
-from tdaflink.adapters.profiles import load_profile, load_python_settings, load_versions
+from tdaflink.adapters.compose_runtime.docker_engine import _moment, _whole_lines
+from tdaflink.adapters.compose_runtime.renderer import ComposeSettings, compose_files
+from tdaflink.adapters.security.credential_store import GRAFANA, KEY, SECRET
+from tdaflink.adapters.storage.shipped_profiles import load_profile, load_python_settings, load_versions
+from tdaflink.domain.environments.compose_stack import require_room, services_of
 from tdaflink.domain.errors import Unhealthy, UsageError
-from tdaflink.domain.stack import require_room, services_of
 
 PROFILES = [("dev", False), ("staging", False), ("prod", False), ("prod", True)]
 

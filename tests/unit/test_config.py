@@ -9,16 +9,22 @@ from typing import Any
 
 import pytest
 
-from tdaflink.adapters.configfiles import read_config
-from tdaflink.domain.config import JobConfig
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.storage.config_files import read_config
+from tdaflink.domain.config.job_config import JobConfig
+from tdaflink.domain.config.layers import Layer, resolve
+from tdaflink.domain.config.streams import CountWindow, NoWindow, SessionWindow, Window, parse_window
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, NotFound
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.domain.streams import CountWindow, NoWindow, SessionWindow, Window, parse_window
 from tdaflink.resources import jobs_folder
-from tdaflink.services.configuration import Asked, config_schema, configure, validate_file, write_config
-from tdaflink.services.preparation import shipped_job_config
-from tdaflink.services.settings_writer import job_settings, window_settings
+from tdaflink.services.jobs.config_resolution import (
+    Asked,
+    config_schema,
+    configure,
+    validate_file,
+    write_config,
+)
+from tdaflink.services.jobs.preparation import shipped_job_config
+from tdaflink.services.jobs.settings_writer import job_settings, window_settings
 
 SEED = {
     "job_name": "tda-streaming-production",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.credentials import (
+from tdaflink.adapters.security.credential_store import (
     GRAFANA,
     KEY,
     SECRET,
@@ -15,8 +15,8 @@ from tdaflink.adapters.credentials import (
     keep_variables,
     stack_secrets,
 )
-from tdaflink.adapters.profiles import load_profile
-from tdaflink.adapters.secrets import secret
+from tdaflink.adapters.security.references import secret
+from tdaflink.adapters.storage.shipped_profiles import load_profile
 from tdaflink.domain.errors import ConfigError
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from replying import replying
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.services.jobrun import Job
-from tdaflink.services.preparation import Wanted, shipped_job
-from tdaflink.services.submission import fitted
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.domain.config.layers import Layer, resolve
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.services.jobs.preparation import Wanted, shipped_job
+from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.submission import fitted
 
 LOCAL = Environment(
     "local",

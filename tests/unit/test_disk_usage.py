@@ -14,13 +14,13 @@ import psutil
 import pytest
 from harness import Runner
 
-from tdaflink.adapters.disk_usage import disk_usage
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.folders import user_temporary_path
-from tdaflink.adapters.processes import Launch, ProcessTable, Running
-from tdaflink.adapters.temporary import TemporaryFolders
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.domain.waiting import poll
+from tdaflink.adapters.local_runtime.process_table import Launch, ProcessTable, Running
+from tdaflink.adapters.local_runtime.temporary_files import TemporaryFolders
+from tdaflink.adapters.storage.disk_usage import disk_usage
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.paths import user_temporary_path
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.domain.polling import poll
 
 PARENT = "import subprocess, time; subprocess.Popen(['sleep', '60']); time.sleep(60)"
 

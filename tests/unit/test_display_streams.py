@@ -13,8 +13,8 @@ from harness import Ran, Runner, command_environ, command_line, runner
 from replying import replying
 
 from tdaflink.display import console
-from tdaflink.display.topics import show_lag
-from tdaflink.domain.topics import LagRow
+from tdaflink.display.environments.topics import show_lag
+from tdaflink.domain.messages.topics import LagRow
 
 JOB = {
     "jid": "a" * 32,

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from harness import Runner
 
-from tdaflink.domain.doctor import clock_fix, clock_off, connector_of, java_major
+from tdaflink.domain.environments.health_checks import clock_fix, clock_off, connector_of, java_major
 from tdaflink.domain.units import megabytes
 
 

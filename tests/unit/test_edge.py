@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import Runner, command_environ, command_line
 
-from tdaflink.cli.edge import guarded
+from tdaflink.cli.error_handling import guarded
 from tdaflink.domain.errors import NotFound
 
 

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from harness import Runner
 
-from tdaflink.adapters.profiles import load_end_of_life, load_versions
-from tdaflink.domain.end_of_life import EndOfLife, PartInUse, PartLines, endings
+from tdaflink.adapters.storage.shipped_profiles import load_end_of_life, load_versions
+from tdaflink.domain.artifacts.end_of_life import EndOfLife, PartInUse, PartLines, endings
 
 TABLE = EndOfLife(
     checked=date(2026, 11, 29),

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from harness import Ran, Runner
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.locks import PortClaims
-from tdaflink.adapters.processes import Launch, ProcessTable
-from tdaflink.adapters.profiles import load_profile
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.local_runtime.process_table import Launch, ProcessTable
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.locks import PortClaims
+from tdaflink.adapters.storage.shipped_profiles import load_profile
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import Locked, NotFound, UsageError
 
 

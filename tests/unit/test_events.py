@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from tdaflink.adapters.kafka_tail import Record
+from tdaflink.adapters.kafka.tail import Record
 from tdaflink.display import console
-from tdaflink.display.events import show_events
-from tdaflink.display.results import show_arrivals
-from tdaflink.domain.control import control_event
+from tdaflink.display.diagrams.results import show_arrivals
+from tdaflink.display.jobs.events import show_events
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.ledger import Action
-from tdaflink.domain.message_models import examples
-from tdaflink.domain.messages import Arrival, EventArrival, event_from, is_event, result_from
-from tdaflink.services.events import EventsSought
-from tdaflink.services.streamalerts import alerts_of
+from tdaflink.domain.jobs.audit_event import control_event
+from tdaflink.domain.jobs.history import Action
+from tdaflink.domain.messages.models import examples
+from tdaflink.domain.messages.records import Arrival, EventArrival, event_from, is_event, result_from
+from tdaflink.services.observability.events import EventsSought
+from tdaflink.services.observability.stream_alerts import alerts_of
 
 CONTROL = json.loads(
     control_event(

@@ -9,10 +9,10 @@ import pytest
 from watch_cases import CLUSTER, LAG, failing, failure, job, load
 
 from tdaflink.cli.app import HOMES
-from tdaflink.domain.failures import RecordAtFault
-from tdaflink.domain.findings import Finding, findings
-from tdaflink.domain.jobs import Checkpoints, Job
-from tdaflink.domain.snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
+from tdaflink.domain.jobs.failures import RecordAtFault
+from tdaflink.domain.jobs.job import Checkpoints, Job
+from tdaflink.domain.observability.cluster_snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
+from tdaflink.domain.observability.findings import Finding, findings
 
 AT_FAULT = RecordAtFault("tda_jobs", 3, 17, 2)
 FULL = VertexLoad("b", "stream-windows", "compute", 2, 1000, 200, 970, 0, 30, 990, 1.2)

@@ -20,20 +20,21 @@ import yaml
 
 import tdaflink.display
 from tdaflink.cli.completion import is_plain_word
-from tdaflink.display import console, errors, logs, progress
-from tdaflink.display.jobs import show_jobs
-from tdaflink.display.page import Page
-from tdaflink.display.results import show_arrivals
-from tdaflink.domain.demo import CLOUDS, DemoAnswer
-from tdaflink.domain.environment import LogLine
+from tdaflink.display import console, errors, progress
+from tdaflink.display.diagrams.page import Page
+from tdaflink.display.diagrams.results import show_arrivals
+from tdaflink.display.jobs import logs
+from tdaflink.display.jobs.listing import show_jobs
+from tdaflink.domain.environments.environment import LogLine
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.jobs import Job
-from tdaflink.domain.logs import Entry
-from tdaflink.domain.messages import Arrival, Bar, Result, message_from, result_from
+from tdaflink.domain.jobs.job import Job
+from tdaflink.domain.messages.demo import CLOUDS, DemoAnswer
+from tdaflink.domain.messages.records import Arrival, Bar, Result, message_from, result_from
+from tdaflink.domain.observability.logs import Entry
 from tdaflink.domain.printable import printable, printable_lines, printable_value
-from tdaflink.services.jobs import Canceled
-from tdaflink.services.restarting import RestartPlan
-from tdaflink.services.stopping import Saved
+from tdaflink.services.jobs.listing import Canceled
+from tdaflink.services.upgrades.restart import RestartPlan
+from tdaflink.services.upgrades.savepoints import Saved
 
 HOSTILE = (
     "id\x1b]0;title\x07\x1b]8;;http://evil\x1b\\\x1b]52;c;eA==\x07\x1b[2J\x9b2J\x9d0;x\x9c"

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tdaflink.adapters.fork_server import SCRIPT, fork_server_files
+from tdaflink.adapters.python.fork_server import SCRIPT, fork_server_files
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the interpreter itself runs")
 

@@ -48,7 +48,7 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {
         "tdaflink/jobs/main.py",
-        "tdaformats/csvtables.py",
+        "tdaformats/csv_tables.py",
         "tdaflink/jobs/sample-config.json",
         "tdaflink/jobs/tdajob/topology/engine.py",
         "tdaflink/profiles/topics.yaml",
@@ -60,7 +60,7 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
         "tdaflink/profiles/schemas/tda_job_event_v1.json",
         "tdaflink/profiles/local/profile.yaml",
         "tdaflink/py.typed",
-        "tdaflink/display/web/results.js",
+        "tdaflink/display/diagrams/web/results.js",
     }
     assert shipped <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]

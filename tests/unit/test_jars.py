@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from harness import Runner, command_environ
 
-from tdaflink.adapters.maven import JarCache, repository_address
-from tdaflink.adapters.profiles import load_versions
+from tdaflink.adapters.jars.cache import JarCache, repository_address
+from tdaflink.adapters.storage.shipped_profiles import load_versions
+from tdaflink.domain.artifacts.jars import Coordinates, JarLock, LockedJar
 from tdaflink.domain.errors import BadArtifact, ConfigError, NotFound, Unreachable
-from tdaflink.domain.jars import Coordinates, JarLock, LockedJar
 from tdaflink.domain.progress import Silent
-from tdaflink.services.jars import fetch_jars, require_cached
+from tdaflink.services.artifacts.jars import fetch_jars, require_cached
 
 CONTENT = bytes(range(256)) * 4000
 COORDINATES = Coordinates("org.example", "thing", "1.0")
@@ -231,8 +231,8 @@ def test_two_processes_fetch_each_jar_once(cache: JarCache, repository: Reposito
     lock = tmp_path / "lock.json"
     lock.write_text(JarLock((locked(),)).to_json(), encoding="utf-8")
     script = (
-        "import sys; from pathlib import Path; from tdaflink.adapters.maven import JarCache\n"
-        "from tdaflink.domain.jars import JarLock\n"
+        "import sys; from pathlib import Path; from tdaflink.adapters.jars.cache import JarCache\n"
+        "from tdaflink.domain.artifacts.jars import JarLock\n"
         "jars = JarLock.from_json(Path(sys.argv[1]).read_text(), source='test').jars\n"
         "JarCache().fetch(jars, sys.argv[2])"
     )

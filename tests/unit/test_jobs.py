@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.domain.failures import (
+from tdaflink.domain.jobs.failures import (
     own_frames,
     printed_by_main,
     python_traceback,
@@ -14,7 +14,7 @@ from tdaflink.domain.failures import (
     root_cause,
     signature,
 )
-from tdaflink.domain.jobs import Job, find_job
+from tdaflink.domain.jobs.job import Job, find_job
 
 JAVA_WITH_PYTHON = """\
 org.apache.flink.runtime.taskmanager.AsynchronousException: Caught exception while processing timer.
@@ -86,7 +86,7 @@ def test_the_root_cause_is_python_s_last_line() -> None:
     assert root_cause(JAVA_WITH_PYTHON) == "ValueError: bad cloud"
 
 
-NAMED = "tdajob.inflight.RecordEndsWorker"
+NAMED = "tdajob.flink.record_in_flight.RecordEndsWorker"
 WORDS = "tda_jobs.v-1/3/4611686018427387904 was in progress 2 times when a worker of the job ended"
 
 

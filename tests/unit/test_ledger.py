@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.ledger_schema import MIGRATIONS
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.adapters.storage.ledger_migrations import MIGRATIONS
 from tdaflink.domain.errors import Locked, TdaflinkError
-from tdaflink.domain.ledger import Action, Git, JobSpec, Operation, SavepointRecord, Version
+from tdaflink.domain.jobs.history import Action, Git, JobSpec, Operation, SavepointRecord, Version
 
 WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.domain.ledger import Version
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.domain.jobs.history import Version
 ledger = Ledger(Path(sys.argv[1]))
 for i in range(50):
     ledger.intend(Version(f"{sys.argv[2]}-{i}", "name", "http://x", "hash", "me@here"))

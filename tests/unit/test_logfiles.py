@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.logfiles import read_log, written_at
-from tdaflink.domain.environment import LogLine
+from tdaflink.adapters.local_runtime.log_files import read_log, written_at
+from tdaflink.domain.environments.environment import LogLine
 
 FIRST, SECOND, THIRD = (f"2026-01-02 03:04:0{second},500 INFO  one.Class  - {second}" for second in range(3))
 

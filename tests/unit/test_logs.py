@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from harness import Runner
 
-from tdaflink.adapters.logfiles import read_log
-from tdaflink.domain.environment import LogLine
+from tdaflink.adapters.local_runtime.log_files import read_log
+from tdaflink.domain.environments.environment import LogLine
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.domain.logs import LogRequest, moment, pattern
-from tdaflink.services.logs import read_logs
+from tdaflink.domain.observability.logs import LogRequest, moment, pattern
+from tdaflink.services.observability.logs import read_logs
 
 
 class Folder:

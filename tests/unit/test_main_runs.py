@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import Refused
-from tdaflink.services.bundles import script_bundle
-from tdaflink.services.jobrun import Job
-from tdaflink.services.mainruns import way_to_run
+from tdaflink.services.jobs.bundle import script_bundle
+from tdaflink.services.jobs.main_runs import way_to_run
+from tdaflink.services.jobs.run_request import Job
 
 JOB = "ab" * 16
 PACKAGE = "org.apache.flink.runtime"

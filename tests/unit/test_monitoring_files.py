@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tdaflink.adapters.alert_webhook import alert_webhook
-from tdaflink.adapters.monitoring import (
-    monitoring_files,
-    reporter_settings,
-    write_monitoring_files,
-)
+from tdaflink.adapters.monitoring.files import monitoring_files, reporter_settings, write_monitoring_files
+from tdaflink.adapters.security.alert_webhook import alert_webhook
+from tdaflink.domain.environments.scrape_targets import FLINK_PORT, Addresses, Monitored, with_metrics
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.monitoring import FLINK_PORT, Addresses, Monitored, with_metrics
 
 COMPOSE = Monitored(
     environment="staging",

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.folders import (
+from tdaflink.adapters.local_runtime.temporary_files import TemporaryFolders
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.locks import MachineLock, PortClaims
+from tdaflink.adapters.storage.paths import (
     cache_folder,
     make_folder,
     private_folder,
     state_folder,
     user_runtime_folder,
 )
-from tdaflink.adapters.locks import MachineLock, PortClaims
-from tdaflink.adapters.temporary import TemporaryFolders
 from tdaflink.domain.errors import StorageFailed
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
@@ -154,9 +154,9 @@ def test_the_runtime_folder_is_used_only_if_it_is_this_users_alone(
 
 @as_root
 def test_a_program_that_another_user_has_put_there_is_not_run(folders: Path) -> None:
-    from tdaflink.adapters.ledger import Ledger
-    from tdaflink.adapters.maven import JarCache
-    from tdaflink.adapters.profiles import load_lock
+    from tdaflink.adapters.jars.cache import JarCache
+    from tdaflink.adapters.storage.ledger import Ledger
+    from tdaflink.adapters.storage.shipped_profiles import load_lock
 
     jar = load_lock().jars[0]
     path = JarCache().path(jar)

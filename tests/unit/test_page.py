@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tdaflink.display import pagedata
-from tdaflink.display.page import Page
-from tdaflink.display.pagedata import CURVE_VALUES, Gathered
-from tdaflink.domain.messages import Bar, Distance, Result
+from tdaflink.display.diagrams import page_data
+from tdaflink.display.diagrams.page import Page
+from tdaflink.display.diagrams.page_data import CURVE_VALUES, Gathered
+from tdaflink.domain.messages.records import Bar, Distance, Result
 
 BARS = (Bar(0, 0.0, math.inf), Bar(0, 0.0, 0.5), Bar(0, 0.0, 0.25), Bar(1, 0.5, 1.0))
 WINDOW = Result(
@@ -100,7 +100,7 @@ def test_the_page_may_fetch_nothing_and_names_no_address(tmp_path: Path) -> None
 def test_thousands_of_windows_are_bounded_and_the_rest_is_told(tmp_path: Path) -> None:
     bars = tuple(Bar(d, 0.001 * k, 0.9 + 0.0001 * k) for d in (0, 1) for k in range(120))
     page = Page(tmp_path / "p.html")
-    many = pagedata.MAX_WINDOWS + 10
+    many = page_data.MAX_WINDOWS + 10
     for number in range(many):
         page.take(replace(WINDOW, bars=bars, id=str(number), window=f"#{number}"))
     assert page.save().endswith("5000 results. 10 older results are omitted.")
@@ -134,6 +134,6 @@ def test_nothing_is_written_without_a_result(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.html", "a.htm", "A.HTML"])
 def test_a_page_is_asked_for_by_its_ending(tmp_path: Path, name: str) -> None:
-    from tdaflink.display.pictures import picture_for
+    from tdaflink.display.diagrams.picture_formats import picture_for
 
     assert isinstance(picture_for(tmp_path / name), Page)

@@ -7,7 +7,7 @@ import json
 import pytest
 from harness import Runner
 
-from tdaflink.domain.plans import changes
+from tdaflink.domain.jobs.saved_plans import changes
 
 
 def test_changes_name_the_place_and_both_values() -> None:

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tdaflink.display.pictures import picture_for
-from tdaflink.display.plot import save_picture
+from tdaflink.display.diagrams.picture_formats import picture_for
+from tdaflink.display.diagrams.plot import save_picture
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.messages import Bar, Result
+from tdaflink.domain.messages.records import Bar, Result
 
 TORUS = Result(
     job_id="torus-1",

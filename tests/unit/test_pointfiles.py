@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tdaflink.adapters.pointfiles import Reading, read
+from tdaflink.adapters.storage.point_files import Reading, read
 from tdaflink.domain.errors import NotFound, UsageError
 
 CLOUD = [[0.5, -1.0], [2.0, 3e-3]]

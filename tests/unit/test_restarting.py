@@ -16,24 +16,24 @@ from typing import Any
 import pytest
 from harness import Ran, Runner
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.state_files import state_files
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.adapters.storage.state_storage import state_files
 from tdaflink.display.progress import ConsoleReporter
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.ledger import Action, JobSpec, Operation, Version
-from tdaflink.domain.snapshots import MAGIC
-from tdaflink.services.bundles import shipped_bundle
+from tdaflink.domain.jobs.history import Action, JobSpec, Operation, Version
+from tdaflink.domain.jobs.state_snapshots import MAGIC
 from tdaflink.services.control import Control
-from tdaflink.services.jobrun import Job
-from tdaflink.services.readers import (
+from tdaflink.services.jobs.bundle import shipped_bundle
+from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.topic_readers import (
     refuse_further_topics,
     refuse_reader_elsewhere,
     refuse_second_reader,
 )
-from tdaflink.services.versions import job_from, last_version
+from tdaflink.services.upgrades.versions import job_from, last_version
 
 NAME = "sensors"
 OLD, NEW = "a" * 32, "b" * 32

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tdaflink.adapters.kafka_tail import Record, Tail
+from tdaflink.adapters.kafka.tail import Record, Tail
 from tdaflink.display import console
-from tdaflink.display.results import show_arrivals
+from tdaflink.display.diagrams.results import show_arrivals
 from tdaflink.domain.errors import DeadlinePassed
-from tdaflink.domain.messages import Arrival, Bar, Distance, error_from, result_from
+from tdaflink.domain.messages.records import Arrival, Bar, Distance, error_from, result_from
 from tdaflink.domain.progress import Silent
-from tdaflink.services.results import Sought, arrivals
+from tdaflink.services.data.results import Sought, arrivals
 
 
 def message(job_id: str | None, **changes: Any) -> dict[str, Any]:

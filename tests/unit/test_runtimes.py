@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from harness import Ran, command_environ, processes_of
 
-from tdaflink.adapters.profiles import load_profile, profile_names
 from tdaflink.adapters.runtimes import RUNTIMES, traits_of
-from tdaflink.domain.environment import Endpoints, Environment, RuntimeTraits
-from tdaflink.domain.external import external_environment
+from tdaflink.adapters.storage.shipped_profiles import load_profile, profile_names
+from tdaflink.domain.environments.environment import Endpoints, Environment, RuntimeTraits
+from tdaflink.domain.environments.external import external_environment
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "toy_runtime.py"

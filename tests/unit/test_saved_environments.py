@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from harness import Ran, Runner
-from tdajob.reading import SettingsError
-from tdajob.secrets import check_login, login_text
+from tdajob.settings.json_object import SettingsError
+from tdajob.settings.secrets import check_login, login_text
 
-from tdaflink.domain.external import external_environment, options_of
-from tdaflink.domain.security import KafkaSecrets, KafkaSecurity
-from tdaflink.services.settings_writer import security_properties
+from tdaflink.domain.environments.external import external_environment, options_of
+from tdaflink.domain.environments.security import KafkaSecrets, KafkaSecurity
+from tdaflink.services.jobs.settings_writer import security_properties
 
 SECRET = secrets.token_hex(8)
 ADDRESSES = {"rest_url": "https://flink.example:8081", "kafka": "a.example:9093,[::1]:9093"}

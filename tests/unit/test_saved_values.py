@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.ledger import Ledger
-from tdaflink.adapters.processes import ProcessTable
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.adapters.local_runtime.process_table import ProcessTable
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.ledger import Ledger
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, Locked, TdaflinkError
-from tdaflink.domain.ledger import JobSpec, Operation, Version
-from tdaflink.domain.plans import SCHEMA, SavedPlan
+from tdaflink.domain.jobs.history import JobSpec, Operation, Version
+from tdaflink.domain.jobs.saved_plans import SCHEMA, SavedPlan
 from tdaflink.domain.saved_values import from_values
-from tdaflink.services.environments import list_environments
+from tdaflink.services.environments.listing import list_environments
 
 SPEC = JobSpec("tdaflink-x.jar", "0" * 64, "main", 2, {"a": [1]}, ("x",), {"k": "v"}, {"b": None})
 
@@ -181,7 +181,7 @@ def test_a_plan_is_bound_to_its_content() -> None:
 def test_a_ledger_that_another_process_holds_is_said_to_be_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tdaflink.adapters.ledger._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("tdaflink.adapters.storage.ledger._BUSY_SECONDS", 0.05)
     ledger = Ledger(tmp_path)
     ledger.versions()
     holder = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)

@@ -9,9 +9,9 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from harness import Runner
 
-from tdaflink.adapters.image import image_tag
-from tdaflink.adapters.profiles import load_lock, load_profile, load_versions
-from tdaflink.adapters.python_lock import load_python_lock
+from tdaflink.adapters.compose_runtime.image import image_tag
+from tdaflink.adapters.python.locks import load_python_lock
+from tdaflink.adapters.storage.shipped_profiles import load_lock, load_profile, load_versions
 
 
 @pytest.mark.parametrize("words", [("--env", "local"), ("--env", "prod"), ("--image",)], ids=" ".join)

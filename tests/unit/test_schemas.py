@@ -19,11 +19,11 @@ import pytest
 from harness import Ran, Runner
 from mixed import BAD
 
-from tdaflink.adapters.environments import EnvironmentStore
-from tdaflink.adapters.profiles import load_catalogue, load_schemas, schema_path
-from tdaflink.domain.environment import Endpoints, Environment
-from tdaflink.domain.message_models.documents import MODELS
-from tdaflink.domain.schemas import schema_differences
+from tdaflink.adapters.storage.environment_store import EnvironmentStore
+from tdaflink.adapters.storage.shipped_profiles import load_catalogue, load_schemas, schema_path
+from tdaflink.domain.environments.environment import Endpoints, Environment
+from tdaflink.domain.messages.models.documents import MODELS
+from tdaflink.domain.messages.schemas import schema_differences
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.shapes import find, sample
-from tdaflink.services.sending import Wanted, prepare
+from tdaflink.domain.messages.shapes import find, sample
+from tdaflink.services.data.send import Wanted, prepare
 
 Run = Callable[..., Any]
 

@@ -10,9 +10,9 @@ import sys
 import gudhi
 import pytest
 
-from tdaflink.domain.demo import CLOUDS, SEED, DemoCloud
 from tdaflink.domain.errors import NotFound, UsageError
-from tdaflink.domain.shapes import SHAPES, Shape, find, sample
+from tdaflink.domain.messages.demo import CLOUDS, SEED, DemoCloud
+from tdaflink.domain.messages.shapes import SHAPES, Shape, find, sample
 
 
 def betti_numbers(tree: gudhi.SimplexTree, value: float, highest: int) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def test_the_torus_is_uniform_by_area() -> None:
 
 
 def test_a_seed_is_one_cloud_in_every_process() -> None:
-    code = "from tdaflink.domain.shapes import *; print(sample(find('torus'), 5, noise=0.1, seed=7))"
+    code = "from tdaflink.domain.messages.shapes import *; print(sample(find('torus'), 5, noise=0.1, seed=7))"
     clouds = {
         subprocess.run(
             [sys.executable, "-c", code],

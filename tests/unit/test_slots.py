@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.slots import require_slots
+from tdaflink.domain.jobs.slots import require_slots
 
 
 def test_job_fits_in_free_slots_and_those_it_gives_up() -> None:

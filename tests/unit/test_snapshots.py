@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.state_files import LocalFiles, state_files
+from tdaflink.adapters.storage.state_storage import LocalFiles, state_files
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.snapshots import MAGIC, canonical, found_snapshots
-from tdaflink.services.snapshots import age
+from tdaflink.domain.jobs.state_snapshots import MAGIC, canonical, found_snapshots
+from tdaflink.services.jobs.state_snapshots import age
 
 JOB = "c48cca565a9c021894685268a48beeb7"
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tdaflink.adapters.flink import FlinkRest
+from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.domain.errors import Unreachable
 
 

@@ -16,8 +16,8 @@ from harness import command_environ
 from replying import replying
 
 from tdaflink.cli.app import app, load
-from tdaflink.cli.helppage import PAGE
-from tdaflink.cli.plainvalues import read_plainly
+from tdaflink.cli.help_page import PAGE
+from tdaflink.cli.plain_values import read_plainly
 
 # Runs the command as `tdaflink` does, and writes what was imported when it ends.
 REPORT = """

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tdajob.reading import Reader, SettingsError
-from tdajob.streamsettings import (
+from tdajob.settings.json_object import Reader, SettingsError
+from tdajob.settings.streams import (
     BettiCurve,
     ComparisonSettings,
     EmbedSettings,
@@ -23,9 +23,9 @@ from tdajob.streamsettings import (
     read_stream_settings,
 )
 
+from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.services.settings_writer import stream_settings
+from tdaflink.services.jobs.settings_writer import stream_settings
 
 BARE: dict[str, Any] = {"kind": "landscape", "dimension": 1, "range": [0, 1]}
 IMAGE = {**BARE, "kind": "persistence_image", "persistence_range": [0, 1], "bandwidth": 0.1}

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tdaflink.display import console
-from tdaflink.display.lifecycle import show_upgrade_plan
+from tdaflink.display.jobs.savepoints import show_upgrade_plan
+from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.errors import ConfigError, NotFound
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.domain.ledger import Difference, JobSpec, UpgradePlan, Version
-from tdaflink.services.configuration import Asked
-from tdaflink.services.upgrades import base_layer, differences, hints, with_skipped
-from tdaflink.services.versions import version_before
+from tdaflink.domain.jobs.history import Difference, JobSpec, UpgradePlan, Version
+from tdaflink.services.jobs.config_resolution import Asked
+from tdaflink.services.upgrades.plan import base_layer, differences, hints, with_skipped
+from tdaflink.services.upgrades.versions import version_before
 
 COUNT = {"kind": "count", "size": 100, "slide": 10, "timeout_ms": 60000, "state_ttl_ms": 1}
 

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 import yaml
-from tdajob import settings
 from tdajob.errors import Origin
-from tdajob.messages import Rules
-from tdajob.uploads.access import UploadAccess
+from tdajob.messages.requests import Rules
+from tdajob.settings import job
+from tdajob.uploads.fetcher import UploadAccess
 from tdajob.uploads.message import parse_upload
 
-from tdaflink.domain.config import JobConfig
-from tdaflink.domain.environment import Endpoints, Environment
+from tdaflink.domain.config.job_config import JobConfig
+from tdaflink.domain.config.layers import Layer, resolve
+from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError
-from tdaflink.domain.layers import Layer, resolve
-from tdaflink.services.configuration import Asked, configure
-from tdaflink.services.preparation import Wanted, shipped_job
-from tdaflink.services.settings_writer import job_settings
-from tdaformats.places import check_root, parse_root
+from tdaflink.services.jobs.config_resolution import Asked, configure
+from tdaflink.services.jobs.preparation import Wanted, shipped_job
+from tdaflink.services.jobs.settings_writer import job_settings
+from tdaformats.upload_uris import check_root, parse_root
 
 LOCAL = Environment(
     "local",
@@ -38,9 +38,9 @@ def config(**uploads: Any) -> JobConfig:
     return resolve([Layer("file x.json", {"inputs": [INPUT], "uploads": uploads})]).config
 
 
-def at_the_job(chosen: JobConfig) -> settings.Settings:
+def at_the_job(chosen: JobConfig) -> job.Settings:
     """What the job reads of what the command ships."""
-    return settings.load(
+    return job.load(
         json.dumps(job_settings(chosen, LOCAL, {"tda_uploads": 6, "tda_jobs": 6, "tda_stream_input": 6}))
     )
 
@@ -54,10 +54,10 @@ def test_what_the_command_ships_is_what_the_job_reads() -> None:
         s3={"endpoint": "https://storage:9000", "region": "eu-west-1", **keys},
     )
     found = at_the_job(chosen)
-    assert found.inputs == (settings.Input("uploads", "tda_uploads", "tda_results", 1, None),)
-    s3 = settings.S3Settings("https://storage:9000", "eu-west-1", **keys)
+    assert found.inputs == (job.Input("uploads", "tda_uploads", "tda_results", 1, None),)
+    s3 = job.S3Settings("https://storage:9000", "eu-west-1", **keys)
     roots = ("file:///data/clouds", "s3://clouds", "s3://scans/2024/")
-    assert found.uploads == settings.UploadSettings(roots, 8 * 2**20, 5.0, s3)
+    assert found.uploads == job.UploadSettings(roots, 8 * 2**20, 5.0, s3)
 
 
 def test_by_default_no_root_is_open() -> None:

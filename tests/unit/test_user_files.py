@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tdaflink.adapters.user_files import decoded, output_file, output_folder, read_bytes, read_text
+from tdaflink.adapters.storage.user_files import decoded, output_file, output_folder, read_bytes, read_text
 from tdaflink.domain.errors import NotFound, TdaflinkError, UsageError
 
 KINDS = ("folder", "fifo", "socket", "device")
@@ -164,7 +164,7 @@ def test_what_is_no_text_is_named(content: bytes, said: str) -> None:
 
 def test_pipes_that_the_shell_opened_are_read() -> None:
     program = (
-        "from tdaflink.adapters.user_files import read_text;"
+        "from tdaflink.adapters.storage.user_files import read_text;"
         "print(read_text('-', 'x', limit=9), read_text('/dev/stdin', 'x', limit=9))"
     )
     done = subprocess.run(

@@ -6,8 +6,8 @@ import pytest
 from watch_cases import LAG, LOG, failing, job, load, replayed, snapshot, steady
 
 from tdaflink.display.watch.view import View, focus_of, press, settled, shown
-from tdaflink.domain.board import Board
-from tdaflink.domain.snapshot import JobSeen
+from tdaflink.domain.observability.cluster_snapshot import JobSeen
+from tdaflink.domain.observability.dashboard import Board
 
 THREE = (
     JobSeen(job("alpha", 1), load(), LAG),

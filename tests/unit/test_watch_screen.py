@@ -24,7 +24,7 @@ from watch_cases import (
     steady,
 )
 
-from tdaflink.display.barcode import ASCII
+from tdaflink.display.diagrams.barcode import ASCII
 from tdaflink.display.format import (
     format_age,
     format_clock,
@@ -34,11 +34,11 @@ from tdaflink.display.format import (
     format_seconds,
     format_size,
 )
-from tdaflink.display.watch import words
+from tdaflink.display.watch import cells
 from tdaflink.display.watch.frame import Size, frame
 from tdaflink.display.watch.panels import log_lines
 from tdaflink.display.watch.view import View
-from tdaflink.domain.snapshot import History, JobSeen, Memory
+from tdaflink.domain.observability.cluster_snapshot import History, JobSeen, Memory
 
 OVERVIEW = """\
 tdaflink local  http://127.0.0.1:8081  08:00:12 UTC
@@ -278,5 +278,5 @@ def test_numbers_that_are_none_are_shown_as_unknown() -> None:
         assert [shown(value) for value in (math.nan, math.inf, -math.inf)] == ["-", "-", "-"]
     greatest = 2**63 / 1000  # the watermark at the end of a bounded stream
     assert (format_clock(greatest), format_day_and_clock(greatest)) == ("-", "-")
-    assert words.moment_of("soon") is None
-    assert words.sparkline([math.nan, 1.0, math.inf, -1.0, 2.0], 5) == "▁▅▁▁█"
+    assert cells.moment_of("soon") is None
+    assert cells.sparkline([math.nan, 1.0, math.inf, -1.0, 2.0], 5) == "▁▅▁▁█"

@@ -16,15 +16,15 @@ import pytest
 from hostile import hostile_server, reply
 from inprocess import Called, call
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.maven import JarCache
-from tdaflink.adapters.maven_repository import login_of
-from tdaflink.adapters.web_proxies import Proxies
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.jars.cache import JarCache
+from tdaflink.adapters.jars.repository import login_of
+from tdaflink.adapters.web.proxies import Proxies
 from tdaflink.domain.addresses import web_address
-from tdaflink.domain.credentials import hide_credentials
+from tdaflink.domain.artifacts.jars import Coordinates
+from tdaflink.domain.environments.credentials import hide_credentials
+from tdaflink.domain.environments.security import WebSecurity
 from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
-from tdaflink.domain.jars import Coordinates
-from tdaflink.domain.security import WebSecurity
 
 OVERVIEW = {"taskmanagers": 1, "slots-total": 4, "slots-available": 1, "flink-version": "2.2.1"}
 SECRET = "s3cr3t-w0rd"  # noqa: S105 - what must not be shown

@@ -16,12 +16,12 @@ import pytest
 from hostile import Hostile, drip, hostile_server, path_of, recorded, reply
 from inprocess import call
 
-from tdaflink.adapters.flink import FlinkRest
-from tdaflink.adapters.prometheus import Prometheus
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.monitoring.prometheus import Prometheus
 from tdaflink.adapters.schema_registry import SchemaRegistry
-from tdaflink.adapters.web_calls import CHUNK, BadAnswer, Limits, TooSlow
-from tdaflink.adapters.web_client import WebClient
-from tdaflink.adapters.web_probe import probe
+from tdaflink.adapters.web.calls import CHUNK, BadAnswer, Limits, TooSlow
+from tdaflink.adapters.web.client import WebClient
+from tdaflink.adapters.web.probe import probe
 from tdaflink.domain.errors import NotFound, Refused, UnexpectedAnswer, Unreachable
 
 JOB = {

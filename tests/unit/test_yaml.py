@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tdaflink.adapters.configfiles import parse_scalar, read_config
-from tdaflink.adapters.yamltext import dump_yaml, load_yaml
+from tdaflink.adapters.storage.config_files import parse_scalar, read_config
+from tdaflink.adapters.storage.yaml_text import dump_yaml, load_yaml
 from tdaflink.domain.errors import ConfigError
 
 

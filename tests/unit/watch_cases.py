@@ -9,10 +9,9 @@ from rich.console import Console
 
 from tdaflink.display.watch.frame import Size, frame
 from tdaflink.display.watch.view import View, settled
-from tdaflink.domain.board import Board, updated
-from tdaflink.domain.jobs import Checkpoints, Failure, Job
-from tdaflink.domain.messages import Bar, Result
-from tdaflink.domain.snapshot import (
+from tdaflink.domain.jobs.job import Checkpoints, Failure, Job
+from tdaflink.domain.messages.records import Bar, Result
+from tdaflink.domain.observability.cluster_snapshot import (
     Alert,
     ClusterState,
     Computation,
@@ -25,6 +24,7 @@ from tdaflink.domain.snapshot import (
     TopicLag,
     VertexLoad,
 )
+from tdaflink.domain.observability.dashboard import Board, updated
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 MIB = 2**20

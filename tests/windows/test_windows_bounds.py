@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from tdajob.topology.values import FloatArray
-from tdajob.windows.opening import new_window
-from tdajob.windows.rows import Rows
+from tdajob.windows.factory import new_window
 from tdajob.windows.spec import CountWindow, NoWindow, SessionWindow, SlidingWindow, TumblingWindow
+from tdajob.windows.state.rows import Rows
 from tdajob.windows.thinning import thinned
 from tdajob.windows.values import Arrival, Firing
 from window_cases import Sender, State, spans, stored_points, stored_rows, told_of, window_settings

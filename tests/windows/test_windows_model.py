@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tdajob.errors import MessageError
-from tdajob.windows.opening import new_window
+from tdajob.windows.factory import new_window
 from tdajob.windows.spec import (
     CountWindow,
     NoWindow,

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tdajob.windows import codec
-from tdajob.windows.opening import new_window, restored
+from tdajob.windows.factory import new_window, restored
 from tdajob.windows.spec import (
     CountWindow,
     NoWindow,
@@ -18,6 +17,7 @@ from tdajob.windows.spec import (
     TumblingWindow,
     WindowSpec,
 )
+from tdajob.windows.state import codec
 from tdajob.windows.values import Arrival, UnreadableState
 from window_cases import Sender, State, arrival, spans, stored_points, tell, told_of, window_settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tdajob.times import parse_timestamp
+from tdajob.timestamps import parse_timestamp
 from tdajob.windows.spec import SlidingWindow, TumblingWindow
 from window_cases import Sender, spans, told_of, window_settings
 

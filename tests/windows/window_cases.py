@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from settings_json import settings_document, settings_text
-from tdajob.settings import load
-from tdajob.windows import codec
-from tdajob.windows.opening import new_window, restored
-from tdajob.windows.rows import Rows
+from tdajob.settings.job import load
+from tdajob.windows.factory import new_window, restored
 from tdajob.windows.spec import WindowSettings, WindowSpec
+from tdajob.windows.state import codec
+from tdajob.windows.state.rows import Rows
 from tdajob.windows.values import Arrival, Firing, Identity, Outcome, StreamWindow
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 
 from tdajob.topology import registry, wire
-from tdajob.topology.execution import execute
-from tdajob.topology.incremental.machine_code import warm_up
-from tdajob.topology.serving import serve
+from tdajob.topology.kernels.loader import warm_up
+from tdajob.topology.run import execute
 from tdajob.topology.values import ComputationError
+from tdajob.worker.server import serve
 
 
 def main(request_fd: int, reply_fd: int, parent: int, memory_bytes: int) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from tdajob.topology import metrics, registry, wire
+from tdajob.topology import registry, wire
 from tdajob.topology.about import Cost, cost_for
-from tdajob.topology.execution import described, execute
-from tdajob.topology.geometry import sorted_points
-from tdajob.topology.isolation import KeptProcess, ProcessEndedError
+from tdajob.topology.geometry import point_metrics
+from tdajob.topology.geometry.distances import sorted_points
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
+from tdajob.topology.run import described, execute
 from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal, ways_that_fit
+from tdajob.worker.client import KeptProcess, ProcessEndedError
 
 _READ_SECONDS = 10.0
 _MAX_CACHED_COSTS = 1000  # entries; a producer may vary the number of coordinates
@@ -103,7 +104,7 @@ class Engine:
                 f"algorithm is '{query.algorithm}', which needs coordinates: "
                 "send points, or use vietoris_rips",
             )
-        query = replace(query, params={**query.params, "metric": metrics.PRECOMPUTED})
+        query = replace(query, params={**query.params, "metric": point_metrics.PRECOMPUTED})
         algorithm.check(distances, query)
         return algorithm, distances, query
 

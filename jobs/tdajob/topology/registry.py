@@ -35,7 +35,7 @@ class Algorithm(ABC):
     """Bound of the bottleneck distance / Hausdorff distance of two clouds; None: no bound is known."""
     takes_distances: ClassVar[bool] = False
     """Whether a distance matrix is accepted instead of points. It is then passed as `points`, unsorted, with
-    `tdajob.topology.metrics.PRECOMPUTED` as the parameter `metric`."""
+    `tdajob.topology.geometry.point_metrics.PRECOMPUTED` as the parameter `metric`."""
 
     def parameters(self) -> Sequence[Parameter]:
         """Return the algorithm's own parameters."""
@@ -63,7 +63,7 @@ class Algorithm(ABC):
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """Return the diagram of lexicographically sorted, finite points (n, d), n and d at least 1.
 
-        `query.params` has every accepted parameter. `tdajob.topology.bars.finished_bars` converts raw
+        `query.params` has every accepted parameter. `tdajob.topology.diagrams.bars.finished_bars` converts raw
         intervals to the bars of the result. Raises ComputationError.
         """
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tdajob.topology import metrics, registry
+from tdajob.topology import registry
 from tdajob.topology.about import Cost, cost_for
+from tdajob.topology.geometry import point_metrics
+from tdajob.topology.geometry.scales import euclidean_distances
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
-from tdajob.topology.scales import euclidean_distances
 from tdajob.topology.values import ComputationError, FloatArray, Limits, Query
 
 KEPT_EDGES = 0.1
@@ -37,7 +38,7 @@ class _Given:
 
     @property
     def precomputed(self) -> bool:
-        return self.query.params.get("metric") == metrics.PRECOMPUTED
+        return self.query.params.get("metric") == point_metrics.PRECOMPUTED
 
     @property
     def coordinates(self) -> int | None:
@@ -136,7 +137,7 @@ def _sampled_distances(given: _Given) -> FloatArray:
     others = np.unique(np.linspace(0, n - 1, min(n, _COMPARED)).astype(np.intp))
     if given.query.params["metric"] == "euclidean":
         return euclidean_distances(given.points[sample], given.points[others])
-    return metrics.distances_between(given.points[sample], given.query.params)
+    return point_metrics.distances_between(given.points[sample], given.query.params)
 
 
 def _fewer_points(given: _Given) -> Iterator[str]:

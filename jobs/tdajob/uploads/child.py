@@ -8,11 +8,11 @@ from importlib import import_module
 from tdaformats.bounds import Bounds
 from tdaformats.tables import Options, read_table
 from tdajob.errors import MessageError
-from tdajob.guard import internal_error
+from tdajob.processing.guard import internal_error
 from tdajob.topology import wire
-from tdajob.topology.serving import serve
-from tdajob.uploads.localfiles import read_local
+from tdajob.uploads.local_files import read_local
 from tdajob.uploads.s3 import S3Access, read_s3
+from tdajob.worker.server import serve
 
 _SHOWN_COLUMNS, _SHOWN_NAME = 100, 200
 

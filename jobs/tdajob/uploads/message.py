@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tdaformats.places import Place, parse_uri, shown
 from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF, Options
-from tdajob import strictjson
+from tdaformats.upload_uris import Place, parse_uri, shown
 from tdajob.errors import MessageError, Origin
-from tdajob.messages import Rules, document_of, identifier, kind_of, read_timestamp
-from tdajob.parameters import Question, question
+from tdajob.messages import strict_json
+from tdajob.messages.parameters import Question, question
+from tdajob.messages.requests import Rules, document_of, identifier, kind_of, read_timestamp
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
     field = "job_id" if document.get("job_id") is not None or "file_id" not in document else "file_id"
     job_id = identifier(document, field)
     try:
-        strictjson.check(raw, document)
+        strict_json.check(raw, document)
         uri, place = _place(document.get("uri"))
         form = _format(document.get("format"), uri, place)
         options = _options(document, form)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tdajob.windows.clock import EventClock
-from tdajob.windows.machine import Machine, P
 from tdajob.windows.spec import WindowSettings
+from tdajob.windows.state_machine import Machine, P
 from tdajob.windows.values import Firing
 
 

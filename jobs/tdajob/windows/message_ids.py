@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from tdajob.windows.codec import MESSAGE_IDS, chunk_id, index_of
+from tdajob.windows.state.codec import MESSAGE_IDS, chunk_id, index_of
 
 _DIGEST = 16  # bytes: the size does not depend on the id, and collisions of 128 bits are negligible
 _GROUP = 64  # ids to a chunk

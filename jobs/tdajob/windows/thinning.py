@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tdajob.topology.geometry import farthest_points
-from tdajob.topology.scales import euclidean_distances
+from tdajob.topology.geometry.distances import farthest_points
+from tdajob.topology.geometry.scales import euclidean_distances
 from tdajob.topology.values import FloatArray
-from tdajob.windows.rows import Rows
+from tdajob.windows.state.rows import Rows
 
 _BLOCK = 256  # points per block of distances: 10 MB with 5,000 landmarks
 

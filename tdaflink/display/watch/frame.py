@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from rich.console import Group
 from rich.text import Text
 
-from tdaflink.display.barcode import UNICODE, Glyphs
+from tdaflink.display.diagrams.barcode import UNICODE, Glyphs
 from tdaflink.display.format import format_age, format_clock
-from tdaflink.display.watch import jobpanel, panels, words
+from tdaflink.display.watch import cells, job_panel, panels
 from tdaflink.display.watch.view import View, shown, window
-from tdaflink.domain.board import Board, JobLine
-from tdaflink.domain.commands import Commands
+from tdaflink.domain.environments.command_hints import Commands
+from tdaflink.domain.observability.dashboard import Board, JobLine
 
 _HELP = """\
 Up Down j k      move in the list, or in a text    Enter  open the selected job
@@ -125,14 +125,14 @@ def _body(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
         return _overview(board, view, line, size, glyphs)
     if view.screen == "exceptions":
         title = f"Exceptions of {line.job.name} {line.job.id[:12]}"
-        return _scrolled(title, jobpanel.exception_lines(line, size.width), view, size)
+        return _scrolled(title, job_panel.exception_lines(line, size.width), view, size)
     return _scrolled("", _whole_job(line, board, size.width), view, size)
 
 
 def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
-    lines = jobpanel.job_lines(line, board, width)
+    lines = job_panel.job_lines(line, board, width)
     if line.load is not None and line.load.vertices:
-        lines += [Text(""), *jobpanel.vertex_lines(line.load.vertices, width)]
+        lines += [Text(""), *job_panel.vertex_lines(line.load.vertices, width)]
     return lines
 
 
@@ -161,7 +161,7 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
     room = size.height - len(lines)
     if size.width >= panels.WIDEST:
         return [*lines, *_two_columns(board, view, line, Size(size.width, room), glyphs)]
-    panel = jobpanel.job_lines(line, board, size.width)
+    panel = job_panel.job_lines(line, board, size.width)
     rest = room - len(panel) - 1
     picture = panels.barcode_lines(board, view.stream, size.width, rest, glyphs) if rest > 0 else []
     return [*lines, *panel, *([Text(""), *picture] if picture else [])]
@@ -169,7 +169,7 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
 
 def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
     columns = panels.job_columns(size.width)
-    lines = [words.row(columns, [column.heading for column in columns], size.width, style="bold")]
+    lines = [cells.row(columns, [column.heading for column in columns], size.width, style="bold")]
     rows = window(view, board, list_rows(size))
     for line in rows:
         chosen = line.job.id == view.chosen
@@ -193,7 +193,7 @@ def _hidden(number: int, commands: Commands) -> str:
 def _two_columns(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
     """Draw the selected job at the left, the newest barcode at the right, and the tasks below if they fit."""
     left, right = size.width * 11 // 20, size.width - size.width * 11 // 20 - 3
-    panel = jobpanel.job_lines(line, board, left)
+    panel = job_panel.job_lines(line, board, left)
     picture = panels.barcode_lines(board, view.stream, right, max(8, min(size.height, 20)), glyphs)
     lines = []
     for index in range(max(len(panel), len(picture))):
@@ -203,5 +203,5 @@ def _two_columns(board: Board, view: View, line: JobLine, size: Size, glyphs: Gl
         lines.append(left_text.append("   ").append_text(right_text))
     vertices = line.load.vertices if line.load is not None else ()
     if vertices and size.height - len(lines) > len(vertices) + 2:
-        lines += [Text(""), *jobpanel.vertex_lines(vertices, size.width)]
+        lines += [Text(""), *job_panel.vertex_lines(vertices, size.width)]
     return lines

@@ -8,7 +8,8 @@ from dataclasses import replace
 from rich.cells import cell_len
 from rich.text import Text
 
-from tdaflink.display.barcode import Glyphs, barcode, barcode_text
+from tdaflink.display.diagrams.barcode import Glyphs, barcode, barcode_text
+from tdaflink.display.diagrams.results import betti_of
 from tdaflink.display.format import (
     UNKNOWN,
     format_age,
@@ -18,14 +19,13 @@ from tdaflink.display.format import (
     format_seconds,
     format_size,
 )
-from tdaflink.display.jobs import STATE_STYLE
-from tdaflink.display.results import betti_of
-from tdaflink.display.watch import words
-from tdaflink.display.watch.words import Column, row
-from tdaflink.domain.board import Board, JobLine, Stale
-from tdaflink.domain.findings import memory_share
+from tdaflink.display.jobs.listing import STATE_STYLE
+from tdaflink.display.watch import cells as words
+from tdaflink.display.watch.cells import Column, row
+from tdaflink.domain.observability.cluster_snapshot import ClusterState
+from tdaflink.domain.observability.dashboard import Board, JobLine, Stale
+from tdaflink.domain.observability.findings import memory_share
 from tdaflink.domain.printable import printable
-from tdaflink.domain.snapshot import ClusterState
 
 _BLANKS = re.compile(r"(?<=\S) {3,}")
 _LEVEL = re.compile(r"\[?\d{4}-\d\d-\d\d[ T][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? +(ERROR|FATAL|WARN)")

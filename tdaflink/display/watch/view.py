@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tdaflink.domain.board import Board, JobLine
-from tdaflink.domain.snapshot import Focus
+from tdaflink.domain.observability.cluster_snapshot import Focus
+from tdaflink.domain.observability.dashboard import Board, JobLine
 
 Screen = Literal["jobs", "job", "exceptions", "logs", "barcode", "help"]
 Sort = Literal["state", "name", "records", "lag", "p95"]

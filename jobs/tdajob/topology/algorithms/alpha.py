@@ -6,7 +6,7 @@ import gudhi
 
 from tdajob.topology.about import About, Library
 from tdajob.topology.costs import ALPHA
-from tdajob.topology.delaunay import DelaunayFiltration, filtration_diagram
+from tdajob.topology.geometry.delaunay import DelaunayFiltration, filtration_diagram
 from tdajob.topology.registry import register
 from tdajob.topology.values import Diagram, FloatArray, Query
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tdajob.topology import metrics
 from tdajob.topology.about import About, Library
-from tdajob.topology.bars import finished_bars
 from tdajob.topology.costs import DTM_RIPS
+from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.flag import engines
+from tdajob.topology.geometry import point_metrics
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import Diagram, FloatArray, Query
@@ -50,7 +50,7 @@ class DtmRips(Algorithm):
     def parameters(self) -> Sequence[Parameter]:
         """Return the parameters of the metric and of the distance to the measure."""
         return (
-            *metrics.PARAMETERS,
+            *point_metrics.PARAMETERS,
             Parameter(
                 "neighbors",
                 int,
@@ -64,7 +64,7 @@ class DtmRips(Algorithm):
 
     def check(self, points: FloatArray, query: Query) -> None:
         """Raise ComputationError unless the points are valid for the metric."""
-        metrics.check_metric(points, query.params)
+        point_metrics.check_metric(points, query.params)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
         """Return the bytes of the Rips filtration and of the matrix of filtration values."""
@@ -72,7 +72,7 @@ class DtmRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """Return the diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = metrics.scattered_distances(points, query.params)
+        distances = point_metrics.scattered_distances(points, query.params)
         weights = distance_to_measure(
             distances, _neighbors(len(points), query), float(str(query.params["order"]))
         )
@@ -85,7 +85,7 @@ class DtmRips(Algorithm):
             entries, births, cut, query.max_dimension, query.homology_coeff_field, query.engine
         )
         # Of the edge's length and of the distances to the measure of both its ends.
-        lost = 3 * metrics.lost_length(points, query.params)
+        lost = 3 * point_metrics.lost_length(points, query.params)
         return Diagram(finished_bars(raw, query, cut), engine, cut, lost)
 
 

@@ -9,10 +9,11 @@ import gudhi
 import numpy as np
 from gudhi.random import set_seed
 
-from tdajob.topology import metrics, simplex_tree
+from tdajob.topology import simplex_tree
 from tdajob.topology.about import About, Library
-from tdajob.topology.bars import finished_bars
 from tdajob.topology.costs import SPARSE_RIPS
+from tdajob.topology.diagrams.bars import finished_bars
+from tdajob.topology.geometry import point_metrics
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import Diagram, FloatArray, Query
@@ -50,7 +51,7 @@ class SparseRips(Algorithm):
     def parameters(self) -> Sequence[Parameter]:
         """Return the parameters of the metric and the approximation."""
         return (
-            *metrics.PARAMETERS,
+            *point_metrics.PARAMETERS,
             Parameter(
                 "epsilon",
                 float,
@@ -64,7 +65,7 @@ class SparseRips(Algorithm):
 
     def check(self, points: FloatArray, query: Query) -> None:
         """Raise ComputationError unless the points are valid for the metric."""
-        metrics.check_metric(points, query.params)
+        point_metrics.check_metric(points, query.params)
 
     def predicted_bytes(self, n: int, dim: int, query: Query) -> int:  # noqa: ARG002 -- signature of the base class
         """Return the bytes of the matrix alone: the number of simplices depends on the shape."""
@@ -72,7 +73,7 @@ class SparseRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """Return the diagram of the points (n, d), cut at `query.max_persistence`, with its error bound."""
-        distances = metrics.distances_between(points, query.params)
+        distances = point_metrics.distances_between(points, query.params)
         cut = query.max_persistence
         set_seed(0)
         tree = gudhi.RipsComplex(
@@ -82,7 +83,7 @@ class SparseRips(Algorithm):
         ).create_simplex_tree(max_dimension=query.max_dimension + 1)
         raw = simplex_tree.intervals(tree, query.max_dimension, query.homology_coeff_field)
         bars = finished_bars(raw, query, cut)
-        bound = _error_bound(bars, distances, query) + metrics.lost_length(points, query.params)
+        bound = _error_bound(bars, distances, query) + point_metrics.lost_length(points, query.params)
         return Diagram(bars, "gudhi:sparse_rips", cut, bound)
 
 

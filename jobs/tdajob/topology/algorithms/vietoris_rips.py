@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tdajob.topology import metrics
 from tdajob.topology.about import About, Library
-from tdajob.topology.bars import finished_bars
 from tdajob.topology.costs import VIETORIS_RIPS
+from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.flag import engines
+from tdajob.topology.geometry import point_metrics
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Query
@@ -61,20 +61,20 @@ class VietorisRips(Algorithm):
 
     def parameters(self) -> Sequence[Parameter]:
         """Return the parameters of the metric and the precision of distances."""
-        return (*metrics.PARAMETERS, _PRECISION)
+        return (*point_metrics.PARAMETERS, _PRECISION)
 
     def landmark_factor(self, params: Mapping[str, object], dim: int) -> float | None:
         """Return twice the metric's stretch factor: both ends of an edge may move."""
-        stretch = metrics.euclidean_factor(params, dim)
+        stretch = point_metrics.euclidean_factor(params, dim)
         return None if stretch is None else self.hausdorff_factor * stretch
 
     def check(self, points: FloatArray, query: Query) -> None:
         """Raise ComputationError unless the points are valid for the metric."""
-        metrics.check_metric(points, query.params)
+        point_metrics.check_metric(points, query.params)
 
     def needs_isolation(self, n: int, dim: int, query: Query) -> bool:  # noqa: ARG002 -- signature of the base class
         """Return true for H2 and above at any size, and for lower dimensions of large clouds."""
-        precomputed = query.params["metric"] == metrics.PRECOMPUTED
+        precomputed = query.params["metric"] == point_metrics.PRECOMPUTED
         fast = engines.has_redzed(query) or (engines.is_fast(query.engine) and not precomputed)
         return query.max_dimension >= 2 or n > (INLINE_POINTS if fast else INLINE_POINTS_SLOW)
 
@@ -84,8 +84,8 @@ class VietorisRips(Algorithm):
 
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """Return the Rips diagram of the points (n, d), cut at `query.max_persistence`."""
-        distances = metrics.scattered_distances(points, query.params)
-        error_bound = metrics.lost_length(points, query.params)
+        distances = point_metrics.scattered_distances(points, query.params)
+        error_bound = point_metrics.lost_length(points, query.params)
         if query.params["precision"] == "float32":
             exact, distances = distances, _rounded(distances)
             error_bound += float(np.abs(exact - distances).max())

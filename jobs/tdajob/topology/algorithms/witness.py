@@ -12,12 +12,12 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 
 from tdajob.topology import simplex_tree
 from tdajob.topology.about import About, Library
-from tdajob.topology.bars import finished_bars
 from tdajob.topology.costs import WITNESS
-from tdajob.topology.geometry import farthest_points
+from tdajob.topology.diagrams.bars import finished_bars
+from tdajob.topology.geometry.distances import farthest_points
+from tdajob.topology.geometry.scales import Normal, euclidean_distances, normal
 from tdajob.topology.parameters import Parameter
 from tdajob.topology.registry import Algorithm, register
-from tdajob.topology.scales import Normal, euclidean_distances, normal
 from tdajob.topology.values import Diagram, FloatArray, Query
 
 MOST_LANDMARKS = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tdajob.topology.flag.graph import Graph
-from tdajob.topology.incremental.edge_list import in_order
-from tdajob.topology.incremental.machine_code import Kernels
+from tdajob.topology.kernels.edge_list import in_order
+from tdajob.topology.kernels.loader import Kernels
 
 PASSES = 2
 """A second pass saves more of the reduction than it costs; a third costs more than it saves."""

@@ -8,11 +8,11 @@ import gudhi
 import numpy as np
 
 from tdajob.topology import simplex_tree
-from tdajob.topology.flag import collapse, reduced, redzed, ripser
+from tdajob.topology.flag import collapse, reduced_rips, redzed, ripser
 from tdajob.topology.flag.components import components
 from tdajob.topology.flag.graph import Graph, graph_of
-from tdajob.topology.incremental.machine_code import kernels
 from tdajob.topology.incremental.window import MAX_CAPACITY
+from tdajob.topology.kernels.loader import kernels
 from tdajob.topology.values import FloatArray, Query
 
 Answer = tuple[str, list[FloatArray]]
@@ -113,7 +113,7 @@ def top_dimension(n: int, max_dimension: int) -> int:
 def _h1(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
     compiled = kernels() if COMPILED_FROM <= len(distances) <= MAX_CAPACITY else None
     if compiled is not None:
-        return COMPILED, reduced.intervals(compiled, distances, cut, top, field)
+        return COMPILED, reduced_rips.intervals(compiled, distances, cut, top, field)
     return _whole(distances, graph_of(distances, cut), top, field)
 
 

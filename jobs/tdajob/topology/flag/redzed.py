@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tdajob.topology.flag.graph import Graph
-from tdajob.topology.flag.order import MOST_RANKS, dense_ranks
+from tdajob.topology.flag.ranks import MOST_RANKS, dense_ranks
 from tdajob.topology.values import FloatArray
 
 VERSION = "0.1.1"

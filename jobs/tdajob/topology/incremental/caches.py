@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdajob.topology import registry
-from tdajob.topology.bars import finished_bars
-from tdajob.topology.execution import described
-from tdajob.topology.incremental.machine_code import Kernels, kernels
+from tdajob.topology.diagrams.bars import finished_bars
+from tdajob.topology.geometry.scales import are_safe
 from tdajob.topology.incremental.window import BYTES_PER_PAIR, MAX_CAPACITY, Slots, Window
+from tdajob.topology.kernels.loader import Kernels, kernels
 from tdajob.topology.parameters import resolved_parameters
-from tdajob.topology.scales import are_safe
+from tdajob.topology.run import described
 from tdajob.topology.validation import check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal

@@ -33,7 +33,7 @@ class _Kept:
 class KeptNets:
     """A cache of the last net of each stream, within a memory budget; evicts the least recently used.
 
-    A net has distinct, sorted rows, as from `tdajob.topology.lattice.lattice_net`. The cache does not affect
+    A net has distinct, sorted rows, as from `tdajob.topology.geometry.lattice.lattice_net`. The cache does not affect
     diagrams, only the time they take.
     """
 

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from tdajob.topology.incremental.edge_list import EdgeList, reach_of
-from tdajob.topology.incremental.events import Events, events
-from tdajob.topology.incremental.machine_code import Kernels
+from tdajob.topology.kernels.births_deaths import Events, events
+from tdajob.topology.kernels.edge_list import EdgeList, reach_of
+from tdajob.topology.kernels.loader import Kernels
 from tdajob.topology.values import FloatArray
 
 Slots = NDArray[np.int64]

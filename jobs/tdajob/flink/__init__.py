@@ -1,0 +1,1 @@
+"""The dataflow and its operators: the only package that imports PyFlink."""

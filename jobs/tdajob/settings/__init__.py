@@ -1,0 +1,1 @@
+"""The job's settings, read strictly from JSON."""

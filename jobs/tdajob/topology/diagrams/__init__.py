@@ -1,0 +1,1 @@
+"""Persistence diagrams: bars, distances, summaries, vectors."""

@@ -1,0 +1,1 @@
+"""Point clouds: distances, triangulations, lattices, scales."""

@@ -1,0 +1,1 @@
+"""Compiled kernels and what is computed with them."""

@@ -1,0 +1,1 @@
+"""The points of windows and their state as bytes."""

@@ -1,0 +1,421 @@
+"""Flink's REST interface. Every call goes through one method, which sets its limits and maps errors."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from tdaflink.adapters.flink.job_control import JobControl
+from tdaflink.adapters.flink.values import (
+    ClusterOverview,
+    checkpoints_of,
+    cluster_overview,
+    failure_of,
+    listed_job,
+    vertex_of,
+)
+from tdaflink.adapters.web.calls import (
+    Answer,
+    BadAnswer,
+    CallBroken,
+    Limits,
+    NoConnection,
+    TooSlow,
+    WebError,
+    words_of,
+)
+from tdaflink.adapters.web.json_fields import (
+    JsonObject,
+    WrongForm,
+    finite,
+    json_object,
+    json_objects,
+    read_json,
+)
+from tdaflink.domain.addresses import web_address
+from tdaflink.domain.environments.credentials import hide_credentials
+from tdaflink.domain.environments.security import NO_WEB_SECURITY, WebSecurity
+from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, UnexpectedAnswer, Unreachable
+from tdaflink.domain.jobs.job import TERMINAL_STATES, Checkpoints, Failure, Job, JobApplication, Vertex
+from tdaflink.domain.polling import poll
+
+CONNECT_SECONDS = 2.0  # a dead endpoint is reported within 3 s
+READ_SECONDS = 10.0
+RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
+_NOT_FOUND_ERRORS = tuple(
+    f"org.apache.flink.runtime.messages.Flink{kind}NotFoundException: " for kind in ("Job", "Application")
+)
+_PARALLEL_CALLS = 8
+_CLOCK_READ_SECONDS = 1.0  # the longest time between the JobManager's reading of its clock and our reading
+_HEARTBEAT_MS = 10_000.0
+_WHOLE_CALL_FACTOR = 3  # a whole response may take this multiple of the longest silence
+_LOG_BYTES = 256 << 20
+_LOG_SECONDS = 120.0
+_UPLOAD_SECONDS = 120.0
+# A call for each of 20,000 jobs would take minutes.
+_MAX_PARALLELISM_CALLS = 256
+_EXAMPLE = "http://host:8081"
+_CREDENTIALS = (
+    "tdaflink env add NAME --rest-url URL --kafka HOST:PORT --rest-basic env:VARIABLE refers to them"
+)
+
+
+class FlinkRest(JobControl):
+    """The JobManager of one cluster, or a standby JobManager where it does not respond.
+
+    Every method raises `Unreachable` if nothing responds in time, `UnexpectedAnswer` for a response that is
+    not Flink's, `AccessDenied` for wrong credentials or certificates, `NotFound` for an id that the cluster
+    does not have, and `Refused` with the decisive line of Flink's error for every other failure.
+    """
+
+    def __init__(
+        self,
+        rest_url: str,
+        read_seconds: float = READ_SECONDS,
+        security: WebSecurity = NO_WEB_SECURITY,
+        *,
+        standby: Sequence[str] = (),
+    ) -> None:
+        from tdaflink.adapters.web.authentication import authorization, web_client
+
+        self._urls = [
+            web_address(url, "the REST address", _EXAMPLE, credentials=_CREDENTIALS)
+            for url in (rest_url, *standby)
+        ]
+        self.url = self._urls[0]
+        self._client = web_client(
+            self._urls,
+            security,
+            "rest",
+            headers=authorization(security.basic, security.bearer, "security.rest"),
+            limits=Limits(CONNECT_SECONDS, read_seconds, _WHOLE_CALL_FACTOR * read_seconds),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    # -- cluster
+
+    def overview(self) -> ClusterOverview:
+        """Return slots, TaskManagers and Flink's version."""
+        return cluster_overview(self._object("/overview"))
+
+    def slots(self) -> tuple[int, int]:
+        """Return the number of free slots, and of all."""
+        overview = self.overview()
+        return overview.slots_available, overview.slots_total
+
+    def jvm(self) -> tuple[str, Sequence[str]]:
+        """Return the version text of the JobManager's Java, and its classpath."""
+        environment = self._object("/jobmanager/environment")
+        return environment.required("jvm").text("version"), environment.texts("classpath")
+
+    def clock(self) -> tuple[float, float] | None:
+        """Return the bounds of the JobManager's current time, earliest and latest, in epoch seconds.
+
+        From a job's details if there is a job, else from heartbeats, to the accuracy of their interval.
+        None where neither exists.
+        """
+        jobs = self._object("/jobs/overview").children("jobs")
+        if jobs:
+            now = self.job_clock(jobs[0].ident("jid"))
+            return now, now + _CLOCK_READ_SECONDS
+        beats = [worker.millis("timeSinceLastHeartbeat") for worker in self.taskmanagers()]
+        if not beats or not max(beats):
+            return None
+        interval = (finite(self.jobmanager_config().get("heartbeat.interval")) or _HEARTBEAT_MS) / 1000
+        return max(beats) / 1000, max(beats) / 1000 + 2 * interval
+
+    def taskmanagers(self) -> list[JsonObject]:
+        """Return the registered TaskManagers, as Flink describes them."""
+        return self._object("/taskmanagers").children("taskmanagers")
+
+    def jobmanager_config(self) -> Mapping[str, str]:
+        """Return the JobManager's effective configuration."""
+        return {item.text("key"): item.text("value", "") for item in self.rows("/jobmanager/config")}
+
+    def jobmanager_log_sizes(self) -> Mapping[str, int]:
+        """Return the size in bytes of each log file of the JobManager, by name."""
+        logs = self._object("/jobmanager/logs").children("logs")
+        return {log.ident("name"): log.count("size") for log in logs}
+
+    def jobmanager_log(self, name: str, *, skip: int = 0) -> str:
+        """Return the text of one log file from byte `skip` on."""
+        return self._log(f"/jobmanager/logs/{name}").body[skip:].decode("utf-8", "replace")
+
+    # -- bundles
+
+    def bundles(self) -> Sequence[str]:
+        """Return the ids of the uploaded files."""
+        return [entry.ident("id") for entry in self._object("/jars").children("files")]
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a bundle and return its path on the JobManager, whose last part is its id."""
+        file = ("jarfile", name, content, "application/x-java-archive")
+        response = self._send("POST", "/jars/upload", file=file, limits=self._limits(_UPLOAD_SECONDS))
+        return self._as_object(response, "POST /jars/upload").text("filename")
+
+    def delete_bundle(self, bundle_id: str) -> None:
+        """Delete an uploaded file; running jobs have their own copy of it."""
+        self._request("DELETE", f"/jars/{bundle_id}")
+
+    def run(self, bundle_id: str, body: Mapping[str, Any]) -> str:
+        """Run a bundle's main() and return the job id once the cluster has accepted the job."""
+        reply = self._request("POST", f"/jars/{bundle_id}/run", json=body, timeout=RUN_SECONDS)
+        return reply.ident("jobid")
+
+    # -- applications, from Flink 2.3 on
+
+    def has_applications(self) -> bool:
+        """Return whether the cluster can run a main() as an application."""
+        try:
+            self._get("/applications/overview")
+        except NotFound:
+            return False
+        return True
+
+    def run_application(self, bundle_id: str, body: Mapping[str, Any]) -> None:
+        """Start a bundle's main() under the application id of the body; does not wait for its job."""
+        self._request("POST", f"/jars/{bundle_id}/run-application", json=body)
+
+    def application(self, application_id: str) -> JobApplication:
+        """Return the application's state. Raises `NotFound` if the cluster has no such application."""
+        details = self._object(f"/applications/{application_id}")
+        return JobApplication(details.text("status"), [job.ident("jid") for job in details.children("jobs")])
+
+    def application_failures(self, application_id: str) -> list[str]:
+        """Return the stack traces of the application's exceptions in Flink's history, newest first."""
+        history = self._object(f"/applications/{application_id}/exceptions").required("exceptionHistory")
+        return [entry.text("stacktrace") for entry in history.children("entries")]
+
+    # -- jobs
+
+    def jobs(self, env: str, *, ended: bool, known: Mapping[str, int] | None = None) -> list[Job]:
+        """Return the cluster's jobs, newest first; without `ended`, only those that have not ended.
+
+        Parallelism costs one call for each job that is not in `known` (parallelism by id). It is requested
+        for 256 jobs at most, those that have not ended first, then the newest; for the others it is 0.
+        """
+        listed = [listed_job(job, env) for job in self._object("/jobs/overview").children("jobs")]
+        chosen = [job for job in listed if ended or not job.ended]
+        chosen.sort(key=lambda job: job.start_time, reverse=True)
+        parallelism = dict(known or {})
+        unknown = [job.id for job in sorted(chosen, key=lambda job: job.ended) if job.id not in parallelism]
+        if requested := unknown[:_MAX_PARALLELISM_CALLS]:
+            with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+                parallelism |= zip(requested, pool.map(self._parallelism, requested), strict=True)
+        return [replace(job, parallelism=parallelism.get(job.id, 0)) for job in chosen]
+
+    def job_state(self, job_id: str) -> str | None:
+        """Return the job's state, or None if the cluster has no such job."""
+        try:
+            return self._object(f"/jobs/{job_id}/status").text("status")
+        except NotFound:
+            return None
+
+    def vertices(self, job_id: str) -> list[Vertex]:
+        """Return the job's tasks in topological order."""
+        return [vertex_of(vertex) for vertex in self._object(f"/jobs/{job_id}").children("vertices")]
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """Return the counts of the job's checkpoints, and the latest completed one."""
+        return checkpoints_of(self._object(f"/jobs/{job_id}/checkpoints"))
+
+    def newest_checkpoint_failed(self, job_id: str) -> bool:
+        """Return whether a checkpoint has failed since the last completed one."""
+        latest = self._object(f"/jobs/{job_id}/checkpoints").child("latest")
+        return latest.child("failed").whole("id", 0) > latest.child("completed").whole("id", 0)
+
+    def failures(self, job_id: str) -> list[Failure]:
+        """Return the job's exceptions in Flink's history, newest first."""
+        history = self._object(f"/jobs/{job_id}/exceptions").child("exceptionHistory")
+        return [failure_of(entry) for entry in history.children("entries", [])]
+
+    def job_parameters(self, job_id: str) -> Mapping[str, str]:
+        """Return the job's own parameters (`pipeline.global-job-parameters`)."""
+        config = self._object(f"/jobs/{job_id}/config").child("execution-config").child("user-config")
+        return {name: config.text(name, "") for name in config.raw}
+
+    def job_metric(self, job_id: str, name: str) -> float | None:
+        """Return one metric of the job, or None while it has no value."""
+        values = self.rows(f"/jobs/{job_id}/metrics", params={"get": name})
+        return finite(values[0].raw.get("value")) if values else None
+
+    def subtasks_with_metric(self, job_id: str, vertex_id: str, suffix: str) -> int:
+        """Count the subtasks of a vertex with a metric above 0 whose name ends in `.suffix`."""
+        path = f"/jobs/{job_id}/vertices/{vertex_id}/metrics"
+        names = [name for m in self.rows(path) if (name := m.text("id")).endswith(f".{suffix}")]
+        if not names:
+            return 0
+        values = self.rows(path, params={"get": ",".join(names)})
+        return sum(1 for value in values if (finite(value.raw.get("value")) or 0) > 0)
+
+    def cancel(self, job_id: str) -> None:
+        """Request the cancellation of a job; `wait_until_ended` waits for its end."""
+        self._request("PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
+
+    def is_running(self, job_id: str) -> bool:
+        """Whether the cluster has the job and it has not ended, restarts included."""
+        return self.job_state(job_id) not in (None, *TERMINAL_STATES)
+
+    def wait_until_ended(self, job_id: str, seconds: float) -> str:
+        """Wait for the end of the job and return its terminal state; `DeadlinePassed` after `seconds`."""
+        for _ in poll(seconds, every=0.1):
+            state = self.job_state(job_id)
+            if state is None or state in TERMINAL_STATES:
+                return state or "CANCELED"
+        raise DeadlinePassed(
+            f"job {job_id} has not ended after {seconds:g} s", hint=f"tdaflink status {job_id}"
+        )
+
+    def get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        """Return a JSON resource as Flink sends it."""
+        return self._get(path, params=params)
+
+    def rows(self, path: str, *, params: Mapping[str, str] | None = None) -> list[JsonObject]:
+        """Return a resource that is a list of objects, such as metrics."""
+        call = f"GET {path}"
+        return json_objects(self._get(path, params=params), lambda why: self._unexpected(call, why))
+
+    def object(self, path: str, *, params: Mapping[str, str] | None = None) -> JsonObject:
+        """Return a resource that is an object."""
+        return self._object(path, params=params)
+
+    def text(self, path: str) -> str:
+        """Return a resource that is not JSON, such as a log."""
+        return self._log(path).text
+
+    # -- the methods that all calls go through
+
+    def _parallelism(self, job_id: str) -> int:
+        try:
+            return max((v.parallelism for v in self.vertices(job_id)), default=0)
+        except NotFound:
+            return 0
+
+    def _get(self, path: str, *, params: Mapping[str, str] | None = None) -> Any:
+        return self._as_json(self._send("GET", path, params=params), f"GET {path}")
+
+    def _object(self, path: str, *, params: Mapping[str, str] | None = None) -> JsonObject:
+        return self._as_object(self._send("GET", path, params=params), f"GET {path}")
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> JsonObject:
+        """Request a change. Flink responds with an object; any other response does not confirm the change."""
+        body = None if json is None else json_text.dumps(json).encode()
+        limits = None if timeout is None else self._limits(timeout)
+        response = self._send(method, path, params=params, body=body, limits=limits)
+        return self._as_object(response, f"{method} {path}")
+
+    def _log(self, path: str) -> Answer:
+        limits = replace(self._client.limits, whole=_LOG_SECONDS, size=_LOG_BYTES)
+        response = self._send("GET", path, limits=limits)
+        if response.form in ("text/html", "application/xhtml+xml"):
+            raise self._unexpected(f"GET {path}", f"the response is {response.form}, and no log")
+        return response
+
+    def _limits(self, seconds: float) -> Limits:
+        return replace(self._client.limits, silence=seconds, whole=seconds)
+
+    def _as_json(self, response: Answer, call: str) -> Any:
+        try:
+            return read_json(response.body)
+        except WrongForm as error:
+            raise self._unexpected(call, f"{error} ({response.form}, status {response.status})") from None
+
+    def _as_object(self, response: Answer, call: str) -> JsonObject:
+        return json_object(self._as_json(response, call), lambda why: self._unexpected(call, why))
+
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
+        """Make a call and return its response. Raises an error for every response that is not a success."""
+        from tdaflink.adapters.web.authentication import denied, tls_problem
+
+        call, service = f"{method} {path}", f"Flink at {self.url}"
+        try:
+            response = self._respond(method, path, **options)
+        except BadAnswer as error:
+            raise self._unexpected(call, str(error)) from None
+        except WebError as error:
+            if (problem := tls_problem(service, error, "rest")) is not None:
+                raise problem from None
+            raise self._no_response(error, call) from error
+        if response.ok:
+            return response
+        if response.status in (401, 403):
+            raise denied(service, response.status, "rest")
+        text = _error_text(response)
+        if text is None:
+            raise self._unexpected(call, _status(response))
+        reason = _decisive_line(text, response)
+        # Flink responds with 500 to requests for a job or an application that does not exist.
+        if response.status == 404 or any(exception in text for exception in _NOT_FOUND_ERRORS):
+            raise NotFound(f"Flink at {self.url} has no {path}: {reason}")
+        raise Refused(f"Flink at {self.url} refused {call}: {reason}", reason=reason, noise=text)
+
+    def _respond(self, method: str, path: str, **options: Any) -> Answer:
+        """Send the request to the JobManagers in turn; the one that responds is the first in later calls.
+
+        A port whose container is about to start accepts a connection and closes it. Only a request that
+        changes nothing may then be sent to another JobManager.
+        """
+        first = self.url
+        for url in (url for url in self._urls if url != first):
+            try:
+                return self._client.request(method, self.url + path, **options)
+            except NoConnection:
+                self.url = url
+            except CallBroken as error:
+                if method != "GET" or isinstance(error, TooSlow):
+                    raise
+                self.url = url
+        return self._client.request(method, self.url + path, **options)
+
+    def _no_response(self, error: WebError, call: str) -> Unreachable:
+        if isinstance(error, NoConnection):
+            return Unreachable(
+                f"no Flink REST interface answers at {' or '.join(self._urls)} ({words_of(error)})",
+                hint="tdaflink setup starts the local environment; --env or FLINK_REST_URL name another one",
+            )
+        return Unreachable(
+            f"Flink at {self.url} did not answer {call} ({words_of(error)})", hint="tdaflink status"
+        )
+
+    def _unexpected(self, call: str, why: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"the service at {self.url} is not Flink's REST interface: {call}: {why}",
+            hint="check the address: a proxy or a sign-in page may respond in place of Flink;"
+            " --env or FLINK_REST_URL name another address",
+        )
+
+
+def _error_text(response: Answer) -> str | None:
+    """Return the whole text of Flink's error; None if the response does not have Flink's form."""
+    try:
+        lines = json_object(read_json(response.body)).texts("errors")
+    except WrongForm:
+        return None
+    return "\n".join(lines)
+
+
+def _decisive_line(text: str, response: Answer) -> str:
+    """Return the root cause of Flink's error, else its first line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return causes[-1] if causes else (lines[0] if lines else f"status {response.status}")
+
+
+def _status(response: Answer) -> str:
+    if 300 <= response.status < 400:
+        target = hide_credentials(response.headers.get("location", "nowhere")).partition("?")[0][:200]
+        return f"it redirects to {target} (status {response.status})"
+    return f"status {response.status} with {response.form}"

@@ -1,0 +1,1 @@
+"""This machine, its tools and this command."""

@@ -1,0 +1,1 @@
+"""JARs: the cache, and the Maven repository that fills it."""

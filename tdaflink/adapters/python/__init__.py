@@ -1,0 +1,1 @@
+"""Python interpreters: of clusters, of virtual environments, and the fork server."""

@@ -1,0 +1,1 @@
+"""Secrets: references, credentials and known values."""

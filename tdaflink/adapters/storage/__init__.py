@@ -1,0 +1,1 @@
+"""Files that the command keeps and reads."""

@@ -1,0 +1,1 @@
+"""JARs and Python packages on the terminal."""

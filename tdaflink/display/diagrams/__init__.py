@@ -1,0 +1,1 @@
+"""Results: tables, barcodes, diagrams and pages."""

@@ -1,0 +1,1 @@
+"""JARs, Python packages and images: versions, locks and platforms."""

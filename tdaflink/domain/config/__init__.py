@@ -1,0 +1,1 @@
+"""The job config: fields, layers and what may be set in each."""

@@ -1,0 +1,1 @@
+"""Environments: endpoints, profiles, security and health checks."""

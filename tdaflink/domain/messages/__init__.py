@@ -1,0 +1,1 @@
+"""Messages of the job, their models, topics and schemas."""

@@ -1,0 +1,1 @@
+"""Snapshots of a cluster, the dashboard's state, findings and sizing."""

@@ -1,0 +1,1 @@
+"""JARs and Python packages: listing, locks, bills of materials."""

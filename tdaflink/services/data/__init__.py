@@ -1,0 +1,1 @@
+"""Messages to the job and its results."""

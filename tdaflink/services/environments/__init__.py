@@ -1,0 +1,1 @@
+"""Environments: setup, supervision, topics, teardown."""

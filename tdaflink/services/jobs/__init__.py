@@ -1,0 +1,1 @@
+"""Jobs from their config to their submission."""

@@ -1,0 +1,1 @@
+"""Status, logs, dashboard, diagnostics and health checks."""

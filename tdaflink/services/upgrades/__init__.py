@@ -1,0 +1,1 @@
+"""Changes of running jobs, with their state."""
