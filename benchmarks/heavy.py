@@ -32,12 +32,12 @@ from kafka_runs import Topics, job, kafka_address, topics
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "jobs"))
 
 from tdajob.lane.scheduler import HeavyAnswerer
-from tdajob.processing.requests import Answerer
+from tdajob.processing.requests import RequestProcessor
 from tdajob.settings.job import Settings, load
 from tdajob.topology.engine import Engine
 from tdajob.topology.values import Limits, Query
 
-from tdaflink.domain.config.job_config import Input, JobConfig
+from tdaflink.domain.config.job_config import InputRoute, JobConfig
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.services.jobs.settings_writer import job_settings
 
@@ -74,14 +74,16 @@ def row(lights: list[float], heavy_seconds: float | None) -> str:
 def settings(after: float | None) -> Settings:
     """Return the resolved settings of a job of requests with one subtask."""
     here = Environment("here", "local", "process", Endpoints("-", "-", "-"), "python")
-    config = JobConfig(heavy_after=after, inputs=[Input(route="requests", topic=TOPIC, output_topic="out")])
+    config = JobConfig(
+        heavy_after=after, inputs=[InputRoute(route="requests", topic=TOPIC, output_topic="out")]
+    )
     return load(json.dumps(job_settings(config, here, {TOPIC: 1})))
 
 
 def in_process(args: argparse.Namespace, after: float | None, first: list[bytes]) -> str:
     """Measure one row with two threads."""
     chosen = settings(after)
-    answerer = Answerer(chosen)
+    answerer = RequestProcessor(chosen)
     answerer.start()
     passed_on: queue.Queue[bytes | None] = queue.Queue()
     done: list[float] = []

@@ -50,7 +50,7 @@ def clouds(points: int, count: int) -> Iterator[tuple[str, bytes]]:
 
 def answerer(env: str) -> object:
     """Return the job's request processor with the shipped defaults."""
-    from tdajob.processing.requests import Answerer
+    from tdajob.processing.requests import RequestProcessor
     from tdajob.settings.job import load
 
     from tdaflink.adapters.storage.environment_store import EnvironmentStore
@@ -59,7 +59,7 @@ def answerer(env: str) -> object:
 
     config = JobConfig(input_topic="tda_jobs", output_topic="tda_results")
     settings = job_settings(config, EnvironmentStore().resolve(env), {"tda_jobs": 1})
-    return Answerer(load(json.dumps(settings)))
+    return RequestProcessor(load(json.dumps(settings)))
 
 
 def bare_loop(names: Topics, count: int, env: str) -> float:

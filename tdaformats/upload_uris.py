@@ -19,21 +19,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class Place:
+class UploadUri:
     """A file or a folder. `path` is absolute for `file`, where `bucket` is empty, and the key for `s3`."""
 
     scheme: str
     bucket: str
     path: str
 
-    def holds(self, other: Place) -> bool:
+    def holds(self, other: UploadUri) -> bool:
         """Return whether `other` is below this folder, judged by the names alone."""
         folder = self.path if not self.path or self.path.endswith("/") else f"{self.path}/"
         alike = (self.scheme, self.bucket) == (other.scheme, other.bucket)
         return alike and other.path.startswith(folder)
 
 
-def parse_uri(uri: str) -> Place:
+def parse_uri(uri: str) -> UploadUri:
     """Parse the URI of a file; raises MessageError `bad_uri`, or `forbidden_uri` for another scheme."""
     place = _place(uri)
     if not place.path or place.path.endswith("/"):
@@ -41,7 +41,7 @@ def parse_uri(uri: str) -> Place:
     return place
 
 
-def parse_root(uri: str) -> Place:
+def parse_root(uri: str) -> UploadUri:
     """Parse the URI of a folder or a bucket; raises MessageError as `parse_uri`."""
     place = _place(uri)
     if place.scheme == "file" and not normpath(place.path).strip("/"):
@@ -49,7 +49,7 @@ def parse_root(uri: str) -> Place:
     return place
 
 
-def check_root(place: Place, roots: Iterable[Place]) -> None:
+def check_root(place: UploadUri, roots: Iterable[UploadUri]) -> None:
     """Raise MessageError `forbidden_uri` if the scheme or the S3 key shows that the place is below no root.
 
     A local path can be checked only after its links are resolved: that happens where the file is opened.
@@ -77,7 +77,7 @@ def shown(uri: str) -> str:
     return repr(f"{scheme}{mark}{rest}"[:_SHOWN])
 
 
-def _place(uri: str) -> Place:
+def _place(uri: str) -> UploadUri:
     if len(uri) > MAX_URI:
         raise _bad(uri, f"has {len(uri)} characters, more than {MAX_URI}")
     scheme, mark, rest = uri.partition("://")
@@ -109,19 +109,19 @@ def _decoded(uri: str, path: str) -> str:
     return path
 
 
-def _local(uri: str, host: str, path: str) -> Place:
+def _local(uri: str, host: str, path: str) -> UploadUri:
     if host not in ("", "localhost"):
         raise _bad(uri, "names a host: a local file has three slashes, as in file:///data/cloud.csv")
-    return Place("file", "", f"/{path}")
+    return UploadUri("file", "", f"/{path}")
 
 
-def _object(uri: str, bucket: str, key: str) -> Place:
+def _object(uri: str, bucket: str, key: str) -> UploadUri:
     if not _BUCKET.fullmatch(bucket):
         raise _bad(uri, "names no bucket: write s3://bucket/key")
     # Some services resolve `a/../b` to `b`, which would defeat a check of the prefix.
     if {"", ".", ".."} & set(key.removesuffix("/").split("/")) and key:
         raise _bad(uri, "has an empty part, a . or a .. in its key: write it out")
-    return Place("s3", bucket, key)
+    return UploadUri("s3", bucket, key)
 
 
 def _bad(uri: str, reason: str) -> MessageError:

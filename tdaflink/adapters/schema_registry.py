@@ -15,7 +15,7 @@ from tdaflink.adapters.web.authentication import (
     tls_problem,
     web_client,
 )
-from tdaflink.adapters.web.calls import Answer, BadAnswer, Limits, WebError, words_of
+from tdaflink.adapters.web.calls import BadAnswer, HttpResponse, Limits, WebError, words_of
 from tdaflink.adapters.web.json_fields import WrongForm, json_object, read_json
 from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environments.security import NO_WEB_SECURITY, WebSecurity
@@ -114,7 +114,7 @@ class SchemaRegistry:
             )
         raise Refused(f"the schema registry at {self.url} refused {method} {path}: {reason}", reason=reason)
 
-    def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> Answer:
+    def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> HttpResponse:
         service = f"the schema registry at {self.url}"
         content = None if body is None else json.dumps(body).encode()
         limits = Limits(CONNECT_SECONDS, WRITE_SECONDS, WRITE_SECONDS) if method != "GET" else None
@@ -139,7 +139,7 @@ class SchemaRegistry:
             )
         return response
 
-    def _unexpected(self, response: Answer, method: str, path: str, why: str) -> UnexpectedAnswer:
+    def _unexpected(self, response: HttpResponse, method: str, path: str, why: str) -> UnexpectedAnswer:
         return self._not_a_registry(f"{method} {path} has status {response.status}: {why}")
 
     def _not_a_registry(self, reason: str) -> UnexpectedAnswer:

@@ -63,7 +63,7 @@ def advise(
     """
     from tdaflink.adapters.storage.shipped_profiles import load_algorithms
     from tdaflink.display.jobs.sizing import show_advice
-    from tdaflink.services.observability.sizing import AskedAlgorithm, advise_by_table, give_advice
+    from tdaflink.services.observability.sizing import AskedAlgorithm, advise_by_table, recommend_size
 
     known = load_algorithms()
     if algorithm is not None:
@@ -71,4 +71,4 @@ def advise(
         show_advice(advise_by_table(asked, points, rate, known))
         return
     flink, topics = context.flink, context.topic_watch
-    show_advice(give_advice(flink, topics, job, points, rate, context.reporter, known))
+    show_advice(recommend_size(flink, topics, job, points, rate, context.reporter, known))

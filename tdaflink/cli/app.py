@@ -62,17 +62,17 @@ HEADINGS = {
         "sbom": "sbom",
     },
 }
-HOMES = {name: module for commands in HEADINGS.values() for name, module in commands.items()}
+COMMAND_MODULES = {name: module for commands in HEADINGS.values() for name, module in commands.items()}
 
 
-class EdgeGroup(TyperGroup):
+class ErrorHandlingGroup(TyperGroup):
     """Root group that renders every error, whether the command runs as a program or under a test runner."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return read_plainly(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=list(HOMES).index)
+        return sorted(super().list_commands(ctx), key=list(COMMAND_MODULES).index)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands below their headings, with their descriptions in one column."""
@@ -102,12 +102,12 @@ class EdgeGroup(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **settings: Any) -> Any:
         words = sys.argv[1:] if args is None else list(args)
-        return guarded(words, lambda: super(EdgeGroup, self).main(args, *more, **settings))
+        return guarded(words, lambda: super(ErrorHandlingGroup, self).main(args, *more, **settings))
 
 
 app = typer.Typer(
     name="tdaflink",
-    cls=EdgeGroup,
+    cls=ErrorHandlingGroup,
     help="Topological data analysis on live streams, on Apache Flink.",
     no_args_is_help=True,
     add_completion=True,
@@ -140,6 +140,6 @@ def load(words: Sequence[str]) -> None:
 
     An unneeded module costs 3 ms at every start, and the options of its commands as much again.
     """
-    home = HOMES.get(words[0]) if words and not os.environ.get(COMPLETION) else None
-    for name in dict.fromkeys([home] if home else HOMES.values()):
+    home = COMMAND_MODULES.get(words[0]) if words and not os.environ.get(COMPLETION) else None
+    for name in dict.fromkeys([home] if home else COMMAND_MODULES.values()):
         import_module(f"tdaflink.cli.{name}")

@@ -50,7 +50,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Exclude:
     """Annotation of a group of options in a parameter's type: the command omits the option `name`."""
 
     name: str

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from tdaflink.adapters.flink.client import FlinkRest
     from tdaflink.adapters.kafka.admin import KafkaAdmin
     from tdaflink.adapters.kafka.client import KafkaClient
-    from tdaflink.adapters.kafka.offsets import TopicWatch
+    from tdaflink.adapters.kafka.offsets import OffsetReader
     from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.adapters.storage.environment_store import EnvironmentStore
     from tdaflink.domain.environments.environment import Environment
     from tdaflink.domain.progress import Reporter
-    from tdaflink.services.control import Control
+    from tdaflink.services.control import JobControlContext
     from tdaflink.services.jobs.builder import JobBuilder
-    from tdaflink.services.observability.checks.context import Patient
-    from tdaflink.services.observability.diagnostics import Sources as DiagnosisSources
-    from tdaflink.services.observability.snapshot_reader import Sources as DashboardSources
+    from tdaflink.services.observability.checks.context import HealthContext
+    from tdaflink.services.observability.diagnostics import DiagnosticsSources as DiagnosisSources
+    from tdaflink.services.observability.snapshot_reader import DashboardSources as DashboardSources
 
 _REGISTRY_CREDENTIALS = "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password"
 
@@ -133,7 +133,7 @@ class CommandContext:
         return kafka_admin_of(self.environment)
 
     @cached_property
-    def topic_watch(self) -> TopicWatch:
+    def topic_watch(self) -> OffsetReader:
         """The offsets of the environment's topics."""
         return self._closed_at_end(self.kafka.watch())
 
@@ -154,7 +154,7 @@ class CommandContext:
         from tdaflink.adapters.clients import registry_of
         from tdaflink.domain.addresses import web_address
         from tdaflink.services.environments.schemas import no_registry, registry_address
-        from tdaflink.services.jobs.config_resolution import Asked
+        from tdaflink.services.jobs.config_resolution import ConfigOverrides
 
         environment, auth = None, None
         if address is not None:
@@ -165,7 +165,7 @@ class CommandContext:
             raise no_registry("no schema registry is named, and no environment is set up that could have one")
         if address is None or config is not None:
             environment = self.environment
-            resolved = self.job_builder().resolve(Asked(file=config))
+            resolved = self.job_builder().resolve(ConfigOverrides(file=config))
             address = address or registry_address(environment, resolved)
             auth = resolved.config.schema_registry_auth
         return self._closed_at_end(registry_of(environment, address, auth))
@@ -173,17 +173,17 @@ class CommandContext:
     # -- services
 
     @cached_property
-    def _control(self) -> Control:
+    def _control(self) -> JobControlContext:
         from tdaflink.services.control import open_control
 
         kafka = self.kafka if self.environment.endpoints.kafka else None
         return open_control(self.environment, self.flink, self.store, self.reporter, kafka)
 
-    def control(self) -> Control:
+    def control(self) -> JobControlContext:
         """Return the control of the environment's jobs."""
         return self._control
 
-    def session_control(self) -> Control:
+    def session_control(self) -> JobControlContext:
         """Return the control for an action that starts a job. Raises `Refused` on an application cluster."""
         from tdaflink.domain.environments.application_cluster import require_session
 
@@ -204,13 +204,13 @@ class CommandContext:
         from tdaflink.adapters.clients import flink_of
         from tdaflink.adapters.monitoring.prometheus import Prometheus
         from tdaflink.domain.environments.application_cluster import is_application
-        from tdaflink.services.observability.snapshot_reader import READ_SECONDS, Sources
+        from tdaflink.services.observability.snapshot_reader import READ_SECONDS, DashboardSources
 
         environment = self.environment
         flink = self._closed_at_end(flink_of(environment, READ_SECONDS))
         topics = self.topic_watch
         url = _prometheus_address(prometheus) or environment.endpoints.prometheus
-        return Sources(
+        return DashboardSources(
             environment.name,
             flink,
             topics,
@@ -219,18 +219,18 @@ class CommandContext:
             is_application(environment),
         )
 
-    def health_context(self, prometheus: str | None = None, *, quick: bool = False) -> Patient:
+    def health_context(self, prometheus: str | None = None, *, quick: bool = False) -> HealthContext:
         """Return the context of health checks, also for an environment that is not set up yet."""
         from tdaflink.adapters.clients import flink_of, kafka_admin_of
         from tdaflink.adapters.runtimes import runtime_for
         from tdaflink.adapters.storage.shipped_profiles import load_catalogue, profile_of, topic_sizing
-        from tdaflink.services.observability.checks.context import Patient
+        from tdaflink.services.observability.checks.context import HealthContext
 
         saved = self.saved_environment is not None
         draft = None if saved else self._draft()
         environment = draft or self.environment
         own = environment.is_managed
-        return Patient(
+        return HealthContext(
             environment=environment,
             runtime=runtime_for(environment, self.store) if own else None,
             profile=profile_of(environment) if own else None,
@@ -247,23 +247,23 @@ class CommandContext:
         """Return the environment that setup would create; None if this command uses another cluster."""
         from tdaflink.adapters.storage.shipped_profiles import profile_names
         from tdaflink.domain.environments.setup import SetupRequest
-        from tdaflink.services.environments.draft import draft
+        from tdaflink.services.environments.draft import resolve_environment
 
         name = self.environment_name
         if name not in profile_names() or os.environ.get("FLINK_REST_URL"):
             return None
-        return self.store.overridden(draft(SetupRequest(env=name), self.store)[0])
+        return self.store.overridden(resolve_environment(SetupRequest(env=name), self.store)[0])
 
     def diagnosis_sources(self) -> DiagnosisSources:
         """Open the sources of a diagnosis archive."""
         from tdaflink.adapters.clients import kafka_of
-        from tdaflink.services.observability.diagnostics import Sources
+        from tdaflink.services.observability.diagnostics import DiagnosticsSources
 
         patient = self.health_context()
         environment = patient.environment
         topics = self._closed_at_end(kafka_of(environment).watch())
         folder = self.store.folder(environment.name)
-        return Sources(patient, folder, self._logs_of(environment, patient.cluster), topics)
+        return DashboardSources(patient, folder, self._logs_of(environment, patient.cluster), topics)
 
 
 def _prometheus_address(option: str | None) -> str | None:

@@ -16,10 +16,10 @@ from tdaflink.cli.options import ChangedConfig, ConfigOptions, DryRun, OptionalJ
 from tdaflink.domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from tdaflink.services.control import Control
-    from tdaflink.services.jobs.config_resolution import Asked
-    from tdaflink.services.jobs.preparation import Wanted
-    from tdaflink.services.jobs.run_request import Job
+    from tdaflink.services.control import JobControlContext
+    from tdaflink.services.jobs.config_resolution import ConfigOverrides
+    from tdaflink.services.jobs.preparation import SubmitRequest
+    from tdaflink.services.jobs.run_request import JobPackage
 
 FreshConfig = Annotated[
     bool,
@@ -86,12 +86,12 @@ def submit(
     A script is shipped with the Python modules and packages in its directory. A job that starts from state
     keeps the settings of its last version, changed by the options of this call; the changes are shown.
     """
-    from tdaflink.services.jobs.preparation import Wanted
+    from tdaflink.services.jobs.preparation import SubmitRequest
 
     asked = config.asked()
     if start_from is not None:
         asked = replace(asked, settings=(*asked.settings, f"start_from={start_from}"))
-    wanted = Wanted(job, tuple(include or ()), tuple(arguments or ()))
+    wanted = SubmitRequest(job, tuple(include or ()), tuple(arguments or ()))
     how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run)
     _submit(context, asked, wanted, how)
 
@@ -134,10 +134,10 @@ def resume(
     Uses the settings of its last version, changed by the options of this call. Without such options, an
     interrupted upgrade, rescale or rollback of the job is completed instead.
     """
-    from tdaflink.services.jobs.preparation import Wanted
+    from tdaflink.services.jobs.preparation import SubmitRequest
 
     asked = replace(config.asked(), job_name=job)
-    wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
+    wanted = SubmitRequest(script, tuple(include or ()), tuple(arguments or ()))
     how = _How(start, fresh_config, allow_duplicate, timeout if wait else None, dry_run, action="resume")
     _submit(context, asked, wanted, how)
 
@@ -154,7 +154,7 @@ class _How:
     action: str = "submit"
 
 
-def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) -> None:
+def _submit(context: CommandContext, asked: ConfigOverrides, wanted: SubmitRequest, how: _How) -> None:
     from tdaflink.display.jobs.listing import show_plan, show_submission
     from tdaflink.services.jobs import submission
 
@@ -163,7 +163,7 @@ def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) ->
         show_plan(submission.plan(job, context.environment))
         return
     from tdaflink.services.jobs.topic_readers import refuse_reader_elsewhere
-    from tdaflink.services.observability.doctor import look_before
+    from tdaflink.services.observability.doctor import preflight_submit
     from tdaflink.services.upgrades.restart import finish, interrupted_change, name_meant
 
     control = context.session_control()
@@ -182,14 +182,18 @@ def _submit(context: CommandContext, asked: Asked, wanted: Wanted, how: _How) ->
     confirm_target(context)
     if not how.allow_duplicate:
         refuse_reader_elsewhere(ready, control.env, context.store, control.reporter)
-    look_before(context.health_context(quick=True), control.reporter.warn)
+    preflight_submit(context.health_context(quick=True), control.reporter.warn)
     terms = submission.Terms(allow_duplicate=how.allow_duplicate, action=how.action, origin=origin)
     show_submission(submission.submit(ready, control, how.wait, terms))
 
 
 def _ready(
-    context: CommandContext, control: Control, asked: Asked, wanted: Wanted, how: _How
-) -> tuple[Job, str | None]:
+    context: CommandContext,
+    control: JobControlContext,
+    asked: ConfigOverrides,
+    wanted: SubmitRequest,
+    how: _How,
+) -> tuple[JobPackage, str | None]:
     """Return the job with its initial state, and the id of the job that it repeats, if any."""
     from tdaflink.cli.common import asker
     from tdaflink.display.jobs.savepoints import show_restart_plan
@@ -211,11 +215,11 @@ def _ready(
     return job, repeats(restart.version, job)
 
 
-def _only_goes_on(asked: Asked, wanted: Wanted, how: _How) -> bool:
+def _only_goes_on(asked: ConfigOverrides, wanted: SubmitRequest, how: _How) -> bool:
     """Return whether a call has no options that change the job."""
-    from tdaflink.services.jobs.config_resolution import Asked
+    from tdaflink.services.jobs.config_resolution import ConfigOverrides
 
-    plain = asked == Asked(job_name=asked.job_name) and wanted == type(wanted)()
+    plain = asked == ConfigOverrides(job_name=asked.job_name) and wanted == type(wanted)()
     return plain and how.start == "latest" and not how.fresh
 
 

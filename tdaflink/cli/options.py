@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tdaflink.cli.common import LeftOut
+from tdaflink.cli.common import Exclude
 from tdaflink.cli.completion import complete_job
 
 if TYPE_CHECKING:
-    from tdaflink.services.jobs.config_resolution import Asked
+    from tdaflink.services.jobs.config_resolution import ConfigOverrides
 
 _WHICH_JOB = "Job id, unique id prefix, or name."
 
@@ -63,11 +63,11 @@ class ConfigOptions:
     window: Window = None
     settings: Settings = None
 
-    def asked(self) -> Asked:
+    def asked(self) -> ConfigOverrides:
         """Return the options as a value for services."""
-        from tdaflink.services.jobs.config_resolution import Asked
+        from tdaflink.services.jobs.config_resolution import ConfigOverrides
 
-        return Asked(
+        return ConfigOverrides(
             self.config,
             self.job_name,
             self.parallelism,
@@ -79,4 +79,4 @@ class ConfigOptions:
 
 
 # A job that runs keeps its name.
-ChangedConfig = Annotated[ConfigOptions, LeftOut("job_name")]
+ChangedConfig = Annotated[ConfigOptions, Exclude("job_name")]

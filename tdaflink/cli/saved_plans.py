@@ -58,9 +58,11 @@ def apply(context: CommandContext, file: PlanFile) -> None:
     nothing is done.
     """
     from tdaflink.adapters.host.self_invocation import run_in
-    from tdaflink.services.upgrades.saved_plans import read_plan, still_so
+    from tdaflink.services.upgrades.saved_plans import check_unchanged, read_plan
 
     saved = read_plan(file)
-    code = still_so(saved, file) or run_in([*saved.words, "-o", context.output.value], Path(saved.folder))
+    code = check_unchanged(saved, file) or run_in(
+        [*saved.words, "-o", context.output.value], Path(saved.folder)
+    )
     if code:
         raise typer.Exit(code)

@@ -143,7 +143,7 @@ def send(
 
     values = sending.parse_parameters(parameters or ())
     chosen = sending.parse_columns(columns)
-    wanted = sending.Wanted(
+    wanted = sending.SendRequest(
         points=points, noise=noise, seed=seed, count=count, job_id=job_id, algorithm=algorithm,
         parameters=values, form=form, delimiter=delimiter, stream=stream, batch=batch, columns=chosen,
         key=key, header=header, time=time, time_unit=time_unit, by=by, own_algorithm=own_algorithm,

@@ -17,9 +17,9 @@ from tdaflink.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from tdaflink.domain.jobs.history import StateMode, Version
-    from tdaflink.domain.jobs.job import Job as RunningJob
-    from tdaflink.services.control import Control
-    from tdaflink.services.jobs.run_request import Job
+    from tdaflink.domain.jobs.job import Job
+    from tdaflink.services.control import JobControlContext
+    from tdaflink.services.jobs.run_request import JobPackage
 
 
 class StateChoice(str, Enum):
@@ -89,7 +89,7 @@ def upgrade(
     version are kept, changed by the options of this call.
     """
     from tdaflink.display.jobs.savepoints import show_changed
-    from tdaflink.services.jobs.preparation import Wanted
+    from tdaflink.services.jobs.preparation import SubmitRequest
     from tdaflink.services.upgrades import start
     from tdaflink.services.upgrades.plan import with_skipped
 
@@ -100,7 +100,7 @@ def upgrade(
         return
     if job is None:
         raise UsageError("no job is given", hint="tdaflink list, then tdaflink upgrade NAME")
-    wanted = Wanted(script, tuple(include or ()), tuple(arguments or ()))
+    wanted = SubmitRequest(script, tuple(include or ()), tuple(arguments or ()))
     old = _running(control, job)
     asked = with_skipped(config.asked(), old[1], skip or ())
     _replace(
@@ -185,7 +185,7 @@ def rescale(
     show_changed(rescaling.rescale(control, running, version, wanted or 0, counts, timeout))
 
 
-def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
+def _running(control: JobControlContext, job: str) -> tuple[Job, Version]:
     """Return the running job of a reference, and its version."""
     from tdaflink.services.jobs.ended_jobs import running_job
     from tdaflink.services.upgrades.versions import running_version
@@ -196,9 +196,9 @@ def _running(control: Control, job: str) -> tuple[RunningJob, Version]:
 
 def _replace(
     context: CommandContext,
-    control: Control,
-    old: tuple[RunningJob, Version],
-    target: Job,
+    control: JobControlContext,
+    old: tuple[Job, Version],
+    target: JobPackage,
     *,
     action: str,
     state: StateMode,
@@ -216,4 +216,4 @@ def _replace(
     if dry_run or (plan.changes_nothing and not same_too):
         return
     confirm_target(context)
-    show_changed(start.begin(control, old[0], target, action=action, state=state, **terms))
+    show_changed(start.start_operation(control, old[0], target, action=action, state=state, **terms))

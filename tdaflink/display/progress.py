@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tdaflink.display import console
 from tdaflink.display.standard_streams import can_show
 from tdaflink.domain.printable import printable, printable_lines
-from tdaflink.domain.progress import Step
+from tdaflink.domain.progress import ProgressStep
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -47,7 +47,7 @@ class ConsoleReporter:
     """Shows the progress of a use case on stderr; nothing goes to stdout."""
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> Iterator[ProgressStep]:
         err = console.err()
         spinner = "dots" if can_show(_DOTS, sys.stderr) else "line"
         started = time.monotonic()

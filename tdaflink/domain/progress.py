@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
-class Step(Protocol):
+class ProgressStep(Protocol):
     """A long step in progress."""
 
     def update(self, text: str) -> None:
@@ -23,7 +23,7 @@ class Step(Protocol):
 class Reporter(Protocol):
     """Receiver of the progress of a use case; all output goes to stderr."""
 
-    def step(self, title: str) -> AbstractContextManager[Step]:
+    def step(self, title: str) -> AbstractContextManager[ProgressStep]:
         """Show a step until its block ends; a raised error marks it as failed."""
 
     def note(self, text: str) -> None:
@@ -48,7 +48,7 @@ class Silent:
     """A reporter without output."""
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:  # noqa: ARG002 - the protocol's name
+    def step(self, title: str) -> Iterator[ProgressStep]:  # noqa: ARG002 - the protocol's name
         yield _SilentStep()
 
     def note(self, text: str) -> None:

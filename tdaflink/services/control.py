@@ -18,13 +18,13 @@ from tdaflink.domain.environments.command_hints import Commands
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.jobs.audit_event import EVENTS_TOPIC, control_event
-from tdaflink.domain.jobs.history import Action
+from tdaflink.domain.jobs.history import AuditEntry
 from tdaflink.domain.jobs.state_snapshots import Storage
 from tdaflink.domain.progress import Reporter
 
 
 @dataclass(frozen=True)
-class Control:
+class JobControlContext:
     """An environment's cluster with the ledger that records actions on it.
 
     `storage` opens the storage of checkpoints and savepoints. Without `kafka` no events are sent.
@@ -44,7 +44,7 @@ class Control:
 
     def tell(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:
         """Record a completed action. A failure to send the event is a warning, and reverts nothing."""
-        done = Action(time.time(), action, outcome, job_id, name, submitter(), detail)
+        done = AuditEntry(time.time(), action, outcome, job_id, name, submitter(), detail)
         self.ledger.note(done)
         if self.kafka is None:
             return
@@ -62,12 +62,14 @@ def open_control(
     store: EnvironmentStore,
     reporter: Reporter,
     kafka: KafkaClient | None = None,
-) -> Control:
+) -> JobControlContext:
     """Return the control of an environment's jobs; the caller closes `cluster`."""
     # Profiles need pydantic, which `status` does without.
     from tdaflink.adapters.runtimes import storage_of
 
-    return Control(env, cluster, Ledger(store.folder(env.name)), reporter, storage_of(env, store), kafka)
+    return JobControlContext(
+        env, cluster, Ledger(store.folder(env.name)), reporter, storage_of(env, store), kafka
+    )
 
 
 def submitter() -> str:

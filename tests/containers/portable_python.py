@@ -12,7 +12,7 @@ from pathlib import Path
 from containers.debian import Unavailable, run
 
 from tdaflink.adapters.python.uv import run_uv
-from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.paths import cache_folder, ensure_dir
 from tdaflink.domain.errors import TdaflinkError
 
 _ASKED = "sys.version.split()[0], sys.base_prefix, '%d.%d' % sys.version_info[:2]"
@@ -45,7 +45,7 @@ def portable_python(version: str) -> Path:
     exact, prefix, minor = json.loads(answer)
     if Path(prefix) == Path("/usr"):
         raise Unavailable(f"Python {exact} is the distribution's, which cannot be copied into an image")
-    target = make_folder(cache_folder() / "tests") / f"python-{exact}"
+    target = ensure_dir(cache_folder() / "tests") / f"python-{exact}"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=target.parent) as name:
             _copy(Path(prefix), minor, Path(name) / "python")

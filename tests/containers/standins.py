@@ -32,7 +32,7 @@ from registry_process import APICURIO
 from s3service import S3PROXY
 
 from tdaflink.adapters.jars.cache import JarCache, repository_address
-from tdaflink.adapters.storage.paths import cache_folder, make_folder
+from tdaflink.adapters.storage.paths import cache_folder, ensure_dir
 from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 from tdaflink.display.progress import ConsoleReporter
 from tdaflink.domain.artifacts.jars import JarLock, LockedJar, sorted_lock
@@ -109,7 +109,7 @@ def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
     Raises:
         Unavailable: they cannot be built here, and why.
     """
-    with FileLock(make_folder(cache_folder() / "tests") / "stand-ins.lock", timeout=_BUILD_SECONDS):
+    with FileLock(ensure_dir(cache_folder() / "tests") / "stand-ins.lock", timeout=_BUILD_SECONDS):
         images = stand_ins()
         needed = _needed(images)
         built: list[str] = []

@@ -20,9 +20,9 @@ from jsonschema import Draft202012Validator
 from message_mutations import KAFKA_TIME, Mutations, point_file, points
 from settings_json import settings_document
 from stream_job import Pieces
-from tdajob.processing.requests import Answer, Answerer, memory_meter
+from tdajob.processing.requests import OutputRecord, RequestProcessor, memory_meter
 from tdajob.processing.stream_reader import StreamReader
-from tdajob.processing.streams import StreamAnswerer
+from tdajob.processing.streams import StreamProcessor
 from tdajob.settings import job as settings
 
 from tdaflink.adapters.storage.shipped_profiles import load_schemas
@@ -69,7 +69,7 @@ class Requests:
         chosen = loaded(
             input_of("requests", None), input_of("uploads", None), uploads__roots=[folder.as_uri()]
         )
-        self._answerer = Answerer(chosen)
+        self._answerer = RequestProcessor(chosen)
         self._folder = folder
         self._sent = 0
 
@@ -87,13 +87,13 @@ class Requests:
         algorithm = source.choice(ALGORITHMS)
         return {**common, "algorithm": algorithm, "point_cloud": {"points": points(source)}}
 
-    def answers(self, raw: bytes | None, offset: int, kafka_time: int | None) -> list[Answer]:
+    def answers(self, raw: bytes | None, offset: int, kafka_time: int | None) -> list[OutputRecord]:
         topic = "tda_uploads" if raw is not None and b'"uri"' in raw else "tda_jobs"
         answer = self._answerer.answer(raw, topic, 0, offset, kafka_time)
         assert answer.topic in ("tda_results", "tda_errors")
         return [answer]
 
-    def close(self) -> list[Answer]:
+    def close(self) -> list[OutputRecord]:
         self._answerer.close()
         return []
 
@@ -106,7 +106,7 @@ class Windows:
         self._key, self._scalar = ("stream_id", "points") if route == "streams" else ("job_id", "point_cloud")
         self._embeds = chosen.stream.preprocess.embed is not None
         self._chosen = chosen
-        self._reader, self._answerer = StreamReader(chosen, 0), StreamAnswerer(chosen)
+        self._reader, self._answerer = StreamReader(chosen, 0), StreamProcessor(chosen)
         self._stores: dict[str, Pieces] = {}
         self._now = 0
 
@@ -122,7 +122,7 @@ class Windows:
             message["message_id"] = f"m{source.randrange(20)}"
         return message
 
-    def answers(self, raw: bytes | None, offset: int, kafka_time: int | None) -> list[Answer]:
+    def answers(self, raw: bytes | None, offset: int, kafka_time: int | None) -> list[OutputRecord]:
         self._now += 37
         key, content = self._reader.read(raw, 0, offset, kafka_time)
         found = list(self._answerer.message(key, content, self._stores.setdefault(key, Pieces()), self._now))
@@ -134,16 +134,16 @@ class Windows:
             found += self._ticked(self._now)
         if offset % 199 == 0:  # as after a restart: memory is restored from the state
             self._answerer.close()
-            self._answerer = StreamAnswerer(self._chosen)
+            self._answerer = StreamProcessor(self._chosen)
         return found
 
-    def close(self) -> list[Answer]:
+    def close(self) -> list[OutputRecord]:
         rest = self._ticked(self._now + 120_000) + self._ticked(self._now + 240_000)
         self._answerer.close()
         assert not any(self._stores.values()), "every stream is forgotten after its time"
         return rest
 
-    def _ticked(self, now: int) -> list[Answer]:
+    def _ticked(self, now: int) -> list[OutputRecord]:
         return [
             answer for key, store in self._stores.items() for answer in self._answerer.tick(key, store, now)
         ]
@@ -231,7 +231,7 @@ def test_each_message_is_answered_once_and_nothing_raises(name: str, folder: Pat
     assert resident() - begun < GROWTH_BYTES
 
 
-def checked(answer: Answer, codes: Counter[str | None], *, strictly: bool) -> None:
+def checked(answer: OutputRecord, codes: Counter[str | None], *, strictly: bool) -> None:
     codes[answer.code] += 1
     record = json.loads(answer.value)
     assert answer.code not in ("internal_error", "reader_crashed"), record["reason"]

@@ -25,7 +25,7 @@ from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.adapters.flink.metrics_reader import JobLoads
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.observability.cluster_snapshot import Focus
-from tdaflink.services.observability.snapshot_reader import SnapshotReader, Sources
+from tdaflink.services.observability.snapshot_reader import DashboardSources, SnapshotReader
 
 ANSWERS: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("flink_answers.json").read_text("utf-8")
@@ -147,7 +147,7 @@ CALLS: list[Callable[[FlinkRest], object]] = [
     lambda c: JobLoads(c).remains(JOB),
     lambda c: FlinkLogs(c).names(),
     lambda c: FlinkLogs(c).tail("jobmanager", 5),
-    lambda c: SnapshotReader(Sources("e", c)).read(Focus(job=JOB)),
+    lambda c: SnapshotReader(DashboardSources("e", c)).read(Focus(job=JOB)),
 ]
 COMMANDS = [
     "list",

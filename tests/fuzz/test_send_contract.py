@@ -31,7 +31,7 @@ from tdajob.uploads.message import parse_upload
 from tdaflink.adapters.storage import point_files
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.messages.records import encode
-from tdaflink.services.data.send import Wanted, prepare
+from tdaflink.services.data.send import SendRequest, prepare
 from tdaformats import algorithms
 
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "20"))
@@ -180,7 +180,7 @@ def text_of(rng: random.Random, message: Any) -> str:
 def sent(file: Path) -> list[tuple[str, bytes]] | TdaflinkError:
     """Return route and bytes of the messages that `send FILE` would write, or its error."""
     try:
-        outgoing = prepare(str(file), Wanted())
+        outgoing = prepare(str(file), SendRequest())
         return [(ROUTES[outgoing.topic], encode(message)) for message in outgoing.messages]
     except TdaflinkError as error:
         return error

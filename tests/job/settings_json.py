@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from tdaflink.domain.config.job_config import Input, JobConfig
+from tdaflink.domain.config.job_config import InputRoute, JobConfig
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.services.jobs.settings_writer import job_settings
 
@@ -15,7 +15,7 @@ _ENDPOINTS = Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:909
 
 @cache
 def _written() -> str:
-    source = Input(route="requests", topic="tda_jobs", output_topic="tda_results")
+    source = InputRoute(route="requests", topic="tda_jobs", output_topic="tda_results")
     config = JobConfig(inputs=[source], parallelism=2)
     local = Environment("local", "local", "process", _ENDPOINTS, "")
     return json.dumps(job_settings(config, local, {"tda_jobs": 2}))

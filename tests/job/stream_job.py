@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from settings_json import settings_document
-from tdajob.processing.requests import Answer
+from tdajob.processing.requests import OutputRecord
 from tdajob.processing.stream_reader import StreamReader
-from tdajob.processing.streams import StreamAnswerer
+from tdajob.processing.streams import StreamProcessor
 from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_400_000
@@ -52,13 +52,13 @@ class Job:
     def __init__(self, window: dict[str, Any], **changes: Any) -> None:
         self.settings = chosen(window, **changes)
         self.reader = StreamReader(self.settings, 0)
-        self.answerer = StreamAnswerer(self.settings)
+        self.answerer = StreamProcessor(self.settings)
         self.stores: dict[str, Pieces] = {}
         self.offset = 0
 
     def fresh(self, began: int = 0) -> None:
         self.answerer.close()
-        self.answerer = StreamAnswerer(self.settings, began)
+        self.answerer = StreamProcessor(self.settings, began)
 
     def send(self, points: Any, stream: str = "s", now: int = 0, **fields: Any) -> list[dict[str, Any]]:
         document = {"stream_id": stream, "timestamp": KAFKA_TIME, "points": points, **fields}
@@ -74,7 +74,7 @@ class Job:
         return told(self.answerer.tick(key, self.stores.setdefault(key, Pieces()), now))
 
 
-def told(answers: Iterator[Answer]) -> list[dict[str, Any]]:
+def told(answers: Iterator[OutputRecord]) -> list[dict[str, Any]]:
     """Return the records of the answers, without the fields that differ between runs."""
     found = []
     for answer in answers:

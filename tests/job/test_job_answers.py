@@ -15,8 +15,8 @@ from mixed import BAD, MAX_POINTS, circle, mixed_requests, request
 from settings_json import settings_text
 from tdajob.errors import KEPT_BYTES, Origin
 from tdajob.messages.requests import Rules, parse_request
-from tdajob.processing.requests import Answer, Answerer, Done
-from tdajob.processing.result_record import Effort, Subject, result_record
+from tdajob.processing.requests import ComputationStats, OutputRecord, RequestProcessor
+from tdajob.processing.result_record import ComputationCost, ResultSubject, result_record
 from tdajob.settings import job
 from tdajob.topology.values import ComputationError, Diagram
 
@@ -34,18 +34,18 @@ def strict(raw: bytes) -> Any:
 
 
 @pytest.fixture(scope="module")
-def answerer() -> Iterator[Answerer]:
-    made = Answerer(job.load(settings_text()))
+def answerer() -> Iterator[RequestProcessor]:
+    made = RequestProcessor(job.load(settings_text()))
     yield made
     made.close()
 
 
-def ask(answerer: Answerer, message: Any, offset: int = 17) -> Answer:
+def ask(answerer: RequestProcessor, message: Any, offset: int = 17) -> OutputRecord:
     raw = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
     return answerer.answer(raw, "tda_jobs", 3, offset, KAFKA_TIME)
 
 
-def test_a_square_is_answered_in_the_seeds_form(answerer: Answerer) -> None:
+def test_a_square_is_answered_in_the_seeds_form(answerer: RequestProcessor) -> None:
     asked = request("square", SQUARE, parameters={"max_dimension": 1, "betti_at": 1.2})
     answer = ask(answerer, asked)
     result = strict(answer.value)
@@ -71,7 +71,7 @@ def test_a_square_is_answered_in_the_seeds_form(answerer: Answerer) -> None:
     assert (answer.done.points, answer.done.pairs) == (4, 5)
 
 
-def test_a_missing_time_is_marked(answerer: Answerer) -> None:
+def test_a_missing_time_is_marked(answerer: RequestProcessor) -> None:
     message = request("a", SQUARE)
     own = strict(ask(answerer, message).value)["input"]
     assert own == {"timestamp": "2024-01-01T12:00:00.000Z", "timestamp_source": "message"}
@@ -80,7 +80,7 @@ def test_a_missing_time_is_marked(answerer: Answerer) -> None:
     assert lent == {"timestamp": "2024-01-01T12:01:40.000Z", "timestamp_source": "kafka"}
 
 
-def test_the_id_depends_on_where_the_message_lies_alone(answerer: Answerer) -> None:
+def test_the_id_depends_on_where_the_message_lies_alone(answerer: RequestProcessor) -> None:
     first, again = (strict(ask(answerer, request("a", SQUARE)).value)["id"] for _ in range(2))
     other_job = strict(ask(answerer, request("b", SQUARE)).value)["id"]
     other_place = strict(ask(answerer, request("a", SQUARE), offset=18).value)["id"]
@@ -89,7 +89,7 @@ def test_the_id_depends_on_where_the_message_lies_alone(answerer: Answerer) -> N
     assert len({first, other_job, other_place}) == 3
 
 
-def test_only_time_and_effort_change_when_a_message_is_answered_again(answerer: Answerer) -> None:
+def test_only_time_and_effort_change_when_a_message_is_answered_again(answerer: RequestProcessor) -> None:
     message = request("a", circle(40, random.Random(2)))
     first, again = (strict(ask(answerer, message).value) for _ in range(2))
     for result in (first, again):
@@ -97,7 +97,7 @@ def test_only_time_and_effort_change_when_a_message_is_answered_again(answerer: 
     assert first == again
 
 
-def test_every_message_has_exactly_its_answer(answerer: Answerer) -> None:
+def test_every_message_has_exactly_its_answer(answerer: RequestProcessor) -> None:
     for number, expected in enumerate(mixed_requests(2 * len(BAD), seed=5)):
         answer = ask(answerer, expected.value, offset=number)
         record = strict(answer.value)
@@ -107,7 +107,7 @@ def test_every_message_has_exactly_its_answer(answerer: Answerer) -> None:
         assert (answer.done is None) == (expected.code is not None)
 
 
-def test_an_error_record_tells_all(answerer: Answerer) -> None:
+def test_an_error_record_tells_all(answerer: RequestProcessor) -> None:
     raw = b'{"job_id": "broken", "point_cloud": {"points": []}, "note": "\xc3\xa9"}'
     answer = ask(answerer, raw)
     record = strict(answer.value)
@@ -126,18 +126,18 @@ def test_an_error_record_tells_all(answerer: Answerer) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe\x00\x80", b"{", b"\x00\x01\x02\x03\x04{", b""])
-def test_bytes_are_kept_exactly(answerer: Answerer, raw: bytes) -> None:
+def test_bytes_are_kept_exactly(answerer: RequestProcessor, raw: bytes) -> None:
     answer = ask(answerer, raw)
     assert base64.b64decode(strict(answer.value)["original"]["bytes_base64"]) == raw
     assert answer.key == b"tda_jobs-3-17"
 
 
-def test_no_value_is_an_error_without_bytes(answerer: Answerer) -> None:
+def test_no_value_is_an_error_without_bytes(answerer: RequestProcessor) -> None:
     record = strict(ask(answerer, None).value)
     assert (record["code"], record["original"]) == ("empty", None)
 
 
-def test_a_large_original_is_cut(answerer: Answerer) -> None:
+def test_a_large_original_is_cut(answerer: RequestProcessor) -> None:
     raw = bytes(random.Random(3).randbytes(3 * KEPT_BYTES))
     original = strict(ask(answerer, raw).value)["original"]
     assert base64.b64decode(original["bytes_base64"]) == raw[:KEPT_BYTES]
@@ -145,7 +145,7 @@ def test_a_large_original_is_cut(answerer: Answerer) -> None:
     assert original["sha256"] == hashlib.sha256(raw).hexdigest()
 
 
-def test_too_many_points_are_refused_before_any_computation(answerer: Answerer) -> None:
+def test_too_many_points_are_refused_before_any_computation(answerer: RequestProcessor) -> None:
     record = strict(ask(answerer, request("a", [[i, i] for i in range(MAX_POINTS + 1)])).value)
     assert record["code"] == "too_many_points"
     assert str(MAX_POINTS) in record["reason"]
@@ -153,7 +153,7 @@ def test_too_many_points_are_refused_before_any_computation(answerer: Answerer) 
 
 def test_a_result_over_the_limit_keeps_its_longest_pairs() -> None:
     limit = 4096
-    small = Answerer(job.load(settings_text(limits__max_message_bytes=limit)))
+    small = RequestProcessor(job.load(settings_text(limits__max_message_bytes=limit)))
     try:
         answer = ask(small, request("a", circle(60, random.Random(4))))
     finally:
@@ -174,8 +174,8 @@ def made_result(diagram: Diagram, max_bytes: int, **parameters: Any) -> Any:
     origin = Origin("requests", "tda_jobs", 0, 0, KAFKA_TIME)
     raw = json.dumps(request("a", SQUARE, parameters=parameters)).encode()
     asked = parse_request(raw, origin, Rules(chosen.query, chosen.limits, {"vietoris_rips": []}))
-    subject = Subject("id", asked.job_id, False, len(asked.points), None, None)
-    return strict(result_record(subject, asked.question, diagram, Effort(0.1, 1), max_bytes)[1])[
+    subject = ResultSubject("id", asked.job_id, False, len(asked.points), None, None)
+    return strict(result_record(subject, asked.question, diagram, ComputationCost(0.1, 1), max_bytes)[1])[
         "tda_results"
     ]
 
@@ -207,7 +207,7 @@ def test_the_pairs_policy(pairs: str, kept: int) -> None:
 
 
 def test_a_result_that_cannot_fit_is_an_error() -> None:
-    tiny = Answerer(job.load(settings_text(limits__max_message_bytes=1024)))
+    tiny = RequestProcessor(job.load(settings_text(limits__max_message_bytes=1024)))
     try:
         record = strict(ask(tiny, request("a", [[0.0], [1.0]])).value)
     finally:
@@ -215,8 +215,8 @@ def test_a_result_that_cannot_fit_is_an_error() -> None:
     assert (record["code"], record["job_id"]) == ("result_too_large", "a")
 
 
-def test_the_metrics_count_results_only(answerer: Answerer) -> None:
-    assert isinstance(ask(answerer, request("a", SQUARE)).done, Done)
+def test_the_metrics_count_results_only(answerer: RequestProcessor) -> None:
+    assert isinstance(ask(answerer, request("a", SQUARE)).done, ComputationStats)
     assert ask(answerer, b"").done is None
 
 
@@ -233,4 +233,4 @@ def test_a_config_that_can_answer_nothing_stops_the_job_at_its_start(
     changes: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ComputationError, match=reason):
-        Answerer(job.load(settings_text(**changes)))
+        RequestProcessor(job.load(settings_text(**changes)))

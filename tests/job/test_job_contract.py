@@ -11,8 +11,8 @@ from settings_json import settings_document
 from stream_job import NONE, Job
 from tdajob import errors, limits
 from tdajob.flink import operator_uids
-from tdajob.flink.metrics import Meters
-from tdajob.processing.requests import Answer, Done, Effort
+from tdajob.flink.metrics import OperatorMetrics
+from tdajob.processing.requests import ComputationCost, ComputationStats, OutputRecord
 from tdajob.settings import job as settings
 from tdajob.timestamps import EARLIEST_MS, LATEST_MS
 from tdajob.windows import spec
@@ -104,11 +104,11 @@ def test_operator_names_of_command_are_uids_of_job() -> None:
 
 def test_metrics_that_command_reads_are_registered_by_job() -> None:
     names: set[str] = set()
-    meters = Meters(Group(names))
+    meters = OperatorMetrics(Group(names))
     job = Job(NONE)
     meters.show(job.answerer.stats)
     job.answerer.close()
-    meters.count(Answer("t", b"", b"", Done(1, 1, Effort(0.1, 1)), None))
+    meters.count(OutputRecord("t", b"", b"", ComputationStats(1, 1, ComputationCost(0.1, 1)), None))
     read = {
         value
         for key, value in vars(job_contract).items()

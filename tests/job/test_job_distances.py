@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from settings_json import settings_text
-from tdajob.processing.requests import Answerer
+from tdajob.processing.requests import RequestProcessor
 from tdajob.settings import job
 
 KAFKA_TIME = 1_704_110_500_000
@@ -17,18 +17,18 @@ CYCLE = [[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]]  # steps around
 
 
 @pytest.fixture(scope="module")
-def answerer() -> Iterator[Answerer]:
-    made = Answerer(job.load(settings_text()))
+def answerer() -> Iterator[RequestProcessor]:
+    made = RequestProcessor(job.load(settings_text()))
     yield made
     made.close()
 
 
-def ask(answerer: Answerer, cloud: dict[str, Any], **fields: Any) -> Any:
+def ask(answerer: RequestProcessor, cloud: dict[str, Any], **fields: Any) -> Any:
     message = {"job_id": "a", "point_cloud": cloud, **fields}
     return json.loads(answerer.answer(json.dumps(message).encode(), "tda_jobs", 0, 0, KAFKA_TIME).value)
 
 
-def test_the_bars_are_those_of_the_distances(answerer: Answerer) -> None:
+def test_the_bars_are_those_of_the_distances(answerer: RequestProcessor) -> None:
     result = ask(answerer, {"distances": CYCLE}, parameters={"max_dimension": 1})
     assert result["computation_info"]["num_points"] == 4
     assert result["tda_results"]["persistence_pairs"] == [
@@ -40,18 +40,20 @@ def test_the_bars_are_those_of_the_distances(answerer: Answerer) -> None:
     ]
 
 
-def test_one_point_needs_a_matrix_of_one(answerer: Answerer) -> None:
+def test_one_point_needs_a_matrix_of_one(answerer: RequestProcessor) -> None:
     assert ask(answerer, {"distances": [[0]]})["tda_results"]["betti_numbers"] == {"0": [1], "1": [0]}
 
 
 @pytest.mark.parametrize("algorithm", ["sparse_rips", "dtm_rips"])
-def test_other_algorithms_of_distances_take_them(answerer: Answerer, algorithm: str) -> None:
+def test_other_algorithms_of_distances_take_them(answerer: RequestProcessor, algorithm: str) -> None:
     result = ask(answerer, {"distances": CYCLE}, algorithm=algorithm)
     assert result["tda_results"]["betti_numbers"] == {"0": [1], "1": [0]}
 
 
 def test_a_metric_of_the_config_does_not_disturb() -> None:
-    made = Answerer(job.load(settings_text(query__algorithm_params={"metric": "periodic", "period": [3.0]})))
+    made = RequestProcessor(
+        job.load(settings_text(query__algorithm_params={"metric": "periodic", "period": [3.0]}))
+    )
     try:
         assert ask(made, {"distances": CYCLE})["tda_results"]["persistence_pairs"][-1]["death"] == 2.0
         assert ask(made, {"points": [[0.5], [2.5]]})["tda_results"]["persistence_pairs"][0]["death"] == 1.0
@@ -105,13 +107,13 @@ def test_a_metric_of_the_config_does_not_disturb() -> None:
     ],
 )
 def test_what_is_no_matrix_of_distances_is_refused(
-    answerer: Answerer, cloud: dict[str, Any], fields: dict[str, Any], code: str, words: str
+    answerer: RequestProcessor, cloud: dict[str, Any], fields: dict[str, Any], code: str, words: str
 ) -> None:
     record = ask(answerer, cloud, **fields)
     assert (record["code"], words in record["reason"]) == (code, True), record["reason"]
 
 
-def test_nobody_can_ask_for_points_to_be_taken_as_distances(answerer: Answerer) -> None:
+def test_nobody_can_ask_for_points_to_be_taken_as_distances(answerer: RequestProcessor) -> None:
     record = ask(answerer, {"points": CYCLE}, parameters={"metric": "precomputed"})
     assert record["code"] == "bad_parameter"
     assert "use one of euclidean" in record["reason"]
@@ -120,7 +122,7 @@ def test_nobody_can_ask_for_points_to_be_taken_as_distances(answerer: Answerer) 
 @pytest.mark.parametrize("max_dimension", [0, 1, 2])
 @pytest.mark.parametrize("count", [256, 257])
 def test_a_large_matrix_gives_the_bars_of_its_points(
-    answerer: Answerer, count: int, max_dimension: int
+    answerer: RequestProcessor, count: int, max_dimension: int
 ) -> None:
     """The child process uses compiled code, which only accepts writable arrays and must not modify them."""
     angles = [2 * math.pi * index / count for index in range(count)]

@@ -18,7 +18,7 @@ from tdajob.limits import MAX_POINT_DIMENSION
 from tdajob.messages.streams import MAX_MESSAGE_ID_BYTES
 from tdajob.processing.envelope import Envelope, packed, unpacked
 from tdajob.processing.guard import StateAccessError
-from tdajob.processing.requests import Answerer
+from tdajob.processing.requests import RequestProcessor
 from tdajob.processing.streams import RETRY_MS
 from tdajob.settings import job as settings
 from tdajob.topology import registry
@@ -110,7 +110,7 @@ def workers_log() -> Iterator[WorkersLog]:
 def test_a_request_at_which_the_job_fails_is_one_record_with_type_and_place(
     workers_log: WorkersLog,
 ) -> None:
-    answerer = Answerer(settings.load(settings_text()))
+    answerer = RequestProcessor(settings.load(settings_text()))
     raw = json.dumps({"job_id": "j", "algorithm": "fails", "point_cloud": {"points": [[0]] * 3}}).encode()
     try:
         answer = answerer.answer(raw, "tda_jobs", 3, 17, KAFKA_TIME)
@@ -192,7 +192,7 @@ def test_a_point_of_a_stream_has_as_many_coordinates_as_its_state_can_hold(
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_point_of_a_request_has_no_more_coordinates_than_one_of_a_stream(over: int) -> None:
-    answerer = Answerer(settings.load(settings_text()))
+    answerer = RequestProcessor(settings.load(settings_text()))
     points = [[0.5] * (MAX_POINT_DIMENSION + over)] * 2
     try:
         answer = answerer.answer(
@@ -244,7 +244,7 @@ def test_stored_points_hold_the_greatest_dimension() -> None:
 
 def test_a_record_that_the_settings_name_is_passed_over_and_kept() -> None:
     document = settings_document(skip=["tda_jobs/3/17", "tda_stream_input/0/2"])
-    answerer = Answerer(settings.load(json.dumps(document)))
+    answerer = RequestProcessor(settings.load(json.dumps(document)))
     raw = json.dumps({"job_id": "j", "point_cloud": {"points": [[0]]}}).encode()
     try:
         codes = [

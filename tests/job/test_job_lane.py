@@ -16,7 +16,7 @@ import pytest
 from settings_json import settings_document
 from stream_job import Pieces
 from tdajob.lane.scheduler import IDLE_MS, HeavyAnswerer
-from tdajob.processing.requests import Answer, Answerer, engine_limits
+from tdajob.processing.requests import OutputRecord, RequestProcessor, engine_limits
 from tdajob.settings import job as settings
 from tdajob.topology.engine import Engine
 
@@ -37,7 +37,7 @@ class Job:
     def __init__(self, engine: Engine, **changes: Any) -> None:
         chosen = {"plugins": ["gated_algorithm"], "inputs": ROUTES, "heavy__after_s": 5.0, **changes}
         self.settings = settings.load(json.dumps(settings_document(**chosen)))
-        self.light = Answerer(self.settings)
+        self.light = RequestProcessor(self.settings)
         # A process takes seconds to start, so all tests except a few share one.
         shared = engine_limits(self.settings.limits) == LIMITS
         self.engine = engine if shared else Engine(engine_limits(self.settings.limits))
@@ -56,11 +56,11 @@ class Job:
         if not self.heavy.is_idle or engine_limits(self.settings.limits) != LIMITS:
             self.heavy.close()
 
-    def take(self, raw: bytes, topic: str = "tda_jobs") -> Answer | bytes:
+    def take(self, raw: bytes, topic: str = "tda_jobs") -> OutputRecord | bytes:
         """Return the output of the operator of all requests for a message."""
         return self.light.answer_light(raw, topic, 0, next(self._offsets), KAFKA_TIME)
 
-    def queue(self, content: Answer | bytes, lane: str = "lane/0") -> None:
+    def queue(self, content: OutputRecord | bytes, lane: str = "lane/0") -> None:
         assert isinstance(content, bytes), "it is not heavy"
         store = self.stores.setdefault(lane, Pieces())
         self._note(self.heavy.add(lane, content, store, self.now))
@@ -86,7 +86,7 @@ class Job:
         self.heavy = HeavyAnswerer(self.settings, self.engine)
         self.stores = stores
 
-    def _note(self, answers: Iterator[Answer]) -> None:
+    def _note(self, answers: Iterator[OutputRecord]) -> None:
         for answer in answers:
             self.answers.append({"topic": answer.topic, **json.loads(answer.value)})
 
@@ -145,7 +145,7 @@ def test_light_requests_are_answered_while_a_heavy_one_is_computed(
     job.send("heavy", gate=gate)
     for number in range(3):
         found = job.take(light(f"light-{number}"))
-        assert isinstance(found, Answer)
+        assert isinstance(found, OutputRecord)
         assert (found.topic, json.loads(found.value)["job_id"]) == ("tda_results", f"light-{number}")
     job.tick()
     assert job.answers == []
@@ -242,7 +242,7 @@ def test_a_timeout_is_one_error_and_holds_nobody_up(jobs: Callable[..., Job], tm
     job = jobs(limits__compute_timeout_s=0.5)
     job.send("endless", gate=tmp_path / "never")
     job.send("next")
-    assert isinstance(job.take(light("light")), Answer)
+    assert isinstance(job.take(light("light")), OutputRecord)
     given_up, answered = job.until(2)
     assert (given_up["topic"], given_up["code"], given_up["job_id"]) == ("tda_errors", "timeout", "endless")
     assert "compute_timeout 0.5 s" in given_up["reason"]
@@ -273,7 +273,7 @@ def test_a_request_that_takes_longer_than_predicted_is_left_to_the_lane(
     job, gate = jobs(heavy__after_s=2.5), tmp_path / "gate"
     job.queue(job.take(request("longer", LIGHT, gate)))
     assert job.light.stats() == {"heavy_requests": 1, "heavy_overruns": 1}
-    assert isinstance(job.take(light("next")), Answer)
+    assert isinstance(job.take(light("next")), OutputRecord)
     gate.touch()
     (answer,) = job.until(1)
     assert (answer["topic"], answer["job_id"]) == ("tda_results", "longer")
@@ -281,7 +281,7 @@ def test_a_request_that_takes_longer_than_predicted_is_left_to_the_lane(
 
 def test_without_a_bound_every_request_is_computed_in_place(jobs: Callable[..., Job]) -> None:
     job = jobs(heavy__after_s=None)
-    assert isinstance(job.take(request("heavy", HEAVY)), Answer)
+    assert isinstance(job.take(request("heavy", HEAVY)), OutputRecord)
 
 
 def test_an_upload_keeps_the_points_that_its_file_had(jobs: Callable[..., Job], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from settings_json import settings_document
 from tdajob.errors import MessageError, Origin
 from tdajob.messages.streams import StreamMessage, parse_stream_message
-from tdajob.processing.envelope import Envelope, Refusal, packed, unpacked
+from tdajob.processing.envelope import Envelope, PackedError, packed, unpacked
 from tdajob.processing.stream_reader import StreamReader
 from tdajob.settings import job
 
@@ -134,7 +134,7 @@ def test_what_is_refused_goes_on_as_a_finished_record() -> None:
     key, content = reader().read(b'{"stream_id": "s"}', 3, 14, KAFKA_TIME)
     assert key == "tda_stream_input-3-14"
     refusal = unpacked(content, key, [])
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, PackedError)
     assert (refusal.code, refusal.key) == ("missing_field", b"s")
     record = json.loads(refusal.value)
     assert (record["stream_id"], record["job_id"], record["code"]) == ("s", None, "missing_field")

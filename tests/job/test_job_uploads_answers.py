@@ -12,7 +12,7 @@ import psutil
 import pytest
 from mixed import request
 from settings_json import settings_text
-from tdajob.processing.requests import Answer, Answerer
+from tdajob.processing.requests import OutputRecord, RequestProcessor
 from tdajob.settings import job
 from uploading import npy
 
@@ -23,8 +23,8 @@ ROUTES = [
 ]
 
 
-def made(*roots: str, **changes: Any) -> Answerer:
-    return Answerer(job.load(settings_text(inputs=ROUTES, uploads__roots=list(roots), **changes)))
+def made(*roots: str, **changes: Any) -> RequestProcessor:
+    return RequestProcessor(job.load(settings_text(inputs=ROUTES, uploads__roots=list(roots), **changes)))
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +37,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answerer(folder: Path) -> Iterator[Answerer]:
+def answerer(folder: Path) -> Iterator[RequestProcessor]:
     found = made(folder.as_uri())
     yield found
     found.close()
 
 
-def ask(answerer: Answerer, message: Any, topic: str = "tda_uploads") -> Answer:
+def ask(answerer: RequestProcessor, message: Any, topic: str = "tda_uploads") -> OutputRecord:
     raw = message if isinstance(message, bytes) or message is None else json.dumps(message).encode()
     return answerer.answer(raw, topic, 1, 9, 1_704_110_500_000)
 
 
-def test_a_file_is_answered_as_its_points_would_be(answerer: Answerer, folder: Path) -> None:
+def test_a_file_is_answered_as_its_points_would_be(answerer: RequestProcessor, folder: Path) -> None:
     uri = (folder / "square.csv").as_uri()
     answer = ask(answerer, {"job_id": "square", "uri": uri, "parameters": {"max_dimension": 1}})
     result = json.loads(answer.value)
@@ -83,7 +83,7 @@ def test_a_file_is_answered_as_its_points_would_be(answerer: Answerer, folder: P
     ],
 )
 def test_what_is_wrong_is_one_error_record_of_the_job(
-    answerer: Answerer, folder: Path, name: str, fields: dict[str, Any], code: str
+    answerer: RequestProcessor, folder: Path, name: str, fields: dict[str, Any], code: str
 ) -> None:
     answer = ask(answerer, {"job_id": "wrong", "uri": f"file://{folder}/{name}", **fields})
     record = json.loads(answer.value)
@@ -129,5 +129,5 @@ def test_settings_by_which_nothing_could_be_read_stop_the_job_at_its_start(
     changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(job.SettingsError) as caught:
-        Answerer(job.load(settings_text(inputs=ROUTES, **changes)))
+        RequestProcessor(job.load(settings_text(inputs=ROUTES, **changes)))
     assert words in str(caught.value)

@@ -12,7 +12,7 @@ from tdajob.errors import MessageError
 from tdajob.uploads.message import Options
 from uploading import ORIGIN, parsed, upload
 
-from tdaformats.upload_uris import Place, check_root, parse_root, parse_uri
+from tdaformats.upload_uris import UploadUri, check_root, parse_root, parse_uri
 
 CSV = "file:///a/b.csv"
 
@@ -37,7 +37,7 @@ def test_a_whole_message() -> None:
         }
     )
     assert found.job_id == "scan-7"
-    assert found.place == Place("s3", "clouds", "run 1/scan.bin")
+    assert found.place == UploadUri("s3", "clouds", "run 1/scan.bin")
     assert (found.format, found.options) == ("parquet", Options(columns=("x", "y")))
     assert (found.question.query.algorithm, found.question.query.max_dimension) == ("alpha", 2)
     assert (found.timestamp_ms, found.own_timestamp) == (1_704_110_400_000, True)
@@ -104,15 +104,15 @@ def test_refuses(message: Any, code: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "place"),
     [
-        ("file:///data/a.csv", Place("file", "", "/data/a.csv")),
-        ("FILE://localhost/data/a%20b.csv", Place("file", "", "/data/a b.csv")),
-        ("file:///data/a%3Fb%23c%25.csv", Place("file", "", "/data/a?b#c%.csv")),
-        ("file:///data/../etc/passwd", Place("file", "", "/data/../etc/passwd")),
-        ("s3://bucket/a/b c.csv", Place("s3", "bucket", "a/b c.csv")),
-        ("s3://Old_Bucket.1/ä%C3%A4@x:y.csv", Place("s3", "Old_Bucket.1", "ää@x:y.csv")),
+        ("file:///data/a.csv", UploadUri("file", "", "/data/a.csv")),
+        ("FILE://localhost/data/a%20b.csv", UploadUri("file", "", "/data/a b.csv")),
+        ("file:///data/a%3Fb%23c%25.csv", UploadUri("file", "", "/data/a?b#c%.csv")),
+        ("file:///data/../etc/passwd", UploadUri("file", "", "/data/../etc/passwd")),
+        ("s3://bucket/a/b c.csv", UploadUri("s3", "bucket", "a/b c.csv")),
+        ("s3://Old_Bucket.1/ä%C3%A4@x:y.csv", UploadUri("s3", "Old_Bucket.1", "ää@x:y.csv")),
     ],
 )
-def test_uris_are_taken_apart(uri: str, place: Place) -> None:
+def test_uris_are_taken_apart(uri: str, place: UploadUri) -> None:
     assert parse_uri(uri) == place
 
 

@@ -17,7 +17,7 @@ from settings_json import settings_text
 from tdajob.errors import KEPT_BYTES, KEPT_REASON, MessageError, Origin, error_record
 from tdajob.messages.requests import MAX_JOB_ID, Rules, parse_request
 from tdajob.messages.streams import parse_stream_message
-from tdajob.processing.requests import Answerer
+from tdajob.processing.requests import RequestProcessor
 from tdajob.settings import job as job_settings
 from tdajob.timestamps import EARLIEST_MS, LATEST_MS
 from tdajob.topology.validation import (
@@ -63,13 +63,13 @@ def complaints(name: str, message: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def answerer() -> Iterator[Answerer]:
-    made = Answerer(SETTINGS)
+def answerer() -> Iterator[RequestProcessor]:
+    made = RequestProcessor(SETTINGS)
     yield made
     made.close()
 
 
-def answered(answerer: Answerer, raw: bytes | None, offset: int = 17) -> tuple[str, Any]:
+def answered(answerer: RequestProcessor, raw: bytes | None, offset: int = 17) -> tuple[str, Any]:
     answer = answerer.answer(raw, "tda_jobs", 3, offset, KAFKA_TIME)
     return answer.topic, json.loads(answer.value)
 
@@ -84,7 +84,7 @@ def test_each_schema_is_one_and_takes_its_own_examples(name: str) -> None:
         assert complaints(name, example) == []
 
 
-def test_every_answer_is_as_its_schema_says(answerer: Answerer) -> None:
+def test_every_answer_is_as_its_schema_says(answerer: RequestProcessor) -> None:
     expected = {"tda_results": "tda_result_event_v1", "tda_errors": "tda_error_event_v1"}
     met = set()
     for number, sent in enumerate(mixed_requests(2 * len(BAD), seed=11)):
@@ -104,7 +104,7 @@ def test_every_answer_is_as_its_schema_says(answerer: Answerer) -> None:
 )
 @pytest.mark.parametrize("algorithm", ["vietoris_rips", "alpha", "witness"])
 def test_results_of_every_algorithm_are_as_the_schema_says(
-    answerer: Answerer, algorithm: str, parameters: dict[str, Any]
+    answerer: RequestProcessor, algorithm: str, parameters: dict[str, Any]
 ) -> None:
     asked = request("a", [[0, 0], [1, 0], [1, 1.5], [0, 1]], algorithm=algorithm, parameters=parameters)
     assert accepts("tda_job_event_v1", asked)
@@ -112,7 +112,7 @@ def test_results_of_every_algorithm_are_as_the_schema_says(
     assert (topic, complaints("tda_result_event_v1", record)) == ("tda_results", [])
 
 
-def test_records_at_the_edges_are_as_the_schema_says(answerer: Answerer) -> None:
+def test_records_at_the_edges_are_as_the_schema_says(answerer: RequestProcessor) -> None:
     _, large = answered(answerer, b"\xff" * (KEPT_BYTES + 1))
     assert large["original"]["truncated"]
     quoting = request("j" * 1024, [[1, 2]], algorithm="a" * 5000)
@@ -274,7 +274,7 @@ def test_the_schema_s_limits_are_the_job_s(path: str, value: Any) -> None:
         ("parameters.pairs", "most"), ("parameters.pairs", "top:"),
     ],
 )  # fmt: skip
-def test_job_and_schema_refuse_the_same(answerer: Answerer, path: str, value: Any) -> None:
+def test_job_and_schema_refuse_the_same(answerer: RequestProcessor, path: str, value: Any) -> None:
     message = changed(REQUEST, path, value)
     assert not accepts("tda_job_event_v1", message)
     assert answered(answerer, json.dumps(message).encode())[0] == "tda_errors"
@@ -296,7 +296,7 @@ def test_job_and_schema_refuse_the_same_of_a_stream(path: str, value: Any) -> No
         parse_stream_message(json.dumps(message).encode(), origin, SETTINGS.limits)
 
 
-def test_the_example_request_gets_the_example_result(answerer: Answerer) -> None:
+def test_the_example_request_gets_the_example_result(answerer: RequestProcessor) -> None:
     topic, result = answered(answerer, json.dumps(REQUEST).encode())
     shown = copy.deepcopy(SCHEMAS["tda_result_event_v1"].document["examples"][0])
     for message in (result, shown):
@@ -307,7 +307,7 @@ def test_the_example_request_gets_the_example_result(answerer: Answerer) -> None
 
 def test_the_example_error_is_one_of_the_job() -> None:
     shown = copy.deepcopy(SCHEMAS["tda_error_event_v1"].document["examples"][0])
-    made = Answerer(SETTINGS)
+    made = RequestProcessor(SETTINGS)
     try:
         answer = made.answer(
             b'{"job_id": "scan-18", "point_cloud": {"points": []}}', "tda_jobs", 3, 17, 1_704_110_401_000
@@ -387,7 +387,7 @@ def test_answers_to_uploads_are_as_the_schemas_say(tmp_path: Path) -> None:
     source = {"route": "uploads", "topic": "tda_uploads", "output_topic": "tda_results"}
     inputs = [{**source, "source_parallelism": 1, "window": None}]
     text = settings_text(inputs=inputs, uploads__roots=[tmp_path.as_uri()])
-    made = Answerer(job_settings.load(text))
+    made = RequestProcessor(job_settings.load(text))
     try:
         for name, topic, schema in (
             ("square.csv", "tda_results", "tda_result_event_v1"),

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from settings_json import settings_text
-from tdajob.processing.requests import Answer
+from tdajob.processing.requests import OutputRecord
 from tdajob.processing.stream_reader import StreamReader
-from tdajob.processing.streams import StreamAnswerer
+from tdajob.processing.streams import StreamProcessor
 from tdajob.settings import job
 
 from tdaflink.adapters.storage.shipped_profiles import load_schemas
@@ -67,7 +67,7 @@ class Stream:
         source = {"route": route, "topic": topic, "output_topic": output, "source_parallelism": 1}
         loaded = job.load(settings_text(inputs=[{**source, "window": window}], **changes))
         self._reader = StreamReader(loaded, 0)
-        self._answerer = StreamAnswerer(loaded)
+        self._answerer = StreamProcessor(loaded)
         self._pieces: dict[str, Pieces] = {}
         self._sent = 0
         self.answers: list[tuple[str, Any]] = []
@@ -88,7 +88,7 @@ class Stream:
     def records(self, topic: str) -> list[Any]:
         return [record for found, record in self.answers if found == topic]
 
-    def _keep(self, answers: Iterator[Answer]) -> None:
+    def _keep(self, answers: Iterator[OutputRecord]) -> None:
         self.answers += [(answer.topic, json.loads(answer.value)) for answer in answers]
 
     def complaints(self) -> list[str]:

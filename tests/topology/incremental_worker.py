@@ -28,7 +28,7 @@ def main(path: str, *flags: str) -> None:
     from tdajob.topology.kernels import loader
 
     warm = loader.warm_up()
-    kernels = loader.kernels()
+    kernels = loader.load_kernels()
     functions = [made for module in vars(kernels).values() for made in _compiled(module)] if kernels else []
     engine, bars = _stream()
     found = {

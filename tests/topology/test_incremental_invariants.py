@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.incremental import window as window_module
 from tdajob.topology.incremental.window import Window
-from tdajob.topology.kernels.loader import Kernels, kernels
+from tdajob.topology.kernels.loader import Kernels, load_kernels
 from topology_cases import query
 
 CAPACITY = 12
@@ -35,7 +35,7 @@ updates = st.tuples(
 def loaded(incremental_kernels: None, monkeypatch: pytest.MonkeyPatch) -> Kernels:  # noqa: ARG001
     monkeypatch.setattr(window_module, "_SHORT_LIST", 1)
     monkeypatch.setattr(window_module, "_CHUNK", 5)
-    found = kernels()
+    found = load_kernels()
     assert found is not None
     return found
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from tdajob.topology.flag import engines, graph, redzed, ripser
-from tdajob.topology.kernels.loader import kernels
+from tdajob.topology.kernels.loader import load_kernels
 from tdajob.topology.values import FloatArray
 from topology_cases import (
     bars_mod_two,
@@ -162,7 +162,7 @@ def test_both_equal_the_definition(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("cloud", [*CLOUDS, circle, torus])
 def test_no_edge_beyond_the_last_empty_lune_has_one(cloud: Cloud) -> None:
-    compiled = kernels()
+    compiled = load_kernels()
     assert compiled is not None
     for n in (1, 2, 3, 5, 40):
         points = cloud(n, n)

@@ -31,7 +31,7 @@ from tdaflink.services.environments.alerts import (
     JobAlerts,
     LocalAlerts,
 )
-from tdaflink.services.environments.draft import draft
+from tdaflink.services.environments.draft import resolve_environment
 
 SECRET = "https://user:pw@hooks.example:8443/T00/geheim?token=geheim"  # noqa: S105 - an example
 NOW = "2027-01-15T08:00:00.000Z"
@@ -104,7 +104,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EnvironmentStore:
 
 
 def drafted(store: EnvironmentStore, env: str, **words: Any) -> Environment:
-    return draft(SetupRequest(env=env, **words), store)[0]
+    return resolve_environment(SetupRequest(env=env, **words), store)[0]
 
 
 def test_setup_remembers_where_alerts_go_until_it_hears_none(store: EnvironmentStore) -> None:

@@ -19,7 +19,7 @@ from tdaflink.adapters.compose_runtime.docker_engine import _moment, _whole_line
 from tdaflink.adapters.compose_runtime.renderer import ComposeSettings, compose_files
 from tdaflink.adapters.security.credential_store import GRAFANA, KEY, SECRET
 from tdaflink.adapters.storage.shipped_profiles import load_profile, load_python_settings, load_versions
-from tdaflink.domain.environments.compose_stack import require_room, services_of
+from tdaflink.domain.environments.compose_stack import require_capacity, services_of
 from tdaflink.domain.errors import Unhealthy, UsageError
 
 PROFILES = [("dev", False), ("staging", False), ("prod", False), ("prod", True)]
@@ -170,10 +170,10 @@ def test_a_machine_that_is_too_small_is_told_what_it_takes() -> None:
     with pytest.raises(
         Unhealthy, match=r"needs 47.9 GB of memory and 8 cores; .* has 23.4 GB and 2"
     ) as refused:
-        require_room(load_profile("prod"), 24000, 2)
+        require_capacity(load_profile("prod"), 24000, 2)
     assert refused.value.hint == "--scale reduces the profile for a trial"
-    require_room(load_profile("prod", scaled=True), 24000, 2)
-    require_room(load_profile("dev"), 8000, 2)
+    require_capacity(load_profile("prod", scaled=True), 24000, 2)
+    require_capacity(load_profile("dev"), 8000, 2)
 
 
 def test_only_a_profile_that_has_a_small_form_can_be_scaled() -> None:

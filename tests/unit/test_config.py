@@ -17,7 +17,7 @@ from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.resources import jobs_folder
 from tdaflink.services.jobs.config_resolution import (
-    Asked,
+    ConfigOverrides,
     config_schema,
     configure,
     validate_file,
@@ -227,14 +227,16 @@ def test_an_environment_s_own_addresses_are_facts(tmp_path: Path) -> None:
     file = tmp_path / "seed.json"
     file.write_text(json.dumps(SEED))
     warnings: list[str] = []
-    config = configure(Asked(file=file), LOCAL, {}, warnings.append).config
+    config = configure(ConfigOverrides(file=file), LOCAL, {}, warnings.append).config
     assert config.kafka_bootstrap_servers is None
     assert "kafka1:9092" in warnings[0]
     assert "127.0.0.1:9092" in warnings[0]
 
 
 def test_set_insists_on_an_address() -> None:
-    resolved = configure(Asked(settings=("kafka_bootstrap_servers=other:9092",)), LOCAL, {}, pytest.fail)
+    resolved = configure(
+        ConfigOverrides(settings=("kafka_bootstrap_servers=other:9092",)), LOCAL, {}, pytest.fail
+    )
     partitions = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
     settings = job_settings(resolved.config, LOCAL, partitions)
     assert settings["kafka"]["bootstrap_servers"] == "other:9092"
@@ -242,7 +244,7 @@ def test_set_insists_on_an_address() -> None:
 
 def test_set_keeps_the_dots_of_flink_s_and_kafka_s_own_keys() -> None:
     words = ("flink.python.fn-execution.bundle.size=7", "kafka_properties.security.protocol=SSL")
-    config = configure(Asked(settings=words), LOCAL, {}, pytest.fail).config
+    config = configure(ConfigOverrides(settings=words), LOCAL, {}, pytest.fail).config
     assert config.flink == {"python.fn-execution.bundle.size": 7}
     assert config.kafka_properties == {"security.protocol": "SSL"}
     assert shipped_job_config(config)["python.fn-execution.bundle.size"] == "7"
@@ -250,7 +252,7 @@ def test_set_keeps_the_dots_of_flink_s_and_kafka_s_own_keys() -> None:
 
 def test_set_reads_yaml_values_and_dotted_keys() -> None:
     own = ("algorithm=witness", "algorithm_params.landmarks=20")
-    asked = Asked(settings=(*own, "max_persistence=0.5", "pairs=top:3"))
+    asked = ConfigOverrides(settings=(*own, "max_persistence=0.5", "pairs=top:3"))
     config = configure(asked, LOCAL, {}, pytest.fail).config
     assert (config.algorithm_params, config.max_persistence, config.pairs) == (
         {"landmarks": 20},
@@ -262,7 +264,7 @@ def test_set_reads_yaml_values_and_dotted_keys() -> None:
 @pytest.mark.parametrize("text", ["parallelism", "=3", "a..b=1"])
 def test_set_that_is_no_assignment(text: str) -> None:
     with pytest.raises(ConfigError, match="is not key=value"):
-        configure(Asked(settings=(text,)), LOCAL, {}, pytest.fail)
+        configure(ConfigOverrides(settings=(text,)), LOCAL, {}, pytest.fail)
 
 
 def test_broken_files_name_line_and_column(tmp_path: Path) -> None:
@@ -298,8 +300,8 @@ def test_what_is_written_runs_as_the_environment_does_without_it(
     warnings: list[str] = []
     env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
     write_config(tmp_path / name, profile, force=False)
-    with_it = configure(Asked(file=tmp_path / name), env, profile, warnings.append).config
-    without = configure(Asked(), env, profile, warnings.append).config
+    with_it = configure(ConfigOverrides(file=tmp_path / name), env, profile, warnings.append).config
+    without = configure(ConfigOverrides(), env, profile, warnings.append).config
     assert [(one, with_it.window_of(one)) for one in with_it.all_inputs()] == [
         (one, without.window_of(one)) for one in without.all_inputs()
     ]
@@ -458,7 +460,7 @@ def test_an_upgrade_of_one_side_of_a_window_keeps_the_other(
     before: dict[str, Any], flags: dict[str, Any], size: int, slide: int | None
 ) -> None:
     env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
-    config = configure(Asked(**flags), env, {}, lambda _: None, Layer("version 1", before)).config
+    config = configure(ConfigOverrides(**flags), env, {}, lambda _: None, Layer("version 1", before)).config
     window = config.count_window()
     assert window is not None
     assert (window.size, window.slide) == (size, slide)
@@ -468,7 +470,7 @@ def test_an_upgrade_of_one_side_of_a_window_keeps_the_other(
 
 def test_a_new_job_with_a_size_alone_has_windows_side_by_side() -> None:
     env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
-    window = configure(Asked(window_size=300), env, {}, lambda _: None).config.count_window()
+    window = configure(ConfigOverrides(window_size=300), env, {}, lambda _: None).config.count_window()
     assert window is not None
     assert (window.size, window.slide) == (300, None)
 
@@ -477,4 +479,4 @@ def test_a_slide_that_no_longer_fits_is_refused() -> None:
     env = Environment("local", "local", "process", Endpoints("http://r", "k:1", "k:1"), "")
     below = Layer("version 1", {"window_size": 100, "slide_interval": 50})
     with pytest.raises(ConfigError, match="slide_interval 50 is larger than window_size 20"):
-        configure(Asked(window_size=20), env, {}, lambda _: None, below)
+        configure(ConfigOverrides(window_size=20), env, {}, lambda _: None, below)

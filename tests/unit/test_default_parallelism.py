@@ -11,8 +11,8 @@ from replying import replying
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.environments.environment import Endpoints, Environment
-from tdaflink.services.jobs.preparation import Wanted, shipped_job
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
+from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.submission import fitted
 
 LOCAL = Environment(
@@ -25,11 +25,13 @@ LOCAL = Environment(
 PARTITIONS = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
 
 
-def job(free: int | None, **said: Any) -> Job:
+def job(free: int | None, **said: Any) -> JobPackage:
     def partitions(topics: Any) -> dict[str, int]:
         return {topic: PARTITIONS.get(topic, 1) for topic in topics}
 
-    return shipped_job(resolve([Layer("file", said)]), LOCAL, Wanted(), partitions, lambda _: None, free)
+    return shipped_job(
+        resolve([Layer("file", said)]), LOCAL, SubmitRequest(), partitions, lambda _: None, free
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tdaflink.display.diagrams.results import show_arrivals
 from tdaflink.display.jobs.events import show_events
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.jobs.audit_event import control_event
-from tdaflink.domain.jobs.history import Action
+from tdaflink.domain.jobs.history import AuditEntry
 from tdaflink.domain.messages.models import examples
 from tdaflink.domain.messages.records import Arrival, EventArrival, event_from, is_event, result_from
 from tdaflink.services.observability.events import EventsSought
@@ -23,7 +23,7 @@ from tdaflink.services.observability.stream_alerts import alerts_of
 
 CONTROL = json.loads(
     control_event(
-        Action(1.7e9, "stop", "failed", "a" * 32, "tda", "me@here", {"reason": "no slot"}), "local"
+        AuditEntry(1.7e9, "stop", "failed", "a" * 32, "tda", "me@here", {"reason": "no slot"}), "local"
     )[1]
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from watch_cases import CLUSTER, LAG, failing, failure, job, load
 
-from tdaflink.cli.app import HOMES
+from tdaflink.cli.app import COMMAND_MODULES
 from tdaflink.domain.jobs.failures import RecordAtFault
 from tdaflink.domain.jobs.job import Checkpoints, Job
 from tdaflink.domain.observability.cluster_snapshot import Computation, JobLoad, Memory, TopicLag, VertexLoad
@@ -170,7 +170,7 @@ def test_a_finding_says_what_was_seen_and_what_to_type(
     assert text in one.text
     assert one.command == command
     assert one.advice
-    assert command.split()[1] in HOMES
+    assert command.split()[1] in COMMAND_MODULES
 
 
 @pytest.mark.parametrize(("kind", "seen"), [case[:2] for case in CASES], ids=lambda value: str(value)[:20])

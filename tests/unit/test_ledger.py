@@ -15,7 +15,7 @@ import pytest
 from tdaflink.adapters.storage.ledger import Ledger
 from tdaflink.adapters.storage.ledger_migrations import MIGRATIONS
 from tdaflink.domain.errors import Locked, TdaflinkError
-from tdaflink.domain.jobs.history import Action, Git, JobSpec, Operation, SavepointRecord, Version
+from tdaflink.domain.jobs.history import AuditEntry, Git, JobSpec, Operation, SavepointRecord, Version
 
 WRITER = """
 import sys
@@ -54,7 +54,7 @@ def test_an_intention_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    Ledger(tmp_path).note(Action(1.0, "submit", "done", "id", "one", "me"))
+    Ledger(tmp_path).note(AuditEntry(1.0, "submit", "done", "id", "one", "me"))
     assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("ledger.db*")} == {0}
 
 
@@ -143,8 +143,8 @@ def test_an_operation_remembers_each_step_once_and_in_order(tmp_path: Path) -> N
 def test_savepoints_and_actions_come_back(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.remember_savepoint(SavepointRecord("file:///s", "id", "one", 3.0))
-    ledger.note(Action(1.0, "submit", "done", "id", "one", "me", {"parallelism": 2}))
-    ledger.note(Action(2.0, "stop", "done", "id", "one", "me"))
+    ledger.note(AuditEntry(1.0, "submit", "done", "id", "one", "me", {"parallelism": 2}))
+    ledger.note(AuditEntry(2.0, "stop", "done", "id", "one", "me"))
     assert ledger.savepoints() == [SavepointRecord("file:///s", "id", "one", 3.0)]
     assert [action.action for action in ledger.actions("one")] == ["stop", "submit"]
     assert ledger.actions("one")[1].detail == {"parallelism": 2}

@@ -18,7 +18,7 @@ from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import Refused
 from tdaflink.services.jobs.bundle import script_bundle
 from tdaflink.services.jobs.main_runs import way_to_run
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.run_request import JobPackage
 
 JOB = "ab" * 16
 PACKAGE = "org.apache.flink.runtime"
@@ -116,7 +116,7 @@ def serving(flink: Flink) -> Iterator[FlinkRest]:
 
 def run_main(flink: Flink, folder: Path) -> str:
     (folder / "script.py").write_text("print()\n")
-    job = Job("mine", 1, script_bundle(folder / "script.py"), None, ("--size", "3"))
+    job = JobPackage("mine", 1, script_bundle(folder / "script.py"), None, ("--size", "3"))
     env = Environment("theirs", "external", "external", Endpoints("http://x", "k", "k"), "python3")
     with serving(flink) as client:
         return way_to_run(client)(client, job, env, "1_b.jar", "/up/1_b.jar", JOB)

@@ -14,7 +14,7 @@ from tdaflink.adapters.storage.environment_store import EnvironmentStore
 from tdaflink.adapters.storage.locks import MachineLock, PortClaims
 from tdaflink.adapters.storage.paths import (
     cache_folder,
-    make_folder,
+    ensure_dir,
     private_folder,
     state_folder,
     user_runtime_folder,
@@ -43,7 +43,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_state_folders_are_closed_to_others_whatever_the_umask(folders: Path) -> None:
     before = os.umask(0)
     try:
-        make_folder(folders / "state" / "environments" / "local" / "run")
+        ensure_dir(folders / "state" / "environments" / "local" / "run")
     finally:
         os.umask(before)
     made = [
@@ -76,7 +76,7 @@ def test_nobody_else_may_write_to_the_cache(folders: Path) -> None:
 @as_root
 @pytest.mark.parametrize("part", ["state", "state/environments", "cache"])
 def test_what_belongs_to_another_user_is_not_used(folders: Path, part: str) -> None:
-    make_folder(folders / part)
+    ensure_dir(folders / part)
     os.chown(folders / part, 12345, 12345)
     with pytest.raises(StorageFailed, match="belongs to another user"):
         cache_folder() if part == "cache" else state_folder()
@@ -160,7 +160,7 @@ def test_a_program_that_another_user_has_put_there_is_not_run(folders: Path) -> 
 
     jar = load_lock().jars[0]
     path = JarCache().path(jar)
-    make_folder(path.parent)
+    ensure_dir(path.parent)
     path.write_bytes(b"x" * 10)
     os.chown(path, 12345, 12345)
     with pytest.raises(StorageFailed, match="belongs to another user"):

@@ -14,7 +14,7 @@ import pytest
 from tdaflink.display.diagrams import page_data
 from tdaflink.display.diagrams.page import Page
 from tdaflink.display.diagrams.page_data import CURVE_VALUES, Gathered
-from tdaflink.domain.messages.records import Bar, Distance, Result
+from tdaflink.domain.messages.records import Bar, DiagramDistance, Result
 
 BARS = (Bar(0, 0.0, math.inf), Bar(0, 0.0, 0.5), Bar(0, 0.0, 0.25), Bar(1, 0.5, 1.0))
 WINDOW = Result(
@@ -29,7 +29,7 @@ WINDOW = Result(
     last_seq=3,
     id="a",
     moment="2024-01-01T12:00:00.000Z",
-    distance=Distance("bottleneck", 0.25, 0.2, True),
+    distance=DiagramDistance("bottleneck", 0.25, 0.2, True),
 )
 HOSTILE = "</script><script>alert(1)</script><!--&lt;"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tdaflink.adapters.storage.point_files import Reading, read
+from tdaflink.adapters.storage.point_files import ReadOptions, read
 from tdaflink.domain.errors import NotFound, UsageError
 
 CLOUD = [[0.5, -1.0], [2.0, 3e-3]]
@@ -24,7 +24,7 @@ def written(folder: Path, name: str, content: str | bytes) -> str:
 
 
 def payloads(file: str, **said: Any) -> list[Any]:
-    return list(read(file, Reading(**said)).payloads)
+    return list(read(file, ReadOptions(**said)).payloads)
 
 
 @pytest.mark.parametrize(

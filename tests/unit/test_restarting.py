@@ -23,11 +23,11 @@ from tdaflink.adapters.storage.state_storage import state_files
 from tdaflink.display.progress import ConsoleReporter
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.jobs.history import Action, JobSpec, Operation, Version
+from tdaflink.domain.jobs.history import AuditEntry, JobSpec, Operation, Version
 from tdaflink.domain.jobs.state_snapshots import MAGIC
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.bundle import shipped_bundle
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.topic_readers import (
     refuse_further_topics,
     refuse_reader_elsewhere,
@@ -133,9 +133,9 @@ def ledger(tmp_path: Path, environment: Environment) -> Ledger:
 
 
 @pytest.fixture
-def control(environment: Environment, ledger: Ledger) -> Iterator[Control]:
+def control(environment: Environment, ledger: Ledger) -> Iterator[JobControlContext]:
     cluster = FlinkRest(environment.endpoints.rest_url)
-    yield Control(environment, cluster, ledger, ConsoleReporter(), state_files)
+    yield JobControlContext(environment, cluster, ledger, ConsoleReporter(), state_files)
     cluster.close()
 
 
@@ -201,7 +201,7 @@ def test_however_it_ended_it_has_its_settings_its_bundle_and_its_state(
     assert "resumes version 1" in done.stderr
 
 
-def test_only_the_newest_version_that_ran_counts(ledger: Ledger, control: Control) -> None:
+def test_only_the_newest_version_that_ran_counts(ledger: Ledger, control: JobControlContext) -> None:
     submitted(ledger, OLD, at=1.0)
     submitted(ledger, NEW, spec_of(query={"algorithm": "witness"}), at=2.0)
     ledger.conclude(NEW, "failed")
@@ -209,7 +209,9 @@ def test_only_the_newest_version_that_ran_counts(ledger: Ledger, control: Contro
     assert last is not None
     assert last.job_id == OLD
     ledger.note(
-        Action(3.0, "rescale", "done", OLD, NAME, "me", {"live": True, "parallelism": 5, "partitions": {}})
+        AuditEntry(
+            3.0, "rescale", "done", OLD, NAME, "me", {"live": True, "parallelism": 5, "partitions": {}}
+        )
     )
     rescaled = last_version(control, NAME)
     assert rescaled is not None
@@ -320,7 +322,7 @@ def test_an_interrupted_change_is_not_passed_over(
 # -- who reads what
 
 
-def new_job(control: Control, **changes: Any) -> Job:
+def new_job(control: JobControlContext, **changes: Any) -> JobPackage:
     bundle = shipped_bundle()
     control.ledger.keep_bundle(bundle.name, bundle.content)
     return job_from(replace(spec_of(**changes)), "another", control)
@@ -336,7 +338,12 @@ OTHER_KAFKA = {**SETTINGS["kafka"], "bootstrap_servers": "10.0.0.1:9092"}  # typ
     [({}, True), ({"inputs": OTHER_TOPIC}, False), ({"kafka": OTHER_KAFKA}, False)],
 )
 def test_a_topic_has_one_reader(
-    jobmanager: JobManager, ledger: Ledger, control: Control, by: str, changes: dict[str, Any], refused: bool
+    jobmanager: JobManager,
+    ledger: Ledger,
+    control: JobControlContext,
+    by: str,
+    changes: dict[str, Any],
+    refused: bool,
 ) -> None:
     facts = {"tdaflink.spec": json.dumps(asdict(spec_of()))} if by == "cluster" else {}
     jobmanager.jobs[OLD] = (NAME, "RUNNING", facts)
@@ -354,7 +361,7 @@ def test_a_topic_has_one_reader(
 
 
 def test_an_upgrade_takes_no_topic_of_another_job(
-    jobmanager: JobManager, ledger: Ledger, control: Control
+    jobmanager: JobManager, ledger: Ledger, control: JobControlContext
 ) -> None:
     submitted(ledger, OLD)
     submitted(ledger, NEW, spec_of(inputs=OTHER_TOPIC), name="beside")
@@ -374,7 +381,7 @@ def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
     monkeypatch: pytest.MonkeyPatch,
     jobmanager: JobManager,
     ledger: Ledger,
-    control: Control,
+    control: JobControlContext,
     kafka: str,
     inputs: Any,
     refused: bool,
@@ -398,7 +405,9 @@ def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
     refuse_reader_elsewhere(job, beside, store, control.reporter)  # a cluster that is down reads nothing
 
 
-def test_a_name_is_not_offered_where_it_would_answer_twice(jobmanager: JobManager, control: Control) -> None:
+def test_a_name_is_not_offered_where_it_would_answer_twice(
+    jobmanager: JobManager, control: JobControlContext
+) -> None:
     jobmanager.jobs[OLD] = ("another", "RUNNING", {})
     with pytest.raises(Refused, match="already running") as found:
         refuse_second_reader(new_job(control), control, by_topics=True)
@@ -406,7 +415,7 @@ def test_a_name_is_not_offered_where_it_would_answer_twice(jobmanager: JobManage
 
 
 def test_jobs_of_others_and_jobs_that_have_ended_are_no_readers(
-    jobmanager: JobManager, ledger: Ledger, control: Control
+    jobmanager: JobManager, ledger: Ledger, control: JobControlContext
 ) -> None:
     submitted(ledger, OLD)
     jobmanager.jobs[OLD] = (NAME, "CANCELED", {})

@@ -13,7 +13,7 @@ from tdaflink.adapters.kafka.tail import Record, Tail
 from tdaflink.display import console
 from tdaflink.display.diagrams.results import show_arrivals
 from tdaflink.domain.errors import DeadlinePassed
-from tdaflink.domain.messages.records import Arrival, Bar, Distance, error_from, result_from
+from tdaflink.domain.messages.records import Arrival, Bar, DiagramDistance, error_from, result_from
 from tdaflink.domain.progress import Silent
 from tdaflink.services.data.results import Sought, arrivals
 
@@ -172,7 +172,7 @@ def test_a_windows_distance_and_its_end_are_read() -> None:
     )
     found["tda_results"]["distance_to_previous"] = compared
     read = result_from(found)
-    assert read.distance == Distance("bottleneck", 0.25, None, False)
+    assert read.distance == DiagramDistance("bottleneck", 0.25, None, False)
     assert (read.moment, read.window) == ("2024-01-01T12:01:00.000Z", "#1-9")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tdaflink.domain.errors import UsageError
 from tdaflink.domain.messages.shapes import find, sample
-from tdaflink.services.data.send import Wanted, prepare
+from tdaflink.services.data.send import SendRequest, prepare
 
 Run = Callable[..., Any]
 
@@ -242,7 +242,7 @@ def test_wrong_words(run_tdaflink: Run, words: list[str], code: int, error: str,
 def test_what_the_job_would_refuse_is_not_sent(tmp_path: Path, message: str, words: str) -> None:
     (tmp_path / "m.json").write_text(message)
     with pytest.raises(UsageError) as caught:
-        prepare(str(tmp_path / "m.json"), Wanted())
+        prepare(str(tmp_path / "m.json"), SendRequest())
     assert words in caught.value.message
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tdajob.settings.json_object import Reader, SettingsError
+from tdajob.settings.json_object import JsonObjectReader, SettingsError
 from tdajob.settings.streams import (
     BettiCurve,
     ComparisonSettings,
@@ -62,7 +62,7 @@ def shipped(values: dict[str, Any]) -> dict[str, Any]:
 
 def understood(values: dict[str, Any]) -> StreamSettings:
     """What the job makes of what the command ships."""
-    reader = Reader(shipped(values), "")
+    reader = JsonObjectReader(shipped(values), "")
     settings = read_stream_settings(reader)
     reader.finish()
     return settings
@@ -248,7 +248,7 @@ def test_the_job_needs_every_key(path: tuple[str | int, ...]) -> None:
         node = node[key]
     del node[path[-1]]
     with pytest.raises(SettingsError, match=rf"{path[-1]}: is missing"):
-        read_stream_settings(Reader(document, ""))
+        read_stream_settings(JsonObjectReader(document, ""))
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_the_job_refuses_what_the_command_would_not_ship(
         node = node[key]
     node[path[-1]] = value
     with pytest.raises(SettingsError, match=words):
-        read_stream_settings(Reader(document, ""))
+        read_stream_settings(JsonObjectReader(document, ""))
 
 
 def test_the_documented_config_is_a_valid_one() -> None:

@@ -12,7 +12,7 @@ from tdaflink.display.jobs.savepoints import show_upgrade_plan
 from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.errors import ConfigError, NotFound
 from tdaflink.domain.jobs.history import Difference, JobSpec, UpgradePlan, Version
-from tdaflink.services.jobs.config_resolution import Asked
+from tdaflink.services.jobs.config_resolution import ConfigOverrides
 from tdaflink.services.upgrades.plan import base_layer, differences, hints, with_skipped
 from tdaflink.services.upgrades.versions import version_before
 
@@ -117,7 +117,7 @@ def test_the_plan_is_read_by_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_records_to_pass_over_are_added_to_those_of_the_version_that_runs() -> None:
     runs = replace(spec(), config={"skip": ["tda_jobs/0/1"], "parallelism": 2})
     version = Version("a" * 32, "tda", "http://127.0.0.1:8081", "b", "me", runs)
-    asked = Asked(parallelism=4, settings=("dedup_ids=3",))
+    asked = ConfigOverrides(parallelism=4, settings=("dedup_ids=3",))
     assert with_skipped(asked, version, ()) == asked
     more = with_skipped(asked, version, ["tda_jobs/0/1", "tda_jobs/2/7"])
     assert more == replace(asked, settings=("dedup_ids=3", 'skip=["tda_jobs/0/1", "tda_jobs/2/7"]'))

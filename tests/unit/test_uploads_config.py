@@ -19,8 +19,8 @@ from tdaflink.domain.config.job_config import JobConfig
 from tdaflink.domain.config.layers import Layer, resolve
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError
-from tdaflink.services.jobs.config_resolution import Asked, configure
-from tdaflink.services.jobs.preparation import Wanted, shipped_job
+from tdaflink.services.jobs.config_resolution import ConfigOverrides, configure
+from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
 from tdaflink.services.jobs.settings_writer import job_settings
 from tdaformats.upload_uris import check_root, parse_root
 
@@ -113,7 +113,7 @@ def test_flags_reach_below_a_file_s_keys() -> None:
             "s3": {"endpoint": "http://a:1", "access_key": "k", "secret_key": {"$env": "A"}},
         }
     }
-    flags = Asked(settings=("uploads.s3.endpoint=http://b:2", "uploads.s3.secret_key={$file: /b}"))
+    flags = ConfigOverrides(settings=("uploads.s3.endpoint=http://b:2", "uploads.s3.secret_key={$file: /b}"))
     found = configure(flags, LOCAL, file, pytest.fail).config.uploads
     assert (found.roots, found.s3.endpoint, found.s3.access_key) == (["file:///data"], "http://b:2", "k")
     assert found.s3.secret_key == {"$file": "/b"}, "a reference is one value"
@@ -134,7 +134,7 @@ def test_submitting_uploads_without_a_root_warns(said: dict[str, object], warned
     partitions = dict.fromkeys(
         ["tda_jobs", "tda_uploads", "tda_stream_input", "tda_results", "tda_stream_output", "tda_errors"], 6
     )
-    shipped_job(resolved, LOCAL, Wanted(), lambda _: partitions, warnings.append)
+    shipped_job(resolved, LOCAL, SubmitRequest(), lambda _: partitions, warnings.append)
     assert any("uploads.roots is empty" in warning for warning in warnings) == warned
 
 

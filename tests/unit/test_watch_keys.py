@@ -7,7 +7,7 @@ from watch_cases import LAG, LOG, failing, job, load, replayed, snapshot, steady
 
 from tdaflink.display.watch.view import View, focus_of, press, settled, shown
 from tdaflink.domain.observability.cluster_snapshot import JobSeen
-from tdaflink.domain.observability.dashboard import Board
+from tdaflink.domain.observability.dashboard import DashboardState
 
 THREE = (
     JobSeen(job("alpha", 1), load(), LAG),
@@ -17,7 +17,7 @@ THREE = (
 )
 
 
-def pressed(board: Board, *keys: str, view: View | None = None) -> View | None:
+def pressed(board: DashboardState, *keys: str, view: View | None = None) -> View | None:
     current: View | None = settled(view or View(), board)
     for key in keys:
         assert current is not None
@@ -25,13 +25,13 @@ def pressed(board: Board, *keys: str, view: View | None = None) -> View | None:
     return current
 
 
-def names(board: Board, *keys: str) -> list[str]:
+def names(board: DashboardState, *keys: str) -> list[str]:
     view = pressed(board, *keys)
     assert view is not None
     return [line.job.name for line in shown(view, board)]
 
 
-def chosen(board: Board, *keys: str) -> str:
+def chosen(board: DashboardState, *keys: str) -> str:
     view = pressed(board, *keys)
     assert view is not None
     line = board.find(view.chosen)
@@ -40,11 +40,11 @@ def chosen(board: Board, *keys: str) -> str:
 
 
 @pytest.fixture
-def board() -> Board:
+def board() -> DashboardState:
     return replayed(snapshot(jobs=THREE, log=LOG))
 
 
-def test_arrows_and_letters_move_within_the_list(board: Board) -> None:
+def test_arrows_and_letters_move_within_the_list(board: DashboardState) -> None:
     assert names(board) == ["indigestion", "alpha", "beta"]
     assert chosen(board) == "indigestion"
     assert chosen(board, "KEY_DOWN") == chosen(board, "j") == "alpha"
@@ -53,7 +53,7 @@ def test_arrows_and_letters_move_within_the_list(board: Board) -> None:
     assert chosen(board, "G", "g", "k") == "indigestion"
 
 
-def test_the_filter_is_typed_kept_and_cleared(board: Board) -> None:
+def test_the_filter_is_typed_kept_and_cleared(board: DashboardState) -> None:
     assert names(board, "/", *"bet") == ["beta"]
     assert names(board, "/", *"bex", "KEY_BACKSPACE", "KEY_ENTER") == ["beta"]
     assert names(board, "/", *"restart", "KEY_ENTER") == ["indigestion"]
@@ -63,7 +63,7 @@ def test_the_filter_is_typed_kept_and_cleared(board: Board) -> None:
     assert typing.filter == "q"
 
 
-def test_ended_jobs_are_shown_when_asked_for(board: Board) -> None:
+def test_ended_jobs_are_shown_when_asked_for(board: DashboardState) -> None:
     assert names(board, "a") == ["indigestion", "alpha", "beta", "gamma"]
     assert names(board, "a", "a") == names(board)
 
@@ -84,7 +84,7 @@ def test_sorting_goes_round() -> None:
     ("key", "screen"),
     [("KEY_ENTER", "job"), ("e", "exceptions"), ("l", "logs"), ("b", "barcode"), ("?", "help")],
 )
-def test_a_screen_is_opened_and_left(board: Board, key: str, screen: str) -> None:
+def test_a_screen_is_opened_and_left(board: DashboardState, key: str, screen: str) -> None:
     opened = pressed(board, "j", key)
     assert opened is not None
     assert opened.screen == screen
@@ -95,7 +95,7 @@ def test_a_screen_is_opened_and_left(board: Board, key: str, screen: str) -> Non
     assert pressed(board, key, "q") is None
 
 
-def test_space_and_p_pause(board: Board) -> None:
+def test_space_and_p_pause(board: DashboardState) -> None:
     for key in ("p", " "):
         view = pressed(board, key)
         assert view is not None
@@ -103,7 +103,7 @@ def test_space_and_p_pause(board: Board) -> None:
     assert pressed(board, "p", "p") == settled(View(), board)
 
 
-def test_streams_and_components_go_round(board: Board) -> None:
+def test_streams_and_components_go_round(board: DashboardState) -> None:
     seen = []
     view: View | None = View()
     for _ in range(3):
@@ -117,7 +117,7 @@ def test_streams_and_components_go_round(board: Board) -> None:
     assert logs.component == "jobmanager"
 
 
-def test_only_what_is_on_the_screen_is_asked_for(board: Board) -> None:
+def test_only_what_is_on_the_screen_is_asked_for(board: DashboardState) -> None:
     view = settled(View(), board)
     focus = focus_of(view, board, 2)
     assert focus.job == failing().job.id
@@ -128,7 +128,7 @@ def test_only_what_is_on_the_screen_is_asked_for(board: Board) -> None:
     assert focus_of(logs, board, 2).logs_of == "taskmanager"
 
 
-def test_a_job_that_is_gone_gives_the_choice_to_the_first(board: Board) -> None:
+def test_a_job_that_is_gone_gives_the_choice_to_the_first(board: DashboardState) -> None:
     view = pressed(board, "G")
     assert view is not None
     assert settled(view, steady(2)).chosen == job().id

@@ -38,7 +38,7 @@ from tdaflink.display.watch import cells
 from tdaflink.display.watch.frame import Size, frame
 from tdaflink.display.watch.panels import log_lines
 from tdaflink.display.watch.view import View
-from tdaflink.domain.observability.cluster_snapshot import History, JobSeen, Memory
+from tdaflink.domain.observability.cluster_snapshot import JobSeen, Memory, RateHistory
 
 OVERVIEW = """\
 tdaflink local  http://127.0.0.1:8081  08:00:12 UTC
@@ -225,7 +225,7 @@ def test_colour_marks_what_is_wrong() -> None:
 
 
 def test_what_prometheus_remembers_comes_before_what_was_seen() -> None:
-    past = History(records=(10.0, 20.0), windows=(1.0,))
+    past = RateHistory(records=(10.0, 20.0), windows=(1.0,))
     first = snapshot(0.0, (JobSeen(job(), load(0.0), LAG, past),))
     line = replayed(first, snapshot(12.0)).jobs[0]
     assert line.records == (10.0, 20.0, pytest.approx(50.0))

@@ -12,19 +12,19 @@ from tdaflink.display.watch.view import View, settled
 from tdaflink.domain.jobs.job import Checkpoints, Failure, Job
 from tdaflink.domain.messages.records import Bar, Result
 from tdaflink.domain.observability.cluster_snapshot import (
-    Alert,
+    ClusterSnapshot,
     ClusterState,
     Computation,
+    FiringAlert,
     JobLoad,
     JobSeen,
+    LatestResult,
     LogTail,
     Memory,
-    Newest,
-    Snapshot,
     TopicLag,
     VertexLoad,
 )
-from tdaflink.domain.observability.dashboard import Board, updated
+from tdaflink.domain.observability.dashboard import DashboardState, reduce_snapshot
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 MIB = 2**20
@@ -92,7 +92,7 @@ CLUSTER = ClusterState(
     jobmanager=Memory(100 * MIB, 640 * MIB, 110 * MIB, 320 * MIB),
     taskmanager=Memory(330 * MIB, 1088 * MIB, 105 * MIB, 384 * MIB),
 )
-NEWEST = Newest(
+NEWEST = LatestResult(
     topic="tda_stream_output",
     stream="pump-7",
     result=Result(
@@ -117,7 +117,7 @@ NEWEST = Newest(
 LAG = {"tda_stream_input": TopicLag(lag=30, committed_lag=250, behind=2, partitions=6)}
 
 
-def snapshot(second: float = 0.0, jobs: tuple[JobSeen, ...] | None = None, **fields: Any) -> Snapshot:
+def snapshot(second: float = 0.0, jobs: tuple[JobSeen, ...] | None = None, **fields: Any) -> ClusterSnapshot:
     if jobs is None:
         jobs = (JobSeen(job(), load(second), LAG),)
     values: dict[str, Any] = {
@@ -129,7 +129,7 @@ def snapshot(second: float = 0.0, jobs: tuple[JobSeen, ...] | None = None, **fie
         "newest": NEWEST,
         "streams": ("pump-7", "pump-8"),
     }
-    return Snapshot(**(values | fields))
+    return ClusterSnapshot(**(values | fields))
 
 
 def failing(second: float = 0.0) -> JobSeen:
@@ -148,15 +148,15 @@ def failing(second: float = 0.0) -> JobSeen:
     return JobSeen(restarting, told)
 
 
-def replayed(*snapshots: Snapshot) -> Board:
-    board: Board | None = None
+def replayed(*snapshots: ClusterSnapshot) -> DashboardState:
+    board: DashboardState | None = None
     for one in snapshots:
-        board = updated(board, one)
+        board = reduce_snapshot(board, one)
     assert board is not None
     return board
 
 
-def steady(seconds: int = 12, *more: JobSeen) -> Board:
+def steady(seconds: int = 12, *more: JobSeen) -> DashboardState:
     """The board after a refresh every two seconds."""
     return replayed(
         *(
@@ -166,7 +166,9 @@ def steady(seconds: int = 12, *more: JobSeen) -> Board:
     )
 
 
-def screen(board: Board | None, view: View, width: int = 80, height: int = 24, **options: Any) -> list[str]:
+def screen(
+    board: DashboardState | None, view: View, width: int = 80, height: int = 24, **options: Any
+) -> list[str]:
     """The lines of the screen, without colour and without blanks at their ends."""
     console = Console(width=width, height=height, no_color=True, highlight=False, force_terminal=False)
     now = options.pop("now", board.taken_at if board else START)
@@ -180,9 +182,9 @@ def screen(board: Board | None, view: View, width: int = 80, height: int = 24, *
 
 
 ALERTS = (
-    Alert("TdaNoResults", "critical", "2027-01-15T07:58:00Z", "No results of pump-7 for 60 s"),
-    Alert("TdaLagGrows", "warning", "2027-01-15T07:58:00Z", "The lag of tda_jobs grows"),
-    Alert("FlinkHeap", "warning", "2027-01-15T07:58:00Z", "Heap above 90 %"),
+    FiringAlert("TdaNoResults", "critical", "2027-01-15T07:58:00Z", "No results of pump-7 for 60 s"),
+    FiringAlert("TdaLagGrows", "warning", "2027-01-15T07:58:00Z", "The lag of tda_jobs grows"),
+    FiringAlert("FlinkHeap", "warning", "2027-01-15T07:58:00Z", "Heap above 90 %"),
 )
 LOG = LogTail(
     "taskmanager-1",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tdajob.windows.factory import new_window, restored
+from tdajob.windows.factory import new_window, restore_window
 from tdajob.windows.spec import (
     CountWindow,
     NoWindow,
@@ -214,14 +214,14 @@ def test_the_clock_goes_on_in_other_windows_of_event_time() -> None:
 def test_a_state_of_a_newer_version_is_refused_in_words() -> None:
     header = codec.packed_table({"window": {"kind": "none"}}).replace(b'"version":1', b'"version":2')
     with pytest.raises(UnreadableState, match="has version 2, this job reads version 1"):
-        restored(window_settings(NoWindow()), header, {})
+        restore_window(window_settings(NoWindow()), header, {})
     stream = Sender(window_settings(TumblingWindow(10, 0, None)))
     stream.send(1)
     chunks = {number: b"\x02" + chunk[1:] for number, chunk in stream.state.chunks.items()}
     with pytest.raises(UnreadableState, match="has version 2"):
-        restored(stream.settings, stream.state.header, chunks)
+        restore_window(stream.settings, stream.state.header, chunks)
     with pytest.raises(UnreadableState, match="damaged table"):
-        restored(window_settings(NoWindow()), b"\x80", {})
+        restore_window(window_settings(NoWindow()), b"\x80", {})
 
 
 STREAMS: dict[str, WindowSpec] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from settings_json import settings_document, settings_text
 from tdajob.settings.job import load
-from tdajob.windows.factory import new_window, restored
+from tdajob.windows.factory import new_window, restore_window
 from tdajob.windows.spec import WindowSettings, WindowSpec
 from tdajob.windows.state import codec
 from tdajob.windows.state.rows import Rows
@@ -107,7 +107,7 @@ class State:
         self.chunks.update(changes.puts)
 
     def restored(self, settings: WindowSettings) -> StreamWindow:
-        return restored(settings, self.header, dict(self.chunks))
+        return restore_window(settings, self.header, dict(self.chunks))
 
 
 class Sender:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tdajob.flink.cgroup_memory import container_memory
 
 if TYPE_CHECKING:
-    from tdajob.processing.requests import Answer, Done
+    from tdajob.processing.requests import ComputationStats, OutputRecord
 
 RECENT = 1000  # number of computations of which the quantiles are taken
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-class Meters:
+class OperatorMetrics:
     """Flink metrics of one subtask.
 
     `tda_ready` is 1 as soon as the operator is open. The gauges of a computation are registered at the first
@@ -27,7 +27,7 @@ class Meters:
     def __init__(self, group: Any, *, always_open: bool = True) -> None:
         """Register the counters; `always_open` is false for an operator that opens at its first record."""
         self._group = group
-        self._last: Done | None = None
+        self._last: ComputationStats | None = None
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._by_code: dict[str, Any] = {}
         self._answered = group.counter("tda_requests_answered")
@@ -46,7 +46,7 @@ class Meters:
         for name in stats():
             self._group.gauge(f"tda_{name}", functools.partial(_value, stats, name))
 
-    def count(self, answer: Answer) -> None:
+    def count(self, answer: OutputRecord) -> None:
         """Count an output record."""
         if answer.code is not None:
             self._refused.inc()

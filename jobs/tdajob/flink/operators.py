@@ -24,15 +24,15 @@ from pyflink.datastream.state import MapState, MapStateDescriptor
 
 from tdajob.flink import operator_uids
 from tdajob.flink.beam_sampling import stop_sampling
-from tdajob.flink.metrics import Meters
+from tdajob.flink.metrics import OperatorMetrics
 from tdajob.processing.guard import StateAccessError
 from tdajob.settings.job import Settings
 
 if TYPE_CHECKING:
     from tdajob.flink.record_in_flight import InFlight
     from tdajob.lane.scheduler import HeavyAnswerer
-    from tdajob.processing.requests import Answer, Answerer
-    from tdajob.processing.streams import StreamAnswerer
+    from tdajob.processing.requests import OutputRecord, RequestProcessor
+    from tdajob.processing.streams import StreamProcessor
 
 AT_THE_END = 2**63 - 2
 """Event time that no watermark reaches before the one that ends the input."""
@@ -44,7 +44,7 @@ HEAVY = OutputTag("heavy", Types.ROW([Types.STRING(), Types.PRIMITIVE_ARRAY(Type
 class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no types
     """Emits one row (topic, key, value) for each light request; heavy requests go to the output `HEAVY`."""
 
-    _answerer: Answerer
+    _answerer: RequestProcessor
 
     def __init__(self, settings: Settings, promised: Mapping[str, int], lanes: Sequence[str]) -> None:
         """Report `promised` as gauges (see `expectations`); heavy requests go to the `lanes` in turn."""
@@ -54,12 +54,12 @@ class AnswerMessages(ProcessFunction):  # type: ignore[misc]  # pyflink ships no
 
     def open(self, runtime_context: RuntimeContext) -> None:
         # Imported here, so that main() on the JobManager loads neither numpy nor an engine.
-        from tdajob.processing.requests import Answerer
+        from tdajob.processing.requests import RequestProcessor
 
         stop_sampling()
-        self._answerer = Answerer(self._settings)
+        self._answerer = RequestProcessor(self._settings)
         self._answerer.start()
-        self._meters = Meters(runtime_context.get_metrics_group())
+        self._meters = OperatorMetrics(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._expected)
         self._in_flight = in_flight(self._settings, operator_uids.COMPUTE, runtime_context)
@@ -109,7 +109,7 @@ class AnswerHeavy(KeyedProcessFunction):  # type: ignore[misc]
         stop_sampling()
         self._in_flight = in_flight(self._settings, operator_uids.HEAVY, runtime_context)
         self._answerer = HeavyAnswerer(self._settings, in_flight=self._in_flight)
-        self._meters = Meters(runtime_context.get_metrics_group(), always_open=False)
+        self._meters = OperatorMetrics(runtime_context.get_metrics_group(), always_open=False)
         self._meters.show(self._answerer.stats)
         descriptor = MapStateDescriptor("heavy", Types.LONG(), self._pieces)
         self._store = KeyedStore(runtime_context.get_map_state(descriptor))
@@ -175,7 +175,7 @@ class ReadStreamMessages(FlatMapFunction):  # type: ignore[misc]  # pyflink ship
 class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
     """Windows the points of each stream and emits the output records of each window."""
 
-    _answerer: StreamAnswerer
+    _answerer: StreamProcessor
 
     def __init__(self, settings: Settings, promised: Mapping[str, int], *, threads: bool) -> None:
         """Report `promised` as gauges; `threads` is true if the operator runs in a thread of the JVM."""
@@ -185,11 +185,11 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
 
     def open(self, runtime_context: RuntimeContext) -> None:
         from tdajob.processing.envelope import record_of
-        from tdajob.processing.streams import StreamAnswerer
+        from tdajob.processing.streams import StreamProcessor
 
         stop_sampling()
-        self._answerer = StreamAnswerer(self._settings, now_ms())
-        self._meters = Meters(runtime_context.get_metrics_group())
+        self._answerer = StreamProcessor(self._settings, now_ms())
+        self._meters = OperatorMetrics(runtime_context.get_metrics_group())
         self._meters.show(self._answerer.stats)
         self._meters.show(lambda: self._expected)
         descriptor = MapStateDescriptor("stream", Types.LONG(), self._pieces)
@@ -223,7 +223,7 @@ class AnswerStreams(KeyedProcessFunction):  # type: ignore[misc]
             ctx.timer_service().register_processing_time_timer(moment)
 
 
-def _rows(answers: Iterable[Answer], meters: Meters) -> Iterator[Row]:
+def _rows(answers: Iterable[OutputRecord], meters: OperatorMetrics) -> Iterator[Row]:
     """Count each output record and yield it as a row (topic, key, value)."""
     for answer in answers:
         meters.count(answer)

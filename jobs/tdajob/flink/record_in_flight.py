@@ -38,7 +38,7 @@ _HEAD_AT = 8  # byte 0 is 1 while the record at this offset is in progress
 _TOPICS_AT = 64
 _NOTE, _ENDS, _LOCK = "*.note", "ends.json", "lock"
 
-Place = tuple[str, int, int]
+RecordPosition = tuple[str, int, int]
 
 
 class RecordEndsWorker(Exception):
@@ -67,7 +67,7 @@ class InFlight:
         self._page: bytearray | mmap.mmap = bytearray(_TOPICS_AT)  # used if no file can be created
         self._file: int | None = None
         self._path: Path | None = None
-        self._suspects = dict[Place, _Suspect]()
+        self._suspects = dict[RecordPosition, _Suspect]()
         self._folder = (root or _root()) / hashlib.sha256(owner.encode("utf-8", "replace")).hexdigest()[:16]
         try:
             _make_private(self._folder.parent)
@@ -125,7 +125,7 @@ class InFlight:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             self._page = mmap.mmap(self._file, _TOPICS_AT + len(content))
 
-    def _check(self, place: Place) -> None:
+    def _check(self, place: RecordPosition) -> None:
         suspect = self._suspects.get(place)
         if suspect is None or suspect.named:
             return
@@ -134,15 +134,15 @@ class InFlight:
         named = "/".join(map(str, place))
         raise RecordEndsWorker(f"{named} was in progress {suspect.ends} times when a worker of the job ended")
 
-    def _remove(self, place: Place) -> None:
+    def _remove(self, place: RecordPosition) -> None:
         if self._suspects.pop(place, None) is not None:
             self._update(place, None)
 
-    def _record_in_page(self) -> Place:
+    def _record_in_page(self) -> RecordPosition:
         number, partition, offset = _HEAD.unpack_from(self._page, _HEAD_AT)
         return next(topic for topic, index in self._numbers.items() if index == number), partition, offset
 
-    def _update(self, place: Place, suspect: _Suspect | None) -> None:
+    def _update(self, place: RecordPosition, suspect: _Suspect | None) -> None:
         with suppress(OSError), self._locked():
             suspects = self._load()
             suspects.pop(place, None)
@@ -156,7 +156,7 @@ class InFlight:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _load(self) -> dict[Place, _Suspect]:
+    def _load(self) -> dict[RecordPosition, _Suspect]:
         """Return the recent suspects of the file; none if it is missing or damaged."""
         try:
             rows = json.loads((self._folder / _ENDS).read_text())
@@ -169,7 +169,7 @@ class InFlight:
         oldest = time.time() - KEPT_SECONDS
         return {place: suspect for place, suspect in suspects.items() if suspect.last >= oldest}
 
-    def _save(self, suspects: dict[Place, _Suspect]) -> None:
+    def _save(self, suspects: dict[RecordPosition, _Suspect]) -> None:
         newest = sorted(suspects.items(), key=lambda item: -item[1].last)[:MOST_SUSPECTS]
         rows = [[*place, suspect.ends, suspect.last, suspect.named] for place, suspect in newest]
         draft = self._folder / f"{_ENDS}.new"
@@ -177,7 +177,7 @@ class InFlight:
         draft.replace(self._folder / _ENDS)
 
 
-def _take_interrupted(folder: Path) -> Iterator[Place]:
+def _take_interrupted(folder: Path) -> Iterator[RecordPosition]:
     """Yield the records that were in progress when processes ended, and remove the notes of the processes."""
     for path in sorted(folder.glob(_NOTE)):
         with path.open("rb") as note:
@@ -191,7 +191,7 @@ def _take_interrupted(folder: Path) -> Iterator[Place]:
             yield place
 
 
-def _place_in(note: bytes) -> Place | None:
+def _place_in(note: bytes) -> RecordPosition | None:
     """Return the record in progress of a note; None where there is none, or the note is damaged."""
     if note[:1] != b"\x01" or len(note) < _TOPICS_AT:
         return None

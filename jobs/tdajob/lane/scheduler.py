@@ -22,7 +22,13 @@ from tdajob.flink.record_in_flight import InFlight
 from tdajob.lane.heavy_requests import HeavyRequest, unpacked
 from tdajob.messages.requests import Request, Rules, parse_request
 from tdajob.processing.guard import CODE, internal_error, log_failure
-from tdajob.processing.requests import Answer, Replies, checked_question, engine_limits, known_algorithms
+from tdajob.processing.requests import (
+    OutputRecord,
+    Replies,
+    engine_limits,
+    known_algorithms,
+    validate_default_query,
+)
 from tdajob.processing.state_version import StateError
 from tdajob.settings.job import Settings
 from tdajob.topology.engine import Computation, Engine
@@ -41,7 +47,7 @@ IDLE_MS = 60_000
 _WAIT_SECONDS = 1.0
 
 
-class Store(Protocol):
+class LaneStore(Protocol):
     """The state of the current lane: numbered pieces, each a packed request. Raises StateAccessError."""
 
     def pieces(self) -> Mapping[int, bytes]: ...
@@ -73,7 +79,7 @@ class _Lane:
 
     next_number: int = 0
     open: int = 0
-    answered: list[tuple[int, Answer]] = field(default_factory=list)
+    answered: list[tuple[int, OutputRecord]] = field(default_factory=list)
     armed: int | None = None
 
 
@@ -87,7 +93,7 @@ class HeavyAnswerer:
         self, settings: Settings, engine: Engine | None = None, in_flight: InFlight | None = None
     ) -> None:
         """Use `engine` if given, which must not be shared; `in_flight` notes the record in progress."""
-        checked_question(settings)
+        validate_default_query(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
         self._queue = settings.heavy.queue
@@ -111,7 +117,7 @@ class HeavyAnswerer:
         running = int(self._running is not None)
         return {"heavy_waiting": self._waiting, "heavy_running": running, "heavy_waiting_bytes": self._bytes}
 
-    def add(self, lane: str, content: bytes, store: Store, now_ms: int) -> Iterator[Answer]:
+    def add(self, lane: str, content: bytes, store: LaneStore, now_ms: int) -> Iterator[OutputRecord]:
         """Put a request into the lane. Blocks while the queue of the subtask is full."""
         current = yield from self._load_lane(lane, store, now_ms)
         while self._waiting and (self._waiting >= self._queue or self._bytes + len(content) > MAX_BYTES):
@@ -121,7 +127,7 @@ class HeavyAnswerer:
         self._enqueue(_Waiting(lane, number, len(content), unpacked(content)))
         yield from self._send(lane, store, now_ms)
 
-    def tick(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
+    def tick(self, lane: str, store: LaneStore, now_ms: int) -> Iterator[OutputRecord]:
         """Send the lane's completed output records, start the next request, and stop an idle child."""
         current = yield from self._load_lane(lane, store, now_ms)
         if current.armed is not None and now_ms >= current.armed:
@@ -130,7 +136,7 @@ class HeavyAnswerer:
         if self.is_idle and now_ms >= self._idle_since_ms + IDLE_MS:
             self._engine.close()
 
-    def drain(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
+    def drain(self, lane: str, store: LaneStore, now_ms: int) -> Iterator[OutputRecord]:
         """Compute all requests of the lane: at the end of the input no processing-time timer fires."""
         current = yield from self._load_lane(lane, store, now_ms)
         while current.open:
@@ -165,7 +171,7 @@ class HeavyAnswerer:
         """Return True if no request is computed or waits."""
         return self._running is None and not self._waiting
 
-    def _load_lane(self, lane: str, store: Store, now_ms: int) -> Generator[Answer, None, _Lane]:
+    def _load_lane(self, lane: str, store: LaneStore, now_ms: int) -> Generator[OutputRecord, None, _Lane]:
         """Return the lane, loaded from its state on first use; yield error records of unreadable requests."""
         current = self._lanes.get(lane)
         if current is not None:
@@ -179,7 +185,7 @@ class HeavyAnswerer:
                 # The request stays in the state: a later release may be able to read it.
                 log_failure(_log, error, "cannot read the heavy request %d of %s", number, lane)
                 record = stream_error_record("requests", lane, now_ms, CODE, *internal_error(error))
-                yield Answer(self._errors_topic, *record, None, CODE)
+                yield OutputRecord(self._errors_topic, *record, None, CODE)
             else:
                 self._enqueue(request)
         return current
@@ -190,7 +196,7 @@ class HeavyAnswerer:
         self._waiting += 1
         self._bytes += request.size
 
-    def _send(self, lane: str, store: Store, now_ms: int) -> Iterator[Answer]:
+    def _send(self, lane: str, store: LaneStore, now_ms: int) -> Iterator[OutputRecord]:
         """Yield the lane's completed output records, and remove each from the state when it is sent."""
         busy = not self.is_idle
         self._advance(0.0)
@@ -272,10 +278,10 @@ class HeavyAnswerer:
             answer = self._replies.failure(heavy.message, heavy.origin, error, heavy.job_id)
         self._complete(waiting, answer)
 
-    def _result(self, waiting: _Waiting, request: Request, diagram: Diagram, began: float) -> Answer:
+    def _result(self, waiting: _Waiting, request: Request, diagram: Diagram, began: float) -> OutputRecord:
         origin = waiting.heavy.origin
         topic = self._outputs.get(origin.topic, self._other_output)
         return self._replies.result(request, origin, topic, diagram, time.monotonic() - began)
 
-    def _complete(self, waiting: _Waiting, answer: Answer) -> None:
+    def _complete(self, waiting: _Waiting, answer: OutputRecord) -> None:
         self._lanes[waiting.lane].answered.append((waiting.number, answer))

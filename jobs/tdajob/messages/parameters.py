@@ -17,7 +17,7 @@ _PAIRS = re.compile(r"all|none|top:[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
-class Question:
+class RequestedComputation:
     """The requested computation and the published part of its result.
 
     With `betti_at` the result contains the Betti numbers at that value; `pairs` is all, none or top:K.
@@ -28,9 +28,9 @@ class Question:
     pairs: str
 
 
-def question(
+def resolve_request(
     algorithm: Any, parameters: Any, defaults: QueryDefaults, algorithms: Mapping[str, Collection[str]]
-) -> Question:
+) -> RequestedComputation:
     """Return the computation that a message requests. Raises MessageError.
 
     `algorithms` maps the names of all algorithms to the names of their own parameters.
@@ -50,7 +50,7 @@ def question(
     pairs = common.pop("pairs")
     betti_at = common.pop("betti_at")
     query = Query(algorithm=name, params=own, **common)
-    return Question(query, betti_at, pairs)
+    return RequestedComputation(query, betti_at, pairs)
 
 
 def _algorithm(value: Any, default: str, algorithms: Iterable[str]) -> str:

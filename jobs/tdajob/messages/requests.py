@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tdajob.errors import MessageError, Origin
 from tdajob.limits import MAX_POINT_DIMENSION
 from tdajob.messages import strict_json
-from tdajob.messages.parameters import Question, question
+from tdajob.messages.parameters import RequestedComputation, resolve_request
 from tdajob.settings.job import LimitSettings, QueryDefaults
 from tdajob.timestamps import is_in_seconds, parse_timestamp
 from tdajob.topology.geometry import point_metrics
@@ -49,7 +49,7 @@ class Request:
     job_id: str
     points: NDArray[np.float64]
     distances: bool
-    question: Question
+    question: RequestedComputation
     timestamp_ms: int
     own_timestamp: bool
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:
     try:
         points, distances = _cloud(raw, document)
         timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
-        requested = question(
+        requested = resolve_request(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
         if distances:

@@ -36,7 +36,7 @@ class Envelope:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class PackedError:
     """A complete error record: its code, key and value."""
 
     code: str
@@ -76,12 +76,12 @@ def record_of(content: bytes, topics: Sequence[str]) -> tuple[str, int, int] | N
     return topics[number], partition, offset
 
 
-def unpacked(content: bytes, key: str, places: Sequence[tuple[str, str]]) -> Envelope | Refusal:
+def unpacked(content: bytes, key: str, places: Sequence[tuple[str, str]]) -> Envelope | PackedError:
     """Decode `content`; `key` is the stream's, and `places` has route and topic of each input."""
     if content[:1] == _REFUSAL:
         code, size = _REFUSAL_HEAD.unpack_from(content, 1)
         position = 1 + _REFUSAL_HEAD.size
-        return Refusal(
+        return PackedError(
             code.rstrip(b"\0").decode(), content[position : position + size], content[position + size :]
         )
     number, partition, offset, timestamp, count, dimension, length, own = _HEAD.unpack_from(content, 1)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from tdajob.errors import NOTHING_MORE, MessageError, Origin, error_record
 from tdajob.lane.heavy_requests import HeavyRequest, packed
-from tdajob.messages.parameters import Question, question
+from tdajob.messages.parameters import RequestedComputation, resolve_request
 from tdajob.messages.requests import Request, Rules, parse_request
 from tdajob.processing.guard import CODE, SKIPPED, SKIPPED_REASON, internal_error, log_failure
-from tdajob.processing.result_record import Effort, Subject, result_record
+from tdajob.processing.result_record import ComputationCost, ResultSubject, result_record
 from tdajob.settings.job import LimitSettings, Settings
 from tdajob.timestamps import format_timestamp
 from tdajob.topology import registry
@@ -29,22 +29,22 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Done:
+class ComputationStats:
     """The size and cost of the computation behind a result, for the metrics."""
 
     points: int
     pairs: int
-    effort: Effort
+    effort: ComputationCost
 
 
 @dataclass(frozen=True)
-class Answer:
+class OutputRecord:
     """An output record: a result with the statistics `done`, an error record with its `code`, or an event."""
 
     topic: str
     key: bytes
     value: bytes
-    done: Done | None
+    done: ComputationStats | None
     code: str | None
 
 
@@ -58,15 +58,17 @@ class Replies:
 
     def result(
         self, request: Request, origin: Origin, topic: str, diagram: Diagram, seconds: float
-    ) -> Answer:
+    ) -> OutputRecord:
         """Return the result of a computation that took `seconds`."""
-        effort = Effort(seconds, self._memory())
+        effort = ComputationCost(seconds, self._memory())
         subject = _subject(request, origin)
         key, value = result_record(subject, request.question, diagram, effort, self._max_bytes)
         pairs = sum(len(bars) for bars in diagram.bars)
-        return Answer(topic, key, value, Done(len(request.points), pairs, effort), None)
+        return OutputRecord(topic, key, value, ComputationStats(len(request.points), pairs, effort), None)
 
-    def failure(self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None) -> Answer:
+    def failure(
+        self, message: bytes | None, origin: Origin, error: Exception, job_id: str | None
+    ) -> OutputRecord:
         """Return the error record of an exception that was raised while a message was processed."""
         if isinstance(error, MessageError):
             return self.error(message, origin, error.code, error.reason, error.key or job_id)
@@ -76,7 +78,7 @@ class Replies:
         reason, fields = internal_error(error)
         return self.error(message, origin, CODE, reason, job_id, fields)
 
-    def skipped(self, message: bytes | None, origin: Origin) -> Answer:
+    def skipped(self, message: bytes | None, origin: Origin) -> OutputRecord:
         """Return the error record of a message that the settings list in `skip`."""
         return self.error(message, origin, SKIPPED, SKIPPED_REASON, None)
 
@@ -88,16 +90,16 @@ class Replies:
         reason: str,
         job_id: str | None,
         more: Mapping[str, object] = NOTHING_MORE,
-    ) -> Answer:
+    ) -> OutputRecord:
         key, value = error_record(message, origin, code, reason, job_id, more)
-        return Answer(self._errors_topic, key, value, None, code)
+        return OutputRecord(self._errors_topic, key, value, None, code)
 
 
-class Answerer:
+class RequestProcessor:
     """Processes requests into results and error records. Holds child processes: close it."""
 
     def __init__(self, settings: Settings) -> None:
-        checked_question(settings)
+        validate_default_query(settings)
         self._rules = Rules(settings.query, settings.limits, known_algorithms())
         self._skip = settings.skip
         self._inputs = {source.topic: source for source in settings.inputs}
@@ -121,15 +123,15 @@ class Answerer:
 
     def answer(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
-    ) -> Answer:
+    ) -> OutputRecord:
         """Return the result or error record of one message. Does not raise."""
         record = self._process(message, topic, partition, offset, timestamp_ms, None)
-        assert isinstance(record, Answer)  # noqa: S101 - without a time bound no request is heavy
+        assert isinstance(record, OutputRecord)  # noqa: S101 - without a time bound no request is heavy
         return record
 
     def answer_light(
         self, message: bytes | None, topic: str, partition: int, offset: int, timestamp_ms: int | None
-    ) -> Answer | bytes:
+    ) -> OutputRecord | bytes:
         """Return the same as `answer`, but a heavy request as the bytes of a HeavyRequest."""
         return self._process(message, topic, partition, offset, timestamp_ms, self._after_s)
 
@@ -141,7 +143,7 @@ class Answerer:
         offset: int,
         timestamp_ms: int | None,
         after_s: float | None,
-    ) -> Answer | bytes:
+    ) -> OutputRecord | bytes:
         source = self._inputs[topic]
         origin = Origin(source.route, topic, partition, offset, timestamp_ms)
         job_id: str | None = None
@@ -180,14 +182,14 @@ class Answerer:
         return packed(HeavyRequest(origin, request.job_id, message or b"", file))
 
 
-def _subject(request: Request, origin: Origin) -> Subject:
+def _subject(request: Request, origin: Origin) -> ResultSubject:
     metadata = {
         "timestamp": format_timestamp(request.timestamp_ms),
         "timestamp_source": "message" if request.own_timestamp else "kafka",
         **request.told,
     }
     identity = origin.identity(request.job_id)
-    return Subject(identity, request.job_id, False, len(request.points), metadata, None)
+    return ResultSubject(identity, request.job_id, False, len(request.points), metadata, None)
 
 
 def known_algorithms() -> dict[str, list[str]]:
@@ -197,7 +199,7 @@ def known_algorithms() -> dict[str, list[str]]:
     }
 
 
-def checked_question(settings: Settings) -> Question:
+def validate_default_query(settings: Settings) -> RequestedComputation:
     """Return the computation that the config requests; raise at the start if no message could be computed.
 
     Loads the plug-in modules of the settings first.
@@ -205,7 +207,7 @@ def checked_question(settings: Settings) -> Question:
     registry.load_modules(settings.plugins)
     query = settings.query
     accepted = registry.get(query.algorithm).parameters()
-    requested = question(None, None, query, known_algorithms())
+    requested = resolve_request(None, None, query, known_algorithms())
     check_query(requested.query)
     resolved_parameters(query.algorithm, accepted, query.algorithm_params)
     return requested

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from tdajob.errors import NOTHING_MORE, VERSION, MessageError
-from tdajob.messages.parameters import Question
+from tdajob.messages.parameters import RequestedComputation
 from tdajob.timestamps import format_timestamp
 from tdajob.topology.diagrams import summary
 from tdajob.topology.values import Diagram
@@ -22,7 +22,7 @@ RECORD_OVERHEAD = 512  # bytes that Kafka's record and batch headers add at most
 
 
 @dataclass(frozen=True)
-class Effort:
+class ComputationCost:
     """The time and memory that a computation used."""
 
     seconds: float
@@ -30,7 +30,7 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ResultSubject:
     """The subject of a result: a request or a window.
 
     `id` is the unique id of the result; `key` is the request id, or the stream id where `streamed` is true.
@@ -45,10 +45,10 @@ class Subject:
 
 
 def result_record(
-    subject: Subject,
-    question: Question,
+    subject: ResultSubject,
+    question: RequestedComputation,
     diagram: Diagram,
-    effort: Effort,
+    effort: ComputationCost,
     max_bytes: int,
     more: Mapping[str, Any] = NOTHING_MORE,
 ) -> tuple[bytes, bytes]:
@@ -68,7 +68,11 @@ def result_record(
 
 
 def _body(
-    subject: Subject, question: Question, diagram: Diagram, effort: Effort, more: Mapping[str, Any]
+    subject: ResultSubject,
+    question: RequestedComputation,
+    diagram: Diagram,
+    effort: ComputationCost,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
     query = question.query
     tda_results: dict[str, Any] = {

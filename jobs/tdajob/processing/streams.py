@@ -1,6 +1,6 @@
 """Processing of streams, without Flink: messages into windows, fired windows into output records.
 
-The state of a stream is a set of small numbered pieces of bytes in a `Store` (Flink's keyed state). The
+The state of a stream is a set of small numbered pieces of bytes in a `StreamStore` (Flink's keyed state). The
 objects that are decoded from them are cached in memory while a stream is active, and can be evicted at any
 time.
 """
@@ -14,13 +14,13 @@ from typing import Protocol
 
 from tdajob.errors import KEPT_PLACES, NOTHING_MORE, MessageError, Origin, error_record, stream_error_record
 from tdajob.processing.embedding import Embedder
-from tdajob.processing.envelope import Envelope, Refusal, unpacked
+from tdajob.processing.envelope import Envelope, PackedError, unpacked
 from tdajob.processing.guard import CODE, StateAccessError, internal_error, log_failure
-from tdajob.processing.requests import Answer
-from tdajob.processing.windows import WindowAnswerer
+from tdajob.processing.requests import OutputRecord
+from tdajob.processing.windows import WindowProcessor
 from tdajob.settings.job import Input, Settings
 from tdajob.topology.values import FloatArray
-from tdajob.windows.factory import new_window, restored
+from tdajob.windows.factory import new_window, restore_window
 from tdajob.windows.values import Arrival, Outcome, StreamWindow
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ COUNTED = (
 )
 
 
-class Store(Protocol):
+class StreamStore(Protocol):
     """The pieces of the current stream. All methods raise only StateAccessError."""
 
     def pieces(self) -> Mapping[int, bytes]: ...
@@ -76,7 +76,7 @@ class _Stream:
         chunks = {number: content for number, content in pieces.items() if number >= 0}
         header = pieces.get(HEADER)
         self.windows: StreamWindow = (
-            new_window(source.window) if header is None else restored(source.window, header, chunks)
+            new_window(source.window) if header is None else restore_window(source.window, header, chunks)
         )
         self._sizes = {number: len(content) for number, content in pieces.items()}
         self.bytes = sum(self._sizes.values())
@@ -99,7 +99,7 @@ class _Stream:
             self._restore_embedder()
         return outcome
 
-    def write(self, store: Store) -> None:
+    def write(self, store: StreamStore) -> None:
         """Write the changes to the store; if anything cannot be packed, nothing is written."""
         changes = self.windows.changes()
         embedded = None if self.embedder is None else self.embedder.state()
@@ -115,7 +115,7 @@ class _Stream:
             self._embedded = embedded
             self._put(store, EMBEDDING, embedded)
 
-    def remember(self, store: Store, previous: bytes) -> None:
+    def remember(self, store: StreamStore, previous: bytes) -> None:
         """Store the diagram with which the next window's diagram is compared."""
         self.previous = previous
         self._put(store, PREVIOUS, previous)
@@ -128,7 +128,7 @@ class _Stream:
         self.armed = moment
         return moment
 
-    def _put(self, store: Store, number: int, content: bytes) -> None:
+    def _put(self, store: StreamStore, number: int, content: bytes) -> None:
         store.put(number, content)
         self.bytes += len(content) - self._sizes.get(number, 0)
         self._sizes[number] = len(content)
@@ -138,7 +138,7 @@ class _Stream:
             self.embedder = Embedder(self._embed, self._embedded)
 
 
-class StreamAnswerer:
+class StreamProcessor:
     """Processes streams into one output record for each window and for each message that cannot be used.
 
     Holds engines: close it. Raises only StateAccessError: any other exception of a message, a window or a
@@ -151,7 +151,7 @@ class StreamAnswerer:
         self._began_ms = began_ms
         self._places = [(source.route, source.topic) for source in settings.inputs]
         self._by_route = {source.route: source for source in settings.inputs}
-        self._windows = WindowAnswerer(settings)
+        self._windows = WindowProcessor(settings)
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
         self._bytes = self._panes = 0
         self._counts = Counter(dict.fromkeys(COUNTED, 0))
@@ -161,12 +161,12 @@ class StreamAnswerer:
     def close(self) -> None:
         self._windows.close()
 
-    def message(self, key: str, content: bytes, store: Store, now_ms: int) -> Iterator[Answer]:
+    def message(self, key: str, content: bytes, store: StreamStore, now_ms: int) -> Iterator[OutputRecord]:
         """Apply a message or an error record of a reader to the stream `key`, whose pieces are in `store`."""
         route, _, name = key.partition("/")
         envelope = unpacked(content, name, self._places)
-        if isinstance(envelope, Refusal):
-            yield Answer(self._settings.errors_topic, envelope.key, envelope.value, None, envelope.code)
+        if isinstance(envelope, PackedError):
+            yield OutputRecord(self._settings.errors_topic, envelope.key, envelope.value, None, envelope.code)
             return
         try:
             stream = self._load(key, route, store)
@@ -188,7 +188,7 @@ class StreamAnswerer:
         self._counts["duplicate_messages"] += outcome.duplicate
         yield from self._process_firings(key, name, stream, store, outcome)
 
-    def tick(self, key: str, store: Store, now_ms: int) -> Iterator[Answer]:
+    def tick(self, key: str, store: StreamStore, now_ms: int) -> Iterator[OutputRecord]:
         """Fire windows whose timeout has passed, and remove the stream after `state_ttl`."""
         route, _, name = key.partition("/")
         if key not in self._streams and not store.pieces():
@@ -226,7 +226,7 @@ class StreamAnswerer:
         }
         return {**self._counts, **sizes, **self._windows.stats()}
 
-    def _load(self, key: str, route: str, store: Store) -> _Stream:
+    def _load(self, key: str, route: str, store: StreamStore) -> _Stream:
         stream = self._streams.get(key)
         if stream is None:
             source, check = self._by_route[route], self._windows.check_coordinates
@@ -251,15 +251,15 @@ class StreamAnswerer:
         self._evict(key)
         self._windows.forget(key)
 
-    def _write(self, stream: _Stream, store: Store) -> None:
+    def _write(self, stream: _Stream, store: StreamStore) -> None:
         bytes_before, panes_before = stream.bytes, stream.panes
         stream.write(store)
         self._bytes += stream.bytes - bytes_before
         self._panes += stream.panes - panes_before
 
     def _process_firings(
-        self, key: str, name: str, stream: _Stream, store: Store, outcome: Outcome
-    ) -> Iterator[Answer]:
+        self, key: str, name: str, stream: _Stream, store: StreamStore, outcome: Outcome
+    ) -> Iterator[OutputRecord]:
         for firing in outcome.firings:
             self._counts["windows"] += 1
             self._counts["revisions"] += firing.window.revision > 0
@@ -272,19 +272,19 @@ class StreamAnswerer:
             self._counts["window_results"] += sum(answer.done is not None for answer in answers)
             yield from answers
 
-    def _timer_error(self, key: str, route: str, name: str, now_ms: int, error: Exception) -> Answer:
+    def _timer_error(self, key: str, route: str, name: str, now_ms: int, error: Exception) -> OutputRecord:
         """Return the error record of a failed timer and schedule a retry; the state still has the windows."""
         self._retries[key] = now_ms + (RETRY_MS << min(self._failures[key], MAX_DOUBLINGS))
         self._failures[key] += 1
         record = stream_error_record(route, name, now_ms, CODE, *internal_error(error))
-        return Answer(self._settings.errors_topic, *record, None, CODE)
+        return OutputRecord(self._settings.errors_topic, *record, None, CODE)
 
     def _message_error(
         self, envelope: Envelope, code: str, reason: str, more: Mapping[str, object] = NOTHING_MORE
-    ) -> Answer:
+    ) -> OutputRecord:
         return self._error(envelope.raw, envelope.origin, code, reason, envelope.message.key, more)
 
-    def _late_error(self, envelope: Envelope, outcome: Outcome) -> Answer:
+    def _late_error(self, envelope: Envelope, outcome: Outcome) -> OutputRecord:
         late = [int(index) for index in outcome.late]
         count = len(envelope.message.points)
         reason = (
@@ -296,6 +296,6 @@ class StreamAnswerer:
 
     def _error(
         self, raw: bytes, origin: Origin, code: str, reason: str, key: str, more: Mapping[str, object]
-    ) -> Answer:
+    ) -> OutputRecord:
         record = error_record(raw, origin, code, reason, key, more)
-        return Answer(self._settings.errors_topic, *record, None, code)
+        return OutputRecord(self._settings.errors_topic, *record, None, code)

@@ -15,8 +15,14 @@ from tdajob.processing.comparison import Comparer, Comparison
 from tdajob.processing.features import feature_documents
 from tdajob.processing.guard import CODE, internal_error, log_failure
 from tdajob.processing.preprocess import Preprocessor, landmark_bound
-from tdajob.processing.requests import Answer, Done, checked_question, engine_limits, memory_meter
-from tdajob.processing.result_record import Effort, Subject, result_record
+from tdajob.processing.requests import (
+    ComputationStats,
+    OutputRecord,
+    engine_limits,
+    memory_meter,
+    validate_default_query,
+)
+from tdajob.processing.result_record import ComputationCost, ResultSubject, result_record
 from tdajob.processing.state_version import StateError
 from tdajob.settings.job import Input, Settings
 from tdajob.timestamps import EARLIEST_MS, LATEST_MS, format_timestamp
@@ -32,15 +38,15 @@ _log = logging.getLogger(__name__)
 _SHARE_OF_NETS = 8
 """The reciprocal of the share of the caches' memory for nets, which are smaller than a window's caches."""
 
-Answers = tuple[Sequence[Answer], bytes | None]
+Answers = tuple[Sequence[OutputRecord], bytes | None]
 """The output records, and the diagram with which the next is compared (None: the same as for this window)."""
 
 
-class WindowAnswerer:
+class WindowProcessor:
     """Computes windows with the parameters of the config. Holds engines: close it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._question = checked_question(settings)
+        self._question = validate_default_query(settings)
         query = self._question.query
         self._errors_topic = settings.errors_topic
         self._stream = settings.stream
@@ -95,7 +101,7 @@ class WindowAnswerer:
         if len(window.get("supersedes", ())) > KEPT_PLACES:
             window["supersedes"] = window["supersedes"][:KEPT_PLACES]
         record = window_error_record(source.route, name, window, result_id, code, reason, fields)
-        return [Answer(self._errors_topic, *record, None, code)], None
+        return [OutputRecord(self._errors_topic, *record, None, code)], None
 
     def _process(
         self,
@@ -112,15 +118,17 @@ class WindowAnswerer:
         diagram = self._diagram(key, firing)
         comparison, state = self._compare(diagram, result_id, previous)
         more = self._further_fields(diagram, comparison)
-        effort = Effort(time.perf_counter() - begin, self._memory())
-        subject = Subject(result_id, name, source.route == "streams", firing.window.num_points, None, window)
+        effort = ComputationCost(time.perf_counter() - begin, self._memory())
+        subject = ResultSubject(
+            result_id, name, source.route == "streams", firing.window.num_points, None, window
+        )
         record = result_record(subject, self._question, diagram, effort, self._max_bytes, more)
         pairs = sum(len(bars) for bars in diagram.bars)
-        done = Done(firing.window.num_points, pairs, effort)
-        answers = [Answer(source.output_topic, *record, done, None)]
+        done = ComputationStats(firing.window.num_points, pairs, effort)
+        answers = [OutputRecord(source.output_topic, *record, done, None)]
         if comparison is not None and comparison.alert:
             event = alert_record(name, result_id, window, comparison)
-            answers.append(Answer(self._stream.events_topic, *event, None, None))
+            answers.append(OutputRecord(self._stream.events_topic, *event, None, None))
         # A later revision is compared with the diagram before the window, not with its own first revision.
         return answers, state if firing.window.revision == 0 else None
 

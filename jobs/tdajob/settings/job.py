@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tdajob.settings.json_object import Reader
+from tdajob.settings.json_object import JsonObjectReader
 from tdajob.settings.json_object import SettingsError as SettingsError  # re-exported for main() and others
 from tdajob.settings.secrets import check_login, check_property, login_text, resolve
 from tdajob.settings.streams import StreamSettings, read_stream_settings
@@ -23,7 +23,7 @@ STARTS = ("committed", "earliest", "latest")
 
 _SKIPPED = re.compile(r"([A-Za-z0-9._-]{1,249})/([0-9]{1,10})/([0-9]{1,18})")
 
-Place = tuple[str, int, int]
+RecordPosition = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Settings:
     """Modules of the bundle that register algorithms."""
     uploads: UploadSettings
     heavy: HeavySettings
-    skip: frozenset[Place] = frozenset()
+    skip: frozenset[RecordPosition] = frozenset()
     """Records that are skipped: topic, partition and offset of each. The only key that may be missing: the
     settings of earlier releases do not contain it."""
 
@@ -156,7 +156,7 @@ def load(text: str) -> Settings:
         document = json.loads(text)
     except ValueError as error:
         raise SettingsError(f"the settings are not JSON: {error}") from None
-    root = Reader(document, "")
+    root = JsonObjectReader(document, "")
     if root.integer("schema") != SCHEMA:
         raise SettingsError(f"schema: this job reads version {SCHEMA}, not {document['schema']}")
     limits = _limits(root.inner("limits"))
@@ -181,7 +181,7 @@ def load(text: str) -> Settings:
     return settings
 
 
-def _skip(root: Reader) -> frozenset[Place]:
+def _skip(root: JsonObjectReader) -> frozenset[RecordPosition]:
     places = set()
     for text in root.texts("skip") if root.has("skip") else ():
         match = _SKIPPED.fullmatch(text)
@@ -191,7 +191,7 @@ def _skip(root: Reader) -> frozenset[Place]:
     return frozenset(places)
 
 
-def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Input, ...]:
+def _inputs(root: JsonObjectReader, bounds: dict[str, Any], max_points: int) -> tuple[Input, ...]:
     inputs = []
     for reader in root.inners("inputs"):
         window = reader.inner_or_none("window")
@@ -214,7 +214,7 @@ def _inputs(root: Reader, bounds: dict[str, Any], max_points: int) -> tuple[Inpu
     return tuple(inputs)
 
 
-def _kafka(reader: Reader) -> Kafka:
+def _kafka(reader: JsonObjectReader) -> Kafka:
     start = reader.take("start_from")
     if not (isinstance(start, int) and not isinstance(start, bool) and start >= 0) and start not in STARTS:
         raise SettingsError(
@@ -238,7 +238,7 @@ def _kafka(reader: Reader) -> Kafka:
     return kafka
 
 
-def _query(reader: Reader) -> QueryDefaults:
+def _query(reader: JsonObjectReader) -> QueryDefaults:
     query = QueryDefaults(
         algorithm=reader.text("algorithm"),
         max_dimension=reader.integer("max_dimension", least=0),
@@ -254,7 +254,7 @@ def _query(reader: Reader) -> QueryDefaults:
     return query
 
 
-def _limits(reader: Reader) -> LimitSettings:
+def _limits(reader: JsonObjectReader) -> LimitSettings:
     limits = LimitSettings(
         max_points=reader.integer("max_points", least=1),
         max_predicted_bytes=reader.integer("max_predicted_bytes", least=1),
@@ -267,13 +267,13 @@ def _limits(reader: Reader) -> LimitSettings:
     return limits
 
 
-def _heavy(reader: Reader) -> HeavySettings:
+def _heavy(reader: JsonObjectReader) -> HeavySettings:
     heavy = HeavySettings(reader.number_or_none("after_s"), reader.integer("queue", least=1))
     reader.finish()
     return heavy
 
 
-def _uploads(reader: Reader) -> UploadSettings:
+def _uploads(reader: JsonObjectReader) -> UploadSettings:
     uploads = UploadSettings(
         roots=reader.texts("roots"),
         max_bytes=reader.integer("max_bytes", least=1),
@@ -284,7 +284,7 @@ def _uploads(reader: Reader) -> UploadSettings:
     return uploads
 
 
-def _s3(reader: Reader) -> S3Settings:
+def _s3(reader: JsonObjectReader) -> S3Settings:
     s3 = S3Settings(
         endpoint=reader.text_or_none("endpoint"),
         region=reader.text("region"),

@@ -10,7 +10,7 @@ class SettingsError(ValueError):
     """A setting is missing, unknown or of the wrong type; the message names its path."""
 
 
-class Reader:
+class JsonObjectReader:
     """Typed access to one JSON object; `finish` raises SettingsError for keys that were not read."""
 
     def __init__(self, value: object, path: str) -> None:
@@ -105,19 +105,19 @@ class Reader:
             raise self._wrong(key, "an object", value)
         return value
 
-    def inner(self, key: str) -> Reader:
-        return Reader(self.take(key), self._path_of(key))
+    def inner(self, key: str) -> JsonObjectReader:
+        return JsonObjectReader(self.take(key), self._path_of(key))
 
-    def inner_or_none(self, key: str) -> Reader | None:
+    def inner_or_none(self, key: str) -> JsonObjectReader | None:
         return None if self.take(key) is None else self.inner(key)
 
-    def inners(self, key: str, *, may_be_empty: bool = False) -> list[Reader]:
+    def inners(self, key: str, *, may_be_empty: bool = False) -> list[JsonObjectReader]:
         value = self.take(key)
         if not isinstance(value, list) or not (value or may_be_empty):
             raise self._wrong(
                 key, "a list of objects" if may_be_empty else "a list of at least one object", value
             )
-        return [Reader(item, f"{self._path_of(key)}[{index}]") for index, item in enumerate(value)]
+        return [JsonObjectReader(item, f"{self._path_of(key)}[{index}]") for index, item in enumerate(value)]
 
     def finish(self) -> None:
         if self._unread:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from tdajob.limits import MAX_COUNT, MAX_DURATION_MS, MAX_EMBEDDED_VALUES, MAX_POINT_DIMENSION
-from tdajob.settings.json_object import Reader, SettingsError
+from tdajob.settings.json_object import JsonObjectReader, SettingsError
 
 SCALES = ("none", "minmax", "zscore", "fixed")
 METRICS = ("bottleneck", "wasserstein")
@@ -120,7 +120,7 @@ class StreamSettings:
     events_topic: str
 
 
-def read_stream_settings(root: Reader) -> StreamSettings:
+def read_stream_settings(root: JsonObjectReader) -> StreamSettings:
     """Read the keys preprocess, distance_to_previous, features and events_topic. Raises SettingsError."""
     compared = root.inner_or_none("distance_to_previous")
     return StreamSettings(
@@ -131,7 +131,7 @@ def read_stream_settings(root: Reader) -> StreamSettings:
     )
 
 
-def _preprocess(reader: Reader) -> PreprocessSettings:
+def _preprocess(reader: JsonObjectReader) -> PreprocessSettings:
     embed = reader.inner_or_none("embed")
     settings = PreprocessSettings(
         embed=None if embed is None else _embed(embed),
@@ -143,7 +143,7 @@ def _preprocess(reader: Reader) -> PreprocessSettings:
     return settings
 
 
-def _embed(reader: Reader) -> EmbedSettings:
+def _embed(reader: JsonObjectReader) -> EmbedSettings:
     settings = EmbedSettings(
         delay=reader.integer("delay", least=1, most=MAX_COUNT),
         dimension=reader.integer("dimension", least=1, most=MAX_POINT_DIMENSION),
@@ -160,7 +160,7 @@ def _embed(reader: Reader) -> EmbedSettings:
     return settings
 
 
-def _scale(reader: Reader) -> ScaleSettings:
+def _scale(reader: JsonObjectReader) -> ScaleSettings:
     settings = ScaleSettings(
         kind=reader.choice("kind", SCALES),
         offset=reader.numbers("offset"),
@@ -170,7 +170,7 @@ def _scale(reader: Reader) -> ScaleSettings:
     return settings
 
 
-def _comparison(reader: Reader) -> ComparisonSettings:
+def _comparison(reader: JsonObjectReader) -> ComparisonSettings:
     settings = ComparisonSettings(
         metric=reader.choice("metric", METRICS),
         order=reader.number_or_none("order"),
@@ -182,29 +182,29 @@ def _comparison(reader: Reader) -> ComparisonSettings:
     return settings
 
 
-def _feature(reader: Reader) -> Feature:
+def _feature(reader: JsonObjectReader) -> Feature:
     feature = _FEATURES[reader.choice("kind", tuple(_FEATURES))](reader)
     reader.finish()
     return feature
 
 
-def _landscape(reader: Reader) -> Feature:
+def _landscape(reader: JsonObjectReader) -> Feature:
     return Landscape(*_common(reader), _resolution(reader), reader.integer("layers", least=1))
 
 
-def _silhouette(reader: Reader) -> Feature:
+def _silhouette(reader: JsonObjectReader) -> Feature:
     return Silhouette(*_common(reader), _resolution(reader), reader.number("power"))
 
 
-def _betti_curve(reader: Reader) -> Feature:
+def _betti_curve(reader: JsonObjectReader) -> Feature:
     return BettiCurve(*_common(reader), _resolution(reader))
 
 
-def _entropy(reader: Reader) -> Feature:
+def _entropy(reader: JsonObjectReader) -> Feature:
     return Entropy(*_common(reader), _resolution(reader), reader.flag("normalized"))
 
 
-def _persistence_image(reader: Reader) -> Feature:
+def _persistence_image(reader: JsonObjectReader) -> Feature:
     births, lengths = reader.integers("resolution", least=1, count=2)
     return PersistenceImage(
         *_common(reader),
@@ -215,15 +215,15 @@ def _persistence_image(reader: Reader) -> Feature:
     )
 
 
-def _common(reader: Reader) -> tuple[int, tuple[float, float], str]:
+def _common(reader: JsonObjectReader) -> tuple[int, tuple[float, float], str]:
     return reader.integer("dimension"), reader.span("range"), reader.choice("essential", ESSENTIAL)
 
 
-def _resolution(reader: Reader) -> int:
+def _resolution(reader: JsonObjectReader) -> int:
     return reader.integer("resolution", least=1)
 
 
-_FEATURES: Mapping[str, Callable[[Reader], Feature]] = MappingProxyType(
+_FEATURES: Mapping[str, Callable[[JsonObjectReader], Feature]] = MappingProxyType(
     {
         Landscape.kind: _landscape,
         Silhouette.kind: _silhouette,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tdajob.limits import MAX_DURATION_MS
-from tdajob.settings.json_object import Reader, SettingsError
+from tdajob.settings.json_object import JsonObjectReader, SettingsError
 from tdajob.windows.spec import (
     OVERFLOWS,
     CountWindow,
@@ -19,7 +19,7 @@ from tdajob.windows.spec import (
 )
 
 
-def read_window_bounds(reader: Reader) -> dict[str, Any]:
+def read_window_bounds(reader: JsonObjectReader) -> dict[str, Any]:
     """Return the settings that all windows of a job share, as keyword arguments of `WindowSettings`."""
     bounds = {
         "out_of_orderness_ms": _span(reader, "out_of_orderness_ms", least=0),
@@ -34,7 +34,7 @@ def read_window_bounds(reader: Reader) -> dict[str, Any]:
     return bounds
 
 
-def read_window(reader: Reader, bounds: dict[str, Any], max_points: int) -> WindowSettings:
+def read_window(reader: JsonObjectReader, bounds: dict[str, Any], max_points: int) -> WindowSettings:
     """Return the windows of one input. Raises SettingsError."""
     kind = reader.choice("kind", tuple(_KINDS))
     try:
@@ -46,39 +46,39 @@ def read_window(reader: Reader, bounds: dict[str, Any], max_points: int) -> Wind
     return WindowSettings(window=spec, max_points=max_points, **{**bounds, "state_ttl_ms": ttl})
 
 
-def _count(reader: Reader) -> WindowSpec:
+def _count(reader: JsonObjectReader) -> WindowSpec:
     size, slide = reader.integer("size", least=1), reader.integer("slide", least=1)
     return CountWindow(size, slide, _timeout(reader))
 
 
-def _tumbling(reader: Reader) -> WindowSpec:
+def _tumbling(reader: JsonObjectReader) -> WindowSpec:
     size, offset = _span(reader, "size_ms"), _span(reader, "offset_ms", least=0)
     return TumblingWindow(size, offset, _timeout(reader))
 
 
-def _sliding(reader: Reader) -> WindowSpec:
+def _sliding(reader: JsonObjectReader) -> WindowSpec:
     size, slide = _span(reader, "size_ms"), _span(reader, "slide_ms")
     offset = _span(reader, "offset_ms", least=0)
     return SlidingWindow(size, slide, offset, _timeout(reader))
 
 
-def _session(reader: Reader) -> WindowSpec:
+def _session(reader: JsonObjectReader) -> WindowSpec:
     return SessionWindow(_span(reader, "gap_ms"), _timeout(reader))
 
 
-def _span(reader: Reader, key: str, *, least: int = 1) -> int:
+def _span(reader: JsonObjectReader, key: str, *, least: int = 1) -> int:
     return reader.integer(key, least=least, most=MAX_DURATION_MS)
 
 
-def _timeout(reader: Reader) -> int | None:
+def _timeout(reader: JsonObjectReader) -> int | None:
     return reader.integer_or_none("timeout_ms", least=1, most=MAX_DURATION_MS)
 
 
-def _none(_reader: Reader) -> WindowSpec:
+def _none(_reader: JsonObjectReader) -> WindowSpec:
     return NoWindow()
 
 
-_KINDS: dict[str, Callable[[Reader], WindowSpec]] = {
+_KINDS: dict[str, Callable[[JsonObjectReader], WindowSpec]] = {
     "count": _count,
     "tumbling": _tumbling,
     "sliding": _sliding,

@@ -13,11 +13,11 @@ from tdajob.topology.geometry import point_metrics
 from tdajob.topology.geometry.distances import sorted_points
 from tdajob.topology.parameters import resolved_parameters
 from tdajob.topology.registry import Algorithm
-from tdajob.topology.run import described, execute
+from tdajob.topology.run import describe, execute
 from tdajob.topology.validation import check_matrix, check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal, ways_that_fit
-from tdajob.worker.client import KeptProcess, ProcessEndedError
+from tdajob.worker.client import ProcessEndedError, WorkerProcess
 
 _READ_SECONDS = 10.0
 _MAX_CACHED_COSTS = 1000  # entries; a producer may vary the number of coordinates
@@ -36,7 +36,7 @@ class Engine:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._process = KeptProcess(f"{__package__}.child", limits.max_predicted_bytes)
+        self._process = WorkerProcess(f"{__package__}.child", limits.max_predicted_bytes)
         self._last: tuple[Query, Algorithm, Query] | None = None
         self._costs: dict[tuple[str, int, int | None], Cost | None] = {}
 
@@ -173,7 +173,7 @@ class Engine:
         predicted, allowed = algorithm.predicted_bytes(n, dim, query), self._limits.max_predicted_bytes
         if predicted > allowed:
             problem = (
-                f"{described(points, query)} would take about {predicted} bytes, more than "
+                f"{describe(points, query)} would take about {predicted} bytes, more than "
                 f"max_predicted_bytes {allowed}"
             )
             raise refusal("predicted_memory", problem, points, query, self._limits, "max_predicted_bytes")
@@ -183,7 +183,7 @@ class Engine:
 class Computation:
     """A computation that runs in an engine's child process."""
 
-    _process: KeptProcess
+    _process: WorkerProcess
     _points: FloatArray
     _query: Query
     _limits: Limits
@@ -210,7 +210,7 @@ class Computation:
         if error["code"] == "out_of_memory":
             # Memory that the process has not released would count against the next computation.
             self._process.close()
-            problem = f"{described(self._points, self._query)} ran out of memory"
+            problem = f"{describe(self._points, self._query)} ran out of memory"
             limit = "max_predicted_bytes"
             return refusal("out_of_memory", problem, self._points, self._query, self._limits, limit)
         return ComputationError(error["code"], error["reason"])
@@ -223,10 +223,10 @@ def _failures_as_errors(points: FloatArray, query: Query, limits: Limits) -> Ite
         yield
     except TimeoutError:
         timeout = limits.compute_timeout
-        problem = f"{described(points, query)} did not end within compute_timeout {timeout:g} s"
+        problem = f"{describe(points, query)} did not end within compute_timeout {timeout:g} s"
         raise refusal("timeout", problem, points, query, limits, "compute_timeout") from None
     except ProcessEndedError as error:
         raise ComputationError(
             "engine_crashed",
-            f"{described(points, query)}: the child process {error}; {ways_that_fit(points, query, limits)}",
+            f"{describe(points, query)}: the child process {error}; {ways_that_fit(points, query, limits)}",
         ) from None

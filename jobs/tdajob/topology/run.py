@@ -18,17 +18,17 @@ def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
     except MemoryError:
         raise ComputationError(
             "out_of_memory",
-            f"{described(points, query)} ran out of memory: {how_to_shrink()}, or raise max_predicted_bytes",
+            f"{describe(points, query)} ran out of memory: {cost_reduction_hint()}, or raise max_predicted_bytes",
         ) from None
     except Exception as error:
         raise ComputationError(
-            "engine_crashed", f"{described(points, query)} failed with {type(error).__name__}: {error}"
+            "engine_crashed", f"{describe(points, query)} failed with {type(error).__name__}: {error}"
         ) from error
     _check_diagram(diagram, query)
     return diagram
 
 
-def described(points: FloatArray, query: Query) -> str:
+def describe(points: FloatArray, query: Query) -> str:
     """Return a description of the computation that can begin a sentence."""
     given = f"{points.shape[1]} coordinates"
     if query.params.get("metric") == PRECOMPUTED:
@@ -36,7 +36,7 @@ def described(points: FloatArray, query: Query) -> str:
     return f"{query.algorithm} on {len(points)} points of {given} with max_dimension {query.max_dimension}"
 
 
-def how_to_shrink() -> str:
+def cost_reduction_hint() -> str:
     """Return the general advice to reduce the cost of a computation."""
     return "set or lower max_persistence, lower max_dimension, subsample the points"
 

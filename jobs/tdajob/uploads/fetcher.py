@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tdaformats.upload_uris import Place, check_root, parse_root, shown
+from tdaformats.upload_uris import UploadUri, check_root, parse_root, shown
 from tdajob.errors import MessageError, Origin
 from tdajob.messages.requests import Request, Rules
 from tdajob.settings.job import SettingsError, UploadSettings
 from tdajob.topology.values import FloatArray
 from tdajob.uploads.message import Upload, parse_upload
-from tdajob.worker.client import KeptProcess, ProcessEndedError
+from tdajob.worker.client import ProcessEndedError, WorkerProcess
 
 # A file, its unpacked content, its points, and the intermediate copies of libraries.
 _MEMORY_FACTOR = 8
@@ -44,7 +44,7 @@ class UploadAccess:
             "s3": {**settings.s3.resolved(), "timeout_s": settings.timeout_s},
             "timeout": settings.timeout_s,
         }
-        self._process = KeptProcess(f"{__package__}.child", _MEMORY_FACTOR * settings.max_bytes)
+        self._process = WorkerProcess(f"{__package__}.child", _MEMORY_FACTOR * settings.max_bytes)
 
     def read(self, upload: Upload) -> tuple[Mapping[str, Any], bytearray]:
         """Return the child's reply. After a TimeoutError or ProcessEndedError the next call is possible."""
@@ -113,7 +113,7 @@ def _fetch(upload: Upload, access: UploadAccess) -> Fetched:
     return Fetched(points, reply["bytes"], None if columns is None else tuple(columns))
 
 
-def _roots(settings: UploadSettings) -> tuple[Place, ...]:
+def _roots(settings: UploadSettings) -> tuple[UploadUri, ...]:
     try:
         return tuple(parse_root(root) for root in settings.roots)
     except MessageError as error:

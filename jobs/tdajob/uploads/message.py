@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF, Options
-from tdaformats.upload_uris import Place, parse_uri, shown
+from tdaformats.upload_uris import UploadUri, parse_uri, shown
 from tdajob.errors import MessageError, Origin
 from tdajob.messages import strict_json
-from tdajob.messages.parameters import Question, question
+from tdajob.messages.parameters import RequestedComputation, resolve_request
 from tdajob.messages.requests import Rules, document_of, identifier, kind_of, read_timestamp
 
 
@@ -21,10 +21,10 @@ class Upload:
 
     job_id: str
     uri: str
-    place: Place
+    place: UploadUri
     format: str
     options: Options
-    question: Question
+    question: RequestedComputation
     timestamp_ms: int
     own_timestamp: bool
 
@@ -40,7 +40,7 @@ def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
         form = _format(document.get("format"), uri, place)
         options = _options(document, form)
         timestamp, own = read_timestamp(document.get("timestamp"), origin, rules.limits.max_future_s)
-        requested = question(
+        requested = resolve_request(
             document.get("algorithm"), document.get("parameters"), rules.defaults, rules.algorithms
         )
     except MessageError as error:
@@ -49,7 +49,7 @@ def parse_upload(value: bytes | None, origin: Origin, rules: Rules) -> Upload:
     return Upload(job_id, uri, place, form, options, requested, timestamp, own)
 
 
-def _place(value: Any) -> tuple[str, Place]:
+def _place(value: Any) -> tuple[str, UploadUri]:
     if value is None:
         raise MessageError("missing_field", "uri: is missing")
     if not isinstance(value, str):
@@ -60,7 +60,7 @@ def _place(value: Any) -> tuple[str, Place]:
         raise MessageError(error.code, f"uri: {error.reason}") from None
 
 
-def _format(value: Any, uri: str, place: Place) -> str:
+def _format(value: Any, uri: str, place: UploadUri) -> str:
     if value is None:
         ending = PurePosixPath(place.path).suffix
         if ending.lower() not in ENDINGS:

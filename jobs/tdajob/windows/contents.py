@@ -10,7 +10,7 @@ from tdajob.windows.thinning import thinned
 
 
 @dataclass(frozen=True)
-class Tally:
+class PointStats:
     """Number and bounds of points that may not all be kept.
 
     Every point is within `radius` of a point that is kept; with `emptied` none is kept.
@@ -24,10 +24,10 @@ class Tally:
     radius: float
     emptied: bool
 
-    def with_more(self, rows: Rows) -> Tally:
+    def with_more(self, rows: Rows) -> PointStats:
         """Return the tally of these points and of at least one more."""
         more = tally(rows)
-        return Tally(
+        return PointStats(
             self.count + more.count,
             min(self.first_event, more.first_event),
             max(self.last_event, more.last_event),
@@ -38,9 +38,9 @@ class Tally:
         )
 
 
-def tally(rows: Rows) -> Tally:
+def tally(rows: Rows) -> PointStats:
     """Return the tally of at least one row, all of them kept."""
-    return Tally(
+    return PointStats(
         len(rows),
         int(rows.times.min()),
         int(rows.times.max()),
@@ -56,7 +56,7 @@ class Content:
     """The points of a window that are kept, and the tally of all of its points."""
 
     rows: Rows
-    tally: Tally
+    tally: PointStats
 
 
 def content(rows: Rows) -> Content:
@@ -64,10 +64,10 @@ def content(rows: Rows) -> Content:
     return Content(rows, tally(rows))
 
 
-def merged(tallies: Iterable[Tally]) -> Tally:
+def merged(tallies: Iterable[PointStats]) -> PointStats:
     """Return the tally of the points of all tallies, at least one."""
     parts = list(tallies)
-    return Tally(
+    return PointStats(
         sum(part.count for part in parts),
         min(part.first_event for part in parts),
         max(part.last_event for part in parts),
@@ -78,7 +78,7 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     )
 
 
-def within(window: Content, max_points: int, overflow: str) -> tuple[Rows, float] | None:
+def limit_points(window: Content, max_points: int, overflow: str) -> tuple[Rows, float] | None:
     """Return the rows to compute with and their covering radius; None for a window that is too large."""
     total = window.tally
     if total.emptied or (overflow == "error" and total.count > max_points):

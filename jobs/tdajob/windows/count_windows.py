@@ -9,7 +9,7 @@ from typing import Any
 from tdajob.windows.contents import content
 from tdajob.windows.spec import CountWindow, WindowSettings
 from tdajob.windows.state.rows import Rows, joined
-from tdajob.windows.state_machine import Machine, OnTime
+from tdajob.windows.state_machine import OnTime, WindowStateMachine
 from tdajob.windows.values import Firing
 
 _RING = 0  # the one bin
@@ -26,7 +26,7 @@ class _CountPlan(OnTime):
         return len(self.full_at)
 
 
-class CountMachine(Machine[_CountPlan]):
+class CountMachine(WindowStateMachine[_CountPlan]):
     """Keeps the newest `size` points, in whole chunks: at most 1,023 more.
 
     The timeout counts from the arrival of the first point that is in no fired window. A window that the
@@ -75,7 +75,9 @@ class CountMachine(Machine[_CountPlan]):
         partial = len(newest) < self._window.size
         return [self._firing(content(newest), partial=partial, closed_by=closed_by)], True
 
-    def take_over(self, old: Machine[Any], pending: tuple[Firing, ...], dropped: list[int]) -> None:
+    def take_over(
+        self, old: WindowStateMachine[Any], pending: tuple[Firing, ...], dropped: list[int]
+    ) -> None:
         super().take_over(old, pending, dropped)
         self._begun = self.next_seq - 1
 

@@ -18,7 +18,7 @@ from tdajob.windows.spec import (
     from_document,
 )
 from tdajob.windows.state.codec import MESSAGE_IDS, content_of, unpacked_table
-from tdajob.windows.state_machine import Machine
+from tdajob.windows.state_machine import WindowStateMachine
 from tdajob.windows.timed.windows import TimeMachine
 from tdajob.windows.values import StreamWindow
 
@@ -30,7 +30,7 @@ def new_window(settings: WindowSettings) -> StreamWindow:
     return _machine(settings)
 
 
-def restored(settings: WindowSettings, header: bytes, chunks: Mapping[int, bytes]) -> StreamWindow:
+def restore_window(settings: WindowSettings, header: bytes, chunks: Mapping[int, bytes]) -> StreamWindow:
     """Return the windows of a stream as `changes` has written them; they continue bit-identically.
 
     All settings may have changed in the meantime. Timeouts, bounds and lateness apply from now on; closed
@@ -56,7 +56,7 @@ def restored(settings: WindowSettings, header: bytes, chunks: Mapping[int, bytes
     return new
 
 
-def _machine(settings: WindowSettings) -> Machine[Any]:
+def _machine(settings: WindowSettings) -> WindowStateMachine[Any]:
     window = settings.window
     if isinstance(window, CountWindow):
         return CountMachine(settings, window)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tdajob.windows.contents import content
 from tdajob.windows.state.rows import Rows
-from tdajob.windows.state_machine import Machine, OnTime
+from tdajob.windows.state_machine import OnTime, WindowStateMachine
 from tdajob.windows.values import Firing
 
 
@@ -17,7 +17,7 @@ class _OneFiring(OnTime):
     firings: int = 1
 
 
-class SingleMachine(Machine[_OneFiring]):
+class SingleMachine(WindowStateMachine[_OneFiring]):
     """Fires each message with points immediately; no point is late, waits or is kept."""
 
     def _plan(self, rows: Rows) -> _OneFiring:  # noqa: ARG002 -- signature of the base class

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdajob.errors import MessageError
-from tdajob.windows.contents import Content, within
+from tdajob.windows.contents import Content, limit_points
 from tdajob.windows.message_ids import MessageIds
 from tdajob.windows.spec import WindowSettings, as_document
 from tdajob.windows.state import codec
@@ -44,7 +44,7 @@ class OnTime:
 P = TypeVar("P", bound=Plan)
 
 
-class Machine(StreamWindow, Generic[P]):
+class WindowStateMachine(StreamWindow, Generic[P]):
     """The state machine of one stream's windows, new or restored from its state by `load`.
 
     The state of a stream: its points, each once, as long as a window that may still fire contains it; up to
@@ -173,7 +173,9 @@ class Machine(StreamWindow, Generic[P]):
         self._load_own(header["own"], {**by_content[codec.TABLE], **by_content[codec.RECORDS]})
         self._saved_header = codec.packed_table(self._header())
 
-    def take_over(self, old: Machine[Any], pending: tuple[Firing, ...], dropped: list[int]) -> None:
+    def take_over(
+        self, old: WindowStateMachine[Any], pending: tuple[Firing, ...], dropped: list[int]
+    ) -> None:
         """Start new windows on the stream of `old`, whose `pending` firings and `dropped` chunks remain."""
         self.dimension, self.next_seq, self.last_message = old.dimension, old.next_seq, old.last_message
         self.ids = old.ids
@@ -208,7 +210,7 @@ class Machine(StreamWindow, Generic[P]):
         supersedes: tuple[Identity, ...] = (),
     ) -> Firing:
         """Return the firing of a window, with its points limited to `max_points`."""
-        kept = within(window, self.settings.max_points, self.settings.overflow)
+        kept = limit_points(window, self.settings.max_points, self.settings.overflow)
         rows, radius = kept or (window.rows.part(0, 0), 0.0)
         info = WindowInfo(
             kind=self.settings.window.kind,

@@ -30,7 +30,7 @@ def thinned(rows: Rows, limit: int) -> tuple[Rows, float]:
     return rows.taken(np.sort(np.concatenate(kept))), radius
 
 
-def beyond(points: FloatArray, landmarks: FloatArray, radius: float) -> NDArray[np.bool_]:
+def farther_than(points: FloatArray, landmarks: FloatArray, radius: float) -> NDArray[np.bool_]:
     """Return a mask (n,) of the points (n, d) that are farther than `radius` from all landmarks (m, d)."""
     blocks = [
         euclidean_distances(points[start : start + _BLOCK], landmarks).min(axis=1) > radius

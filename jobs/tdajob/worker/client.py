@@ -50,7 +50,7 @@ class _Child:
         return f"ended with exit code {status}"
 
 
-class KeptProcess:
+class WorkerProcess:
     """A child process, started at the first exchange or before, and kept until it fails or is closed.
 
     It is a fresh interpreter, not a fork: the parent has threads and a main module of PyFlink. It imports

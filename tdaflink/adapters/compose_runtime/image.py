@@ -10,7 +10,7 @@ from pathlib import Path
 from tdaflink.adapters.jars.cache import JarCache
 from tdaflink.adapters.python.fork_server import SCRIPT, fork_server_files
 from tdaflink.adapters.python.locks import load_python_lock
-from tdaflink.adapters.storage.paths import make_folder, writing
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors
 from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions, profile_folder
 from tdaflink.domain.artifacts.jars import LockedJar
 from tdaflink.resources import beam_guard, jobs_folder
@@ -46,12 +46,12 @@ def build_context(folder: Path) -> None:
     cache = JarCache()
     for path, content in _texts():
         file = folder / path
-        make_folder(file.parent)
-        with writing(file):
+        ensure_dir(file.parent)
+        with map_write_errors(file):
             file.write_bytes(content)
     for place, jar in _jars():
-        target = make_folder(folder / place) / jar.coordinates.filename
-        with writing(target):
+        target = ensure_dir(folder / place) / jar.coordinates.filename
+        with map_write_errors(target):
             if not target.exists():
                 shutil.copyfile(cache.path(jar), target)
 

@@ -10,9 +10,9 @@ from tdaflink.adapters.compose_runtime.image import IMAGE_FORKING_PYTHON, build_
 from tdaflink.adapters.compose_runtime.renderer import EXPORTER, ComposeSettings, compose_files
 from tdaflink.adapters.jars.cache import JarCache
 from tdaflink.adapters.security.alert_webhook import alert_webhook
-from tdaflink.adapters.storage.paths import make_folder, write_atomically, writing
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors, write_atomically
 from tdaflink.adapters.storage.shipped_profiles import load_lock
-from tdaflink.domain.environments.compose_stack import parts_of
+from tdaflink.domain.environments.compose_stack import compose_parts
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.environments.profile import S3_ROLE, Profile
 from tdaflink.domain.errors import ConfigError
@@ -46,10 +46,10 @@ def write_compose_folder(folder: Path, settings: ComposeSettings) -> None:
         file = folder / path
         if not file.is_file() or file.read_bytes() != text.encode():
             write_atomically(file, text)
-    make_folder(folder / "image")
+    ensure_dir(folder / "image")
     build_context(folder / "image")
     (agent,) = load_lock().in_place("kafka/agent")
-    with writing(folder):
+    with map_write_errors(folder):
         if not (folder / EXPORTER).exists():
             shutil.copyfile(JarCache().path(agent), folder / EXPORTER)
         for part in ("flink", "image", "kafka", "monitoring"):
@@ -67,7 +67,7 @@ def has_s3_role(environment: Environment) -> bool:
 def require_storage(environment: Environment, profile: Profile) -> None:
     """Raise `ConfigError` if the profile stores checkpoints on the user's S3 service, and none is given."""
     storage = environment.details.get("storage", "")
-    if parts_of(profile).storage == "given_s3" and not storage.startswith("s3://"):
+    if compose_parts(profile).storage == "given_s3" and not storage.startswith("s3://"):
         raise ConfigError(
             f"{environment.name} stores its checkpoints on an S3 service, and "
             + (f"{storage!r} is no s3:// address" if storage else "--storage is missing"),

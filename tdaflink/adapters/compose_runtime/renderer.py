@@ -20,7 +20,7 @@ from tdaflink.adapters.monitoring.files import monitoring_files, reporter_settin
 from tdaflink.adapters.security.credential_store import KEY, SECRET
 from tdaflink.adapters.storage.shipped_profiles import load_catalogue, load_versions, profile_folder
 from tdaflink.domain.environments import compose_stack
-from tdaflink.domain.environments.compose_stack import Service, parts_of, services_of
+from tdaflink.domain.environments.compose_stack import Service, compose_parts, services_of
 from tdaflink.domain.environments.profile import Profile, filled_in
 from tdaflink.domain.environments.scrape_targets import FLINK_PORT, KAFKA_PORT, Addresses, Monitored
 
@@ -70,7 +70,7 @@ class ComposeSettings:
     @property
     def checkpoints(self) -> str:
         """Return the address below which Flink stores state that must outlive a container."""
-        storage = parts_of(self.profile).storage
+        storage = compose_parts(self.profile).storage
         if storage == "volume":
             return STATE
         return f"s3://{BUCKET}" if storage == "bundled_s3" else str(self.storage).rstrip("/")
@@ -83,7 +83,7 @@ def compose_files(settings: ComposeSettings) -> dict[str, str]:
         "flink/log4j-console.properties": _read_shipped("log4j-console.properties"),
     }
     monitored = monitoring_files(_monitored(settings))
-    alerting = parts_of(settings.profile).alerting
+    alerting = compose_parts(settings.profile).alerting
     for path, text in monitored.items():
         if path.startswith("kafka/"):
             files[path] = text
@@ -111,7 +111,7 @@ def _compose(settings: ComposeSettings, files: Mapping[str, str]) -> str:
 
 
 def _common_values(settings: ComposeSettings) -> dict[str, object]:
-    dev = parts_of(settings.profile).default_passwords
+    dev = compose_parts(settings.profile).default_passwords
     password = "admin" if dev else "${GRAFANA_ADMIN_PASSWORD:?is the password of Grafana's user admin}"
     return {
         "about": f"{settings.environment}: {settings.profile.about}",
@@ -127,7 +127,7 @@ def _common_values(settings: ComposeSettings) -> dict[str, object]:
         ),
         "memory_gb": f"{sum(service.memory_mb for service in settings.services) / 1000:.1f}",
         "alerts_note": _NO_WEBHOOK_NOTE
-        if parts_of(settings.profile).alerting and not settings.webhook
+        if compose_parts(settings.profile).alerting and not settings.webhook
         else "",
         "bucket": BUCKET,
         "slots": settings.profile.slots,
@@ -238,7 +238,7 @@ def _s3(settings: ComposeSettings) -> dict[str, str]:
     """Return Flink's S3 settings without keys, which S3 clients read from their usual variables."""
     if settings.checkpoints == STATE:
         return {}
-    bundled = parts_of(settings.profile).storage == "bundled_s3"
+    bundled = compose_parts(settings.profile).storage == "bundled_s3"
     endpoint = "http://s3:8080" if bundled else settings.s3_endpoint
     if not endpoint:
         return {}
@@ -253,7 +253,7 @@ def _flink_environment(settings: ComposeSettings) -> dict[str, str]:
             KEY: f"${{{KEY}:?names the key of the S3 service}}",
             SECRET: f"${{{SECRET}:?is the secret of that key}}",
         }
-    if parts_of(settings.profile).storage == "given_s3" and not settings.s3_endpoint:
+    if compose_parts(settings.profile).storage == "given_s3" and not settings.s3_endpoint:
         # Both may stay empty: the S3 client then uses the role of the machine.
         environment |= {KEY: f"${{{KEY}:-}}", SECRET: f"${{{SECRET}:-}}"}
     return environment

@@ -26,14 +26,14 @@ from tdaflink.adapters.compose_runtime.volume_storage import ContainerFiles
 from tdaflink.adapters.local_runtime.java import digest, end_of_file
 from tdaflink.adapters.local_runtime.process_table import port_holder, port_is_free
 from tdaflink.adapters.security.credential_store import KEY, SECRET, keep_variables, stack_secrets
-from tdaflink.adapters.storage.paths import require_free_disk, writing
+from tdaflink.adapters.storage.paths import map_write_errors, require_free_disk
 from tdaflink.adapters.storage.shipped_profiles import profile_of
 from tdaflink.adapters.storage.state_storage import S3Access, S3Files, s3_access, state_files
 from tdaflink.adapters.web.json_fields import WrongForm
 from tdaflink.adapters.web.probe import probe
 from tdaflink.domain.artifacts.cluster_python import PackageSources, PythonPlan
 from tdaflink.domain.environments import compose_stack
-from tdaflink.domain.environments.compose_stack import Service, parts_of, require_room
+from tdaflink.domain.environments.compose_stack import Service, compose_parts, require_capacity
 from tdaflink.domain.environments.environment import (
     Changes,
     Component,
@@ -47,7 +47,7 @@ from tdaflink.domain.environments.recreation import Replacement
 from tdaflink.domain.errors import NotFound, PortTaken, Unhealthy
 from tdaflink.domain.jobs.state_snapshots import StateFiles, canonical
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.progress import ProgressStep, Reporter
 
 _POLL_SECONDS = 0.3
 _PROBE_SECONDS = 3.0
@@ -96,7 +96,7 @@ class ComposeRuntime:
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
         """Return access to a volume through the JobManager, or to the S3 service with the saved keys."""
-        storage = parts_of(self._profile).storage
+        storage = compose_parts(self._profile).storage
         if canonical(address).startswith("file://") and storage == "volume":
             manager = self.settings().of_kind(compose_stack.JOBMANAGER)[0].name
             return ContainerFiles(partial(self.run_python, manager))
@@ -127,7 +127,7 @@ class ComposeRuntime:
     def preflight(self) -> None:
         """Check Docker, memory and cores, disk, secrets and ports before `up`."""
         self._engine.check()
-        require_room(self._profile, *self._engine.room())
+        require_capacity(self._profile, *self._engine.room())
         require_free_disk(self._folder, self._profile.min_free_disk_mb)
         require_storage(self._environment, self._profile)
         self._secrets()
@@ -181,7 +181,7 @@ class ComposeRuntime:
         self._engine.remove_volumes(self.project)
         folder = self._folder.parent
         if folder.exists():
-            with writing(folder):
+            with map_write_errors(folder):
                 shutil.rmtree(folder)
 
     def components(self) -> list[Component]:
@@ -265,7 +265,7 @@ class ComposeRuntime:
         waiting = [component for component in self.components() if component.health != "healthy"]
         return ", ".join(f"{c.name} {c.detail or c.health}" for c in waiting[:3])
 
-    def _wait_until_healthy(self, service: Service, step: Step, before: Container | None) -> None:
+    def _wait_until_healthy(self, service: Service, step: ProgressStep, before: Container | None) -> None:
         for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
             container = self._engine.containers(self.project).get(service.name)
             component = _component(service, container)
@@ -280,7 +280,7 @@ class ComposeRuntime:
             f"{service.title} is not healthy: {component.detail or component.health}", "", [service.name]
         )
 
-    def _wait_for_workers(self, step: Step) -> None:
+    def _wait_for_workers(self, step: ProgressStep) -> None:
         expected = self._profile.taskmanagers * self._profile.slots
         urls = [self.endpoints().rest_url, *self.endpoints().rest_standby]
         registered = 0

@@ -18,9 +18,9 @@ from tdaflink.adapters.flink.values import (
     vertex_of,
 )
 from tdaflink.adapters.web.calls import (
-    Answer,
     BadAnswer,
     CallBroken,
+    HttpResponse,
     Limits,
     NoConnection,
     TooSlow,
@@ -317,7 +317,7 @@ class FlinkRest(JobControl):
         response = self._send(method, path, params=params, body=body, limits=limits)
         return self._as_object(response, f"{method} {path}")
 
-    def _log(self, path: str) -> Answer:
+    def _log(self, path: str) -> HttpResponse:
         limits = replace(self._client.limits, whole=_LOG_SECONDS, size=_LOG_BYTES)
         response = self._send("GET", path, limits=limits)
         if response.form in ("text/html", "application/xhtml+xml"):
@@ -327,16 +327,16 @@ class FlinkRest(JobControl):
     def _limits(self, seconds: float) -> Limits:
         return replace(self._client.limits, silence=seconds, whole=seconds)
 
-    def _as_json(self, response: Answer, call: str) -> Any:
+    def _as_json(self, response: HttpResponse, call: str) -> Any:
         try:
             return read_json(response.body)
         except WrongForm as error:
             raise self._unexpected(call, f"{error} ({response.form}, status {response.status})") from None
 
-    def _as_object(self, response: Answer, call: str) -> JsonObject:
+    def _as_object(self, response: HttpResponse, call: str) -> JsonObject:
         return json_object(self._as_json(response, call), lambda why: self._unexpected(call, why))
 
-    def _send(self, method: str, path: str, **options: Any) -> Answer:
+    def _send(self, method: str, path: str, **options: Any) -> HttpResponse:
         """Make a call and return its response. Raises an error for every response that is not a success."""
         from tdaflink.adapters.web.authentication import denied, tls_problem
 
@@ -362,7 +362,7 @@ class FlinkRest(JobControl):
             raise NotFound(f"Flink at {self.url} has no {path}: {reason}")
         raise Refused(f"Flink at {self.url} refused {call}: {reason}", reason=reason, noise=text)
 
-    def _respond(self, method: str, path: str, **options: Any) -> Answer:
+    def _respond(self, method: str, path: str, **options: Any) -> HttpResponse:
         """Send the request to the JobManagers in turn; the one that responds is the first in later calls.
 
         A port whose container is about to start accepts a connection and closes it. Only a request that
@@ -398,7 +398,7 @@ class FlinkRest(JobControl):
         )
 
 
-def _error_text(response: Answer) -> str | None:
+def _error_text(response: HttpResponse) -> str | None:
     """Return the whole text of Flink's error; None if the response does not have Flink's form."""
     try:
         lines = json_object(read_json(response.body)).texts("errors")
@@ -407,14 +407,14 @@ def _error_text(response: Answer) -> str | None:
     return "\n".join(lines)
 
 
-def _decisive_line(text: str, response: Answer) -> str:
+def _decisive_line(text: str, response: HttpResponse) -> str:
     """Return the root cause of Flink's error, else its first line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return causes[-1] if causes else (lines[0] if lines else f"status {response.status}")
 
 
-def _status(response: Answer) -> str:
+def _status(response: HttpResponse) -> str:
     if 300 <= response.status < 400:
         target = hide_credentials(response.headers.get("location", "nowhere")).partition("?")[0][:200]
         return f"it redirects to {target} (status {response.status})"

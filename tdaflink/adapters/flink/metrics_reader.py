@@ -14,7 +14,7 @@ from tdaflink.adapters.flink.metric_values import OFFSET, READ, READ_RATE, TDA, 
 from tdaflink.adapters.web.json_fields import JsonObject, finite
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.job_contract import HEARTBEAT_SOURCE, METRIC_PREFIX, READER_SUFFIX
-from tdaflink.domain.jobs.job_parameters import TOLD
+from tdaflink.domain.jobs.job_parameters import PARAMETER_KEYS
 from tdaflink.domain.observability.cluster_snapshot import ClusterState, JobLoad, Memory, VertexLoad
 
 # Metrics appear with the first record that they count, so their names are listed again after this time.
@@ -184,7 +184,7 @@ class JobLoads:
     def _job_parameters(self, job_id: str) -> Mapping[str, str]:
         if job_id not in self._parameters:
             parameters = self._cluster.job_parameters(job_id)
-            self._parameters[job_id] = {key: parameters[key] for key in parameters if key in TOLD}
+            self._parameters[job_id] = {key: parameters[key] for key in parameters if key in PARAMETER_KEYS}
         return self._parameters[job_id]
 
     def _memory(self, path: str) -> Memory:

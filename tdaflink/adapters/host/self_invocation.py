@@ -12,7 +12,7 @@ from typing import Any
 from tdaflink.domain.errors import ConfigError
 
 
-def data_of(words: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, Any]:
+def run_json(words: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, Any]:
     """Return exit code and JSON of a call; its stderr is shown unless `quiet`."""
     ran = subprocess.run(
         _command([*words, "-o", "json"]),

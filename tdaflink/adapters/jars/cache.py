@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflink.adapters.jars.repository import Repository, login_of
-from tdaflink.adapters.storage.paths import cache_folder, make_folder, require_own, write_atomically, writing
+from tdaflink.adapters.storage.paths import (
+    cache_folder,
+    ensure_dir,
+    map_write_errors,
+    require_own,
+    write_atomically,
+)
 from tdaflink.adapters.web.calls import CallBroken, WebError, words_of
 from tdaflink.domain.artifacts.jars import Coordinates, LockedJar
 from tdaflink.domain.errors import BadArtifact, NotFound, Refused, Unreachable
@@ -42,7 +48,7 @@ def runtime_jars(roots: Iterable[str], address: str) -> list[Coordinates]:
     """Return the roots with their runtime dependencies; if two roots differ on a version, the first wins."""
     from jgo.maven import MavenContext
 
-    context = MavenContext(repo_cache=make_folder(cache_folder() / "poms"), remote_repos={"main": address})
+    context = MavenContext(repo_cache=ensure_dir(cache_folder() / "poms"), remote_repos={"main": address})
     jars: dict[tuple[str, str, str], Coordinates] = {}
     for root in roots:
         try:
@@ -124,7 +130,7 @@ class JarCache:
 
     def add(self, coordinates: Coordinates, place: str, address: str) -> LockedJar:
         """Download a JAR that is not locked yet, and return its size and hash."""
-        part = make_folder(self._root / "partial") / f"{coordinates.filename}.new"
+        part = ensure_dir(self._root / "partial") / f"{coordinates.filename}.new"
         part.unlink(missing_ok=True)
         with Repository(address) as repository:
             _download(repository, coordinates.path, part, None, _Counter(0, lambda *_: None))
@@ -135,7 +141,7 @@ class JarCache:
     def _fetch_one(self, repository: Repository, jar: LockedJar, counter: _Counter) -> None:
         from filelock import FileLock, Timeout
 
-        partial = make_folder(self._root / "partial")
+        partial = ensure_dir(self._root / "partial")
         part = partial / f"{jar.sha256}.part"
         try:
             with FileLock(partial / f"{jar.sha256}.lock", timeout=_LOCK_SECONDS):
@@ -168,8 +174,8 @@ class JarCache:
 
     def _store(self, jar: LockedJar, part: Path) -> None:
         path = self.path(jar)
-        make_folder(path.parent)
-        with writing(path):
+        ensure_dir(path.parent)
+        with map_write_errors(path):
             os.replace(part, path)
             stat = path.stat()
         write_atomically(path.with_suffix(".seal"), f"{stat.st_size} {stat.st_mtime_ns}")
@@ -252,7 +258,7 @@ def _request_rest(repository: Repository, path: str, part: Path, size: int | Non
         if have and response.status != 206:
             counter.add(-have)
             have = 0
-        with writing(part), part.open("ab" if have else "wb") as file:
+        with map_write_errors(part), part.open("ab" if have else "wb") as file:
             for chunk in response.chunks():
                 file.write(chunk)
                 counter.add(len(chunk))

@@ -16,7 +16,7 @@ from tdaflink.adapters.kafka.errors import (
     TICK_SECONDS,
     mapped,
 )
-from tdaflink.adapters.kafka.offsets import TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader
 from tdaflink.adapters.kafka.tail import Start, Tail
 from tdaflink.domain.environments.security import NO_KAFKA_SECURITY, KafkaSecurity
 from tdaflink.domain.errors import DeadlinePassed, TdaflinkError
@@ -61,9 +61,9 @@ class KafkaClient:
         partitions = self._connection.require_partitions(self._connection.open(AdminClient, {}), topics)
         return {topic: sum(1 for name, _ in partitions if name == topic) for topic in topics}
 
-    def watch(self) -> TopicWatch:
+    def watch(self) -> OffsetReader:
         """Return a reader of offsets and newest records over connections that are kept open."""
-        return TopicWatch(self._connection)
+        return OffsetReader(self._connection)
 
     def tail(self, topics: Sequence[str], start: Start, *, optional: Sequence[str] = ()) -> Tail:
         """Open topics for reading, outside any consumer group; the topics in `optional` may be missing."""

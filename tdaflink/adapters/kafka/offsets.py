@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
     from confluent_kafka.admin import AdminClient
 
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 _COORDINATOR_SECONDS = 8.0  # the first group of a cluster waits until the offsets topic is created
 _READ_SECONDS = 1.5
 
 
-class TopicWatch:
+class OffsetReader:
     """A reader of offsets and newest records; not thread-safe.
 
     Every method raises `Unreachable` if no broker responds in time.
@@ -37,20 +37,20 @@ class TopicWatch:
             self._consumer.close()
         self._consumer = self._admin = None
 
-    def partitions(self, topics: Iterable[str]) -> list[Place]:
+    def partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         """Return the partitions of the topics; topics that do not exist are left out."""
         existing = self._connection.topics(self._client())
         return [(topic, number) for topic in topics for number in existing.get(topic, ())]
 
-    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+    def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return each partition's end offset; partitions that do not exist are left out."""
         return self._offsets(places, latest=True)
 
-    def begins(self, places: Iterable[Place]) -> dict[Place, int]:
+    def begins(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset of the first record that each partition still has."""
         return self._offsets(places, latest=False)
 
-    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+    def committed(self, group: str, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the committed offsets of a consumer group: those of the records that it reads next.
 
         Read through a consumer that does not join the group: the library's admin client crashes if a broker
@@ -70,7 +70,7 @@ class TopicWatch:
             consumer.close()
         return {(p.topic, p.partition): p.offset for p in offsets if p.offset >= 0 and p.error is None}
 
-    def newest(self, ends: Mapping[Place, int], back: int) -> list[Record]:
+    def newest(self, ends: Mapping[TopicPartition, int], back: int) -> list[Record]:
         """Return the last `back` records of each partition that arrive within 1.5 s."""
         from confluent_kafka import TopicPartition
 
@@ -107,7 +107,7 @@ class TopicWatch:
             consumer.unassign()
         return next((record.value for record in records if record.offset == offset), None)
 
-    def _take(self, message: Any, left: dict[Place, int], records: list[Record]) -> None:
+    def _take(self, message: Any, left: dict[TopicPartition, int], records: list[Record]) -> None:
         from confluent_kafka import KafkaError
 
         place, error = (str(message.topic()), int(message.partition())), message.error()
@@ -121,7 +121,7 @@ class TopicWatch:
         elif not error.retriable():
             raise mapped(error, self._connection.bootstrap)
 
-    def _offsets(self, places: Iterable[Place], *, latest: bool) -> dict[Place, int]:
+    def _offsets(self, places: Iterable[TopicPartition], *, latest: bool) -> dict[TopicPartition, int]:
         from confluent_kafka import KafkaError, KafkaException, TopicPartition
         from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 

@@ -25,7 +25,13 @@ from pathlib import Path
 
 from tdaflink.adapters.local_runtime.java import LocalJava, class_path, cluster_environ
 from tdaflink.adapters.storage.locks import MachineLock
-from tdaflink.adapters.storage.paths import cache_folder, make_folder, require_own, write_atomically, writing
+from tdaflink.adapters.storage.paths import (
+    cache_folder,
+    ensure_dir,
+    map_write_errors,
+    require_own,
+    write_atomically,
+)
 from tdaflink.domain.errors import TdaflinkError, Unhealthy
 from tdaflink.resources import profiles_folder
 
@@ -71,7 +77,7 @@ class ClassArchive:
         environ = {**os.environ, "TDAFLINK_CACHE_DIR": str(cache_folder())}
         subprocess.Popen(
             [*command, *map(str, self.class_path)],
-            cwd=make_folder(path.parent),
+            cwd=ensure_dir(path.parent),
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -86,8 +92,8 @@ class ClassArchive:
             Unhealthy: the JVM could not write it.
         """
         path = self.path
-        with writing(path):
-            make_folder(path.parent)
+        with map_write_errors(path):
+            ensure_dir(path.parent)
             _remove_unused(path.parent)
             with tempfile.TemporaryDirectory(dir=path.parent) as folder:
                 archive = Path(folder, path.name)

@@ -29,7 +29,7 @@ from tdaflink.adapters.local_runtime.process_table import Launch, ProcessTable, 
 from tdaflink.adapters.local_runtime.temporary_files import TemporaryFolders
 from tdaflink.adapters.monitoring.files import reporter_settings
 from tdaflink.adapters.python.fork_server import SCRIPT, fork_server_files, forks
-from tdaflink.adapters.storage.paths import cache_folder, make_folder, private_folder, write_atomically
+from tdaflink.adapters.storage.paths import cache_folder, ensure_dir, private_folder, write_atomically
 from tdaflink.adapters.storage.shipped_profiles import profile_folder
 from tdaflink.adapters.storage.user_files import read_own
 from tdaflink.adapters.storage.yaml_text import load_yaml
@@ -112,7 +112,7 @@ class FlinkFiles:
     def _write(self) -> None:
         """Write the config and lib folders for the current settings."""
         for folder in (self._home / "conf", self._home / "uploads"):
-            make_folder(folder)
+            ensure_dir(folder)
         config = yaml.safe_dump(self.settings.config, sort_keys=False, width=1_000_000)
         write_atomically(self._home / "conf" / "config.yaml", config)
         logging = profile_folder(self.settings.profile.name) / "log4j2.properties"
@@ -122,7 +122,7 @@ class FlinkFiles:
             write_atomically(workers / name, text)
         (workers / SCRIPT).chmod(0o700)
         jars = {path.name: path for path in (*self._shipped_jars(), *self.settings.jars)}
-        library = make_folder(self._home / "lib")
+        library = ensure_dir(self._home / "lib")
         for stale in [path for path in library.iterdir() if path.name not in jars]:
             stale.unlink()
         for name, target in jars.items():
@@ -148,7 +148,7 @@ class FlinkFiles:
     ) -> Launch:
         """Return a component's start: `kind` JM or TM, `main` class and arguments, `port` for metrics."""
         log = self.log(component)
-        logs = make_folder(log.parent)
+        logs = ensure_dir(log.parent)
         temporary = TemporaryFolders(self.settings.folder)
         temporary.make(component)
         options, dynamic = self._resource_parameters(kind)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflink.adapters.python.cluster_python import installed_packages
-from tdaflink.adapters.storage.paths import writing
+from tdaflink.adapters.storage.paths import map_write_errors
 from tdaflink.domain.errors import Unhealthy
 
 _PROGRAM_SECONDS = 60.0
@@ -74,7 +74,7 @@ def run_in_python(component: str, python: str, program: str, arguments: Sequence
 
 def link(target: Path, place: Path) -> None:
     """Make `place` a link to `target`, replacing an existing file or link."""
-    with writing(place):
+    with map_write_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_symlink() and Path(os.readlink(place)) == target:
             return

@@ -23,7 +23,7 @@ from tdaflink.adapters.local_runtime.java import (
 from tdaflink.adapters.local_runtime.process_table import Launch, ProcessTable, Running
 from tdaflink.adapters.local_runtime.temporary_files import TemporaryFolders
 from tdaflink.adapters.monitoring.files import kafka_exporter_config
-from tdaflink.adapters.storage.paths import make_folder, write_atomically
+from tdaflink.adapters.storage.paths import ensure_dir, write_atomically
 from tdaflink.adapters.storage.shipped_profiles import profile_folder
 from tdaflink.domain.environments.profile import Profile, filled_in
 from tdaflink.domain.errors import Unhealthy
@@ -90,7 +90,7 @@ class KafkaBroker:
     def launch(self, processes: ProcessTable) -> Launch:
         self._temporary.make(self.name)
         self._format_once()
-        make_folder(self._logs)
+        ensure_dir(self._logs)
         options = (*self._settings.options, *processes.markers(self.name))
         command = (
             *self._java_command(*options),
@@ -116,7 +116,7 @@ class KafkaBroker:
         write_atomically(self._home / "server.properties", "".join(lines))
         logging = profile_folder(self._settings.profile.name) / "log4j2.properties"
         write_atomically(self._home / "log4j2.properties", logging.read_text(encoding="utf-8"))
-        library = make_folder(self._home / "libs")
+        library = ensure_dir(self._home / "libs")
         names = {jar.name for jar in self._settings.jars}
         for stale in [path for path in library.iterdir() if path.name not in names]:
             stale.unlink()

@@ -15,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from tdaflink.adapters.storage.paths import make_folder, write_atomically, writing
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors, write_atomically
 from tdaflink.adapters.storage.user_files import read_own
 from tdaflink.domain.errors import ConfigError, Unhealthy
 from tdaflink.domain.polling import poll
@@ -83,13 +83,13 @@ class ProcessTable:
 
     def start(self, launch: Launch) -> Running:
         """Start a component detached from the terminal, so that it outlives it."""
-        make_folder(launch.out.parent)
+        ensure_dir(launch.out.parent)
         environ = {
             **launch.environ,
             _FOLDER_VARIABLE: str(self._folder),
             _COMPONENT_VARIABLE: launch.component,
         }
-        with writing(launch.out):
+        with map_write_errors(launch.out):
             out = launch.out.open("wb")
         with out:
             process = self._start_detached(launch, launch.command, environ, out)

@@ -46,7 +46,7 @@ from tdaflink.adapters.python.cluster_python import (
     prepare_python,
 )
 from tdaflink.adapters.security.alert_webhook import alert_webhook
-from tdaflink.adapters.storage.paths import require_free_disk, writing
+from tdaflink.adapters.storage.paths import map_write_errors, require_free_disk
 from tdaflink.adapters.storage.shipped_profiles import load_catalogue, load_lock, load_versions, profile_of
 from tdaflink.adapters.storage.state_storage import state_files
 from tdaflink.domain.artifacts.cluster_python import PYTHON, PackageSources, PythonPlan
@@ -65,7 +65,7 @@ from tdaflink.domain.environments.scrape_targets import PROMETHEUS_PORT, Address
 from tdaflink.domain.errors import MissingExtra, NotFound, PortTaken, Unhealthy
 from tdaflink.domain.jobs.state_snapshots import StateFiles
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.progress import ProgressStep, Reporter
 
 _POLL_SECONDS = 0.1
 # A component that was ready before counts as hung if it does not respond within this time.
@@ -186,7 +186,7 @@ class ProcessRuntime:
         """Remove topics, checkpoints, logs and configuration."""
         self._clear_temporary()
         if self._folder.exists():
-            with writing(self._folder):
+            with map_write_errors(self._folder):
                 shutil.rmtree(self._folder)
 
     def state_files(self, address: str, flink: Mapping[str, str]) -> StateFiles:
@@ -337,7 +337,7 @@ class ProcessRuntime:
     def _start_one(self, component: LocalComponent) -> Running:
         return self._processes.start(component.launch(self._processes))
 
-    def _wait_until_ready(self, component: LocalComponent, running: Running, step: Step) -> None:
+    def _wait_until_ready(self, component: LocalComponent, running: Running, step: ProgressStep) -> None:
         problem: str | None = "it was not checked yet"
         for _ in poll(self._profile.ready_within, every=_POLL_SECONDS):
             problem = component.problem(running)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tdaflink.adapters.runtimes import traits_of
 from tdaflink.adapters.storage.environment_store import EnvironmentStore
-from tdaflink.adapters.storage.paths import make_folder, write_atomically
+from tdaflink.adapters.storage.paths import ensure_dir, write_atomically
 from tdaflink.adapters.storage.user_files import read_own
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.environments.supervision import Repair, Supervision, wants_supervision
@@ -28,7 +28,7 @@ class SupervisorFile:
 
     def hold(self) -> bool:
         """Hold the lock until this process ends; False where another process holds it."""
-        make_folder(self._lock.parent)
+        ensure_dir(self._lock.parent)
         self._held = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return _locked(self._held)
 

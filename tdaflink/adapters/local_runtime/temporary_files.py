@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tdaflink.adapters.storage.paths import (
-    make_folder,
+    ensure_dir,
     private_folder,
     user_id,
     user_temporary_folder,
@@ -64,7 +64,7 @@ class TemporaryFolders:
             if folder.parent == self._outside:
                 user_temporary_folder()
             else:
-                make_folder(folder.parent.parent)
+                ensure_dir(folder.parent.parent)
             private_folder(folder.parent)
             private_folder(folder)
 

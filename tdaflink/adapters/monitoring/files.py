@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tdaflink.adapters.storage.paths import make_folder, write_atomically
+from tdaflink.adapters.storage.paths import ensure_dir, write_atomically
 from tdaflink.adapters.storage.shipped_profiles import read_yaml
 from tdaflink.domain.environments.profile import Scalar
 from tdaflink.domain.environments.scrape_targets import Addresses, Monitored
@@ -62,7 +62,7 @@ def write_monitoring_files(folder: Path, monitored: Monitored) -> None:
     since alertmanager.yml may contain a secret.
     """
     files = monitoring_files(monitored)
-    make_folder(folder).chmod(0o700)
+    ensure_dir(folder).chmod(0o700)
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         if str(path.relative_to(folder)) not in files:
             path.unlink()

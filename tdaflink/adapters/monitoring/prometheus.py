@@ -12,7 +12,7 @@ from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environments.credentials import hide_credentials
 from tdaflink.domain.environments.security import NO_WEB_SECURITY
 from tdaflink.domain.errors import Refused, UnexpectedAnswer, Unreachable
-from tdaflink.domain.observability.cluster_snapshot import Alert, History
+from tdaflink.domain.observability.cluster_snapshot import FiringAlert, RateHistory
 
 _SECONDS = 3.0
 _WHOLE_SECONDS = 9.0
@@ -39,19 +39,21 @@ class Prometheus:
     def close(self) -> None:
         self._client.close()
 
-    def firing(self) -> list[Alert]:
+    def firing(self) -> list[FiringAlert]:
         """Return the firing alerts, the most urgent first."""
         alerts = [
             raw for raw in self._get("/api/v1/alerts").children("alerts") if raw.text("state") == "firing"
         ]
         return sorted(map(_alert, alerts), key=lambda alert: (_URGENT.get(alert.severity, 3), alert.since))
 
-    def history(self, seconds: float, step: float) -> dict[str, History]:
+    def history(self, seconds: float, step: float) -> dict[str, RateHistory]:
         """Return the rates of records and windows of each job, every `step` seconds, by job id."""
         end = time.time()
         times = {"start": f"{end - seconds:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         records, windows = (self._range(query, times) for query in (_RECORDS, _WINDOWS))
-        return {name: History(records.get(name, ()), windows.get(name, ())) for name in {*records, *windows}}
+        return {
+            name: RateHistory(records.get(name, ()), windows.get(name, ())) for name in {*records, *windows}
+        }
 
     def _range(self, query: str, times: Mapping[str, str]) -> dict[str, list[float]]:
         path = "/api/v1/query_range"
@@ -103,9 +105,9 @@ class Prometheus:
         )
 
 
-def _alert(raw: JsonObject) -> Alert:
+def _alert(raw: JsonObject) -> FiringAlert:
     labels, annotations = raw.child("labels"), raw.child("annotations")
-    return Alert(
+    return FiringAlert(
         name=labels.text("alertname", "?"),
         severity=labels.text("severity", ""),
         since=raw.text("activeAt", ""),

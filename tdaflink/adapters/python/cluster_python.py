@@ -27,11 +27,11 @@ from tdaflink.adapters.python.locks import python_lock_path, read_python_lock
 from tdaflink.adapters.python.uv import INSTALL_SECONDS, find_uv, run_uv
 from tdaflink.adapters.storage.paths import (
     cache_folder,
-    make_folder,
+    ensure_dir,
+    map_write_errors,
     require_free_disk,
     require_own,
     write_atomically,
-    writing,
 )
 from tdaflink.adapters.storage.shipped_profiles import load_versions
 from tdaflink.adapters.storage.user_files import read_own
@@ -54,7 +54,7 @@ from tdaflink.domain.errors import (
     Unreachable,
     UsageError,
 )
-from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.progress import ProgressStep, Reporter
 from tdaflink.domain.saved_values import checked, from_values
 
 _PROBE_SECONDS = 30.0
@@ -187,7 +187,7 @@ def remove_environment(folder: Path) -> bool:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(_lock_file(folder), timeout=0), writing(folder):
+        with FileLock(_lock_file(folder), timeout=0), map_write_errors(folder):
             # First: an interrupted removal must not leave a folder that counts as complete.
             (folder / _RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
@@ -315,7 +315,7 @@ def _installed_interpreters(minor: str) -> Iterator[Interpreter]:
     else:
         # Not `python find`: it stops at the first shim of pyenv whose version is not selected.
         words = ("python", "list", "--only-installed", "--no-python-downloads", "--output-format", "json")
-        listed = json.loads(run_uv([*words, minor], cwd=make_folder(_root())))
+        listed = json.loads(run_uv([*words, minor], cwd=ensure_dir(_root())))
         paths = [Path(entry["path"]) for entry in listed]
     for path in paths:
         with suppress(Unhealthy):
@@ -336,7 +336,7 @@ def _download_interpreter(sources: PackageSources, reporter: Reporter) -> Python
             raise Unreachable("--skip-jars allows no downloads")
         with reporter.step(f"downloading Python {minors[0]}") as step:
             words = ["python", "install", minors[0]]
-            run_uv(words, seconds=INSTALL_SECONDS, cwd=make_folder(_root()), progress=step.update)
+            run_uv(words, seconds=INSTALL_SECONDS, cwd=ensure_dir(_root()), progress=step.update)
         for interpreter in _installed_interpreters(minors[0]):
             if misfit(interpreter, minors) is None:
                 return _environment_plan(interpreter)
@@ -365,9 +365,9 @@ def _interpreter_hint(minors: Sequence[str], *, allow: bool) -> str:
 
 def _install(folder: Path, base: Interpreter, sources: PackageSources, reporter: Reporter) -> None:
     """Install exactly the lock's packages into the folder; undamaged packages are kept."""
-    require_free_disk(make_folder(folder), _FREE_MB)
+    require_free_disk(ensure_dir(folder), _FREE_MB)
     title = f"installing the cluster's packages for Python {base.version} (1.1 GB)"
-    with reporter.step(title) as step, writing(folder):
+    with reporter.step(title) as step, map_write_errors(folder):
         (folder / _RECORD).unlink(missing_ok=True)
         if _has_interpreter(folder, base):
             try:
@@ -430,7 +430,7 @@ def _has_interpreter(folder: Path, base: Interpreter) -> bool:
         return False
 
 
-def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: Step) -> None:
+def _sync(folder: Path, sources: PackageSources, damaged: Iterable[str], step: ProgressStep) -> None:
     lock = folder / _LOCK
     write_atomically(lock, _lock_of(folder))
     build = str(python_lock_path("build"))
@@ -509,9 +509,9 @@ def _locked(folder: Path, reporter: Reporter) -> Iterator[None]:
     """Hold the environment's lock; other calls wait until it is released."""
     from filelock import FileLock, Timeout
 
-    make_folder(folder.parent)
+    ensure_dir(folder.parent)
     lock = FileLock(_lock_file(folder))
-    with writing(folder):
+    with map_write_errors(folder):
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -267,7 +267,7 @@ def _send(connection: socket.socket, reply: dict[str, Any]) -> None:
 
 
 @dataclass
-class Request:
+class ForkRequest:
     """The description of a process to fork."""
 
     connection: socket.socket
@@ -312,7 +312,7 @@ class Server:
         # Pages that the collector does not touch stay shared.
         gc.freeze()
 
-    def serve(self) -> Request | None:
+    def serve(self) -> ForkRequest | None:
         """Fork for each request. Return the request in each forked process, None in the server at its end."""
         for wakes in (self._wakeup_reader, self._wakeup_writer, self._listener):
             wakes.setblocking(False)
@@ -348,7 +348,7 @@ class Server:
             with self._children.pop(pid) as connection:
                 _send(connection, {"status": status})
 
-    def _accept_request(self) -> Request | None:
+    def _accept_request(self) -> ForkRequest | None:
         try:
             connection, _ = self._listener.accept()
         except OSError:
@@ -359,7 +359,7 @@ class Server:
             connection.settimeout(_REQUEST_SECONDS)
             head, received, _, _ = socket.recv_fds(connection, _LENGTH.size, _MAX_DESCRIPTORS)
             fields = json.loads(_receive_exactly(connection, _LENGTH.unpack(head)[0]))
-            request = Request(connection, received, **fields)
+            request = ForkRequest(connection, received, **fields)
             if shadowed := self._shadowed(request):
                 _send(connection, {"refused": f"the job brings its own {shadowed}"})
                 raise NoFork(shadowed)
@@ -373,7 +373,7 @@ class Server:
             return None
         return request
 
-    def _shadowed(self, request: Request) -> str | None:
+    def _shadowed(self, request: ForkRequest) -> str | None:
         """Return a preloaded package that the process would import from another path, if there is one."""
         from importlib.machinery import PathFinder
 
@@ -386,7 +386,7 @@ class Server:
                 return name
         return None
 
-    def _fork(self, request: Request) -> bool:
+    def _fork(self, request: ForkRequest) -> bool:
         """Fork, and return True in the forked process."""
         pid = os.fork() if request.words else None
         if pid == 0:
@@ -440,7 +440,7 @@ def _load_kernels(folder: str) -> None:
         print(f"kernels in {folder}: {type(error).__name__}: {error}", flush=True)
 
 
-def _search_path(request: Request) -> list[str]:
+def _search_path(request: ForkRequest) -> list[str]:
     """Return the folders that `python -m` searches before the interpreter's own."""
     added = request.environ.get("PYTHONPATH", "")
     return [request.directory, *filter(None, added.split(os.pathsep))]
@@ -449,7 +449,7 @@ def _search_path(request: Request) -> list[str]:
 # -- The forked process
 
 
-def become(request: Request, script: str) -> NoReturn:
+def become(request: ForkRequest, script: str) -> NoReturn:
     """Run the requested module or code as a fresh interpreter would, and exit."""
     import atexit
     import io

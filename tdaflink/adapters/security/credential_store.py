@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tdaflink.adapters.security.references import private_text
-from tdaflink.adapters.storage.paths import make_folder, write_atomically, writing
-from tdaflink.domain.environments.compose_stack import parts_of
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors, write_atomically
+from tdaflink.domain.environments.compose_stack import compose_parts
 from tdaflink.domain.environments.profile import Profile
 from tdaflink.domain.errors import ConfigError
 
@@ -42,7 +42,7 @@ class Credentials:
 
     def forget(self) -> None:
         """Remove all saved secrets."""
-        with writing(self._folder):
+        with map_write_errors(self._folder):
             if self._folder.is_dir():
                 for path in self._folder.iterdir():
                     path.unlink()
@@ -62,7 +62,7 @@ VARIABLES = {
 
 def secret_names(profile: Profile) -> tuple[str, ...]:
     """Return the variables that the profile's compose.yaml requires."""
-    parts = parts_of(profile)
+    parts = compose_parts(profile)
     grafana = () if parts.default_passwords else (GRAFANA,)
     return grafana if parts.storage == "volume" else (*grafana, KEY, SECRET)
 
@@ -74,7 +74,7 @@ def stack_secrets(profile: Profile, file: Path, *, role: bool = False) -> dict[s
     Raises `ConfigError`, without the value, for a secret that only the user can provide, for a default
     password, and for a file that other users may read.
     """
-    bundled = parts_of(profile).storage == "bundled_s3"
+    bundled = compose_parts(profile).storage == "bundled_s3"
     names = secret_names(profile)
     if role and not bundled:
         names = tuple(name for name in names if name not in (KEY, SECRET))
@@ -117,8 +117,8 @@ def variables_of(text: str) -> dict[str, str]:
 
 
 def _save(path: Path, text: str) -> None:
-    make_folder(path.parent)
-    with writing(path.parent):
+    ensure_dir(path.parent)
+    with map_write_errors(path.parent):
         path.parent.chmod(0o700)
     # The temporary file that replaces it is created with mode 0600.
     write_atomically(path, text)

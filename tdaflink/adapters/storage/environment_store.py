@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tdaflink.adapters.storage.paths import make_folder, state_folder, write_atomically, writing
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors, state_folder, write_atomically
 from tdaflink.adapters.storage.user_files import read_own
 from tdaflink.domain.addresses import web_address
 from tdaflink.domain.environments.environment import Endpoints, Environment
@@ -96,7 +96,7 @@ class EnvironmentStore:
 
     def forget(self, name: str) -> None:
         """Remove the environment from the list; its data must be removed before."""
-        with writing(self._root):
+        with map_write_errors(self._root):
             (self.folder(name) / "environment.json").unlink(missing_ok=True)
             try:
                 meant = self.current() == name
@@ -109,7 +109,7 @@ class EnvironmentStore:
         """Remove the environment with all data that is stored here."""
         self.forget(name)
         folder = self.folder(name)
-        with writing(folder):
+        with map_write_errors(folder):
             if folder.is_dir():
                 shutil.rmtree(folder)
 
@@ -167,10 +167,10 @@ class EnvironmentStore:
     ) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        path = make_folder(self._root / "environments") / file
+        path = ensure_dir(self._root / "environments") / file
         holder = path.with_suffix(".holder")
         lock = FileLock(path)
-        with writing(path):
+        with map_write_errors(path):
             try:
                 lock.acquire(timeout=0)
             except Timeout:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tdaflink.adapters.storage.ledger_migrations import migrate
-from tdaflink.adapters.storage.paths import make_folder, require_own, writing
+from tdaflink.adapters.storage.paths import ensure_dir, map_write_errors, require_own
 from tdaflink.adapters.storage.user_files import MEBIBYTE, read_bytes
 from tdaflink.domain.errors import Locked, TdaflinkError
-from tdaflink.domain.jobs.history import Action, Operation, OperationStep, SavepointRecord, Version
+from tdaflink.domain.jobs.history import AuditEntry, Operation, OperationStep, SavepointRecord, Version
 from tdaflink.domain.saved_values import from_values
 
 _BUSY_SECONDS = 10.0
@@ -148,7 +148,7 @@ class Ledger:
             rows = db.execute(query).fetchall()
         return [self._read(SavepointRecord, _columns_of(SavepointRecord), row) for row in rows]
 
-    def note(self, action: Action) -> None:
+    def note(self, action: AuditEntry) -> None:
         """Record a control action."""
         detail = json.dumps(dict(action.detail), sort_keys=True)
         values = (
@@ -163,11 +163,11 @@ class Ledger:
         with self._transaction() as db:
             db.execute("INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
-    def actions(self, name: str | None = None) -> list[Action]:
+    def actions(self, name: str | None = None) -> list[AuditEntry]:
         """Return control actions, the newest first."""
         with self._transaction() as db:
             rows = db.execute("SELECT * FROM actions ORDER BY at DESC, rowid DESC").fetchall()
-        actions = [self._read(Action, _action_of, row) for row in rows]
+        actions = [self._read(AuditEntry, _action_of, row) for row in rows]
         return [action for action in actions if name in (None, action.name)]
 
     # -- bundles
@@ -201,9 +201,9 @@ class Ledger:
         """Save a bundle by a name from its content in the ledger's folder, for later submissions."""
         path = self._folder / "bundles" / name
         if not path.exists():
-            make_folder(path.parent)
+            ensure_dir(path.parent)
             part = path.with_suffix(f".{time.monotonic_ns()}.part")
-            with writing(part):
+            with map_write_errors(part):
                 part.write_bytes(content)
                 part.replace(path)
         return path
@@ -228,7 +228,7 @@ class Ledger:
         """
         from filelock import FileLock, Timeout
 
-        folder = make_folder(self._folder / "operations")
+        folder = ensure_dir(self._folder / "operations")
         try:
             with FileLock(folder / f"{name}.lock", timeout=0):
                 yield
@@ -241,7 +241,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
-            make_folder(self._folder)
+            ensure_dir(self._folder)
             # A config may contain a password in plain text by mistake: other users may not read it here.
             self._path.touch(mode=0o600)
             if not self._path.is_file():
@@ -292,7 +292,7 @@ def _document_of(row: Sequence[Any]) -> Any:
 
 def _action_of(row: Sequence[Any]) -> dict[str, Any]:
     *columns, detail = row
-    names = (field.name for field in fields(Action))
+    names = (field.name for field in fields(AuditEntry))
     return dict(zip(names, (*columns, json.loads(detail)), strict=True))
 
 

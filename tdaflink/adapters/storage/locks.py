@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tdaflink.adapters.storage.paths import private_folder, user_runtime_folder, writing
+from tdaflink.adapters.storage.paths import map_write_errors, private_folder, user_runtime_folder
 from tdaflink.domain.errors import Locked
 from tdaflink.domain.polling import poll
 
@@ -102,7 +102,7 @@ def _take_file(name: str, held: ExitStack) -> bool:
 
     folder = private_folder(user_runtime_folder() / "locks")
     try:
-        with writing(folder):
+        with map_write_errors(folder):
             held.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
     except Timeout:
         return False

@@ -116,7 +116,7 @@ def private_folder(path: Path) -> Path:
     Raises `StorageFailed` if a link, a file or another user's folder has the name.
     """
     hint = f"remove it, or set TMPDIR to another folder: export TMPDIR=~/tmp; {path.parent} is open to others"
-    with writing(path):
+    with map_write_errors(path):
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
         status = path.lstat()
@@ -126,7 +126,7 @@ def private_folder(path: Path) -> Path:
     if hasattr(os, "geteuid") and status.st_uid != user_id():
         raise StorageFailed(f"{path} belongs to another user (id {status.st_uid})", hint=hint)
     if status.st_mode & _OTHERS_MODE:
-        with writing(path):
+        with map_write_errors(path):
             path.chmod(0o700)
     return path
 
@@ -159,7 +159,7 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def map_write_errors(path: Path) -> Iterator[None]:
     """Map the system's errors of writing to `path` to `StorageFailed` with a hint."""
     try:
         yield
@@ -180,9 +180,9 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def make_folder(path: Path) -> Path:
+def ensure_dir(path: Path) -> Path:
     """Create a missing folder, and return it; tdaflink's own new folders are closed to other users."""
-    with writing(path):
+    with map_write_errors(path):
         if not path.is_dir():
             mode = 0o700 if _is_private(path) else 0o777
             for folder in reversed([path, *path.parents]):
@@ -198,8 +198,8 @@ def _is_private(path: Path) -> bool:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file's whole content; a reader sees the old or the new content, never a part."""
-    make_folder(path.parent)
-    with writing(path):
+    ensure_dir(path.parent)
+    with map_write_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -212,7 +212,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 def require_free_disk(folder: Path, wanted: int) -> None:
     """Raise `StorageFailed` if the disk of `folder` has fewer than `wanted` MB free."""
-    free = shutil.disk_usage(make_folder(folder)).free // 2**20
+    free = shutil.disk_usage(ensure_dir(folder)).free // 2**20
     if free < wanted:
         raise StorageFailed(
             f"{folder} has {free} MB free, but the environment needs {wanted} MB",

@@ -39,7 +39,7 @@ _HINTS = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """A user's options for reading a file; None where an option is not given."""
 
     form: str | None = None
@@ -73,7 +73,7 @@ def route_of(payload: Payload) -> str | None:
     return "requests" if "point_cloud" in payload else "streams"
 
 
-def read(source: str, reading: Reading = Reading()) -> PointFile:
+def read(source: str, reading: ReadOptions = ReadOptions()) -> PointFile:
     """Read every cloud and every whole message of a file; `-` is stdin.
 
     Without a format, the content's first bytes decide, then the name's ending, then the first character.
@@ -112,7 +112,7 @@ def _guess_format(content: bytes) -> str:
     return "json" if content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else "csv"
 
 
-def _check_options(name: str, form: str, reading: Reading) -> None:
+def _check_options(name: str, form: str, reading: ReadOptions) -> None:
     given = {
         "columns": reading.columns, "key": reading.key,
         "delimiter": reading.delimiter, "header": reading.header,
@@ -128,7 +128,7 @@ def _check_options(name: str, form: str, reading: Reading) -> None:
 # -- tables
 
 
-def _from_table(name: str, content: bytes, form: str, reading: Reading) -> PointFile:
+def _from_table(name: str, content: bytes, form: str, reading: ReadOptions) -> PointFile:
     delimiter = "\t" if reading.delimiter == "\\t" else reading.delimiter
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
         raise UsageError(f"delimiter {delimiter!r}: it must be one character", hint="--delimiter ';'")

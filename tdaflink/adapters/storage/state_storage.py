@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tdaflink.adapters.storage.paths import writing
+from tdaflink.adapters.storage.paths import map_write_errors
 from tdaflink.domain.errors import MissingExtra, Refused, Unreachable, UsageError
 from tdaflink.domain.jobs.state_snapshots import StateFiles, StoredFile, canonical
 
@@ -74,7 +74,7 @@ class LocalFiles:
             return b""
 
     def remove(self, folder: str) -> None:
-        with writing(_local(folder)):
+        with map_write_errors(_local(folder)):
             shutil.rmtree(_local(folder))
 
     def sees(self, path: str) -> bool:

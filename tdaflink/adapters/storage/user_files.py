@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tdaflink.adapters.storage.paths import writing
+from tdaflink.adapters.storage.paths import map_write_errors
 from tdaflink.domain.errors import ConfigError, NotFound, StorageFailed, TdaflinkError, UsageError
 
 STDIN = "-"
@@ -226,7 +226,7 @@ class OutputFile:
             yield
         except OSError as error:
             error.filename = str(self.path)
-            with writing(self.path):
+            with map_write_errors(self.path):
                 raise
 
     def _keep_mode(self, descriptor: int) -> None:

@@ -39,7 +39,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A complete response. Names of headers are in lower case."""
 
     status: int

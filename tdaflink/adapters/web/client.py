@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 import httpcore
 import httpx
 
-from tdaflink.adapters.web.calls import Answer, BadAnswer, CallBroken, Limits, NoConnection, TooSlow, words_of
+from tdaflink.adapters.web.calls import (
+    BadAnswer,
+    CallBroken,
+    HttpResponse,
+    Limits,
+    NoConnection,
+    TooSlow,
+    words_of,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -247,7 +255,7 @@ class WebClient:
         body: bytes | None = None,
         file: tuple[str, str, bytes, str] | None = None,
         limits: Limits | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Make a call and return the complete response, whatever its status.
 
         `body` is JSON; `file` is the only field of a form: its name, a file's name, content, content type.
@@ -258,7 +266,7 @@ class WebClient:
         if file is not None:
             content = {"files": {file[0]: file[1:]}}
         with self.open(method, url, params=params, headers=headers, limits=limits, **content) as reply:
-            return Answer(reply.status, reply.headers, reply.read())
+            return HttpResponse(reply.status, reply.headers, reply.read())
 
     @contextmanager
     def open(

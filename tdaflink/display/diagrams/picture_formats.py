@@ -28,6 +28,6 @@ def picture_for(path: Path) -> Picture:
         from tdaflink.display.diagrams.page import Page
 
         return Page(path)
-    from tdaflink.display.diagrams.plot import Newest
+    from tdaflink.display.diagrams.plot import LivePlot
 
-    return Newest(path)
+    return LivePlot(path)

@@ -32,7 +32,7 @@ _DRAWABLE = (1e-100, 1e100)
 _VISIBLE = 0.004  # of the scale: a shorter bar would not be visible
 
 
-class Newest:
+class LivePlot:
     """A picture of the newest result."""
 
     def __init__(self, path: Path) -> None:

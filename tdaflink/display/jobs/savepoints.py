@@ -14,15 +14,15 @@ from tdaflink.display.data import show_data
 from tdaflink.display.format import format_size
 from tdaflink.domain.jobs.history import (
     RESUME,
-    Action,
-    Changed,
-    History,
+    AuditEntry,
+    JobHistory,
     Operation,
+    OperationResult,
     OperationStep,
     UpgradePlan,
     Version,
 )
-from tdaflink.domain.jobs.state_snapshots import Pruned, Snapshot
+from tdaflink.domain.jobs.state_snapshots import Pruned, StateSnapshot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +84,7 @@ def show_restart_plan(plan: Any) -> None:
 
 
 @console.printed
-def show_changed(changed: Changed) -> None:
+def show_changed(changed: OperationResult) -> None:
     """Show the result of `upgrade`, `rescale` and `rollback`."""
     if show_data(changed):
         return
@@ -96,7 +96,7 @@ def show_changed(changed: Changed) -> None:
 
 
 @console.printed
-def show_snapshots(snapshots: Sequence[Snapshot]) -> None:
+def show_snapshots(snapshots: Sequence[StateSnapshot]) -> None:
     """Show the table of `savepoints list`."""
     if show_data(snapshots):
         return
@@ -126,7 +126,7 @@ def show_pruned(pruned: Pruned) -> None:
 
 
 @console.printed
-def show_history(history: History) -> None:
+def show_history(history: JobHistory) -> None:
     """Show the output of `history`: actions, and for one job name its versions and operations."""
     if show_data(history):
         return
@@ -185,7 +185,7 @@ def _print_operations(operations: Sequence[Operation], steps: Sequence[Operation
         console.out().print("")
 
 
-def _print_actions(actions: Sequence[Action], env: str, most: int) -> None:
+def _print_actions(actions: Sequence[AuditEntry], env: str, most: int) -> None:
     from rich.text import Text
 
     table = _table("WHEN", "WHO", "ACTION", "JOB", "ID", "OUTCOME")

@@ -12,7 +12,7 @@ from tdaflink.display.format import format_age, format_clock
 from tdaflink.display.watch import cells, job_panel, panels
 from tdaflink.display.watch.view import View, shown, window
 from tdaflink.domain.environments.command_hints import Commands
-from tdaflink.domain.observability.dashboard import Board, JobLine
+from tdaflink.domain.observability.dashboard import DashboardState, JobRow
 
 _HELP = """\
 Up Down j k      move in the list, or in a text    Enter  open the selected job
@@ -48,7 +48,7 @@ class Size:
 
 
 def frame(
-    board: Board | None,
+    board: DashboardState | None,
     view: View,
     size: Size,
     *,
@@ -90,7 +90,7 @@ def _in_ascii(line: Text) -> Text:
     return line
 
 
-def _top(board: Board, view: View, size: Size, now: float, every: float) -> list[Text]:
+def _top(board: DashboardState, view: View, size: Size, now: float, every: float) -> list[Text]:
     old = now - board.taken_at
     stamp = f"{format_clock(board.taken_at)} UTC"
     if view.paused:
@@ -113,7 +113,7 @@ def _bottom(view: View) -> Text:
     return Text(keys, style="dim")
 
 
-def _body(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
+def _body(board: DashboardState, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
     line = board.find(view.chosen)
     if view.screen == "help":
         return _scrolled("Keys", [Text(text) for text in _HELP.splitlines()], view, size)
@@ -129,14 +129,14 @@ def _body(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
     return _scrolled("", _whole_job(line, board, size.width), view, size)
 
 
-def _whole_job(line: JobLine, board: Board, width: int) -> list[Text]:
+def _whole_job(line: JobRow, board: DashboardState, width: int) -> list[Text]:
     lines = job_panel.job_lines(line, board, width)
     if line.load is not None and line.load.vertices:
         lines += [Text(""), *job_panel.vertex_lines(line.load.vertices, width)]
     return lines
 
 
-def _log(board: Board, view: View, size: Size) -> list[Text]:
+def _log(board: DashboardState, view: View, size: Size) -> list[Text]:
     """Draw the end of the log; scrolling moves upwards from there."""
     lines = panels.log_lines(board, size.width)
     others = "" if board.log is None else "  of " + ", ".join(board.log.components)
@@ -153,7 +153,9 @@ def _scrolled(title: str, lines: list[Text], view: View, size: Size) -> list[Tex
     return [*heading, *lines[first : first + room]]
 
 
-def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs: Glyphs) -> list[Text]:
+def _overview(
+    board: DashboardState, view: View, line: JobRow | None, size: Size, glyphs: Glyphs
+) -> list[Text]:
     lines = _list(board, view, size, glyphs)
     if line is None:
         return lines
@@ -167,7 +169,7 @@ def _overview(board: Board, view: View, line: JobLine | None, size: Size, glyphs
     return [*lines, *panel, *([Text(""), *picture] if picture else [])]
 
 
-def _list(board: Board, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
+def _list(board: DashboardState, view: View, size: Size, glyphs: Glyphs) -> list[Text]:
     columns = panels.job_columns(size.width)
     lines = [cells.row(columns, [column.heading for column in columns], size.width, style="bold")]
     rows = window(view, board, list_rows(size))
@@ -190,7 +192,7 @@ def _hidden(number: int, commands: Commands) -> str:
     return f" ({number} not shown; a shows ended ones)" if number else f"; {commands.start()} starts one"
 
 
-def _two_columns(board: Board, view: View, line: JobLine, size: Size, glyphs: Glyphs) -> list[Text]:
+def _two_columns(board: DashboardState, view: View, line: JobRow, size: Size, glyphs: Glyphs) -> list[Text]:
     """Draw the selected job at the left, the newest barcode at the right, and the tasks below if they fit."""
     left, right = size.width * 11 // 20, size.width - size.width * 11 // 20 - 3
     panel = job_panel.job_lines(line, board, left)

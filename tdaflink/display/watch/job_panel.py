@@ -24,13 +24,13 @@ from tdaflink.domain.jobs.failures import own_frames
 from tdaflink.domain.jobs.job import Failure, Vertex
 from tdaflink.domain.jobs.job_parameters import outputs_of, slide_of
 from tdaflink.domain.observability.cluster_snapshot import JobLoad, TopicLag, VertexLoad
-from tdaflink.domain.observability.dashboard import Board, JobLine
+from tdaflink.domain.observability.dashboard import DashboardState, JobRow
 from tdaflink.domain.observability.findings import Finding
 
 _JAVA_PACKAGE = re.compile(r"^(?:[a-z]\w*\.)+(?=[A-Z])")
 
 
-def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
+def job_lines(line: JobRow, board: DashboardState, width: int) -> list[Text]:
     """Draw a job: its root cause, load, and problems."""
     job, load = line.job, line.load
     state = Text(job.state, style=STATE_STYLE.get(job.state, ""))
@@ -54,7 +54,7 @@ def job_lines(line: JobLine, board: Board, width: int) -> list[Text]:
     return [*lines, *finding_lines(line.findings, width)]
 
 
-def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
+def _cause_lines(line: JobRow, load: JobLoad, width: int) -> list[Text]:
     """Draw the root cause of a failing job, or the last failure of a job that has recovered."""
     if line.cause is None or not load.failures:
         return []
@@ -66,7 +66,7 @@ def _cause_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
     return words.wrapped(f"Last failure{ago}: {cause}", width, rest="  ", style="yellow")[:2]
 
 
-def _computation_lines(line: JobLine, load: JobLoad, width: int) -> list[Text]:
+def _computation_lines(line: JobRow, load: JobLoad, width: int) -> list[Text]:
     computation = load.computation
     if computation is None:
         return []
@@ -102,7 +102,7 @@ def _lag_lines(lag: Mapping[str, TopicLag] | None, width: int) -> list[Text]:
     return words.wrapped("  ".join(topics), width, first="lag          ", rest=" " * 13)
 
 
-def _event_time(load: JobLoad, board: Board) -> list[Text]:
+def _event_time(load: JobLoad, board: DashboardState) -> list[Text]:
     """Draw the progress of event time: Flink's watermark, or the end of the newest window."""
     if load.watermark is not None:
         moment = load.watermark / 1000
@@ -192,7 +192,7 @@ def failure_place(failure: Failure) -> str:
     return " ".join(part for part in parts if part)
 
 
-def exception_lines(line: JobLine, width: int) -> list[Text]:
+def exception_lines(line: JobRow, width: int) -> list[Text]:
     """Draw the exceptions of a job that Flink keeps, newest first, as Python tracebacks where possible."""
     failures = line.load.failures if line.load is not None else None
     if not failures:

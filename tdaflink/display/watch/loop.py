@@ -18,8 +18,8 @@ from tdaflink.display.diagrams.barcode import glyphs_for
 from tdaflink.display.watch.frame import Size, frame, list_rows
 from tdaflink.display.watch.view import View, focus_of, press, settled
 from tdaflink.domain.errors import UsageError
-from tdaflink.domain.observability.cluster_snapshot import Focus, Snapshot
-from tdaflink.domain.observability.dashboard import Board, updated
+from tdaflink.domain.observability.cluster_snapshot import ClusterSnapshot, Focus
+from tdaflink.domain.observability.dashboard import DashboardState, reduce_snapshot
 from tdaflink.domain.printable import printable_value
 
 TICK_SECONDS = 0.25  # interval of the checks for a new snapshot or terminal size
@@ -29,7 +29,7 @@ REDRAW_SECONDS = 5.0  # so that shown ages advance without new snapshots
 class Snapshots(Protocol):
     """Source of snapshots that does not block the screen."""
 
-    def latest(self) -> Snapshot | None: ...
+    def latest(self) -> ClusterSnapshot | None: ...
 
     def look_at(self, focus: Focus) -> None: ...
 
@@ -46,7 +46,7 @@ def require_terminal() -> None:
 
 
 @console.printed
-def show_once(board: Board, snapshot: Snapshot, stream: str | None, every: float) -> None:
+def show_once(board: DashboardState, snapshot: ClusterSnapshot, stream: str | None, every: float) -> None:
     """Print one frame, as high as its content, or the snapshot as data."""
     if show_data(snapshot):
         return
@@ -86,8 +86,8 @@ class _Screen:
         self._source = source
         self._view = view
         self._every = every
-        self._board: Board | None = None
-        self._taken: Snapshot | None = None
+        self._board: DashboardState | None = None
+        self._taken: ClusterSnapshot | None = None
         self._drawn: tuple[Size, View, float] | None = None
         self._drawn_at = 0.0
         self._glyphs = glyphs_for(sys.stdout)
@@ -96,7 +96,7 @@ class _Screen:
         """Read the latest snapshot; return whether the last frame is out of date."""
         snapshot = self._source.latest()
         if snapshot is not None and snapshot is not self._taken and not self._view.paused:
-            self._board, self._taken = updated(self._board, printable_value(snapshot)), snapshot
+            self._board, self._taken = reduce_snapshot(self._board, printable_value(snapshot)), snapshot
         if self._board is not None:
             self._view = settled(self._view, self._board)
         self._source.look_at(focus_of(self._view, self._board, list_rows(size)))

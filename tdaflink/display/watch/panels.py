@@ -23,7 +23,7 @@ from tdaflink.display.jobs.listing import STATE_STYLE
 from tdaflink.display.watch import cells as words
 from tdaflink.display.watch.cells import Column, row
 from tdaflink.domain.observability.cluster_snapshot import ClusterState
-from tdaflink.domain.observability.dashboard import Board, JobLine, Stale
+from tdaflink.domain.observability.dashboard import DashboardState, JobRow, Stale
 from tdaflink.domain.observability.findings import memory_share
 from tdaflink.domain.printable import printable
 
@@ -55,7 +55,7 @@ _COLUMNS = (
 _NAMES = {"flink": "Flink", "kafka": "Kafka", "prometheus": "Prometheus", "logs": "The log"}
 
 
-def cluster_lines(board: Board, width: int) -> list[Text]:
+def cluster_lines(board: DashboardState, width: int) -> list[Text]:
     """Draw slots and memory in one or two lines."""
     state = board.cluster
     if state is None:
@@ -111,7 +111,7 @@ def stale_line(stale: Stale, now: float, width: int) -> Text:
     return line
 
 
-def alert_lines(board: Board, width: int, most: int) -> list[Text]:
+def alert_lines(board: DashboardState, width: int, most: int) -> list[Text]:
     """Draw the firing alerts, at most `most` lines."""
     alerts = board.alerts or ()
     lines = []
@@ -133,7 +133,7 @@ def job_columns(width: int) -> list[Column]:
     return [replace(column, width=_LONG_SPARK) if column == _SPARK_COLUMN else column for column in columns]
 
 
-def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
+def job_row(line: JobRow, width: int, *, chosen: bool, unicode: bool) -> Text:
     """Draw one job of the list."""
     load, rates = line.load, line.rates
     computation = load.computation if load is not None else None
@@ -160,14 +160,14 @@ def job_row(line: JobLine, width: int, *, chosen: bool, unicode: bool) -> Text:
     return row(job_columns(width), kept, width, style="bold" if chosen else "")
 
 
-def _checkpoint_age(line: JobLine) -> str:
+def _checkpoint_age(line: JobRow) -> str:
     checkpoints = line.load.checkpoints if line.load is not None else None
     if checkpoints is None or checkpoints.latest_age_ms is None:
         return UNKNOWN
     return format_age(checkpoints.latest_age_ms / 1000)
 
 
-def log_lines(board: Board, width: int) -> list[Text]:
+def log_lines(board: DashboardState, width: int) -> list[Text]:
     """Draw the end of the requested log, with long lines wrapped."""
     if board.log is None:
         stale = next((stale for stale in board.stale if stale.source == "logs"), None)
@@ -204,7 +204,9 @@ def _log_style(text: str) -> str:
     return "yellow" if level[1] == "WARN" else "red"
 
 
-def barcode_lines(board: Board, stream: str | None, width: int, height: int, glyphs: Glyphs) -> list[Text]:
+def barcode_lines(
+    board: DashboardState, stream: str | None, width: int, height: int, glyphs: Glyphs
+) -> list[Text]:
     """Draw the newest barcode in `height` lines; nothing if one bar of each dimension does not fit."""
     newest = board.newest
     if newest is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tdaflink.domain.observability.cluster_snapshot import Focus
-from tdaflink.domain.observability.dashboard import Board, JobLine
+from tdaflink.domain.observability.dashboard import DashboardState, JobRow
 
 Screen = Literal["jobs", "job", "exceptions", "logs", "barcode", "help"]
 Sort = Literal["state", "name", "records", "lag", "p95"]
@@ -32,7 +32,7 @@ class View:
     component: str | None = None
 
 
-def shown(view: View, board: Board) -> list[JobLine]:
+def shown(view: View, board: DashboardState) -> list[JobRow]:
     """Return the jobs of the list: those that match the filter, in the selected order."""
     pattern = view.filter.lower()
     lines = [
@@ -44,7 +44,7 @@ def shown(view: View, board: Board) -> list[JobLine]:
     return sorted(lines, key=_ORDERS[view.sort])
 
 
-def settled(view: View, board: Board) -> View:
+def settled(view: View, board: DashboardState) -> View:
     """Return the view with an existing job selected: the chosen one, else the first of the list."""
     lines = shown(view, board)
     if any(line.job.id == view.chosen for line in lines):
@@ -54,14 +54,14 @@ def settled(view: View, board: Board) -> View:
     return replace(view, chosen=lines[0].job.id if lines else None)
 
 
-def focus_of(view: View, board: Board | None, rows: int) -> Focus:
+def focus_of(view: View, board: DashboardState | None, rows: int) -> Focus:
     """Return the contents that the next snapshot needs, with `rows` jobs on the screen."""
     visible = () if board is None else tuple(line.job.id for line in window(view, board, rows))
     logs_of = (view.component or "taskmanager") if view.screen == "logs" else None
     return Focus(job=view.chosen, visible=visible, stream=view.stream, logs_of=logs_of)
 
 
-def window(view: View, board: Board, rows: int) -> Sequence[JobLine]:
+def window(view: View, board: DashboardState, rows: int) -> Sequence[JobRow]:
     """Return the `rows` jobs of the list around the chosen one."""
     lines = shown(view, board)
     place = next((i for i, line in enumerate(lines) if line.job.id == view.chosen), 0)
@@ -69,7 +69,7 @@ def window(view: View, board: Board, rows: int) -> Sequence[JobLine]:
     return lines[first : first + rows]
 
 
-def press(view: View, key: str, board: Board, page: int) -> View | None:
+def press(view: View, key: str, board: DashboardState, page: int) -> View | None:
     """Return the view after a key; None to quit. `page` is the number of lines of a page."""
     if view.typing:
         return _type(view, key)
@@ -92,7 +92,7 @@ def _type(view: View, key: str) -> View:
     return replace(view, filter=view.filter + key) if len(key) == 1 and key.isprintable() else view
 
 
-def _move(view: View, step: int, board: Board) -> View:
+def _move(view: View, step: int, board: DashboardState) -> View:
     if view.screen != "jobs":
         return replace(view, scroll=max(0, view.scroll + step))
     ids = [line.job.id for line in shown(view, board)]
@@ -102,32 +102,32 @@ def _move(view: View, step: int, board: Board) -> View:
     return replace(view, chosen=ids[max(0, min(place + step, len(ids) - 1))])
 
 
-def _open(screen: Screen) -> Callable[[View, Board], View]:
-    def opened(view: View, _board: Board) -> View:
+def _open(screen: Screen) -> Callable[[View, DashboardState], View]:
+    def opened(view: View, _board: DashboardState) -> View:
         back = view.screen == screen
         return replace(view, screen="jobs" if back else screen, scroll=0)
 
     return opened
 
 
-def _back(view: View, _board: Board) -> View:
+def _back(view: View, _board: DashboardState) -> View:
     if view.screen == "jobs":
         return replace(view, filter="")
     return replace(view, screen="jobs", scroll=0)
 
 
-def _next_sort(view: View, _board: Board) -> View:
+def _next_sort(view: View, _board: DashboardState) -> View:
     return replace(view, sort=SORTS[(SORTS.index(view.sort) + 1) % len(SORTS)])
 
 
-def _next_stream(view: View, board: Board) -> View:
+def _next_stream(view: View, board: DashboardState) -> View:
     """Select the next known stream; after the last one, the newest result of any stream."""
     streams = [None, *sorted(board.streams)]
     place = streams.index(view.stream) if view.stream in streams else 0
     return replace(view, stream=streams[(place + 1) % len(streams)])
 
 
-def _next_component(view: View, board: Board) -> View:
+def _next_component(view: View, board: DashboardState) -> View:
     names = list(board.log.components) if board.log is not None else []
     if view.screen != "logs" or not names or board.log is None:
         return view
@@ -147,7 +147,7 @@ _MOVES: dict[str, Callable[[int], int]] = {
     "KEY_END": lambda _: 10**6,
     "G": lambda _: 10**6,
 }
-_ACTIONS: dict[str, Callable[[View, Board], View]] = {
+_ACTIONS: dict[str, Callable[[View, DashboardState], View]] = {
     "KEY_ENTER": _open("job"),
     "e": _open("exceptions"),
     "l": _open("logs"),
@@ -165,7 +165,7 @@ _ACTIONS: dict[str, Callable[[View, Board], View]] = {
     "KEY_TAB": _next_component,
     "\t": _next_component,
 }
-_ORDERS: dict[Sort, Callable[[JobLine], tuple[object, ...]]] = {
+_ORDERS: dict[Sort, Callable[[JobRow], tuple[object, ...]]] = {
     "state": lambda line: (
         line.job.ended and line.job.state != "FAILED",
         line.job.state not in _TROUBLE_FIRST,
@@ -179,6 +179,6 @@ _ORDERS: dict[Sort, Callable[[JobLine], tuple[object, ...]]] = {
 }
 
 
-def _p95(line: JobLine) -> float:
+def _p95(line: JobRow) -> float:
     computation = line.load.computation if line.load is not None else None
     return (computation.p95 if computation else None) or 0.0

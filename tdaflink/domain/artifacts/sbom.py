@@ -18,7 +18,7 @@ _PREFIX = "tdaflink:"
 
 
 @dataclass(frozen=True)
-class Component:
+class SbomComponent:
     """One part: a JAR, a Python package or a container image, by its package URL."""
 
     kind: str
@@ -31,7 +31,7 @@ class Component:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def of_jars(jars: Iterable[LockedJar]) -> list[Component]:
+def of_jars(jars: Iterable[LockedJar]) -> list[SbomComponent]:
     """Describe JARs by their Maven coordinates; a JAR in several places is one component."""
     places: dict[str, set[str]] = {}
     unique: dict[str, LockedJar] = {}
@@ -40,7 +40,7 @@ def of_jars(jars: Iterable[LockedJar]) -> list[Component]:
         unique[purl] = jar
         places.setdefault(purl, set()).add(jar.place)
     return [
-        Component(
+        SbomComponent(
             kind="library",
             group=jar.coordinates.group,
             name=jar.coordinates.artifact,
@@ -53,10 +53,10 @@ def of_jars(jars: Iterable[LockedJar]) -> list[Component]:
     ]
 
 
-def of_packages(packages: Iterable[LockedPackage]) -> list[Component]:
+def of_packages(packages: Iterable[LockedPackage]) -> list[SbomComponent]:
     """Describe Python packages, each with the hashes of all files that it may be installed from."""
     return [
-        Component(
+        SbomComponent(
             kind="library",
             name=package.name,
             version=package.version,
@@ -69,18 +69,18 @@ def of_packages(packages: Iterable[LockedPackage]) -> list[Component]:
     ]
 
 
-def of_images(images: Iterable[str]) -> list[Component]:
+def of_images(images: Iterable[str]) -> list[SbomComponent]:
     """Describe public container images by name and tag."""
     components = []
     for image in images:
         name, _, tag = image.rpartition(":")
         path = name if "/" in name else f"library/{name}"
         purl = f"pkg:docker/{path}@{tag}"
-        components.append(Component(kind="container", name=name, version=tag, purl=purl))
+        components.append(SbomComponent(kind="container", name=name, version=tag, purl=purl))
     return components
 
 
-def bill(name: str, version: str, components: Sequence[Component]) -> dict[str, Any]:
+def bill(name: str, version: str, components: Sequence[SbomComponent]) -> dict[str, Any]:
     """Return the CycloneDX 1.6 document of `name`; it contains no time and no random number."""
     unique = {component.purl: component for component in components}
     parts = [_part(unique[purl]) for purl in sorted(unique)]
@@ -114,7 +114,7 @@ def _maven(jar: LockedJar) -> str:
     return f"pkg:maven/{name}" + (f"?{tail}" if tail else "")
 
 
-def _part(component: Component) -> dict[str, Any]:
+def _part(component: SbomComponent) -> dict[str, Any]:
     part: dict[str, Any] = {
         "type": component.kind,
         "bom-ref": component.purl,

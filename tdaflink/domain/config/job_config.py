@@ -48,7 +48,7 @@ LARGEST_FIELD = 46337  # the largest prime whose square fits the engines' 32-bit
 Route = Literal["requests", "uploads", "streams"]
 
 
-class Input(Model):
+class InputRoute(Model):
     """One topic that the job reads, its route, and the topic of its results."""
 
     route: Route
@@ -111,7 +111,7 @@ class JobConfig(Model):
         description="The only topic to read, as requests. Default: the topics of all three routes.",
     )
     output_topic: Topic = Field(default="tda_results", description="Topic for the results of input_topic.")
-    inputs: list[Input] | None = Field(
+    inputs: list[InputRoute] | None = Field(
         default=None, min_length=1, description="Several inputs, instead of input_topic."
     )
     errors_topic: Topic = Field(
@@ -380,13 +380,13 @@ class JobConfig(Model):
             )
         return self
 
-    def window_of(self, source: Input) -> Window | None:
+    def window_of(self, source: InputRoute) -> Window | None:
         """Return the window of an input's points; None where each message is computed on its own."""
         if source.route == "uploads" or (source.route == "requests" and not self.window_requests):
             return None
         return source.window or self.window or self._flat_window()
 
-    def state_ttl_of(self, source: Input) -> float:
+    def state_ttl_of(self, source: InputRoute) -> float:
         """Return the seconds after which the state of an idle stream, or of a job_id, is removed."""
         if source.route == "requests" and "state_ttl" not in self.model_fields_set:
             return REQUESTS_TTL
@@ -422,7 +422,7 @@ class JobConfig(Model):
         """Return whether any input is configured; if not, the job serves every route."""
         return self.inputs is not None or bool(self.model_fields_set & {"input_topic", "output_topic"})
 
-    def all_inputs(self) -> list[Input]:
+    def all_inputs(self) -> list[InputRoute]:
         """Return the configured inputs, in whichever form they are given; by default one of each route."""
         if self.inputs is not None:
             return self.inputs
@@ -441,8 +441,8 @@ DEFAULT_OUTPUTS = {
 }
 
 
-def _input_of(topic: str) -> Input:
+def _input_of(topic: str) -> InputRoute:
     """Return the input for a topic; a topic that is not shipped is one of requests."""
     routes: dict[str, Route] = {"tda_uploads": "uploads", "tda_stream_input": "streams"}
     output = DEFAULT_OUTPUTS.get(topic, "tda_results")
-    return Input(route=routes.get(topic, "requests"), topic=topic, output_topic=output)
+    return InputRoute(route=routes.get(topic, "requests"), topic=topic, output_topic=output)

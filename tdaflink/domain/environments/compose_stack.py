@@ -50,7 +50,7 @@ class Exported:
     variables: tuple[str, ...]
 
 
-def parts_of(profile: Profile) -> ComposeParts:
+def compose_parts(profile: Profile) -> ComposeParts:
     """Return the profile's containers. Raises `ConfigError` for a profile of another runtime."""
     if profile.compose is None:
         raise ConfigError(f"the profile {profile.name} does not run on Docker Compose")
@@ -68,7 +68,7 @@ def grafana_login(profile: Profile, folder: Path) -> str:
 
 def services_of(profile: Profile, ports: Mapping[str, int]) -> tuple[Service, ...]:
     """Return all containers, in the order of their dependencies."""
-    parts = parts_of(profile)
+    parts = compose_parts(profile)
     counts = {
         ZOOKEEPER: parts.zookeepers,
         S3: int(parts.storage == "bundled_s3"),
@@ -115,9 +115,9 @@ def _port(kind: str, number: int, ports: Mapping[str, int]) -> int | None:
     return ports.get(purpose if number == 1 else f"{purpose}_{number}")
 
 
-def require_room(profile: Profile, memory_mb: int, cores: int) -> None:
+def require_capacity(profile: Profile, memory_mb: int, cores: int) -> None:
     """Raise `Unhealthy` if the machine is too small for the profile; memory in MB."""
-    parts = parts_of(profile)
+    parts = compose_parts(profile)
     needed = sum(service.memory_mb for service in services_of(profile, profile.ports.root)) + _RESERVE_MB
     if memory_mb >= needed and cores >= parts.min_cores:
         return

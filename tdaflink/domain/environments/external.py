@@ -42,7 +42,7 @@ Options = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Check:
+class EndpointCheck:
     """The result of one check of `env add`; `fix` is the command that fixes it."""
 
     what: str
@@ -64,7 +64,7 @@ class EnvironmentView:
     runtime: str
     port_offset: int
     options: Options
-    checks: tuple[Check, ...] = ()
+    checks: tuple[EndpointCheck, ...] = ()
     alerts: str | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from tdaflink.domain.errors import Refused
 from tdaflink.domain.jobs.job import Job
 
-Fate = Literal["kept", "lost", "stranded"]
+JobImpact = Literal["kept", "lost", "stranded"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Replacement:
     """
 
     components: tuple[str, ...] = ()
-    fate: Fate = "kept"
+    fate: JobImpact = "kept"
 
 
-def fate_of(*, jobmanager: bool, taken_over: bool, storage_moves: bool) -> Fate:
+def fate_of(*, jobmanager: bool, taken_over: bool, storage_moves: bool) -> JobImpact:
     """Return the effect on jobs of recreating containers."""
     if not jobmanager:
         return "kept"
@@ -33,7 +33,7 @@ def fate_of(*, jobmanager: bool, taken_over: bool, storage_moves: bool) -> Fate:
     return "kept" if taken_over else "lost"
 
 
-def require_care(
+def require_safe_recreation(
     environment: str, replacement: Replacement, jobs: Sequence[Job], slots: int, *, resume: bool
 ) -> None:
     """Raise `Refused` unless the running jobs may be stopped now and `slots` suffice for them afterwards."""

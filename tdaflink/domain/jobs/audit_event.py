@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
-from tdaflink.domain.jobs.history import Action
+from tdaflink.domain.jobs.history import AuditEntry
 from tdaflink.domain.timestamps import format_timestamp
 
 EVENTS_TOPIC = "tda_events"
 _VERSION = 1
 
 
-def control_event(action: Action, env: str) -> tuple[str, bytes]:
+def control_event(action: AuditEntry, env: str) -> tuple[str, bytes]:
     """Return key (the job's name) and value of the event."""
     identity = json.dumps([action.action, env, action.job_id, action.at])
     record = {

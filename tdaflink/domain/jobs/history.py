@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 StateMode = Literal["savepoint", "last-state", "none"]
 RESUME = "resume"  # action: restart of a job whose JobManager was recreated or lost
-Step = Literal["planned", "stopping", "submitting", "verifying", "returning", "ended"]
+OperationStage = Literal["planned", "stopping", "submitting", "verifying", "returning", "ended"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Operation:
     wait_seconds: float
     origin: str | None = None
     allow_non_restored: bool = False
-    step: Step = "planned"
+    step: OperationStage = "planned"
     trigger_id: str | None = None
     snapshot: str | None = None
     new_job_id: str | None = None
@@ -123,7 +123,7 @@ class SavepointRecord:
 
 
 @dataclass(frozen=True)
-class Action:
+class AuditEntry:
     """One control action, as shown by `history` and written to the events topic."""
 
     at: float
@@ -136,19 +136,19 @@ class Action:
 
 
 @dataclass(frozen=True)
-class History:
+class JobHistory:
     """The records of the jobs of an environment, or of one job name; the newest first."""
 
     env: str
     name: str | None
-    actions: Sequence[Action]
+    actions: Sequence[AuditEntry]
     versions: Sequence[Version]
     operations: Sequence[Operation]
     steps: Sequence[OperationStep]
 
 
 @dataclass(frozen=True)
-class Changed:
+class OperationResult:
     """The result of `upgrade`, `rescale` and `rollback`. Field names are the stable JSON form."""
 
     id: str

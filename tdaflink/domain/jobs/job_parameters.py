@@ -13,7 +13,7 @@ from tdaflink.domain.job_contract import (
     JobSettings,
 )
 
-TOLD = (GROUP_PARAMETER, OUTPUTS_PARAMETER, SLIDE_PARAMETER, BUNDLE_SIZE_PARAMETER)
+PARAMETER_KEYS = (GROUP_PARAMETER, OUTPUTS_PARAMETER, SLIDE_PARAMETER, BUNDLE_SIZE_PARAMETER)
 
 BUNDLE_SIZE = "python.fn-execution.bundle.size"  # Flink's own key
 
@@ -29,7 +29,7 @@ class Slide:
         return f"{self.seconds:g} s" if self.seconds is not None else f"{self.points} points"
 
 
-def facts_for_watchers(settings: JobSettings, flink: Mapping[str, str]) -> dict[str, str]:
+def watch_parameters(settings: JobSettings, flink: Mapping[str, str]) -> dict[str, str]:
     """Extract the parameters for monitoring from a job's resolved settings and its Flink settings.
 
     Consumer group, output topics, slide of the windows, and records per Beam bundle.

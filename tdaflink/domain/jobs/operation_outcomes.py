@@ -6,12 +6,12 @@ from shlex import quote
 
 from tdaflink.domain.environments.command_hints import Commands
 from tdaflink.domain.errors import Interrupted, JobFailed, TdaflinkError
-from tdaflink.domain.jobs.history import RESUME, Changed, Operation
+from tdaflink.domain.jobs.history import RESUME, Operation, OperationResult
 
 
-def changed(done: Operation, env: str) -> Changed:
+def changed(done: Operation, env: str) -> OperationResult:
     """Return the result of the command."""
-    return Changed(
+    return OperationResult(
         id=done.new_job_id or "",
         name=done.name,
         action=done.action,
@@ -24,7 +24,7 @@ def changed(done: Operation, env: str) -> Changed:
     )
 
 
-def goes_on_by(under_way: Operation, env: str) -> str:
+def resume_command(under_way: Operation, env: str) -> str:
     """Return the command that executes the remaining steps."""
     if under_way.action == RESUME:
         return Commands(env).bring_back()
@@ -35,7 +35,7 @@ def interrupted(under_way: Operation, env: str) -> Interrupted:
     """Return the error for Ctrl-C, with the command that finishes the operation."""
     return Interrupted(
         f"interrupted: the {under_way.action} of {under_way.name} is at the step {under_way.step!r}",
-        hint=f"{goes_on_by(under_way, env)} executes the remaining steps",
+        hint=f"{resume_command(under_way, env)} executes the remaining steps",
     )
 
 

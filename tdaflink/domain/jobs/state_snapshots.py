@@ -44,7 +44,7 @@ Storage = Callable[[str, Mapping[str, str]], StateFiles]
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StateSnapshot:
     """A complete checkpoint or savepoint. `job` is the id of its job; for a savepoint the first six digits.
 
     `size_bytes` is that of its own folder; an incremental checkpoint shares further files with others.
@@ -62,8 +62,8 @@ class Snapshot:
 class Pruned:
     """Snapshots that pruning removed (or would), and due ones that it kept, each with the reason."""
 
-    removed: Sequence[Snapshot]
-    kept: Sequence[tuple[Snapshot, str]]
+    removed: Sequence[StateSnapshot]
+    kept: Sequence[tuple[StateSnapshot, str]]
     dry_run: bool
 
 
@@ -76,7 +76,7 @@ def canonical(path: str) -> str:
     return path.rstrip("/")
 
 
-def found_snapshots(root: str, kind: Kind, files: Iterable[StoredFile]) -> list[Snapshot]:
+def found_snapshots(root: str, kind: Kind, files: Iterable[StoredFile]) -> list[StateSnapshot]:
     """Return the snapshots below a root that have their `_metadata`."""
     pattern = _CHECKPOINT if kind == "checkpoint" else _SAVEPOINT
     sizes: dict[str, int] = {}
@@ -90,7 +90,7 @@ def found_snapshots(root: str, kind: Kind, files: Iterable[StoredFile]) -> list[
         if file.path == f"{place}/{METADATA}":
             written[place] = file.modified
     return [
-        Snapshot(place, kind, _job(pattern, place[len(root) + 1 :]), moment, sizes[place])
+        StateSnapshot(place, kind, _job(pattern, place[len(root) + 1 :]), moment, sizes[place])
         for place, moment in written.items()
     ]
 

@@ -94,7 +94,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Distance:
+class DiagramDistance:
     """Distance of a window's diagram to the one before; above `threshold` it is an alert."""
 
     metric: str
@@ -123,7 +123,7 @@ class Result:
     window: str = ""
     id: str = ""
     moment: str = ""
-    distance: Distance | None = None
+    distance: DiagramDistance | None = None
     last_seq: int | None = None
 
     def longest(self, count: int) -> list[Bar]:
@@ -214,11 +214,11 @@ def _moment(message: Mapping[str, Any]) -> str:
     return str(window.get("end") or window.get("last_event") or message["timestamp"])
 
 
-def _distance(document: Mapping[str, Any] | None) -> Distance | None:
+def _distance(document: Mapping[str, Any] | None) -> DiagramDistance | None:
     if document is None:
         return None
     threshold = document.get("threshold")
-    return Distance(
+    return DiagramDistance(
         metric=str(document["metric"]),
         value=float(document["distance"]),
         threshold=None if threshold is None else float(threshold),
@@ -282,7 +282,7 @@ class EventRecord:
     subject: str
     text: str
     window: str = ""
-    distance: Distance | None = None
+    distance: DiagramDistance | None = None
 
 
 @dataclass(frozen=True)

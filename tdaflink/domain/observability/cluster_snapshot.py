@@ -111,7 +111,7 @@ class TopicLag:
 
 
 @dataclass(frozen=True)
-class Alert:
+class FiringAlert:
     """A firing alert of Prometheus."""
 
     name: str
@@ -121,7 +121,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class History:
+class RateHistory:
     """Rates from Prometheus before the first snapshot: per second, oldest first."""
 
     records: Sequence[float] = ()
@@ -129,7 +129,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class Newest:
+class LatestResult:
     """The newest result of a stream or of a topic; `event_time` is the end of its window, if it has one."""
 
     topic: str
@@ -148,7 +148,7 @@ class JobSeen:
     job: Job
     load: JobLoad | None = None
     lag: Mapping[str, TopicLag] | None = None
-    history: History | None = None
+    history: RateHistory | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Focus:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ClusterSnapshot:
     """One refresh; `taken_at` is in epoch seconds. Sources without a response are null and in `problems`."""
 
     taken_at: float
@@ -179,8 +179,8 @@ class Snapshot:
     rest_url: str
     cluster: ClusterState | None
     jobs: Sequence[JobSeen] | None
-    alerts: Sequence[Alert] | None = None
-    newest: Newest | None = None
+    alerts: Sequence[FiringAlert] | None = None
+    newest: LatestResult | None = None
     streams: Sequence[str] = ()
     log: LogTail | None = None
     problems: Mapping[Source, str] = field(default_factory=dict)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from tdaflink.domain.environments.command_hints import Commands
 from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.observability.cluster_snapshot import (
-    Alert,
+    ClusterSnapshot,
     ClusterState,
-    History,
+    FiringAlert,
     JobLoad,
     JobSeen,
+    LatestResult,
     LogTail,
-    Newest,
-    Snapshot,
+    RateHistory,
     Source,
     TopicLag,
 )
@@ -37,7 +37,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class JobLine:
+class JobRow:
     """A job with all values derived from its samples; the series are the last rates, oldest first."""
 
     job: Job
@@ -70,16 +70,16 @@ class Stale:
 
 
 @dataclass(frozen=True)
-class Board:
+class DashboardState:
     """The state that the screen shows: the newest values, and their age."""
 
     env: str
     rest_url: str
     taken_at: float
     cluster: ClusterState | None = None
-    jobs: tuple[JobLine, ...] = ()
-    alerts: Sequence[Alert] | None = None
-    newest: Newest | None = None
+    jobs: tuple[JobRow, ...] = ()
+    alerts: Sequence[FiringAlert] | None = None
+    newest: LatestResult | None = None
     streams: Sequence[str] = ()
     log: LogTail | None = None
     stale: tuple[Stale, ...] = ()
@@ -91,14 +91,14 @@ class Board:
         """Return the command lines that change the jobs."""
         return Commands(self.env, self.one_job)
 
-    def find(self, job_id: str | None) -> JobLine | None:
+    def find(self, job_id: str | None) -> JobRow | None:
         """Return the job of that id; None if it is not listed."""
         return next((line for line in self.jobs if line.job.id == job_id), None)
 
 
-def updated(board: Board | None, snapshot: Snapshot) -> Board:
+def reduce_snapshot(board: DashboardState | None, snapshot: ClusterSnapshot) -> DashboardState:
     """Return the board after one more snapshot; sources that did not respond keep their last values."""
-    before = board or Board(snapshot.env, snapshot.rest_url, snapshot.taken_at)
+    before = board or DashboardState(snapshot.env, snapshot.rest_url, snapshot.taken_at)
     answered = dict(before.answered)
     sources: tuple[Source, ...] = ("flink", "kafka", "prometheus", "logs")
     answered |= {source: snapshot.taken_at for source in sources if source not in snapshot.problems}
@@ -108,7 +108,7 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
         jobs = tuple(
             _line(before.find(seen.job.id), seen, cluster, one_job=snapshot.one_job) for seen in snapshot.jobs
         )
-    return Board(
+    return DashboardState(
         env=snapshot.env,
         rest_url=snapshot.rest_url,
         taken_at=snapshot.taken_at,
@@ -126,7 +126,7 @@ def updated(board: Board | None, snapshot: Snapshot) -> Board:
     )
 
 
-def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None, *, one_job: bool) -> JobLine:
+def _line(before: JobRow | None, seen: JobSeen, cluster: ClusterState | None, *, one_job: bool) -> JobRow:
     line = before or _new_line(seen)
     load = seen.load
     lag = seen.lag if seen.lag is not None else line.lag
@@ -139,13 +139,13 @@ def _line(before: JobLine | None, seen: JobSeen, cluster: ClusterState | None, *
     return replace(line, findings=tuple(problems))
 
 
-def _new_line(seen: JobSeen) -> JobLine:
+def _new_line(seen: JobSeen) -> JobRow:
     """Return the line of a new job; its series continue the history that Prometheus has."""
-    past = seen.history or History()
-    return JobLine(seen.job, records=tuple(past.records[-POINTS:]), windows=tuple(past.windows[-POINTS:]))
+    past = seen.history or RateHistory()
+    return JobRow(seen.job, records=tuple(past.records[-POINTS:]), windows=tuple(past.windows[-POINTS:]))
 
 
-def _with_sample(line: JobLine, load: JobLoad) -> JobLine:
+def _with_sample(line: JobRow, load: JobLoad) -> JobRow:
     samples = _recent((*line.samples, load))
     rates = Rates(load.records_per_second if _averages(load) else None)
     if len(samples) > 1:

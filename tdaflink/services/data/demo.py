@@ -28,15 +28,15 @@ from tdaflink.domain.messages.records import Request, Result
 from tdaflink.domain.messages.shapes import sample
 from tdaflink.domain.messages.topics import TopicSpec
 from tdaflink.domain.progress import Reporter
-from tdaflink.services.control import Control, open_control
+from tdaflink.services.control import JobControlContext, open_control
 from tdaflink.services.data.results import Sought, arrivals, open_results
 from tdaflink.services.data.send import Outgoing, send
 from tdaflink.services.environments.setup import plan_setup, set_up
 from tdaflink.services.environments.teardown import tear_down
 from tdaflink.services.jobs import listing, submission
 from tdaflink.services.jobs.builder import JobBuilder
-from tdaflink.services.jobs.config_resolution import Asked
-from tdaflink.services.jobs.preparation import Wanted
+from tdaflink.services.jobs.config_resolution import ConfigOverrides
+from tdaflink.services.jobs.preparation import SubmitRequest
 from tdaflink.services.jobs.topic_readers import read_by
 from tdaflink.services.timeouts import RUNNING_SECONDS
 
@@ -122,7 +122,7 @@ def _job(
             yield topics
 
 
-def _submit(control: Control, topics: DemoTopics) -> None:
+def _submit(control: JobControlContext, topics: DemoTopics) -> None:
     env, reporter = control.env, control.reporter
     values: dict[str, Any] = {
         "job_name": JOB_NAME,
@@ -137,7 +137,7 @@ def _submit(control: Control, topics: DemoTopics) -> None:
         source = {"route": "requests", "topic": topics.requests, "output_topic": topics.results}
         values["inputs"] = [source]
     builder = JobBuilder(env, reporter.warn, kafka_of(env).partition_counts)
-    job = builder.build(Asked(), Wanted(), below=Layer("the demo", values))
+    job = builder.build(ConfigOverrides(), SubmitRequest(), below=Layer("the demo", values))
     submission.submit(job, control, RUNNING_SECONDS)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from tdaflink.adapters.kafka.client import KafkaClient, TopicWriter
 from tdaflink.adapters.kafka.errors import MAX_MESSAGE_BYTES, TICK_SECONDS
 from tdaflink.adapters.storage import point_files
-from tdaflink.adapters.storage.point_files import PointFile, Reading
+from tdaflink.adapters.storage.point_files import PointFile, ReadOptions
 from tdaflink.domain.errors import Interrupted, NotFound, TdaflinkError, UsageError
 from tdaflink.domain.messages import shapes
 from tdaflink.domain.messages.records import (
@@ -29,7 +29,7 @@ from tdaflink.domain.messages.records import (
     Upload,
     encode,
 )
-from tdaflink.domain.progress import Reporter, Step
+from tdaflink.domain.progress import ProgressStep, Reporter
 from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.data.table_streams import streams_of, timed_points
 from tdaformats import messages as contract
@@ -45,7 +45,7 @@ _REQUEST_FIELDS = ("job_id", "timestamp", "algorithm", "parameters", "timestamps
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SendRequest:
     """Options of the messages to send; None if not given."""
 
     points: int | None = None
@@ -67,10 +67,10 @@ class Wanted:
     by: str | None = None
     own_algorithm: bool = False
 
-    def reading(self) -> Reading:
+    def reading(self) -> ReadOptions:
         """Return the options for reading a file."""
         further = tuple(dict.fromkeys(name for name in (self.time, self.by) if name is not None))
-        return Reading(self.form, self.delimiter, self.columns, self.key, self.header, further)
+        return ReadOptions(self.form, self.delimiter, self.columns, self.key, self.header, further)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def parse_columns(text: str | None) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def prepare(source: str, wanted: Wanted) -> Outgoing:
+def prepare(source: str, wanted: SendRequest) -> Outgoing:
     """Return the messages of a shape, a file, `-` (stdin) or the URI of a file that the job reads.
 
     Every message is validated by the rules of the job before the first is created.
@@ -151,7 +151,7 @@ def prepare(source: str, wanted: Wanted) -> Outgoing:
     return replace(outgoing, columns=file.columns, notes=tuple(f"{title}: {note}" for note in file.notes))
 
 
-def _check_flags(wanted: Wanted) -> None:
+def _check_flags(wanted: SendRequest) -> None:
     if wanted.count is not None and wanted.count < 1:
         raise UsageError(f"--count {wanted.count}: at least one message", hint="--count 1")
     if wanted.batch < 1:
@@ -206,7 +206,7 @@ def _as_usage_error(check: Callable[[], None], where: str) -> None:
         raise UsageError(f"{where}: {error.reason}" if where else error.reason, hint=hint) from error
 
 
-def _check(route: str, message: Mapping[str, Any], wanted: Wanted, where: str) -> None:
+def _check(route: str, message: Mapping[str, Any], wanted: SendRequest, where: str) -> None:
     _as_usage_error(lambda: contract.check_fields(route, message, own_algorithm=wanted.own_algorithm), where)
 
 
@@ -217,7 +217,7 @@ def _shape(name: str) -> shapes.Shape:
         raise NotFound(f"{name} is neither a file nor a shape", hint=error.hint) from None
 
 
-def _from_shape(name: str, wanted: Wanted) -> Outgoing:
+def _from_shape(name: str, wanted: SendRequest) -> Outgoing:
     shape = _shape(name)
     total = wanted.count or 1
     first = shapes.sample(shape, wanted.points, noise=wanted.noise, seed=wanted.seed)
@@ -232,7 +232,7 @@ def _from_shape(name: str, wanted: Wanted) -> Outgoing:
     return Outgoing(f"{shape.title}, {len(first)} points", total, requests(), shape)
 
 
-def _from_file(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+def _from_file(file: PointFile, title: str, wanted: SendRequest) -> Outgoing:
     if wanted.by is not None or (wanted.time is not None and wanted.stream is not None):
         return _table_as_streams(file, title, wanted)
     routes = {point_files.route_of(payload) for payload in file.payloads}
@@ -249,7 +249,7 @@ def _from_file(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
     return _messages_of(file, title, route, wanted)
 
 
-def _messages_of(file: PointFile, title: str, route: str, wanted: Wanted) -> Outgoing:
+def _messages_of(file: PointFile, title: str, route: str, wanted: SendRequest) -> Outgoing:
     """Return the messages of a file, completed: a cloud becomes a request."""
     total = wanted.count or len(file.payloads)
     stem = "stdin" if title == "stdin" else Path(title).stem
@@ -296,7 +296,7 @@ def _check_size(payload: point_files.Payload, where: str) -> None:
         )
 
 
-def _as_stream(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+def _as_stream(file: PointFile, title: str, wanted: SendRequest) -> Outgoing:
     """Return clouds as messages of one stream, `batch` points each; messages of a stream unchanged."""
     parts: list[dict[str, Any]] = []
     for index, payload in enumerate(file.payloads, 1):
@@ -331,12 +331,12 @@ def _points_of(payload: point_files.Payload, where: str) -> list[Any]:
     return points
 
 
-def _batches(points: list[Any], wanted: Wanted) -> list[dict[str, Any]]:
+def _batches(points: list[Any], wanted: SendRequest) -> list[dict[str, Any]]:
     starts = range(0, len(points), wanted.batch)
     return [{"stream_id": wanted.stream, "points": points[start : start + wanted.batch]} for start in starts]
 
 
-def _streamed(title: str, parts: Sequence[Mapping[str, Any]], wanted: Wanted) -> Outgoing:
+def _streamed(title: str, parts: Sequence[Mapping[str, Any]], wanted: SendRequest) -> Outgoing:
     total = wanted.count or len(parts)
 
     def timed() -> Iterator[Mapping[str, Any]]:
@@ -348,14 +348,14 @@ def _streamed(title: str, parts: Sequence[Mapping[str, Any]], wanted: Wanted) ->
     return Outgoing(named, total, timed(), topic=STREAMS_TOPIC)
 
 
-def _shape_as_stream(name: str, wanted: Wanted) -> Outgoing:
+def _shape_as_stream(name: str, wanted: SendRequest) -> Outgoing:
     shape = _shape(name)
     needed = wanted.count * wanted.batch if wanted.count and wanted.points is None else wanted.points
     points = shapes.sample(shape, needed, noise=wanted.noise, seed=wanted.seed)
     return _streamed(shape.title, _batches(points, wanted), wanted)
 
 
-def _table_as_streams(file: PointFile, title: str, wanted: Wanted) -> Outgoing:
+def _table_as_streams(file: PointFile, title: str, wanted: SendRequest) -> Outgoing:
     """Return the rows of a table as messages of streams, each point with the time of its row."""
     rows = _points_of(file.payloads[0], title)
     times = (
@@ -386,7 +386,7 @@ def _without(message: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in message.items() if key != name}
 
 
-def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
+def _from_uri(uri: str, wanted: SendRequest) -> Outgoing:
     if wanted.points is not None or wanted.noise:
         raise UsageError("--points and --noise are for shapes: a file is analysed unchanged")
     if wanted.stream is not None or wanted.by is not None or wanted.time is not None:
@@ -426,7 +426,7 @@ def _from_uri(uri: str, wanted: Wanted) -> Outgoing:
     return Outgoing(uri, total, uploads(), topic=UPLOADS_TOPIC)
 
 
-def _completed(message: Mapping[str, Any], job_id: str, wanted: Wanted, route: str) -> Mapping[str, Any]:
+def _completed(message: Mapping[str, Any], job_id: str, wanted: SendRequest, route: str) -> Mapping[str, Any]:
     """Return a message of a file, completed: its fields are kept, unless an option overrides them."""
     if route == "streams":
         return message
@@ -490,7 +490,7 @@ def _columns(outgoing: Outgoing) -> str:
 
 
 def _write_all(
-    writer: TopicWriter, outgoing: Outgoing, rate: float | None, pressed: threading.Event, step: Step
+    writer: TopicWriter, outgoing: Outgoing, rate: float | None, pressed: threading.Event, step: ProgressStep
 ) -> list[str]:
     keys: list[str] = []
     started = shown = time.monotonic()

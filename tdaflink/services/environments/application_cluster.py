@@ -22,15 +22,21 @@ from tdaflink.domain.environments.setup import SetupRequest
 from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, TdaflinkError, UsageError
 from tdaflink.domain.jobs.history import Version
 from tdaflink.domain.jobs.slots import require_slots
-from tdaflink.domain.jobs.state_snapshots import Snapshot
+from tdaflink.domain.jobs.state_snapshots import StateSnapshot
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Reporter, Step
-from tdaflink.services.control import Control, open_control, submitter
+from tdaflink.domain.progress import ProgressStep, Reporter
+from tdaflink.services.control import JobControlContext, open_control, submitter
 from tdaflink.services.jobs.builder import JobBuilder
-from tdaflink.services.jobs.config_resolution import Asked
-from tdaflink.services.jobs.preparation import Wanted
+from tdaflink.services.jobs.config_resolution import ConfigOverrides
+from tdaflink.services.jobs.preparation import SubmitRequest
 from tdaflink.services.jobs.readiness import wait_until_running
-from tdaflink.services.jobs.run_request import ENTRY_CLASS, Job, kafka_properties, plain_secrets, run_body
+from tdaflink.services.jobs.run_request import (
+    ENTRY_CLASS,
+    JobPackage,
+    kafka_properties,
+    plain_secrets,
+    run_body,
+)
 from tdaflink.services.jobs.state_snapshots import described, stored_snapshots
 from tdaflink.services.jobs.topic_readers import refuse_reader_elsewhere
 from tdaflink.services.timeouts import MAIN_SECONDS, RUNNING_SECONDS
@@ -79,13 +85,15 @@ def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool)
 
 
 @contextmanager
-def control_over(environment: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[Control]:
+def control_over(
+    environment: Environment, store: EnvironmentStore, reporter: Reporter
+) -> Iterator[JobControlContext]:
     """Yield the control of the environment's cluster, and close its connection."""
     with closing(flink_of(environment)) as cluster:
         yield open_control(environment, cluster, store, reporter, kafka_of(environment))
 
 
-def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runtime) -> str:
+def prepare(request: SetupRequest, control: JobControlContext, folder: Path, runtime: Runtime) -> str:
     """Write the job that the JobManager in `folder` starts next, unless its job runs; return the job's id.
 
     A new start continues from the newest checkpoint or savepoint of the job in the folder. Raises `Refused`
@@ -113,7 +121,7 @@ def prepare(request: SetupRequest, control: Control, folder: Path, runtime: Runt
     return _settled(job, control, folder)
 
 
-def follow(job_id: str, control: Control) -> None:
+def follow(job_id: str, control: JobControlContext) -> None:
     """Wait until the job runs. Raises `JobFailed` with the cause, and `DeadlinePassed`."""
     version = control.ledger.version(job_id)
     if version is None:
@@ -130,7 +138,7 @@ def follow(job_id: str, control: Control) -> None:
             control.tell("submit", outcome, job_id, version.name, bundle_sha256=version.bundle_sha256)
 
 
-def _wait_for_main(job_id: str, control: Control, step: Step) -> None:
+def _wait_for_main(job_id: str, control: JobControlContext, step: ProgressStep) -> None:
     step.update("running main()")
     for _ in poll(MAIN_SECONDS, every=0.3):
         if control.cluster.job_state(job_id) is not None:
@@ -141,7 +149,7 @@ def _wait_for_main(job_id: str, control: Control, step: Step) -> None:
     )
 
 
-def _wanted(request: SetupRequest, control: Control, before: Application | None) -> Job:
+def _wanted(request: SetupRequest, control: JobControlContext, before: Application | None) -> JobPackage:
     if request.application is not None:
         return _job_of(request, control, None)
     version = control.ledger.version(before.job_id) if before else None
@@ -155,18 +163,18 @@ def _wanted(request: SetupRequest, control: Control, before: Application | None)
     return job_from(version.spec, version.name, control)
 
 
-def _job_of(request: SetupRequest, control: Control, before: Version | None) -> Job:
+def _job_of(request: SetupRequest, control: JobControlContext, before: Version | None) -> JobPackage:
     """Return the shipped job of the request; its options change the settings of the version before."""
     assert control.kafka is not None  # noqa: S101 - `control_over` gives it
     builder = JobBuilder(control.env, control.reporter.warn, control.kafka.partition_counts)
-    asked = Asked(request.application, settings=request.settings)
-    wanted = Wanted(include=request.include)
+    asked = ConfigOverrides(request.application, settings=request.settings)
+    wanted = SubmitRequest(include=request.include)
     if before is None:
         return builder.build(asked, wanted)
     return builder.build_version(control, before, asked, wanted, renamed=True)
 
 
-def _spec_of(before: Application, control: Control) -> object:
+def _spec_of(before: Application, control: JobControlContext) -> object:
     version = control.ledger.version(before.job_id)
     return version.spec if version else None
 
@@ -181,13 +189,13 @@ def _runs(runtime: Runtime, cluster: FlinkRest, job_id: str) -> bool:
         return False
 
 
-def _require_slots(job: Job, env: Environment) -> None:
+def _require_slots(job: JobPackage, env: Environment) -> None:
     profile = load_profile(env.profile)
     slots = profile.slots * profile.taskmanagers
     require_slots(job.name, job.parallelism, slots, slots)
 
 
-def _require_no_secrets(job: Job) -> None:
+def _require_no_secrets(job: JobPackage) -> None:
     named = plain_secrets(kafka_properties(job))
     if named:
         raise UsageError(
@@ -197,7 +205,7 @@ def _require_no_secrets(job: Job) -> None:
         )
 
 
-def _newest(name: str, control: Control, folder: Path) -> Snapshot | None:
+def _newest(name: str, control: JobControlContext, folder: Path) -> StateSnapshot | None:
     ids = [version.job_id for version in control.ledger.versions(name)]
     flink = written_config(folder)
     found = [
@@ -208,7 +216,9 @@ def _newest(name: str, control: Control, folder: Path) -> Snapshot | None:
     return max(found, key=lambda one: one.created_at, default=None)
 
 
-def _require_mode(job: Job, newest: Snapshot, before: Application | None, env: Environment) -> None:
+def _require_mode(
+    job: JobPackage, newest: StateSnapshot, before: Application | None, env: Environment
+) -> None:
     wanted = mode_of(job.flink_config)
     if before is not None and before.mode != wanted:
         raise Refused(
@@ -218,7 +228,7 @@ def _require_mode(job: Job, newest: Snapshot, before: Application | None, env: E
         )
 
 
-def _settled(job: Job, control: Control, folder: Path) -> str:
+def _settled(job: JobPackage, control: JobControlContext, folder: Path) -> str:
     job_id = secrets.token_hex(16)
     path = control.ledger.keep_bundle(job.bundle.name, job.bundle.content)
     body = run_body(job, control.env, job_id, str(path))

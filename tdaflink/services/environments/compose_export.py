@@ -17,7 +17,7 @@ from tdaflink.adapters.storage.environment_store import EnvironmentStore
 from tdaflink.adapters.storage.paths import write_atomically
 from tdaflink.adapters.storage.shipped_profiles import load_lock, load_profile, profile_of
 from tdaflink.adapters.storage.user_files import output_file, output_folder
-from tdaflink.domain.environments.compose_stack import Exported, parts_of
+from tdaflink.domain.environments.compose_stack import Exported, compose_parts
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.environments.profile import SCALE
 from tdaflink.domain.errors import UsageError
@@ -47,7 +47,7 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
     """Write compose.yaml and the files that it uses. Raises `UsageError` for a non-empty folder."""
     environment = _environment(request, store)
     profile = profile_of(environment)
-    parts_of(profile)
+    compose_parts(profile)
     require_storage(environment, profile)
     folder = output_folder(request.folder, "DIR")
     if folder.exists() and not request.force and any(folder.iterdir()):
@@ -61,7 +61,7 @@ def export(request: ExportRequest, store: EnvironmentStore, reporter: Reporter) 
     if variables:
         example = "".join(f"# {VARIABLES[name]}\n# {name}=\n" for name in variables)
         text = "# Copy to .env (mode 0600) and fill in.\n" + example
-        if parts_of(profile).alerting:
+        if compose_parts(profile).alerting:
             text += _RECEIVER
         write_atomically(folder / ".env.example", text)
     names = tuple(service.name for service in settings.services)

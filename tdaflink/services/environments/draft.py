@@ -8,7 +8,7 @@ from dataclasses import replace
 from tdaflink.adapters.local_runtime.process_table import port_is_free
 from tdaflink.adapters.local_runtime.supervisor_file import is_supervised
 from tdaflink.adapters.python.cluster_python import named_interpreter
-from tdaflink.adapters.runtimes import run_by_others, runtime_for, traits_of
+from tdaflink.adapters.runtimes import not_managed_error, runtime_for, traits_of
 from tdaflink.adapters.storage.environment_store import DEFAULT_NAME, EnvironmentStore
 from tdaflink.adapters.storage.locks import PortClaims
 from tdaflink.adapters.storage.shipped_profiles import load_profile, profile_names, profile_of
@@ -26,7 +26,7 @@ _OFFSET_STEP = 100
 _OFFSETS = 200
 
 
-def draft(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
+def resolve_environment(request: SetupRequest, store: EnvironmentStore) -> tuple[Environment, Profile]:
     """Return the environment that a setup would create; nothing is written or started."""
     name = store.chosen_name(request.env)
     profile = load_profile(_profile_name(request, name, store.find(name)))
@@ -50,7 +50,7 @@ def reserve(
 
 def _profile_name(request: SetupRequest, name: str, saved: Environment | None) -> str:
     if saved and not saved.is_managed:
-        raise run_by_others(saved)
+        raise not_managed_error(saved)
     if saved and request.profile and saved.profile != request.profile:
         raise UsageError(
             f"environment {name!r} was made from the profile {saved.profile!r}, not {request.profile!r}",
@@ -73,7 +73,7 @@ def _environment(
     if saved and saved.runtime != profile.runtime:
         runtime_for(saved, store)
     draft = saved or Environment(name, profile.name, profile.runtime, Endpoints("", "", ""), "")
-    draft = sized(placed(draft, request, store), scale=request.scale)
+    draft = with_scale(placed(draft, request, store), scale=request.scale)
     offset = _offset(request, draft, store, profile, claims, known=saved is not None)
     details = _details(request, draft)
     python = runtime_for(replace(draft, details=details), store).python_plan().python
@@ -96,7 +96,7 @@ def _environment(
     return replace(moved, endpoints=runtime_for(moved, store).endpoints())
 
 
-def sized(environment: Environment, *, scale: bool | None) -> Environment:
+def with_scale(environment: Environment, *, scale: bool | None) -> Environment:
     """Return the environment scaled down, or in full size; unchanged if `scale` is None."""
     if scale is None:
         return environment

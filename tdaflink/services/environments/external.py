@@ -19,7 +19,7 @@ from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.environments.external import (
     ASK,
     SECRETS,
-    Check,
+    EndpointCheck,
     EnvironmentView,
     Options,
     asked_without_cluster,
@@ -66,14 +66,14 @@ def add_environment(
     return _view(env, store, checks)
 
 
-def check_environment(env: Environment, reporter: Reporter) -> tuple[Check, ...]:
+def check_environment(env: Environment, reporter: Reporter) -> tuple[EndpointCheck, ...]:
     """Check an environment's endpoints. Raises the errors that would make every further command fail."""
     with reporter.step(f"Flink at {env.endpoints.rest_url}"):
         flink = _check_flink(env)
     with reporter.step(f"Kafka at {env.endpoints.kafka}"):
         topics = _check_topics(env)
     schemas = _check_schemas(env)
-    python = Check(
+    python = EndpointCheck(
         "Python",
         "unchecked",
         f"jobs run with {env.python} of the cluster; the first submit will check it",
@@ -127,43 +127,43 @@ def _saved(name: str, store: EnvironmentStore) -> Environment:
     return env
 
 
-def _check_flink(env: Environment) -> tuple[Check, ...]:
+def _check_flink(env: Environment) -> tuple[EndpointCheck, ...]:
     with closing(flink_of(env)) as cluster:
         overview = cluster.overview()
     actual, supported = overview.flink_version, load_versions().flink
-    version = Check("Flink", "ok", f"version {actual}")
+    version = EndpointCheck("Flink", "ok", f"version {actual}")
     if actual != supported:
         is_next = minor(actual) == minor(load_versions().next_flink)
         limits = OUTSIDE.format(supported) if is_next else f"this release requires {supported}"
-        version = Check("Flink", "differs", f"version {actual}; {limits}")
+        version = EndpointCheck("Flink", "differs", f"version {actual}; {limits}")
     free, total = overview.slots_available, overview.slots_total
-    slots = Check("slots", "ok" if total else "missing", f"{free} of {total} are free")
+    slots = EndpointCheck("slots", "ok" if total else "missing", f"{free} of {total} are free")
     return version, slots
 
 
-def _check_topics(env: Environment) -> Check:
+def _check_topics(env: Environment) -> EndpointCheck:
     admin = kafka_admin_of(env)
     catalogue = load_catalogue().sized(topic_sizing(env))
     missing = plan_topics(admin, catalogue).created
     if not missing:
-        return Check("topics", "ok", f"all {len(catalogue)} exist")
+        return EndpointCheck("topics", "ok", f"all {len(catalogue)} exist")
     create = f"tdaflink topics create --env {env.name}"
-    return Check("topics", "missing", f"missing: {', '.join(missing)}", create)
+    return EndpointCheck("topics", "missing", f"missing: {', '.join(missing)}", create)
 
 
-def _check_schemas(env: Environment) -> tuple[Check, ...]:
+def _check_schemas(env: Environment) -> tuple[EndpointCheck, ...]:
     if env.endpoints.schema_registry is None:
         return ()
     with closing(registry_of(env, env.endpoints.schema_registry)) as registry:
         statuses = list_schemas(registry, load_schemas())
     missing = [status.schema.subject for status in statuses if status.registered is None]
     if not missing:
-        return (Check("schemas", "ok", f"all {len(statuses)} are registered"),)
+        return (EndpointCheck("schemas", "ok", f"all {len(statuses)} are registered"),)
     register = f"tdaflink schemas register --env {env.name}"
-    return (Check("schemas", "missing", f"not registered: {', '.join(missing)}", register),)
+    return (EndpointCheck("schemas", "missing", f"not registered: {', '.join(missing)}", register),)
 
 
-def _view(env: Environment, store: EnvironmentStore, checks: tuple[Check, ...]) -> EnvironmentView:
+def _view(env: Environment, store: EnvironmentStore, checks: tuple[EndpointCheck, ...]) -> EnvironmentView:
     return EnvironmentView(
         name=env.name,
         current=env.name == store.current(),

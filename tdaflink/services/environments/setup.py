@@ -29,11 +29,17 @@ from tdaflink.domain.messages.topics import TopicSpec
 from tdaflink.domain.progress import Reporter, Silent
 from tdaflink.services.artifacts.jars import fetch_jars, require_cached
 from tdaflink.services.environments.application_cluster import control_over, follow, prepare
-from tdaflink.services.environments.draft import draft, reserve
+from tdaflink.services.environments.draft import reserve, resolve_environment
 from tdaflink.services.environments.schemas import plan_register, register_schemas
 from tdaflink.services.environments.supervisor_process import start_supervisor
 from tdaflink.services.environments.topics import create_topics, plan_topics
-from tdaflink.services.upgrades.recovery import bring_back, endangered, set_aside, stopped, waiting
+from tdaflink.services.upgrades.recovery import (
+    jobs_at_risk,
+    resubmit_jobs,
+    stopped,
+    suspend_for_recreation,
+    waiting,
+)
 
 
 def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -> SetupResult:
@@ -102,7 +108,7 @@ def set_up(request: SetupRequest, store: EnvironmentStore, reporter: Reporter) -
 
 def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     """Return the changes that `set_up` would make; writes and starts nothing."""
-    environment, profile = draft(request, store)
+    environment, profile = resolve_environment(request, store)
     name = environment.name
     runtime = runtime_for(environment, store)
     components = runtime.components()
@@ -177,7 +183,9 @@ def _suspend_jobs(
     recreation = runtime.replaced()
     if recreation.fate != "kept":
         with control_over(environment, store, reporter) as control:
-            set_aside(control, recreation, profile.slots * profile.taskmanagers, resume=request.resume_jobs)
+            suspend_for_recreation(
+                control, recreation, profile.slots * profile.taskmanagers, resume=request.resume_jobs
+            )
     if recreation.components:
         names = ", ".join(recreation.components)
         reporter.note(f"recreated because their configuration changed: {names}")
@@ -216,7 +224,7 @@ def _resume_jobs(
     since = None if profile.keeps_jobs else max(starts, default=None)
     with control_over(environment, store, reporter) as control:
         if request.resume_jobs:
-            return bring_back(control, since), ()
+            return resubmit_jobs(control, since), ()
         gone = tuple(waiting(control, since))
     if gone:
         reporter.warn(
@@ -232,7 +240,7 @@ def _jobs_at_risk(
     if recreation.fate == "kept":
         return ()
     with control_over(environment, store, Silent()) as control:
-        return tuple(job.name for job in endangered(control, recreation))
+        return tuple(job.name for job in jobs_at_risk(control, recreation))
 
 
 def _jars(request: SetupRequest, lock: JarLock, cache: JarCache, reporter: Reporter) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from tdaflink.domain.environments.environment import Environment, Runtime
 from tdaflink.domain.environments.setup import SetupRequest
 from tdaflink.domain.environments.supervision import SUPERVISOR, Repair
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.domain.jobs.history import Action
-from tdaflink.domain.progress import Step
+from tdaflink.domain.jobs.history import AuditEntry
+from tdaflink.domain.progress import ProgressStep
 from tdaflink.domain.timestamps import timestamp_now
 from tdaflink.services.environments.alerts import LocalAlerts
 
@@ -112,7 +112,7 @@ class Supervisor:
             self._file.write(self._repairs, repair)
         with suppress(TdaflinkError, OSError):
             ledger = Ledger(self._store.folder(self._name))
-            ledger.note(Action(time.time(), "repair", outcome, "", "", SUPERVISOR, detail))
+            ledger.note(AuditEntry(time.time(), "repair", outcome, "", "", SUPERVISOR, detail))
 
 
 class _LogStep:
@@ -130,7 +130,7 @@ class _Log:
     """A reporter that writes to the supervisor's log."""
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> Iterator[ProgressStep]:
         _log(title)
         yield _LogStep()
 

@@ -11,14 +11,20 @@ from tdaflink.adapters.storage.shipped_profiles import load_profile
 from tdaflink.domain.config.layers import Layer, Resolved
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.services.jobs.config_resolution import Asked, configure, named_job
-from tdaflink.services.jobs.preparation import PartitionCounts, Wanted, script_again, script_job, shipped_job
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.config_resolution import ConfigOverrides, configure, named_job
+from tdaflink.services.jobs.preparation import (
+    PartitionCounts,
+    SubmitRequest,
+    rebuild_script_job,
+    script_job,
+    shipped_job,
+)
+from tdaflink.services.jobs.run_request import JobPackage
 
 if TYPE_CHECKING:
     from tdaflink.adapters.flink.client import FlinkRest
     from tdaflink.domain.jobs.history import Version
-    from tdaflink.services.control import Control
+    from tdaflink.services.control import JobControlContext
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,16 @@ class JobBuilder:
     partitions: PartitionCounts
     cluster: Callable[[], FlinkRest] | None = None
 
-    def resolve(self, asked: Asked, below: Layer | None = None) -> Resolved:
+    def resolve(self, asked: ConfigOverrides, below: Layer | None = None) -> Resolved:
         """Merge and validate the config of a call. Raises `ConfigError`."""
         return configure(asked, self.env, self._profile_settings(), self.warn, below)
 
-    def job_name(self, asked: Asked, script: Path | None) -> tuple[str, bool]:
+    def job_name(self, asked: ConfigOverrides, script: Path | None) -> tuple[str, bool]:
         """Return the name of the job, and whether the call itself gives it."""
         name, named = named_job(asked, self.env, self._profile_settings())
         return (script.stem, True) if script is not None and not named else (name, named)
 
-    def build(self, asked: Asked, wanted: Wanted, below: Layer | None = None) -> Job:
+    def build(self, asked: ConfigOverrides, wanted: SubmitRequest, below: Layer | None = None) -> JobPackage:
         """Build a new job: the shipped one, or a script."""
         resolved = self.resolve(asked, below)
         if wanted.script is not None:
@@ -52,8 +58,14 @@ class JobBuilder:
         return shipped_job(resolved, self.env, wanted, self.partitions, self.warn, free)
 
     def build_version(
-        self, control: Control, version: Version, asked: Asked, wanted: Wanted, *, renamed: bool = False
-    ) -> Job:
+        self,
+        control: JobControlContext,
+        version: Version,
+        asked: ConfigOverrides,
+        wanted: SubmitRequest,
+        *,
+        renamed: bool = False,
+    ) -> JobPackage:
         """Build a new version of a job: `version` with its files and arguments, changed by the call.
 
         Raises `Refused` and `UsageError` if that would be another job; with `renamed`, its name may change.
@@ -67,7 +79,9 @@ class JobBuilder:
         if wanted.script is not None:
             return script_job(resolved, wanted)
         if spec.settings is None:
-            return script_again(resolved, job_from(spec, resolved.config.job_name, control), wanted.arguments)
+            return rebuild_script_job(
+                resolved, job_from(spec, resolved.config.job_name, control), wanted.arguments
+            )
         carried = {} if wanted.include else included_in(spec, control)
         wanted = replace(wanted, carried=carried)
         return shipped_job(resolved, self.env, wanted, self.partitions, self.warn)

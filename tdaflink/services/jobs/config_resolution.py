@@ -21,7 +21,7 @@ _ADDRESSES = {"kafka_bootstrap_servers": "kafka_cluster", "schema_registry_url":
 
 
 @dataclass(frozen=True)
-class Asked:
+class ConfigOverrides:
     """Config options of a call; None and empty mean not given."""
 
     file: Path | None = None
@@ -34,7 +34,7 @@ class Asked:
 
 
 def configure(
-    asked: Asked,
+    asked: ConfigOverrides,
     env: Environment,
     profile: Mapping[str, Any],
     warn: Callable[[str], None],
@@ -53,7 +53,7 @@ def configure(
     return resolve(layers)
 
 
-def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
+def named_job(asked: ConfigOverrides, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
     """Return the job name of a call, and whether the call itself defines it."""
     layers = _layers(asked, env, profile, lambda _: None, None)
     names = [str(layer.values["job_name"]) for layer in layers[1:] if "job_name" in layer.values]
@@ -62,7 +62,7 @@ def named_job(asked: Asked, env: Environment, profile: Mapping[str, Any]) -> tup
 
 
 def _layers(
-    asked: Asked,
+    asked: ConfigOverrides,
     env: Environment,
     profile: Mapping[str, Any],
     warn: Callable[[str], None],
@@ -78,7 +78,7 @@ def _layers(
     return [*layers, *_flag_layers(asked)]
 
 
-def _inherited_window(asked: Asked, layers: Sequence[Layer], below: Layer | None) -> Layer:
+def _inherited_window(asked: ConfigOverrides, layers: Sequence[Layer], below: Layer | None) -> Layer:
     """Return the parts of the lower layers' count window to keep: --window-size does not change the slide.
 
     A new job without a configured window has none to keep: --window-size alone gives it tumbling windows.
@@ -109,7 +109,7 @@ def _drop_addresses(
             )
 
 
-def _flag_layers(asked: Asked) -> list[Layer]:
+def _flag_layers(asked: ConfigOverrides) -> list[Layer]:
     flags: dict[str, Any] = {
         "job_name": asked.job_name,
         "parallelism": asked.parallelism,

@@ -8,10 +8,10 @@ from tdaflink.domain.environments.command_hints import Commands
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.jobs.history import RESUME, Operation, Version
 from tdaflink.domain.jobs.job import Job, find_job
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 
 
-def running_job(control: Control, reference: str) -> Job:
+def running_job(control: JobControlContext, reference: str) -> Job:
     """Return the running job of a reference. Raises `NotFound` with the command that restarts it."""
     jobs = control.cluster.jobs(control.env.name, ended=True)
     try:
@@ -23,7 +23,7 @@ def running_job(control: Control, reference: str) -> Job:
     return job
 
 
-def ended(control: Control, job: Job, jobs: Sequence[Job]) -> NotFound:
+def ended(control: JobControlContext, job: Job, jobs: Sequence[Job]) -> NotFound:
     """Return the error for a job that has ended."""
     alive = next((other for other in jobs if other.name == job.name and not other.ended), None)
     if alive is not None:
@@ -40,7 +40,7 @@ def ended(control: Control, job: Job, jobs: Sequence[Job]) -> NotFound:
     )
 
 
-def not_running(control: Control, reference: str, unknown: NotFound) -> NotFound:
+def not_running(control: JobControlContext, reference: str, unknown: NotFound) -> NotFound:
     """Return the error for a job that the cluster does not have; `unknown` if the ledger has none either."""
     unfinished = unfinished_of(control, reference, reference)
     if unfinished is not None:
@@ -55,7 +55,7 @@ def not_running(control: Control, reference: str, unknown: NotFound) -> NotFound
     )
 
 
-def unfinished_of(control: Control, name: str, job_id: str) -> Operation | None:
+def unfinished_of(control: JobControlContext, name: str, job_id: str) -> Operation | None:
     """Return the unfinished operation of a job, by its name or by one of its ids."""
     for operation in control.ledger.operations(under_way=True):
         ids = (operation.old_job_id, operation.new_job_id, operation.back_job_id)
@@ -64,7 +64,7 @@ def unfinished_of(control: Control, name: str, job_id: str) -> Operation | None:
     return None
 
 
-def warn_of_unfinished(control: Control, job: Job) -> None:
+def warn_of_unfinished(control: JobControlContext, job: Job) -> None:
     """Warn if a job has ended during an operation, with the command that completes it."""
     change = unfinished_of(control, job.name, job.id)
     if change is not None:

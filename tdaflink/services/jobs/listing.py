@@ -11,7 +11,7 @@ from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.environments.supervision import Supervision
 from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.jobs.job import ClusterStatus, Job, find_job
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.ended_jobs import not_running, warn_of_unfinished
 from tdaflink.services.timeouts import CANCEL_SECONDS
 
@@ -42,7 +42,7 @@ def cluster_status(
     )
 
 
-def cancel(control: Control, references: Sequence[str]) -> list[Canceled]:
+def cancel(control: JobControlContext, references: Sequence[str]) -> list[Canceled]:
     """Cancel jobs and wait until each has ended.
 
     Every reference is resolved before any job is cancelled, so that an invalid one changes nothing.
@@ -52,14 +52,14 @@ def cancel(control: Control, references: Sequence[str]) -> list[Canceled]:
     return [_cancel(control, job) for job in chosen.values()]
 
 
-def _resolve_job(control: Control, jobs: Sequence[Job], reference: str) -> Job:
+def _resolve_job(control: JobControlContext, jobs: Sequence[Job], reference: str) -> Job:
     try:
         return find_job(jobs, reference)
     except NotFound as unknown:
         raise not_running(control, reference, unknown) from None
 
 
-def _cancel(control: Control, job: Job) -> Canceled:
+def _cancel(control: JobControlContext, job: Job) -> Canceled:
     with control.reporter.step(f"cancel {job.name} {job.id[:12]}") as step:
         if job.ended:
             step.unchanged(f"has ended already: {job.state}")

@@ -57,12 +57,12 @@ def _application_failure(cluster: FlinkRest, application_id: str) -> str:
     return ""
 
 
-def ran_elsewhere(output: str) -> bool:
+def used_wrong_gateway(output: str) -> bool:
     """Return whether main() got the gateway of another submission while the JobManager is intact."""
     return _LOCAL_ENVIRONMENT in output and _WEDGED not in output
 
 
-def explained(refusal: Refused, name: str, output: str) -> TdaflinkError:
+def to_error(refusal: Refused, name: str, output: str) -> TdaflinkError:
     """Return the error for a refused run, by the output of main() in the JobManager's log."""
     if _WEDGED in output or _LOCAL_ENVIRONMENT in output:
         return Unhealthy(

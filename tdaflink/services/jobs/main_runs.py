@@ -15,12 +15,12 @@ from tdaflink.domain.errors import DeadlinePassed, NotFound, Refused, Unreachabl
 from tdaflink.domain.jobs.failures import root_cause
 from tdaflink.domain.jobs.job import TERMINAL_STATES, JobApplication
 from tdaflink.domain.polling import poll
-from tdaflink.services.jobs.run_request import Job, application_body, run_body
+from tdaflink.services.jobs.run_request import JobPackage, application_body, run_body
 from tdaflink.services.timeouts import MAIN_SECONDS
 
 _TAKEN = "DuplicateApplicationSubmissionException"
 
-RunMain = Callable[[FlinkRest, Job, Environment, str, str, str], str]
+RunMain = Callable[[FlinkRest, JobPackage, Environment, str, str, str], str]
 """Client, job, environment, bundle id, its path on the JobManager, job id -> the id of the job it made."""
 
 
@@ -30,7 +30,7 @@ def way_to_run(cluster: FlinkRest) -> RunMain:
 
 
 def run_and_wait(
-    cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
+    cluster: FlinkRest, job: JobPackage, env: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
     """Run main(); if the response was lost, look for the job before running again under the same id."""
     body = run_body(job, env, job_id, path)
@@ -42,7 +42,7 @@ def run_and_wait(
         return cluster.run(bundle_id, body)
 
 
-def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: str) -> bool:
+def _has_made_its_job(cluster: FlinkRest, job: JobPackage, env: Environment, job_id: str) -> bool:
     """Wait until the main() of a lost response has ended; return whether it has submitted its job.
 
     A second main() next to it would take its gateway, and the JobManager could run no Python any more.
@@ -57,7 +57,7 @@ def _has_made_its_job(cluster: FlinkRest, job: Job, env: Environment, job_id: st
 
 
 def run_as_application(
-    cluster: FlinkRest, job: Job, env: Environment, bundle_id: str, path: str, job_id: str
+    cluster: FlinkRest, job: JobPackage, env: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
     """Start main() as an application with the job's id, and wait until its job exists.
 
@@ -77,7 +77,7 @@ def run_as_application(
     raise _continues(job, env)
 
 
-def _continues(job: Job, env: Environment) -> DeadlinePassed:
+def _continues(job: JobPackage, env: Environment) -> DeadlinePassed:
     return DeadlinePassed(
         f"main() of {job.name} has submitted no job after {MAIN_SECONDS:g} s; it continues",
         hint=f"tdaflink list --env {env.name}, or tdaflink logs --env {env.name}",

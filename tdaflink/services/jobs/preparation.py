@@ -16,7 +16,7 @@ from tdaflink.domain.errors import ConfigError, UsageError
 from tdaflink.domain.job_contract import MAX_PARALLELISM
 from tdaflink.domain.jobs.job_parameters import BUNDLE_SIZE
 from tdaflink.services.jobs.bundle import included_files, script_bundle, shipped_bundle
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.settings_writer import job_settings
 
 # A job without a set parallelism leaves slots for three more of its size.
@@ -26,7 +26,7 @@ PartitionCounts = Callable[[Sequence[str]], Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SubmitRequest:
     """Parts of a submission in addition to the config: `script` None means the shipped job.
 
     `carried` are files that the version before had included, by name.
@@ -41,11 +41,11 @@ class Wanted:
 def shipped_job(
     resolved: Resolved,
     env: Environment,
-    wanted: Wanted,
+    wanted: SubmitRequest,
     partitions: PartitionCounts,
     warn: Callable[[str], None],
     free_slots: int | None = None,
-) -> Job:
+) -> JobPackage:
     """Return the shipped job with its settings; without a set parallelism it gets a share of `free_slots`.
 
     Raises `ConfigError`, and `NotFound` for a topic that is missing.
@@ -82,7 +82,7 @@ def shipped_job(
         config = config.model_copy(update={"parallelism": share})
         resolved = replace(resolved, config=config)
     settings = job_settings(config, env, counts, plugins)
-    return Job(
+    return JobPackage(
         name=config.job_name,
         parallelism=config.parallelism,
         bundle=shipped_bundle(wanted.include, wanted.carried),
@@ -93,7 +93,7 @@ def shipped_job(
     )
 
 
-def narrowed(job: Job, parallelism: int) -> Job:
+def narrowed(job: JobPackage, parallelism: int) -> JobPackage:
     """Return the job with a smaller parallelism."""
     assert job.settings is not None  # noqa: S101 - only the shipped job's parallelism is chosen
     inputs = [
@@ -118,12 +118,12 @@ def _modules(files: Sequence[str]) -> list[str]:
     return names
 
 
-def script_job(resolved: Resolved, wanted: Wanted) -> Job:
+def script_job(resolved: Resolved, wanted: SubmitRequest) -> JobPackage:
     """Return the job of a user's script; the config may set name, parallelism and checkpoint interval."""
     if wanted.script is None:
         raise UsageError("a script job needs a script", hint="--job FILE")
     config, given = resolved.config, resolved.sources
-    return Job(
+    return JobPackage(
         name=config.job_name if "job_name" in given else wanted.script.stem,
         parallelism=config.parallelism,
         bundle=script_bundle(wanted.script, wanted.include),
@@ -135,7 +135,7 @@ def script_job(resolved: Resolved, wanted: Wanted) -> Job:
     )
 
 
-def script_again(resolved: Resolved, before: Job, arguments: Sequence[str]) -> Job:
+def rebuild_script_job(resolved: Resolved, before: JobPackage, arguments: Sequence[str]) -> JobPackage:
     """Return a running script's job with the new config; without new arguments it keeps its own."""
     return replace(
         before,

@@ -13,7 +13,7 @@ from tdaflink.domain.job_contract import READY
 from tdaflink.domain.jobs.failures import own_frames
 from tdaflink.domain.jobs.job import Failure
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Step
+from tdaflink.domain.progress import ProgressStep
 
 STABLE_SECONDS = 2.0  # without a restart, before a job counts as RUNNING
 # For the new version in an upgrade, since a later failure is not rolled back. The job works meanwhile.
@@ -26,7 +26,7 @@ def wait_until_running(
     cluster: FlinkRest,
     job_id: str,
     seconds: float,
-    step: Step,
+    step: ProgressStep,
     *,
     expect_ready: bool,
     stable_seconds: float = STABLE_SECONDS,
@@ -58,7 +58,7 @@ def wait_until_running(
     )
 
 
-def wait_for_checkpoint(cluster: FlinkRest, job_id: str, seconds: float, step: Step) -> None:
+def wait_for_checkpoint(cluster: FlinkRest, job_id: str, seconds: float, step: ProgressStep) -> None:
     """Trigger a checkpoint and wait until one is complete. Raises as `wait_until_running` does."""
     for _ in poll(seconds, every=0.2):
         failures = cluster.failures(job_id)

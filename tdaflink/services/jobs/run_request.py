@@ -22,7 +22,7 @@ from tdaflink.domain.job_contract import (
     JobSettings,
 )
 from tdaflink.domain.jobs.history import Git, JobSpec
-from tdaflink.domain.jobs.job_parameters import facts_for_watchers
+from tdaflink.domain.jobs.job_parameters import watch_parameters
 from tdaflink.services.control import submitter
 from tdaflink.services.jobs.bundle import Bundle
 
@@ -31,7 +31,7 @@ _SECRET_WORDS = ("password", "secret", "jaas", "token", "credential")
 
 
 @dataclass(frozen=True)
-class Job:
+class JobPackage:
     """A job to submit. `settings` is None for a user's script, which gets `args` only.
 
     `config` has the user's values as a config layer; `git` describes the script's folder. `chosen` is the
@@ -66,12 +66,12 @@ class Job:
         )
 
 
-def application_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
+def application_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[str, Any]:
     """Return the body of `/jars/:id/run-application`: the application gets the id of its job."""
     return run_body(job, env, job_id, path) | {"applicationId": job_id}
 
 
-def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, Any]:
+def run_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[str, Any]:
     """Return the body of `/jars/:id/run`; `path` is the bundle's path on the JobManager."""
     args = ["-pyfs", path, "-pym", job.bundle.module]
     if job.settings is not None:
@@ -98,7 +98,7 @@ def run_body(job: Job, env: Environment, job_id: str, path: str) -> dict[str, An
     return body
 
 
-def _interpreters(job: Job, env: Environment) -> dict[str, str]:
+def _interpreters(job: JobPackage, env: Environment) -> dict[str, str]:
     """Return the Python interpreters that the cluster's configuration does not set, or for processes only."""
     named = {}
     if not env.is_managed:
@@ -108,7 +108,7 @@ def _interpreters(job: Job, env: Environment) -> dict[str, str]:
     return named
 
 
-def _job_parameters(job: Job, env: Environment) -> str:
+def _job_parameters(job: JobPackage, env: Environment) -> str:
     """Return the job parameters that other machines read, in Flink's notation of a map."""
     facts = {
         NAME_PARAMETER: job.name,
@@ -119,7 +119,7 @@ def _job_parameters(job: Job, env: Environment) -> str:
     }
     if job.settings is not None:
         facts[CONFIG_PARAMETER] = _hash(job.settings)
-        facts |= facts_for_watchers(JobSettings(job.settings), job.flink_config)
+        facts |= watch_parameters(JobSettings(job.settings), job.flink_config)
     if job.savepoint:
         facts[SAVEPOINT_PARAMETER] = job.savepoint
     # Flink's REST interface exposes it to all of its users.
@@ -148,6 +148,6 @@ def plain_secrets(named: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def kafka_properties(job: Job) -> Mapping[str, Any]:
+def kafka_properties(job: JobPackage) -> Mapping[str, Any]:
     """Return the additional client properties in the settings of the shipped job."""
     return JobSettings(job.settings or {}).kafka_properties

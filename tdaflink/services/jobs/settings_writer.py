@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tdaflink.domain.config.job_config import Input, JobConfig
+from tdaflink.domain.config.job_config import InputRoute, JobConfig
 from tdaflink.domain.config.streams import (
     CountWindow,
     Embedding,
@@ -152,7 +152,7 @@ def window_bounds(config: JobConfig) -> dict[str, Any]:
     }
 
 
-def window_settings(config: JobConfig, source: Input) -> dict[str, Any] | None:
+def window_settings(config: JobConfig, source: InputRoute) -> dict[str, Any] | None:
     """Return the windows of one input; None if each of its messages is computed alone."""
     window = config.window_of(source)
     if window is None:

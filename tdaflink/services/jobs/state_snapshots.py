@@ -16,13 +16,13 @@ from tdaflink.domain.jobs.state_snapshots import (
     METADATA,
     Kind,
     Pruned,
-    Snapshot,
     StateFiles,
+    StateSnapshot,
     Storage,
     canonical,
     found_snapshots,
 )
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 
 Ask = Callable[[str], bool]
 
@@ -32,7 +32,9 @@ _ROOTS: tuple[tuple[Kind, str], ...] = (
 )
 
 
-def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savepoint")) -> list[Snapshot]:
+def snapshots(
+    control: JobControlContext, *, kinds: Sequence[Kind] = ("checkpoint", "savepoint")
+) -> list[StateSnapshot]:
     """Return all complete ones below the cluster's folders, newest first, with their job names if known."""
     stored = stored_snapshots(control.storage, control.cluster.jobmanager_config(), kinds)
     return sorted(_named(stored, control), key=lambda snapshot: -snapshot.created_at)
@@ -40,9 +42,9 @@ def snapshots(control: Control, *, kinds: Sequence[Kind] = ("checkpoint", "savep
 
 def stored_snapshots(
     storage: Storage, flink: Mapping[str, str], kinds: Sequence[Kind] = ("checkpoint", "savepoint")
-) -> list[Snapshot]:
+) -> list[StateSnapshot]:
     """Return all complete ones below the folders in Flink's configuration, without job names."""
-    complete: list[Snapshot] = []
+    complete: list[StateSnapshot] = []
     for kind, key in _ROOTS:
         if kind in kinds and flink.get(key):
             root = canonical(flink[key])
@@ -52,23 +54,23 @@ def stored_snapshots(
     return complete
 
 
-def snapshots_of(control: Control, name: str) -> list[Snapshot]:
+def snapshots_of(control: JobControlContext, name: str) -> list[StateSnapshot]:
     """Return the snapshots of the jobs with a name, newest first."""
     if not _job_ids(control, name):
         return []
     return [snapshot for snapshot in snapshots(control) if snapshot.name == name]
 
 
-def _is_complete(snapshot: Snapshot, files: StateFiles) -> bool:
+def _is_complete(snapshot: StateSnapshot, files: StateFiles) -> bool:
     return files.head(f"{snapshot.path}/{METADATA}", len(MAGIC)) == MAGIC
 
 
-def _named(found: Sequence[Snapshot], control: Control) -> list[Snapshot]:
+def _named(found: Sequence[StateSnapshot], control: JobControlContext) -> list[StateSnapshot]:
     names = {version.job_id: version.name for version in control.ledger.versions()}
     names |= {job.id: job.name for job in control.cluster.jobs(control.env.name, ended=True)}
     places = {canonical(record.path): record.name for record in control.ledger.savepoints()}
 
-    def name_of(snapshot: Snapshot) -> str | None:
+    def name_of(snapshot: StateSnapshot) -> str | None:
         if snapshot.kind == "checkpoint":
             return names.get(snapshot.job)
         if snapshot.path in places:
@@ -79,7 +81,7 @@ def _named(found: Sequence[Snapshot], control: Control) -> list[Snapshot]:
     return [replace(snapshot, name=name_of(snapshot)) for snapshot in found]
 
 
-def _job_ids(control: Control, name: str) -> set[str]:
+def _job_ids(control: JobControlContext, name: str) -> set[str]:
     recorded = {version.job_id for version in control.ledger.versions(name) if version.state != "refused"}
     alive = control.cluster.jobs(control.env.name, ended=True)
     return recorded | {job.id for job in alive if job.name == name}
@@ -88,7 +90,9 @@ def _job_ids(control: Control, name: str) -> set[str]:
 # -- start of a submission
 
 
-def state_to_start_from(name: str, start: str | None, control: Control, ask: Ask | None) -> str | None:
+def state_to_start_from(
+    name: str, start: str | None, control: JobControlContext, ask: Ask | None
+) -> str | None:
     """Return the savepoint or checkpoint that a submission starts from: none, the latest, or a path.
 
     If `start` is None, a new name starts without state; if there is state of that name, `ask` prompts
@@ -103,7 +107,7 @@ def state_to_start_from(name: str, start: str | None, control: Control, ask: Ask
     return _at_path(start, control)
 
 
-def owner_of(control: Control, path: str) -> str | None:
+def owner_of(control: JobControlContext, path: str) -> str | None:
     """Return the name of the job that the state at a path belongs to, if it is known."""
     for record in control.ledger.savepoints():
         if canonical(record.path) == path:
@@ -111,7 +115,7 @@ def owner_of(control: Control, path: str) -> str | None:
     return next((snapshot.name for snapshot in snapshots(control) if snapshot.path == path), None)
 
 
-def _latest(name: str, control: Control) -> Snapshot:
+def _latest(name: str, control: JobControlContext) -> StateSnapshot:
     candidates = snapshots_of(control, name)
     if not candidates:
         raise NotFound(
@@ -122,7 +126,7 @@ def _latest(name: str, control: Control) -> Snapshot:
     return candidates[0]
 
 
-def _offer_latest(name: str, control: Control, ask: Ask | None) -> str | None:
+def _offer_latest(name: str, control: JobControlContext, ask: Ask | None) -> str | None:
     alive = control.cluster.jobs(control.env.name, ended=False)
     if any(other.name == name for other in alive):
         return None  # a second job, which is refused, or allowed by --allow-duplicate
@@ -137,7 +141,7 @@ def _offer_latest(name: str, control: Control, ask: Ask | None) -> str | None:
     return candidates[0].path if ask(f"Continue from the {described(candidates[0])}?") else None
 
 
-def _at_path(path: str, control: Control) -> str:
+def _at_path(path: str, control: JobControlContext) -> str:
     flink = control.cluster.jobmanager_config()
     place = canonical(path)
     try:
@@ -153,7 +157,7 @@ def _at_path(path: str, control: Control) -> str:
     )
 
 
-def described(snapshot: Snapshot) -> str:
+def described(snapshot: StateSnapshot) -> str:
     """Return kind, path and age as text."""
     return f"{snapshot.kind} {snapshot.path} of {age(time.time() - snapshot.created_at)} ago"
 
@@ -170,7 +174,7 @@ def age(seconds: float) -> str:
 
 
 def prune(
-    control: Control, name: str | None, *, keep: int | None, older_than: float | None, dry_run: bool
+    control: JobControlContext, name: str | None, *, keep: int | None, older_than: float | None, dry_run: bool
 ) -> Pruned:
     """Remove savepoints beyond the newest `keep` of each job name that are older than `older_than` seconds.
 
@@ -195,7 +199,7 @@ def prune(
     return Pruned(removed, kept, dry_run)
 
 
-def _due(control: Control, name: str | None, keep: int, older_than: float) -> list[Snapshot]:
+def _due(control: JobControlContext, name: str | None, keep: int, older_than: float) -> list[StateSnapshot]:
     savepoints = snapshots(control, kinds=("savepoint",))
     ranks: dict[str | None, int] = {}
     due = []
@@ -207,7 +211,7 @@ def _due(control: Control, name: str | None, keep: int, older_than: float) -> li
     return due
 
 
-def _needed(control: Control) -> dict[str, str]:
+def _needed(control: JobControlContext) -> dict[str, str]:
     """Return the savepoints that must be kept, with the reasons."""
     needed = {
         canonical(operation.snapshot): f"the {operation.action} of {operation.name} is not finished"
@@ -224,7 +228,7 @@ def _needed(control: Control) -> dict[str, str]:
     return needed
 
 
-def restart_point(control: Control, job_id: str) -> Snapshot | None:
+def restart_point(control: JobControlContext, job_id: str) -> StateSnapshot | None:
     """Return the latest state of a job: its own, else the state that it started from."""
     version = control.ledger.version(job_id)
     origin = canonical(version.savepoint) if version and version.savepoint else None

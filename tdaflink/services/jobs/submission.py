@@ -18,20 +18,20 @@ from tdaflink.domain.jobs.history import Version
 from tdaflink.domain.jobs.job import RestCall, Submission, SubmissionPlan
 from tdaflink.domain.jobs.slots import require_slots
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Step
-from tdaflink.services.control import Control, submitter
+from tdaflink.domain.progress import ProgressStep
+from tdaflink.services.control import JobControlContext, submitter
 from tdaflink.services.jobs.bundle import Bundle
 from tdaflink.services.jobs.main_failures import (
-    explained,
     failed_after_submitting,
     log_sizes,
     new_log_text,
-    ran_elsewhere,
+    to_error,
+    used_wrong_gateway,
 )
 from tdaflink.services.jobs.main_runs import way_to_run
 from tdaflink.services.jobs.preparation import SHARE_OF_SLOTS, narrowed
 from tdaflink.services.jobs.readiness import wait_until_running
-from tdaflink.services.jobs.run_request import Job, run_body
+from tdaflink.services.jobs.run_request import JobPackage, run_body
 from tdaflink.services.jobs.topic_readers import refuse_second_reader, report_reading
 from tdaflink.services.timeouts import CANCEL_SECONDS, MAIN_SECONDS
 
@@ -53,7 +53,7 @@ class Terms:
     intended: Callable[[str], None] | None = None
 
 
-def plan(job: Job, env: Environment) -> SubmissionPlan:
+def plan(job: JobPackage, env: Environment) -> SubmissionPlan:
     """Return the calls of a submission, without a request to the cluster."""
     upload = RestCall("POST", "/jars/upload", {"jarfile": job.bundle.name})
     run = RestCall("POST", f"/jars/<id>_{job.bundle.name}/run", run_body(job, env, "<job id>", "<path>"))
@@ -70,7 +70,9 @@ def plan(job: Job, env: Environment) -> SubmissionPlan:
     )
 
 
-def submit(job: Job, control: Control, wait: float | None, terms: Terms | None = None) -> Submission:
+def submit(
+    job: JobPackage, control: JobControlContext, wait: float | None, terms: Terms | None = None
+) -> Submission:
     """Submit and, with `wait` in seconds, wait until the job is RUNNING.
 
     Raises `Refused` if slots are too few or a running job has that name or reads the same topics, `JobFailed`
@@ -108,7 +110,7 @@ def submit(job: Job, control: Control, wait: float | None, terms: Terms | None =
     )
 
 
-def _wait_until_running(job: Job, job_id: str, control: Control, seconds: float) -> None:
+def _wait_until_running(job: JobPackage, job_id: str, control: JobControlContext, seconds: float) -> None:
     try:
         with control.reporter.step(f"wait until {job.name} runs") as step:
             wait_until_running(control.cluster, job_id, seconds, step, expect_ready=job.settings is not None)
@@ -117,7 +119,9 @@ def _wait_until_running(job: Job, job_id: str, control: Control, seconds: float)
         raise late or failure from None
 
 
-def _timeout_error(job: Job, job_id: str, control: Control, late: DeadlinePassed) -> TdaflinkError:
+def _timeout_error(
+    job: JobPackage, job_id: str, control: JobControlContext, late: DeadlinePassed
+) -> TdaflinkError:
     """Return the error for a job that is not RUNNING in time; cancel it if it has failed meanwhile."""
     try:
         failures = control.cluster.failures(job_id)
@@ -133,7 +137,7 @@ def _timeout_error(job: Job, job_id: str, control: Control, late: DeadlinePassed
     return _cancel_failed(job, job_id, control, failure)
 
 
-def _cancel_failed(job: Job, job_id: str, control: Control, failure: JobFailed) -> JobFailed:
+def _cancel_failed(job: JobPackage, job_id: str, control: JobControlContext, failure: JobFailed) -> JobFailed:
     """Cancel a job that does not start, which would restart forever, and return its failure."""
     try:
         if control.cluster.is_running(job_id):
@@ -153,7 +157,7 @@ def _cancel_failed(job: Job, job_id: str, control: Control, failure: JobFailed) 
     )
 
 
-def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
+def launch(job: JobPackage, control: JobControlContext, terms: Terms) -> tuple[str, JobPackage]:
     """Submit without waiting for the job; return its id, and the job as submitted.
 
     Raises `Refused` and `JobFailed` as `submit` does.
@@ -174,7 +178,7 @@ def launch(job: Job, control: Control, terms: Terms) -> tuple[str, Job]:
             return _run(job, control, terms, step), job
 
 
-def _audit_detail(job: Job) -> dict[str, Any]:
+def _audit_detail(job: JobPackage) -> dict[str, Any]:
     detail: dict[str, Any] = {"bundle_sha256": job.bundle.sha256, "parallelism": job.parallelism}
     return detail | ({"savepoint": job.savepoint} if job.savepoint else {})
 
@@ -182,7 +186,7 @@ def _audit_detail(job: Job) -> dict[str, Any]:
 # -- preflight
 
 
-def fitted(job: Job, cluster: FlinkRest) -> Job:
+def fitted(job: JobPackage, cluster: FlinkRest) -> JobPackage:
     """Return the job with its share of the free slots, unless the user has set its parallelism."""
     if job.chosen is None:
         return job
@@ -193,7 +197,7 @@ def fitted(job: Job, cluster: FlinkRest) -> Job:
     return narrowed(job, left) if left < job.parallelism else job
 
 
-def wait_for_other_mains(cluster: FlinkRest, step: Step) -> None:
+def wait_for_other_mains(cluster: FlinkRest, step: ProgressStep) -> None:
     """Wait for a main() outside of our lock: from another machine, or of a command that was killed."""
     for _ in poll(MAIN_SECONDS, every=0.3):
         if not cluster.main_under_way():
@@ -208,7 +212,7 @@ def wait_for_other_mains(cluster: FlinkRest, step: Step) -> None:
 # -- the run
 
 
-def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
+def _run(job: JobPackage, control: JobControlContext, terms: Terms, step: ProgressStep) -> str:
     cluster, ledger = control.cluster, control.ledger
     step.update("uploading the bundle")
     path = _upload(job.bundle, control)
@@ -226,9 +230,9 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
             ledger.conclude(job_id, "refused")
             output = new_log_text(cluster, logs)
             # Another machine, to which our lock does not extend, submitted at the same moment.
-            if ran_elsewhere(output) and attempt < _RUN_ATTEMPTS:
+            if used_wrong_gateway(output) and attempt < _RUN_ATTEMPTS:
                 continue
-            raise explained(refusal, job.name, output) from refusal
+            raise to_error(refusal, job.name, output) from refusal
         ledger.conclude(job_id, "submitted")
         _delete_other_uploads(job.bundle, control)
         if taken != job_id:
@@ -237,7 +241,7 @@ def _run(job: Job, control: Control, terms: Terms, step: Step) -> str:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _version(job: Job, job_id: str, env: Environment, terms: Terms) -> Version:
+def _version(job: JobPackage, job_id: str, env: Environment, terms: Terms) -> Version:
     return Version(
         job_id,
         job.name,
@@ -252,7 +256,7 @@ def _version(job: Job, job_id: str, env: Environment, terms: Terms) -> Version:
     )
 
 
-def _upload(bundle: Bundle, control: Control) -> str:
+def _upload(bundle: Bundle, control: JobControlContext) -> str:
     url = control.env.endpoints.rest_url
     uploaded = control.ledger.uploaded_path(url, bundle.sha256)
     if uploaded and posixpath.basename(uploaded) in control.cluster.bundles():
@@ -262,7 +266,7 @@ def _upload(bundle: Bundle, control: Control) -> str:
     return path
 
 
-def _delete_other_uploads(bundle: Bundle, control: Control) -> None:
+def _delete_other_uploads(bundle: Bundle, control: JobControlContext) -> None:
     """Delete this ledger's bundles on the JobManager except the newest, the likeliest to be run again.
 
     No job needs its upload once it has been accepted, not even to restart: Flink stores the job's files.

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdaflink.adapters.clients import flink_of
-from tdaflink.adapters.kafka.offsets import Place
+from tdaflink.adapters.kafka.offsets import TopicPartition
 from tdaflink.adapters.storage.environment_store import EnvironmentStore
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.errors import ConfigError, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.job_contract import SPEC_PARAMETER, JobSettings
-from tdaflink.domain.jobs.job import Job as RunningJob
+from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.progress import Reporter
-from tdaflink.services.control import Control, open_control
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.control import JobControlContext, open_control
+from tdaflink.services.jobs.run_request import JobPackage
 
 _NAMED = 3  # partitions listed in a message
 
 
 @dataclass(frozen=True)
-class Reading:
+class PlannedRead:
     """Existing records of a topic that a job will read, and the start offset of each partition."""
 
     topic: str
@@ -44,7 +44,7 @@ def topics_read(settings: Mapping[str, Any] | None) -> list[str]:
     return JobSettings(settings or {}).topics
 
 
-def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None:
+def refuse_second_reader(job: JobPackage, control: JobControlContext, *, by_topics: bool) -> None:
     """Raise `Refused` if a running job has the new job's name or, `by_topics`, reads one of its topics."""
     wanted = set(topics_read(job.settings)) if by_topics else set()
     commands = control.commands
@@ -67,7 +67,7 @@ def refuse_second_reader(job: Job, control: Control, *, by_topics: bool) -> None
             )
 
 
-def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
+def refuse_further_topics(old: Job, new: JobPackage, control: JobControlContext) -> None:
     """Raise `Refused` if a new version of a job adds an input topic that another job reads."""
     wanted = set(topics_read(new.settings)) - set(read_by(old, control))
     for other in control.cluster.jobs(control.env.name, ended=False) if wanted else ():
@@ -81,7 +81,9 @@ def refuse_further_topics(old: RunningJob, new: Job, control: Control) -> None:
             )
 
 
-def refuse_reader_elsewhere(job: Job, env: Environment, store: EnvironmentStore, reporter: Reporter) -> None:
+def refuse_reader_elsewhere(
+    job: JobPackage, env: Environment, store: EnvironmentStore, reporter: Reporter
+) -> None:
     """Raise `Refused` if a job of another environment with the same Kafka reads one of the topics."""
     for name in store.names():
         with suppress(Unreachable, ConfigError):
@@ -92,7 +94,7 @@ def refuse_reader_elsewhere(job: Job, env: Environment, store: EnvironmentStore,
                 _refuse_shared(job, open_control(other, cluster, store, reporter))
 
 
-def _refuse_shared(job: Job, control: Control) -> None:
+def _refuse_shared(job: JobPackage, control: JobControlContext) -> None:
     wanted = set(topics_read(job.settings))
     for other in control.cluster.jobs(control.env.name, ended=False) if wanted else ():
         shared = sorted(wanted & set(topics_read(_settings_of(other, job, control))))
@@ -105,17 +107,17 @@ def _refuse_shared(job: Job, control: Control) -> None:
             )
 
 
-def read_by(job: RunningJob, control: Control) -> list[str]:
+def read_by(job: Job, control: JobControlContext) -> list[str]:
     """Return the input topics of a running shipped job; empty if they are not known."""
     return topics_read(_known_settings(job, control))
 
 
-def _known_settings(job: RunningJob, control: Control) -> Mapping[str, Any] | None:
+def _known_settings(job: Job, control: JobControlContext) -> Mapping[str, Any] | None:
     version = control.ledger.version(job.id)
     return version.spec.settings if version and version.spec else _submitted_settings(job, control)
 
 
-def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, Any] | None:
+def _settings_of(other: Job, job: JobPackage, control: JobControlContext) -> Mapping[str, Any] | None:
     """Return the settings of a running shipped job, unless it reads from other brokers."""
     settings = _known_settings(other, control)
     if not settings or not job.settings:
@@ -124,7 +126,7 @@ def _settings_of(other: RunningJob, job: Job, control: Control) -> Mapping[str, 
     return None if theirs and ours and theirs.isdisjoint(ours) else settings
 
 
-def _submitted_settings(other: RunningJob, control: Control) -> Mapping[str, Any] | None:
+def _submitted_settings(other: Job, control: JobControlContext) -> Mapping[str, Any] | None:
     """Return the settings in the job parameters of a job that another machine has submitted."""
     with suppress(NotFound, ValueError, AttributeError):
         parameters = control.cluster.job_parameters(other.id)
@@ -136,7 +138,7 @@ def _submitted_settings(other: RunningJob, control: Control) -> Mapping[str, Any
 # -- existing records
 
 
-def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
+def report_reading(job: JobPackage, control: JobControlContext, *, may_skip: bool) -> None:
     """Report how many existing records the job will read, and from which offsets."""
     if job.settings is None or job.savepoint is not None or control.kafka is None:
         return
@@ -168,8 +170,10 @@ def report_reading(job: Job, control: Control, *, may_skip: bool) -> None:
 
 
 def readings(
-    begins: Mapping[Place, int], ends: Mapping[Place, int], committed: Mapping[Place, int]
-) -> Sequence[Reading]:
+    begins: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    committed: Mapping[TopicPartition, int],
+) -> Sequence[PlannedRead]:
     """Return the records of each topic between committed offsets, or beginnings, and end offsets."""
     by_topic: dict[str, tuple[int, dict[int, int]]] = {}
     for (topic, number), end in sorted(ends.items()):
@@ -178,4 +182,4 @@ def readings(
         if start < end:
             records, offsets = by_topic.get(topic, (0, {}))
             by_topic[topic] = (records + end - start, {**offsets, number: start})
-    return [Reading(topic, records, offsets) for topic, (records, offsets) in by_topic.items()]
+    return [PlannedRead(topic, records, offsets) for topic, (records, offsets) in by_topic.items()]

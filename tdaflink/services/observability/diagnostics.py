@@ -14,7 +14,7 @@ from typing import Any
 
 from tdaflink import __version__
 from tdaflink.adapters.component_logs import ComponentLogs
-from tdaflink.adapters.kafka.offsets import TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader
 from tdaflink.adapters.security.known_secrets import known_secrets, referred_secrets
 from tdaflink.adapters.storage.archive import Archive, new_archive
 from tdaflink.adapters.storage.ledger import Ledger
@@ -25,7 +25,7 @@ from tdaflink.domain.errors import StorageFailed, TdaflinkError, UnexpectedAnswe
 from tdaflink.domain.observability.diagnostics import SCHEMA, Lacking, Manifest
 from tdaflink.domain.progress import Reporter, Silent
 from tdaflink.domain.redaction import Redactor
-from tdaflink.services.observability.checks.context import Patient
+from tdaflink.services.observability.checks.context import HealthContext
 from tdaflink.services.observability.doctor import examine
 
 LOG_LINES = 5000
@@ -48,13 +48,13 @@ Collected = Iterator[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
-class Sources:
+class DiagnosticsSources:
     """Sources of the parts of an archive."""
 
-    patient: Patient
+    patient: HealthContext
     folder: Path
     logs: ComponentLogs
-    topics: TopicWatch
+    topics: OffsetReader
 
 
 def default_name(environment: str) -> str:
@@ -62,12 +62,12 @@ def default_name(environment: str) -> str:
     return f"tdaflink-{environment}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.zip"
 
 
-def diagnose(sources: Sources, out: OutputFile, reporter: Reporter) -> Manifest:
+def diagnose(sources: DiagnosticsSources, out: OutputFile, reporter: Reporter) -> Manifest:
     """Write the archive; its manifest lists the missing parts with the reasons."""
     ledger = Ledger(sources.folder)
     configs = [asdict(version) for version in _versions(ledger)]
     redactor = Redactor([*known_secrets(sources.folder), *referred_secrets(configs)])
-    parts: Sequence[tuple[str, Callable[[Sources], Collected]]] = (
+    parts: Sequence[tuple[str, Callable[[DiagnosticsSources], Collected]]] = (
         ("versions", _software),
         ("doctor", _doctor),
         ("settings", _settings),
@@ -111,7 +111,7 @@ def _put(archive: Archive, redactor: Redactor, title: str, collected: Collected)
         yield Lacking(title, redactor.text(error.message))
 
 
-def _software(_: Sources) -> Collected:
+def _software(_: DiagnosticsSources) -> Collected:
     yield (
         "versions.json",
         {
@@ -131,11 +131,11 @@ def _version_of(package: str) -> str | None:
         return None
 
 
-def _doctor(sources: Sources) -> Collected:
+def _doctor(sources: DiagnosticsSources) -> Collected:
     yield "doctor.json", asdict(examine(sources.patient, Silent()))
 
 
-def _settings(sources: Sources) -> Collected:
+def _settings(sources: DiagnosticsSources) -> Collected:
     """Yield the environment, its profile, and every settings file of its components."""
     yield "environment.json", asdict(sources.patient.environment)
     if sources.patient.profile is not None:
@@ -158,7 +158,7 @@ def _settings(sources: Sources) -> Collected:
             yield f"settings/{named}", StorageFailed(f"cannot read it: {error.strerror}")
 
 
-def _rest(sources: Sources) -> Collected:
+def _rest(sources: DiagnosticsSources) -> Collected:
     """Yield the REST resources of the cluster, its TaskManagers and newest jobs, and thread dumps."""
     cluster = sources.patient.cluster
     for name in _OF_THE_CLUSTER:
@@ -177,7 +177,9 @@ def _rest(sources: Sources) -> Collected:
         yield from _each(sources, paths)
 
 
-def _each(sources: Sources, paths: Mapping[str, str], shape: Callable[[Any], Any] = lambda x: x) -> Collected:
+def _each(
+    sources: DiagnosticsSources, paths: Mapping[str, str], shape: Callable[[Any], Any] = lambda x: x
+) -> Collected:
     """Yield several resources, some of which may be missing. Raises `Unreachable` without a JobManager."""
     for name, path in paths.items():
         try:
@@ -195,7 +197,7 @@ def _threads(dump: Any) -> str:
     return "\n".join(str(info.get("stringifiedThreadInfo")) for info in infos if isinstance(info, dict))
 
 
-def _kafka(sources: Sources) -> Collected:
+def _kafka(sources: DiagnosticsSources) -> Collected:
     """Yield the topics with the beginning and end offsets of their partitions."""
     topics = sources.patient.kafka.topics()
     yield "kafka/topics.json", {name: asdict(topic) for name, topic in topics.items()}
@@ -208,7 +210,7 @@ def _kafka(sources: Sources) -> Collected:
     yield "kafka/offsets.json", offsets
 
 
-def _logs(sources: Sources) -> Collected:
+def _logs(sources: DiagnosticsSources) -> Collected:
     """Yield the end of each component's log, and the errors of all logs in one file."""
     errors: list[str] = []
     for name in sources.logs.names():

@@ -11,38 +11,38 @@ from tdaflink.domain.environments.health_checks import CheckResult, Report
 from tdaflink.domain.errors import TdaflinkError, Unreachable
 from tdaflink.domain.progress import Reporter
 from tdaflink.services.observability.checks import endpoints, flink, host, parts
-from tdaflink.services.observability.checks.context import Patient
+from tdaflink.services.observability.checks.context import HealthContext
 
 _PARALLEL = 8
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """A health check. `needs` names the checks that must succeed before it can run."""
 
     name: str
-    look: Callable[[Patient], Iterable[CheckResult]]
+    look: Callable[[HealthContext], Iterable[CheckResult]]
     needs: tuple[str, ...] = ()
     why: str = ""
 
 
-CHECKS: Sequence[Check] = (
-    Check("preflight", host.look_at_preflight),
-    Check("components", host.look_at_components),
-    Check("platform", parts.look_at_platform),
-    Check("memory", host.look_at_memory),
-    Check("jars", host.look_at_jars),
-    Check("flink", flink.look_at_flink, why="jobs cannot be submitted, monitored or stopped"),
-    Check("kafka", endpoints.look_at_kafka, why="messages cannot be sent, read or processed"),
-    Check("registry", endpoints.look_at_registry),
-    Check("metrics", endpoints.look_at_prometheus),
-    Check("java", flink.look_at_java, needs=("flink",)),
-    Check("python", flink.look_at_python, needs=("flink",)),
-    Check("clocks", flink.look_at_clocks, needs=("flink",)),
-    Check("storage", flink.look_at_storage, needs=("flink",)),
-    Check("kafka from the cluster", endpoints.look_at_kafka_from_cluster, needs=("flink", "kafka")),
-    Check("topics", endpoints.look_at_topics, needs=("kafka",)),
-    Check("end of life", parts.look_at_end_of_life),
+CHECKS: Sequence[HealthCheck] = (
+    HealthCheck("preflight", host.look_at_preflight),
+    HealthCheck("components", host.look_at_components),
+    HealthCheck("platform", parts.look_at_platform),
+    HealthCheck("memory", host.look_at_memory),
+    HealthCheck("jars", host.look_at_jars),
+    HealthCheck("flink", flink.look_at_flink, why="jobs cannot be submitted, monitored or stopped"),
+    HealthCheck("kafka", endpoints.look_at_kafka, why="messages cannot be sent, read or processed"),
+    HealthCheck("registry", endpoints.look_at_registry),
+    HealthCheck("metrics", endpoints.look_at_prometheus),
+    HealthCheck("java", flink.look_at_java, needs=("flink",)),
+    HealthCheck("python", flink.look_at_python, needs=("flink",)),
+    HealthCheck("clocks", flink.look_at_clocks, needs=("flink",)),
+    HealthCheck("storage", flink.look_at_storage, needs=("flink",)),
+    HealthCheck("kafka from the cluster", endpoints.look_at_kafka_from_cluster, needs=("flink", "kafka")),
+    HealthCheck("topics", endpoints.look_at_topics, needs=("kafka",)),
+    HealthCheck("end of life", parts.look_at_end_of_life),
 )
 
 
@@ -50,7 +50,7 @@ CHECKS: Sequence[Check] = (
 QUICK = tuple(check for check in CHECKS if check.name in ("flink", "java", "clocks"))
 
 
-def look_before(patient: Patient, warn: Callable[[str], None]) -> None:
+def preflight_submit(patient: HealthContext, warn: Callable[[str], None]) -> None:
     """Warn of problems that would make a submitted job fail. Raises `Unreachable`."""
     for check in QUICK:
         try:
@@ -64,7 +64,7 @@ def look_before(patient: Patient, warn: Callable[[str], None]) -> None:
                 warn(f"{result.text}: {result.why}; {result.fix}")
 
 
-def examine(patient: Patient, reporter: Reporter, checks: Sequence[Check] = CHECKS) -> Report:
+def examine(patient: HealthContext, reporter: Reporter, checks: Sequence[HealthCheck] = CHECKS) -> Report:
     """Run all checks; a check that cannot run reports the reason."""
     results: dict[str, list[CheckResult]] = {}
     with reporter.step(f"checking {patient.name}") as step, ThreadPoolExecutor(_PARALLEL) as pool:
@@ -77,12 +77,14 @@ def examine(patient: Patient, reporter: Reporter, checks: Sequence[Check] = CHEC
     return Report(patient.name, healthy, in_order)
 
 
-def _stages(checks: Sequence[Check]) -> list[list[Check]]:
+def _stages(checks: Sequence[HealthCheck]) -> list[list[HealthCheck]]:
     first = [check for check in checks if not check.needs]
     return [first, [check for check in checks if check.needs]]
 
 
-def _run(check: Check, patient: Patient, earlier: Mapping[str, Sequence[CheckResult]]) -> list[CheckResult]:
+def _run(
+    check: HealthCheck, patient: HealthContext, earlier: Mapping[str, Sequence[CheckResult]]
+) -> list[CheckResult]:
     failed = [name for name in check.needs if not any(r.state == "ok" for r in earlier.get(name, []))]
     if failed:
         return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.adapters.flink.metrics_reader import JobLoads
-from tdaflink.adapters.kafka.offsets import TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader
 from tdaflink.domain.environments.application_cluster import is_application
 from tdaflink.domain.environments.environment import Environment
 from tdaflink.domain.errors import NotFound, TdaflinkError
@@ -37,7 +37,7 @@ def job_status(
     cluster: FlinkRest,
     env: Environment,
     reference: str,
-    kafka: TopicWatch | None,
+    kafka: OffsetReader | None,
     warn: Callable[[str], None],
 ) -> JobStatus:
     """Return the status of a job from Flink and Kafka. Raises `NotFound`.
@@ -85,7 +85,7 @@ def _load(loads: JobLoads, job: Job) -> JobLoad:
     return loads.remains(job.id)
 
 
-def _read_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:
+def _read_kafka(kafka: OffsetReader, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:
     places = {(topic, number) for topic, numbers in load.positions.items() for number in numbers}
     outputs = kafka.partitions(outputs_of(load.parameters))
     ends = kafka.ends({*places, *outputs})
@@ -100,7 +100,7 @@ def _read_kafka(kafka: TopicWatch, load: JobLoad, at_fault: RecordAtFault | None
     )
 
 
-def _beginning(kafka: TopicWatch, record: RecordAtFault) -> str | None:
+def _beginning(kafka: OffsetReader, record: RecordAtFault) -> str | None:
     """Return the first characters of a record; None if its topic no longer has it."""
     value = kafka.value_at(record.topic, record.partition, record.offset)
     if value is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.adapters.flink.metrics_reader import JobLoads
-from tdaflink.adapters.kafka.offsets import Place, TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader, TopicPartition
 from tdaflink.domain.errors import NotFound
 from tdaflink.domain.job_contract import GROUP_PARAMETER
 from tdaflink.domain.jobs.job import Job, find_job
@@ -16,7 +16,7 @@ from tdaflink.domain.observability.cluster_snapshot import JobLoad, JobSeen, Off
 
 
 def lag_rows(
-    cluster: FlinkRest, loads: JobLoads, kafka: TopicWatch, topics: Sequence[str], job: str | None
+    cluster: FlinkRest, loads: JobLoads, kafka: OffsetReader, topics: Sequence[str], job: str | None
 ) -> list[LagRow]:
     """Return the lag of each running job in each of its input topics, largest first. Raises `NotFound`."""
     alive = cluster.jobs("", ended=False)
@@ -30,7 +30,7 @@ def lag_rows(
     return sorted((row for row in rows if not topics or row.topic in topics), key=lambda row: -row.lag)
 
 
-def _rows(job: Job, loads: JobLoads, kafka: TopicWatch) -> list[LagRow]:
+def _rows(job: Job, loads: JobLoads, kafka: OffsetReader) -> list[LagRow]:
     try:
         load = loads.look(job.id)
     except NotFound:  # it has ended since the list was made
@@ -51,19 +51,23 @@ def _rows(job: Job, loads: JobLoads, kafka: TopicWatch) -> list[LagRow]:
     ]
 
 
-def lag_of(jobs: Sequence[JobSeen], kafka: TopicWatch, chosen: str | None) -> list[JobSeen]:
+def lag_of(jobs: Sequence[JobSeen], kafka: OffsetReader, chosen: str | None) -> list[JobSeen]:
     """Return the jobs with the lag of each of their input topics."""
     ends = kafka.ends({place for seen in jobs if seen.load for place in _places(seen.load.positions)})
     return [_with_lag(seen, ends, kafka, deep=seen.job.id == chosen) for seen in jobs]
 
 
-def _with_lag(seen: JobSeen, ends: Mapping[Place, int], kafka: TopicWatch, *, deep: bool) -> JobSeen:
+def _with_lag(
+    seen: JobSeen, ends: Mapping[TopicPartition, int], kafka: OffsetReader, *, deep: bool
+) -> JobSeen:
     if seen.load is None or not seen.load.positions:
         return seen
     return replace(seen, lag=job_lag(seen.load, ends, kafka if deep else None))
 
 
-def job_lag(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch | None) -> dict[str, TopicLag] | None:
+def job_lag(
+    load: JobLoad, ends: Mapping[TopicPartition, int], kafka: OffsetReader | None
+) -> dict[str, TopicLag] | None:
     """Return the lag by topic.
 
     A source that has read nothing since it started has no position: it is at the committed offset of its
@@ -80,8 +84,8 @@ def _topic_lag(
     topic: str,
     positions: Mapping[int, int | None],
     committed: Mapping[int, int | None],
-    ends: Mapping[Place, int],
-    resting: Mapping[Place, int],
+    ends: Mapping[TopicPartition, int],
+    resting: Mapping[TopicPartition, int],
 ) -> TopicLag:
     lags, uncommitted = [], []
     for number, position in positions.items():
@@ -102,7 +106,9 @@ def _topic_lag(
     )
 
 
-def _idle_positions(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch) -> dict[Place, int]:
+def _idle_positions(
+    load: JobLoad, ends: Mapping[TopicPartition, int], kafka: OffsetReader
+) -> dict[TopicPartition, int]:
     """Return the positions of sources that have read nothing yet."""
     idle = [
         (topic, number)
@@ -119,5 +125,5 @@ def _idle_positions(load: JobLoad, ends: Mapping[Place, int], kafka: TopicWatch)
     return {place: committed[place] if place in committed else begins.get(place, 0) for place in idle}
 
 
-def _places(positions: Offsets) -> list[Place]:
+def _places(positions: Offsets) -> list[TopicPartition]:
     return [(topic, number) for topic, partitions in positions.items() for number in partitions]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.adapters.flink.metrics_reader import JobLoads
-from tdaflink.adapters.kafka.offsets import TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader
 from tdaflink.adapters.kafka.tail import Record
 from tdaflink.domain.config.algorithms import AlgorithmInfo, find_algorithm
 from tdaflink.domain.errors import TdaflinkError, UsageError
@@ -41,9 +41,9 @@ class AskedAlgorithm:
     coordinates: int = 3
 
 
-def give_advice(
+def recommend_size(
     cluster: FlinkRest,
-    kafka: TopicWatch,
+    kafka: OffsetReader,
     reference: str | None,
     points: int | None,
     rate: float | None,
@@ -108,7 +108,7 @@ def _chosen(cluster: FlinkRest, reference: str | None) -> tuple[Job | None, JobL
     return job, JobLoads(cluster).look(job.id)
 
 
-def _measured(kafka: TopicWatch, load: JobLoad) -> list[Measured]:
+def _measured(kafka: OffsetReader, load: JobLoad) -> list[Measured]:
     outputs = kafka.partitions(outputs_of(load.parameters))
     records = kafka.newest(kafka.ends(outputs), _NEWEST) if outputs else []
     return [computation for record in records if (computation := _computation(record))]

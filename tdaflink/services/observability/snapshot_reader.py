@@ -11,7 +11,7 @@ from typing import TypeVar
 from tdaflink.adapters.component_logs import ComponentLogs
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.adapters.flink.metrics_reader import JobLoads
-from tdaflink.adapters.kafka.offsets import TopicWatch
+from tdaflink.adapters.kafka.offsets import OffsetReader
 from tdaflink.adapters.kafka.tail import Record
 from tdaflink.adapters.monitoring.prometheus import Prometheus
 from tdaflink.domain.errors import NotFound, TdaflinkError, Unreachable
@@ -19,17 +19,17 @@ from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.jobs.job_parameters import outputs_of
 from tdaflink.domain.messages.records import RESULTS_TOPIC, WINDOWS_TOPIC, message_from, result_from
 from tdaflink.domain.observability.cluster_snapshot import (
-    Alert,
+    ClusterSnapshot,
+    FiringAlert,
     Focus,
-    History,
     JobLoad,
     JobSeen,
+    LatestResult,
     LogTail,
-    Newest,
-    Snapshot,
+    RateHistory,
     Source,
 )
-from tdaflink.domain.observability.dashboard import Board, updated
+from tdaflink.domain.observability.dashboard import DashboardState, reduce_snapshot
 from tdaflink.services.observability.lag import lag_of
 from tdaflink.services.observability.stream_alerts import StreamAlerts
 
@@ -48,12 +48,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Sources:
+class DashboardSources:
     """Sources of snapshots; an environment may lack some."""
 
     env: str
     cluster: FlinkRest
-    kafka: TopicWatch | None = None
+    kafka: OffsetReader | None = None
     prometheus: Prometheus | None = None
     logs: ComponentLogs | None = None
     one_job: bool = False
@@ -67,26 +67,26 @@ class _Results:
     stream: str | None = None
     read_at: float = 0.0
     ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    newest: Newest | None = None
+    newest: LatestResult | None = None
     streams: list[str] = field(default_factory=list)
 
 
 class SnapshotReader:
     """Reader of snapshots, one at a time. Errors of sources are reported in the snapshot and never raised."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: DashboardSources) -> None:
         self._sources = sources
         self._loads = JobLoads(sources.cluster)
         self._seen: dict[str, JobLoad] = {}
         self._parallelism: Mapping[str, int] = {}
         self._ended: set[str] = set()
-        self._history: Mapping[str, History] | None = None
+        self._history: Mapping[str, RateHistory] | None = None
         self._results = _Results()
         self._stream_alerts = StreamAlerts()
         self._retry_at: dict[Source, float] = {}
         self._problems: dict[Source, str] = {}
 
-    def read(self, focus: Focus) -> Snapshot:
+    def read(self, focus: Focus) -> ClusterSnapshot:
         """Read a snapshot of the selection in `focus`."""
         sources = self._sources
         cluster = self._query("flink", self._loads.cluster_state)
@@ -103,13 +103,13 @@ class SnapshotReader:
                 without_lag = seen
                 seen = self._query("kafka", lambda: lag_of(without_lag, kafka, focus.job)) or seen
             newest = self._query("kafka", lambda: self._newest(kafka, focus))
-        alerts: Sequence[Alert] | None = ()
+        alerts: Sequence[FiringAlert] | None = ()
         if prometheus is not None:
             alerts = self._query("prometheus", prometheus.firing)
         if kafka is not None and alerts is not None:
             of_streams = self._query("kafka", lambda: self._stream_alerts.recent(kafka))
             alerts = None if of_streams is None else (*of_streams, *alerts)
-        return Snapshot(
+        return ClusterSnapshot(
             taken_at=time.time(),
             env=sources.env,
             rest_url=sources.cluster.url,
@@ -123,7 +123,7 @@ class SnapshotReader:
             one_job=sources.one_job,
         )
 
-    def _prometheus_history(self, prometheus: Prometheus) -> Mapping[str, History]:
+    def _prometheus_history(self, prometheus: Prometheus) -> Mapping[str, RateHistory]:
         """Return the history in Prometheus, queried once: later values come from the dashboard itself."""
         if self._history is None:
             self._history = self._query(
@@ -175,7 +175,7 @@ class SnapshotReader:
         except NotFound:
             self._seen.pop(job.id, None)
 
-    def _newest(self, kafka: TopicWatch, focus: Focus) -> Newest | None:
+    def _newest(self, kafka: OffsetReader, focus: Focus) -> LatestResult | None:
         kept = self._results
         if kept.stream == focus.stream and time.monotonic() - kept.read_at < BARCODE_SECONDS:
             return kept.newest
@@ -228,7 +228,7 @@ class Watcher:
         self._every = every
         self._close = close
         self._focus = Focus()
-        self._latest: Snapshot | None = None
+        self._latest: ClusterSnapshot | None = None
         self._asked = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
@@ -243,7 +243,7 @@ class Watcher:
         # A pending request may take seconds; the user who quits does not wait for it.
         self._thread.join(0.5)
 
-    def latest(self) -> Snapshot | None:
+    def latest(self) -> ClusterSnapshot | None:
         """Return the latest snapshot, None before the first."""
         return self._latest
 
@@ -271,18 +271,20 @@ class Watcher:
             self._close()
 
 
-def _newest_of(record: Record, key: str) -> Newest | None:
+def _newest_of(record: Record, key: str) -> LatestResult | None:
     try:
         message = message_from(record.value or b"")
         result = result_from(message)
         window = message.get("window") or {}
         ends = window.get("end") or window.get("last_event")
-        return Newest(record.topic, key or result.job_id, result, None if ends is None else str(ends))
+        return LatestResult(record.topic, key or result.job_id, result, None if ends is None else str(ends))
     except (ValueError, AttributeError):
         return None  # not a result: other programs may write to the topic, too
 
 
-def look_once(reader: SnapshotReader, stream: str | None, *, rates: bool) -> tuple[Board, Snapshot]:
+def look_once(
+    reader: SnapshotReader, stream: str | None, *, rates: bool
+) -> tuple[DashboardState, ClusterSnapshot]:
     """Return the board and the latest snapshot; with `rates`, of two snapshots some seconds apart.
 
     Raises `Unreachable` if Flink does not respond.
@@ -296,4 +298,4 @@ def look_once(reader: SnapshotReader, stream: str | None, *, rates: bool) -> tup
         time.sleep(RATE_INTERVAL_SECONDS)
     visible = [seen.job.id for seen in first.jobs or ()]
     second = reader.read(Focus(stream=stream, visible=visible))
-    return updated(updated(None, first), second), second
+    return reduce_snapshot(reduce_snapshot(None, first), second), second

@@ -12,9 +12,9 @@ from tdaflink.domain.config.layers import Layer, Resolved
 from tdaflink.domain.errors import Refused, UsageError
 from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.jobs.history import Difference, JobSpec, StateMode, UpgradePlan, Version
-from tdaflink.domain.jobs.job import Job as RunningJob
-from tdaflink.services.control import Control
-from tdaflink.services.jobs.config_resolution import Asked
+from tdaflink.domain.jobs.job import Job
+from tdaflink.services.control import JobControlContext
+from tdaflink.services.jobs.config_resolution import ConfigOverrides
 
 _STEPS: Mapping[StateMode, Sequence[str]] = {
     "savepoint": ("stop it with a savepoint",),
@@ -30,14 +30,14 @@ _THEN = (
 # -- the new version
 
 
-def base_layer(version: Version, asked: Asked) -> Layer:
+def base_layer(version: Version, asked: ConfigOverrides) -> Layer:
     """Return the config layer of the running version; a config file replaces all of it but the name."""
     config = (version.spec.config if version.spec else None) or {}
     kept = {} if asked.file is not None else dict(config)
     return Layer(f"version {version.number}", {**kept, "job_name": version.name})
 
 
-def with_skipped(asked: Asked, version: Version, records: Sequence[str]) -> Asked:
+def with_skipped(asked: ConfigOverrides, version: Version, records: Sequence[str]) -> ConfigOverrides:
     """Return the overrides with further records to skip, in addition to those of the running version."""
     if not records:
         return asked
@@ -71,7 +71,7 @@ def check_kept(version: Version, resolved: Resolved, *, script: bool, renamed: b
 
 
 def plan(
-    control: Control, job: RunningJob, version: Version, target: JobSpec, state: StateMode, action: str
+    control: JobControlContext, job: Job, version: Version, target: JobSpec, state: StateMode, action: str
 ) -> UpgradePlan:
     """Return the changes of an upgrade or rollback and their effects on the state."""
     old = version.spec

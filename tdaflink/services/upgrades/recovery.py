@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from shlex import quote
 
-from tdaflink.domain.environments.recreation import Replacement, require_care
+from tdaflink.domain.environments.recreation import Replacement, require_safe_recreation
 from tdaflink.domain.errors import Interrupted, NotFound, Refused, TdaflinkError, Unreachable
 from tdaflink.domain.jobs.history import RESUME, Operation, Version
 from tdaflink.domain.jobs.job import Job
-from tdaflink.services.control import Control, submitter
+from tdaflink.services.control import JobControlContext, submitter
 from tdaflink.services.jobs.ended_jobs import finishing
 from tdaflink.services.jobs.state_snapshots import described, restart_point
-from tdaflink.services.upgrades.state_machine import carry_out, leave_behind
+from tdaflink.services.upgrades.state_machine import run_operation, suspend_only
 from tdaflink.services.upgrades.versions import running_version
 
 WAIT_SECONDS = 180.0
 
 
-def endangered(control: Control, replacement: Replacement) -> list[Job]:
+def jobs_at_risk(control: JobControlContext, replacement: Replacement) -> list[Job]:
     """Return the jobs that a recreation would end; none if no JobManager responds that could list them."""
     if replacement.fate == "kept":
         return []
@@ -31,21 +31,23 @@ def endangered(control: Control, replacement: Replacement) -> list[Job]:
         return []
 
 
-def set_aside(control: Control, replacement: Replacement, slots: int, *, resume: bool) -> None:
+def suspend_for_recreation(
+    control: JobControlContext, replacement: Replacement, slots: int, *, resume: bool
+) -> None:
     """Stop with a savepoint the jobs that a recreation would end; `bring_back` submits them again.
 
     Raises `Refused` before anything is changed: without `resume`, or if the jobs could not be resubmitted.
     If one cannot be stopped with a savepoint, those already stopped are resumed, and the error is raised.
     """
-    jobs = endangered(control, replacement)
-    require_care(control.env.name, replacement, jobs, slots, resume=resume)
+    jobs = jobs_at_risk(control, replacement)
+    require_safe_recreation(control.env.name, replacement, jobs, slots, resume=resume)
     started = {operation.old_job_id: operation for operation in _started_resumptions(control)}
     left: list[Operation] = []
     for operation in [started.get(job.id) or _planned_resumption(control, job) for job in jobs]:
         try:
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
-                left.append(leave_behind(control, operation))
+                left.append(suspend_only(control, operation))
         except Interrupted:
             raise
         except TdaflinkError:
@@ -54,17 +56,17 @@ def set_aside(control: Control, replacement: Replacement, slots: int, *, resume:
             raise
 
 
-def stopped(control: Control) -> list[str]:
+def stopped(control: JobControlContext) -> list[str]:
     """Return the names of the jobs that were stopped for a recreation and do not run again yet."""
     return sorted({operation.name for operation in _started_resumptions(control)})
 
 
-def waiting(control: Control, since: float | None) -> list[str]:
+def waiting(control: JobControlContext, since: float | None) -> list[str]:
     """Return the names of the jobs that do not run and could be resumed; `since` as for `bring_back`."""
     return sorted({*stopped(control), *(version.name for version in _lost_versions(control, since))})
 
 
-def bring_back(control: Control, since: float | None) -> tuple[str, ...]:
+def resubmit_jobs(control: JobControlContext, since: float | None) -> tuple[str, ...]:
     """Resubmit the jobs that were stopped for a recreation or died with their JobManager; return their names.
 
     `since` is the start time of the JobManager in epoch seconds, or None if jobs survive its restart. Every
@@ -81,7 +83,7 @@ def bring_back(control: Control, since: float | None) -> tuple[str, ...]:
 
 
 def _carry_out_all(
-    control: Control, operations: Sequence[Operation]
+    control: JobControlContext, operations: Sequence[Operation]
 ) -> tuple[list[str], list[TdaflinkError]]:
     """Return the names of the jobs that run again, and the errors of the others."""
     back, failures = [], list[TdaflinkError]()
@@ -89,7 +91,7 @@ def _carry_out_all(
         try:
             with control.ledger.working_on(operation.name):
                 control.ledger.save_operation(operation)
-                back.append(carry_out(control, operation).name)
+                back.append(run_operation(control, operation).name)
         except Interrupted:
             raise
         except TdaflinkError as error:
@@ -97,12 +99,12 @@ def _carry_out_all(
     return back, failures
 
 
-def _started_resumptions(control: Control) -> list[Operation]:
+def _started_resumptions(control: JobControlContext) -> list[Operation]:
     operations = control.ledger.operations(under_way=True)
     return [operation for operation in operations if operation.action == RESUME]
 
 
-def _planned_resumption(control: Control, job: Job) -> Operation:
+def _planned_resumption(control: JobControlContext, job: Job) -> Operation:
     for other in control.ledger.operations(job.name, under_way=True):
         raise Refused(
             f"the {other.action} of {job.name} is not finished: it is at the step {other.step!r}",
@@ -111,7 +113,7 @@ def _planned_resumption(control: Control, job: Job) -> Operation:
     return _operation(control, running_version(control, job))
 
 
-def _operation(control: Control, version: Version) -> Operation:
+def _operation(control: JobControlContext, version: Version) -> Operation:
     if version.spec is None:
         raise NotFound(f"how {version.name} was submitted is not known")
     return Operation(
@@ -129,7 +131,7 @@ def _operation(control: Control, version: Version) -> Operation:
     )
 
 
-def _lost_versions(control: Control, since: float | None) -> Sequence[Version]:
+def _lost_versions(control: JobControlContext, since: float | None) -> Sequence[Version]:
     """Return the newest version of each name that was submitted to an earlier JobManager and has not ended.
 
     Flink keeps a job that has ended for an hour only.
@@ -150,7 +152,7 @@ def _has_ended(action: str, outcome: str) -> bool:
     return action == "cancel" or (action == "stop" and outcome == "done")
 
 
-def _resumption(control: Control, version: Version) -> Operation | None:
+def _resumption(control: JobControlContext, version: Version) -> Operation | None:
     point = restart_point(control, version.job_id)
     if point is None or version.spec is None:
         control.reporter.warn(

@@ -9,23 +9,23 @@ from typing import Any
 from tdaflink.domain.environments.application_cluster import require_session
 from tdaflink.domain.errors import DeadlinePassed, Refused, UsageError
 from tdaflink.domain.job_contract import HEARTBEAT_SOURCE, SOURCE_SUFFIX
-from tdaflink.domain.jobs.history import Changed, Version
-from tdaflink.domain.jobs.job import Job as RunningJob
+from tdaflink.domain.jobs.history import OperationResult, Version
+from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.jobs.slots import require_slots
 from tdaflink.domain.polling import poll
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.upgrades import start
 from tdaflink.services.upgrades.versions import job_from, with_parallelism
 
 
 def rescale(
-    control: Control,
-    job: RunningJob,
+    control: JobControlContext,
+    job: Job,
     version: Version,
     count: int,
     partitions: Mapping[str, int],
     wait: float,
-) -> Changed:
+) -> OperationResult:
     """Run the job with `count` parallel subtasks; `partitions` has the counts of its input topics.
 
     Raises `Refused` before anything is changed: beyond the slots or the maximum parallelism of its state, and
@@ -46,10 +46,10 @@ def rescale(
     if requirements is not None:
         return _live(control, job, requirements, count, partitions, wait)
     target = job_from(with_parallelism(version.spec, count, partitions), job.name, control)
-    return start.begin(control, job, target, action="rescale", state="savepoint", wait=wait)
+    return start.start_operation(control, job, target, action="rescale", state="savepoint", wait=wait)
 
 
-def _check_bounds(control: Control, job: RunningJob, count: int) -> None:
+def _check_bounds(control: JobControlContext, job: Job, count: int) -> None:
     most = control.cluster.max_parallelism(job.id)
     if count > most:
         raise Refused(
@@ -59,7 +59,7 @@ def _check_bounds(control: Control, job: RunningJob, count: int) -> None:
     require_slots(job.name, count, *control.cluster.slots(), held=job.parallelism)
 
 
-def _warn_of_partitions(control: Control, count: int, partitions: Mapping[str, int]) -> None:
+def _warn_of_partitions(control: JobControlContext, count: int, partitions: Mapping[str, int]) -> None:
     for topic, number in partitions.items():
         if number < count:
             control.reporter.warn(
@@ -71,13 +71,13 @@ def _warn_of_partitions(control: Control, count: int, partitions: Mapping[str, i
 
 
 def _live(
-    control: Control,
-    job: RunningJob,
+    control: JobControlContext,
+    job: Job,
     requirements: Mapping[str, Mapping[str, Any]],
     count: int,
     partitions: Mapping[str, int],
     wait: float,
-) -> Changed:
+) -> OperationResult:
     names = {vertex.id: vertex.name for vertex in control.cluster.vertices(job.id)}
     limit = max(partitions.values(), default=count)
     wanted = {
@@ -119,8 +119,10 @@ def _bound(task: str, count: int, partitions: int) -> int:
     return min(count, partitions) if SOURCE_SUFFIX in task else count
 
 
-def _changed(control: Control, job: RunningJob, count: int, outcome: str, downtime: float | None) -> Changed:
-    return Changed(
+def _changed(
+    control: JobControlContext, job: Job, count: int, outcome: str, downtime: float | None
+) -> OperationResult:
+    return OperationResult(
         id=job.id,
         name=job.name,
         action="rescale",

@@ -10,12 +10,12 @@ from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.jobs.history import Difference, JobSpec, Operation, Version
 from tdaflink.domain.jobs.job import Submission
 from tdaflink.domain.jobs.state_snapshots import canonical
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.builder import JobBuilder
-from tdaflink.services.jobs.config_resolution import Asked
+from tdaflink.services.jobs.config_resolution import ConfigOverrides
 from tdaflink.services.jobs.ended_jobs import finishing, unfinished_of
-from tdaflink.services.jobs.preparation import Wanted
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.preparation import SubmitRequest
+from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.state_snapshots import Ask, owner_of, state_to_start_from
 from tdaflink.services.upgrades import start as changing
 from tdaflink.services.upgrades.plan import differences, hints
@@ -47,7 +47,9 @@ class RestartPlan:
         return self.same_bundle and not self.differences
 
 
-def restart_of(control: Control, name: str, start: str | None, ask: Ask | None, *, named: bool) -> Restart:
+def restart_of(
+    control: JobControlContext, name: str, start: str | None, ask: Ask | None, *, named: bool
+) -> Restart:
     """Return the start of a submission. Unless the call names the job (`named`), the job with state is used.
 
     Raises `NotFound` if there is no state, and `Refused` if an operation of the job is unfinished.
@@ -65,7 +67,7 @@ def restart_of(control: Control, name: str, start: str | None, ask: Ask | None, 
     return Restart(name, path, last_version(control, owner))
 
 
-def _only_candidate(control: Control, name: str) -> str:
+def _only_candidate(control: JobControlContext, name: str) -> str:
     """Return the job of `--from latest` without a name: the default one, else the only one that ended."""
     versions = [
         version for version in control.ledger.versions() if version.state not in ("refused", "failed")
@@ -84,7 +86,7 @@ def _only_candidate(control: Control, name: str) -> str:
     )
 
 
-def _refuse_unfinished(control: Control, name: str, start: str | None) -> None:
+def _refuse_unfinished(control: JobControlContext, name: str, start: str | None) -> None:
     operation = unfinished_of(control, name, "-")
     if operation is None:
         return
@@ -97,7 +99,7 @@ def _refuse_unfinished(control: Control, name: str, start: str | None) -> None:
     control.reporter.warn(f"the interrupted {operation.action} of {name} is discarded by this submission")
 
 
-def name_meant(control: Control, reference: str | None) -> str | None:
+def name_meant(control: JobControlContext, reference: str | None) -> str | None:
     """Return the job name of a reference: a name, or an id or its prefix."""
     versions = control.ledger.versions()
     if reference is None or any(version.name == reference for version in versions):
@@ -106,14 +108,14 @@ def name_meant(control: Control, reference: str | None) -> str | None:
     return names.pop() if len(names) == 1 else reference
 
 
-def interrupted_change(control: Control, name: str | None) -> Operation | None:
+def interrupted_change(control: JobControlContext, name: str | None) -> Operation | None:
     """Return the interrupted operation of a job; without a name, of the only job that has one."""
     under_way = control.ledger.operations(under_way=True)
     matches = [operation for operation in under_way if name in (None, operation.name)]
     return matches[-1] if len({operation.name for operation in matches}) == 1 else None
 
 
-def finish(control: Control, change: Operation) -> Submission:
+def finish(control: JobControlContext, change: Operation) -> Submission:
     """Complete an interrupted operation and return the running job. Raises as `changing.resume` does."""
     done = changing.resume(control, change.name)
     version = control.ledger.version(done.id)
@@ -145,14 +147,20 @@ def require_known(restart: Restart, *, said: bool) -> Version | None:
 
 
 def restarted_job(
-    builder: JobBuilder, control: Control, restart: Restart, asked: Asked, wanted: Wanted, *, fresh: bool
-) -> tuple[Job, RestartPlan | None]:
+    builder: JobBuilder,
+    control: JobControlContext,
+    restart: Restart,
+    asked: ConfigOverrides,
+    wanted: SubmitRequest,
+    *,
+    fresh: bool,
+) -> tuple[JobPackage, RestartPlan | None]:
     """Return the job that continues from the state of `restart`, and how it differs from its last version.
 
     It is that version, changed by what the call gives; with `fresh` it is the default job, changed likewise.
     """
     asked = replace(asked, job_name=restart.name)
-    changes = asked != Asked(job_name=restart.name) or wanted != Wanted()
+    changes = asked != ConfigOverrides(job_name=restart.name) or wanted != SubmitRequest()
     version = require_known(restart, said=fresh or changes)
     if version is None or fresh:
         job = builder.build(asked, wanted)
@@ -166,13 +174,17 @@ def restarted_job(
 
 
 def _changed_job(
-    builder: JobBuilder, control: Control, version: Version, asked: Asked, wanted: Wanted
-) -> Job:
+    builder: JobBuilder,
+    control: JobControlContext,
+    version: Version,
+    asked: ConfigOverrides,
+    wanted: SubmitRequest,
+) -> JobPackage:
     require_bundle(control, version, included=bool(wanted.include or wanted.script))
     return builder.build_version(control, version, asked, wanted, renamed=asked.job_name != version.name)
 
 
-def as_before(control: Control, version: Version) -> Job | None:
+def as_before(control: JobControlContext, version: Version) -> JobPackage | None:
     """Return the job of a version, at the current addresses; None if its bundle is not stored here."""
     spec = version.spec
     if spec is None or control.ledger.bundle(spec.bundle_name) is None:
@@ -181,7 +193,7 @@ def as_before(control: Control, version: Version) -> Job | None:
     return job if spec.settings is None else replace(job, settings=_with_current_brokers(control, spec))
 
 
-def _with_current_brokers(control: Control, spec: JobSpec) -> dict[str, object]:
+def _with_current_brokers(control: JobControlContext, spec: JobSpec) -> dict[str, object]:
     """Return the settings with the environment's current brokers, unless the config names brokers."""
     settings = dict(spec.settings or {})
     if not (spec.config or {}).get("kafka_bootstrap_servers"):
@@ -189,7 +201,7 @@ def _with_current_brokers(control: Control, spec: JobSpec) -> dict[str, object]:
     return settings
 
 
-def require_bundle(control: Control, version: Version, *, included: bool) -> None:
+def require_bundle(control: JobControlContext, version: Version, *, included: bool) -> None:
     """Raise `NotFound` if the files of the job are neither stored here nor given in this call."""
     spec = version.spec
     if spec is None or control.ledger.bundle(spec.bundle_name) is not None:
@@ -212,7 +224,7 @@ def require_bundle(control: Control, version: Version, *, included: bool) -> Non
     )
 
 
-def plan_of(version: Version, job: Job) -> RestartPlan | None:
+def plan_of(version: Version, job: JobPackage) -> RestartPlan | None:
     """Return the differences between a version and the job that starts from its state."""
     old = version.spec
     if old is None:
@@ -228,7 +240,7 @@ def plan_of(version: Version, job: Job) -> RestartPlan | None:
     )
 
 
-def repeats(version: Version | None, job: Job) -> str | None:
+def repeats(version: Version | None, job: JobPackage) -> str | None:
     """Return the id of the job that a submission repeats, if nothing differs."""
     if version is None or version.spec != job.spec:
         return None

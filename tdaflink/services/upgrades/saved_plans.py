@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from tdaflink import __version__
-from tdaflink.adapters.host.self_invocation import data_of
+from tdaflink.adapters.host.self_invocation import run_json
 from tdaflink.adapters.storage.user_files import MEBIBYTE, output_file, read_text
 from tdaflink.domain.errors import Refused
 from tdaflink.domain.jobs.saved_plans import PLANNED, SCHEMA, SavedPlan, changes, check_words
@@ -30,7 +30,7 @@ def make_plan(words: Sequence[str], folder: Path, file: Path) -> int:
     check_words(words)
     # A plan contains the config of the call, which may contain a password by mistake.
     output = output_file(file, "plan", private=True)
-    code, seen = data_of([*words, "--dry-run"], folder)
+    code, seen = run_json([*words, "--dry-run"], folder)
     if code:
         return code
     made = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -47,10 +47,10 @@ def read_plan(file: Path) -> SavedPlan:
     return SavedPlan.from_json(text, source=str(file))
 
 
-def still_so(plan: SavedPlan, file: Path) -> int:
+def check_unchanged(plan: SavedPlan, file: Path) -> int:
     """Repeat the dry run and return its exit code. Raises `Refused` if anything has changed since."""
     folder = Path(plan.folder)
-    code, seen = data_of([*plan.words, "--dry-run"], folder)
+    code, seen = run_json([*plan.words, "--dry-run"], folder)
     if code:
         return code
     before = {"tdaflink": plan.tdaflink, "jobs": plan.jobs, "seen": plan.seen}
@@ -67,7 +67,7 @@ def still_so(plan: SavedPlan, file: Path) -> int:
 
 def _jobs(words: Sequence[str], folder: Path) -> Mapping[str, str] | None:
     """Return id -> name of the running jobs of the command's environment."""
-    code, rows = data_of(["list", *_environment(words)], folder, quiet=True)
+    code, rows = run_json(["list", *_environment(words)], folder, quiet=True)
     return None if code else {row["id"]: row["name"] for row in rows}
 
 

@@ -21,8 +21,8 @@ from tdaflink.domain.jobs.history import SavepointRecord
 from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.jobs.state_snapshots import canonical
 from tdaflink.domain.polling import poll
-from tdaflink.domain.progress import Step
-from tdaflink.services.control import Control
+from tdaflink.domain.progress import ProgressStep
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.ended_jobs import running_job
 
 ENDED_SECONDS = 60.0
@@ -40,7 +40,9 @@ class Saved:
     next: str | None = None
 
 
-def take_savepoint(control: Control, reference: str, directory: str | None, seconds: float) -> Saved:
+def take_savepoint(
+    control: JobControlContext, reference: str, directory: str | None, seconds: float
+) -> Saved:
     """Take a savepoint of a running job, which keeps running. Raises `JobFailed` if it cannot be taken."""
     job = running_job(control, reference)
     trigger_id, began = secrets.token_hex(16), time.monotonic()
@@ -56,7 +58,9 @@ def take_savepoint(control: Control, reference: str, directory: str | None, seco
     return Saved(job.id, job.name, job.state, path, round(time.monotonic() - began, 1))
 
 
-def stop(control: Control, reference: str, directory: str | None, seconds: float, *, drain: bool) -> Saved:
+def stop(
+    control: JobControlContext, reference: str, directory: str | None, seconds: float, *, drain: bool
+) -> Saved:
     """Stop a job with a savepoint.
 
     Raises `JobFailed` if no savepoint can be taken; the job then keeps running, unchanged.
@@ -69,7 +73,7 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
             def stop_with_savepoint() -> str:
                 instead = without_savepoint(control, job.id, job.name)
                 request_stop(control, job.id, trigger_id, directory, instead=instead, drain=drain)
-                return stopped(control, job.id, trigger_id, seconds, step, instead=instead)
+                return await_stop(control, job.id, trigger_id, seconds, step, instead=instead)
 
             path = _record_outcome(control, "stop", job, stop_with_savepoint)
     except KeyboardInterrupt:
@@ -83,7 +87,7 @@ def stop(control: Control, reference: str, directory: str | None, seconds: float
 
 
 def request_stop(
-    control: Control,
+    control: JobControlContext,
     job_id: str,
     trigger_id: str,
     directory: str | None,
@@ -105,8 +109,14 @@ def request_stop(
         ) from refusal
 
 
-def stopped(
-    control: Control, job_id: str, trigger_id: str, seconds: float, step: Step, *, instead: str
+def await_stop(
+    control: JobControlContext,
+    job_id: str,
+    trigger_id: str,
+    seconds: float,
+    step: ProgressStep,
+    *,
+    instead: str,
 ) -> str:
     """Wait until the job has stopped with its savepoint, and return the path of the savepoint."""
     path = _wait(control, job_id, trigger_id, seconds, step, instead)
@@ -117,12 +127,14 @@ def stopped(
     return path
 
 
-def remember(control: Control, path: str, job_id: str, name: str) -> None:
+def remember(control: JobControlContext, path: str, job_id: str, name: str) -> None:
     """Record the savepoint with its job in the ledger."""
     control.ledger.remember_savepoint(SavepointRecord(canonical(path), job_id, name, time.time()))
 
 
-def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: Step, instead: str) -> str:
+def _wait(
+    control: JobControlContext, job_id: str, trigger_id: str, seconds: float, step: ProgressStep, instead: str
+) -> str:
     for gone in poll(seconds, every=0.1):
         step.update(f"{gone:.0f} s")
         try:
@@ -143,7 +155,7 @@ def _wait(control: Control, job_id: str, trigger_id: str, seconds: float, step: 
     )
 
 
-def without_savepoint(control: Control, job_id: str, name: str) -> str:
+def without_savepoint(control: JobControlContext, job_id: str, name: str) -> str:
     """Return the hint for a job that cannot take a savepoint, such as one that keeps restarting."""
     commands = control.commands
     return (
@@ -152,7 +164,7 @@ def without_savepoint(control: Control, job_id: str, name: str) -> str:
     )
 
 
-def _newest_savepoint(control: Control, job_id: str) -> str:
+def _newest_savepoint(control: JobControlContext, job_id: str) -> str:
     """Return the savepoint of a trigger that Flink no longer keeps: it drops them after five minutes."""
     path = control.cluster.newest_savepoint(job_id)
     if path is None:
@@ -160,7 +172,7 @@ def _newest_savepoint(control: Control, job_id: str) -> str:
     return canonical(path)
 
 
-def _record_outcome(control: Control, action: str, job: Job, wait: Callable[[], str]) -> str:
+def _record_outcome(control: JobControlContext, action: str, job: Job, wait: Callable[[], str]) -> str:
     try:
         path = wait()
     except TdaflinkError as error:

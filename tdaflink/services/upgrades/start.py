@@ -6,27 +6,27 @@ import secrets
 import time
 
 from tdaflink.domain.errors import Refused
-from tdaflink.domain.jobs.history import Changed, Operation, StateMode
-from tdaflink.domain.jobs.job import Job as RunningJob
+from tdaflink.domain.jobs.history import Operation, OperationResult, StateMode
+from tdaflink.domain.jobs.job import Job
 from tdaflink.domain.jobs.slots import require_slots
-from tdaflink.services.control import Control, submitter
+from tdaflink.services.control import JobControlContext, submitter
 from tdaflink.services.jobs.ended_jobs import finishing
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.topic_readers import refuse_further_topics
-from tdaflink.services.upgrades.state_machine import carry_out, unfinished
+from tdaflink.services.upgrades.state_machine import run_operation, unfinished
 
 
-def begin(
-    control: Control,
-    job: RunningJob,
-    target: Job,
+def start_operation(
+    control: JobControlContext,
+    job: Job,
+    target: JobPackage,
     *,
     action: str,
     state: StateMode,
     wait: float,
     origin: str | None = None,
     allow_non_restored: bool = False,
-) -> Changed:
+) -> OperationResult:
     """Start an operation and run all of its steps.
 
     Raises `Refused` before anything is changed if slots are too few or another operation of the job is
@@ -53,20 +53,20 @@ def begin(
             created_at=time.time(),
         )
         control.ledger.save_operation(operation)
-        return carry_out(control, operation)
+        return run_operation(control, operation)
 
 
-def resume(control: Control, reference: str | None) -> Changed:
+def resume(control: JobControlContext, reference: str | None) -> OperationResult:
     """Complete an interrupted operation."""
     with control.ledger.working_on(unfinished(control, reference).name):
         operation = unfinished(control, reference)
         control.reporter.note(
             f"continuing the {operation.action} of {operation.name} at the step {operation.step!r}"
         )
-        return carry_out(control, operation)
+        return run_operation(control, operation)
 
 
-def _refuse_second(control: Control, name: str) -> None:
+def _refuse_second(control: JobControlContext, name: str) -> None:
     for other in control.ledger.operations(name, under_way=True):
         raise Refused(
             f"the {other.action} of {name} by {other.submitter} is not finished: it is at the step"
@@ -75,7 +75,7 @@ def _refuse_second(control: Control, name: str) -> None:
         )
 
 
-def _refuse_duplicates(control: Control, job: RunningJob) -> None:
+def _refuse_duplicates(control: JobControlContext, job: Job) -> None:
     for other in control.cluster.jobs(control.env.name, ended=False):
         if other.name == job.name and other.id != job.id:
             raise Refused(

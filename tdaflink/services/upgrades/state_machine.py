@@ -21,11 +21,17 @@ from tdaflink.domain.errors import (
     TdaflinkError,
     UsageError,
 )
-from tdaflink.domain.jobs.history import RESUME, Changed, JobSpec, Operation, Version
-from tdaflink.domain.jobs.operation_outcomes import changed, goes_on_by, interrupted, not_resumed, rolled_back
+from tdaflink.domain.jobs.history import RESUME, JobSpec, Operation, OperationResult, Version
+from tdaflink.domain.jobs.operation_outcomes import (
+    changed,
+    interrupted,
+    not_resumed,
+    resume_command,
+    rolled_back,
+)
 from tdaflink.domain.jobs.state_snapshots import canonical
 from tdaflink.domain.polling import poll
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.readiness import UPGRADE_STABLE_SECONDS, wait_for_checkpoint, wait_until_running
 from tdaflink.services.jobs.state_snapshots import restart_point
 from tdaflink.services.jobs.submission import Terms, launch, wait_for_other_mains
@@ -38,7 +44,7 @@ SLOTS_SECONDS = 30.0
 KNOWN_SECONDS = 30.0
 
 
-def carry_out(control: Control, operation: Operation) -> Changed:
+def run_operation(control: JobControlContext, operation: Operation) -> OperationResult:
     """Run the remaining steps of an operation.
 
     Raises `JobFailed` if the previous version had to be restored, and `Interrupted` at Ctrl-C; `resume`
@@ -51,7 +57,7 @@ def carry_out(control: Control, operation: Operation) -> Changed:
         raise interrupted(run.operation, control.env.name) from None
     except TdaflinkError:
         if not run.operation.outcome:
-            words = goes_on_by(run.operation, control.env.name)
+            words = resume_command(run.operation, control.env.name)
             control.reporter.warn(
                 f"{operation.name} is at the step {run.operation.step!r}: {words} continues from there"
             )
@@ -59,7 +65,7 @@ def carry_out(control: Control, operation: Operation) -> Changed:
     return changed(run.operation, control.env.name)
 
 
-def leave_behind(control: Control, operation: Operation) -> Operation:
+def suspend_only(control: JobControlContext, operation: Operation) -> Operation:
     """Run the first step only: stop the job with its state. `carry_out` continues from there.
 
     Raises `JobFailed` and `Refused` if the job cannot be stopped, which then keeps running unchanged, and
@@ -73,7 +79,7 @@ def leave_behind(control: Control, operation: Operation) -> Operation:
     return run.operation
 
 
-def unfinished(control: Control, reference: str | None) -> Operation:
+def unfinished(control: JobControlContext, reference: str | None) -> Operation:
     """Return the unfinished operation of a job (by name or id), or the only unfinished one.
 
     Raises `NotFound` and `UsageError`.
@@ -102,7 +108,7 @@ def _concerns(operation: Operation, reference: str | None) -> bool:
 
 
 class _OperationRunner:
-    def __init__(self, control: Control, operation: Operation) -> None:
+    def __init__(self, control: JobControlContext, operation: Operation) -> None:
         self.operation = operation
         self._control = control
         self._failure: TdaflinkError | None = None
@@ -132,7 +138,7 @@ class _OperationRunner:
         since = operation.stopped_at or time.time()
         self._save(step="stopping", trigger_id=trigger_id, stopped_at=since)
         try:
-            snapshot = suspend.leave(self._control, self.operation)
+            snapshot = suspend.suspend_job(self._control, self.operation)
         except (JobFailed, Refused, NotFound) as error:
             if self._control.cluster.is_running(operation.old_job_id):
                 self._end("failed", f"{error.message}; the job keeps running, unchanged")

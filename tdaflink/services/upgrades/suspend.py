@@ -10,15 +10,15 @@ from tdaflink.domain.errors import NotFound, Refused, TdaflinkError
 from tdaflink.domain.job_contract import JobSettings
 from tdaflink.domain.jobs.history import RESUME, Operation
 from tdaflink.domain.jobs.state_snapshots import canonical
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.state_snapshots import described, restart_point
 from tdaflink.services.timeouts import CANCEL_SECONDS
-from tdaflink.services.upgrades.savepoints import remember, request_stop, stopped, without_savepoint
+from tdaflink.services.upgrades.savepoints import await_stop, remember, request_stop, without_savepoint
 
 SAVEPOINT_SECONDS = 300.0
 
 
-def leave(control: Control, operation: Operation) -> str | None:
+def suspend_job(control: JobControlContext, operation: Operation) -> str | None:
     """End the old job and return the path of the state that the new one starts from.
 
     Idempotent: may be called again after any failure. Raises `JobFailed` if no savepoint can be taken, and
@@ -34,17 +34,17 @@ def leave(control: Control, operation: Operation) -> str | None:
     return None
 
 
-def _with_savepoint(control: Control, operation: Operation) -> str:
+def _with_savepoint(control: JobControlContext, operation: Operation) -> str:
     job_id, trigger_id = operation.old_job_id, operation.trigger_id or ""
     if not control.cluster.is_running(job_id):
         return _savepoint_of_earlier_attempt(control, operation)
     with control.reporter.step(f"stop {operation.name} with a savepoint") as step:
         instead = _instead_of_savepoint(control, operation)
         request_stop(control, job_id, trigger_id, None, instead=instead)
-        return stopped(control, job_id, trigger_id, SAVEPOINT_SECONDS, step, instead=instead)
+        return await_stop(control, job_id, trigger_id, SAVEPOINT_SECONDS, step, instead=instead)
 
 
-def _instead_of_savepoint(control: Control, operation: Operation) -> str:
+def _instead_of_savepoint(control: JobControlContext, operation: Operation) -> str:
     """Return the hint for a job that cannot take a savepoint, by the action."""
     if operation.action == RESUME:
         return without_savepoint(control, operation.old_job_id, operation.name)
@@ -58,7 +58,7 @@ def _instead_of_savepoint(control: Control, operation: Operation) -> str:
     return f"{look}the same command with --state last-state continues from its latest checkpoint"
 
 
-def _savepoint_of_earlier_attempt(control: Control, operation: Operation) -> str:
+def _savepoint_of_earlier_attempt(control: JobControlContext, operation: Operation) -> str:
     """Return the savepoint of a job that an earlier attempt has stopped already."""
     job_id = operation.old_job_id
     with suppress(NotFound):
@@ -75,7 +75,7 @@ def _savepoint_of_earlier_attempt(control: Control, operation: Operation) -> str
     return point.path
 
 
-def _with_last_state(control: Control, operation: Operation) -> str:
+def _with_last_state(control: JobControlContext, operation: Operation) -> str:
     if restart_point(control, operation.old_job_id) is None:
         raise NotFound(
             f"{operation.name} has no complete checkpoint, and was not started from one",
@@ -92,7 +92,7 @@ def _with_last_state(control: Control, operation: Operation) -> str:
     return point.path
 
 
-def _describe_reprocessing(control: Control, operation: Operation) -> str:
+def _describe_reprocessing(control: JobControlContext, operation: Operation) -> str:
     """Describe how many records will be reprocessed: from the committed offsets to the end offsets."""
     version = control.ledger.version(operation.old_job_id)
     settings = version.spec.settings if version and version.spec else None
@@ -117,7 +117,7 @@ def _describe_reprocessing(control: Control, operation: Operation) -> str:
     return f"records since then are read{twice} ({counts or 'none'})"
 
 
-def _cancel(control: Control, operation: Operation) -> None:
+def _cancel(control: JobControlContext, operation: Operation) -> None:
     if not control.cluster.is_running(operation.old_job_id):
         return
     with control.reporter.step(f"cancel {operation.name}"):

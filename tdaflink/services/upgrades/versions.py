@@ -21,16 +21,15 @@ from tdaflink.domain.job_contract import (
     VERSION_PARAMETER,
     JobSettings,
 )
-from tdaflink.domain.jobs.history import Git, History, JobSpec, Version
-from tdaflink.domain.jobs.job import Job as RunningJob
-from tdaflink.domain.jobs.job import find_job
+from tdaflink.domain.jobs.history import Git, JobHistory, JobSpec, Version
+from tdaflink.domain.jobs.job import Job, find_job
 from tdaflink.domain.timestamps import parse_timestamp
-from tdaflink.services.control import Control
+from tdaflink.services.control import JobControlContext
 from tdaflink.services.jobs.bundle import Bundle, shipped_bundle
-from tdaflink.services.jobs.run_request import Job
+from tdaflink.services.jobs.run_request import JobPackage
 
 
-def history(control: Control, reference: str | None) -> History:
+def history(control: JobControlContext, reference: str | None) -> JobHistory:
     """Return the history of all jobs, or of one; running jobs that the ledger does not have are added.
 
     Raises `NotFound` if neither the ledger nor the cluster has the job.
@@ -44,10 +43,10 @@ def history(control: Control, reference: str | None) -> History:
     operations = list(reversed(ledger.operations(name)))
     steps = [step for operation in operations for step in ledger.operation_steps(operation.id)]
     versions = list(reversed(ledger.versions(name)))
-    return History(control.env.name, name, ledger.actions(name), versions, operations, steps)
+    return JobHistory(control.env.name, name, ledger.actions(name), versions, operations, steps)
 
 
-def _name_of(control: Control, reference: str) -> str:
+def _name_of(control: JobControlContext, reference: str) -> str:
     versions = control.ledger.versions()
     if any(version.name == reference for version in versions):
         return reference
@@ -57,7 +56,7 @@ def _name_of(control: Control, reference: str) -> str:
     return find_job(control.cluster.jobs(control.env.name, ended=True), reference).name
 
 
-def adopt(control: Control, ended_of: str | None = None) -> None:
+def adopt(control: JobControlContext, ended_of: str | None = None) -> None:
     """Record jobs submitted by another machine in the ledger, as far as their job parameters describe them.
 
     Records running jobs and, with `ended_of`, ended jobs of that name.
@@ -74,7 +73,7 @@ def adopt(control: Control, ended_of: str | None = None) -> None:
             control.ledger.conclude(job.id, "submitted")
 
 
-def last_version(control: Control, name: str) -> Version | None:
+def last_version(control: JobControlContext, name: str) -> Version | None:
     """Return the last version of a job that ran: the newest submission that the cluster accepted."""
     adopt(control, ended_of=name)
     accepted = [version for version in control.ledger.versions(name) if version.state == "submitted"]
@@ -84,7 +83,7 @@ def last_version(control: Control, name: str) -> Version | None:
     return last if last.spec is None else replace(last, spec=_with_live_parallelism(control, last.spec, last))
 
 
-def _adopt(control: Control, job: RunningJob) -> None:
+def _adopt(control: JobControlContext, job: Job) -> None:
     facts = control.cluster.job_parameters(job.id)
     if NAME_PARAMETER not in facts:
         return
@@ -118,7 +117,7 @@ def _spec_of_parameters(text: str | None) -> JobSpec | None:
         return None  # written by another release in another form; name and hashes are in other parameters
 
 
-def _store_shipped_bundle(control: Control, spec: JobSpec) -> None:
+def _store_shipped_bundle(control: JobControlContext, spec: JobSpec) -> None:
     """Store the shipped job's bundle if this installation builds an identical one."""
     if spec.settings is None or control.ledger.bundle(spec.bundle_name) is not None:
         return
@@ -127,7 +126,7 @@ def _store_shipped_bundle(control: Control, spec: JobSpec) -> None:
         control.ledger.keep_bundle(bundle.name, bundle.content)
 
 
-def running_version(control: Control, job: RunningJob) -> Version:
+def running_version(control: JobControlContext, job: Job) -> Version:
     """Return the version of a running job. Raises `Refused` if it could not be submitted again."""
     adopt(control)
     version = control.ledger.version(job.id)
@@ -147,7 +146,7 @@ def running_version(control: Control, job: RunningJob) -> Version:
     return replace(version, spec=_with_live_parallelism(control, version.spec, version))
 
 
-def _with_live_parallelism(control: Control, spec: JobSpec, version: Version) -> JobSpec:
+def _with_live_parallelism(control: JobControlContext, spec: JobSpec, version: Version) -> JobSpec:
     """Return the spec with the parallelism of the latest live rescaling."""
     for action in control.ledger.actions(version.name):
         is_live = action.detail.get("live") and action.outcome == "done"
@@ -165,19 +164,19 @@ def with_parallelism(spec: JobSpec, count: int, partitions: Mapping[str, int]) -
     return replace(spec, parallelism=count, settings=settings, config=config)
 
 
-def earlier_job(control: Control, version: Version) -> Job:
+def earlier_job(control: JobControlContext, version: Version) -> JobPackage:
     """Return the job of an earlier version."""
     if version.spec is None:
         raise Refused(f"how version {version.number} of {version.name} was submitted is not known")
     return job_from(version.spec, version.name, control)
 
 
-def job_from(spec: JobSpec, name: str, control: Control) -> Job:
+def job_from(spec: JobSpec, name: str, control: JobControlContext) -> JobPackage:
     """Return the job of a spec, with its stored bundle. Raises `NotFound` without the bundle."""
     content = control.ledger.bundle(spec.bundle_name)
     if content is None:
         raise NotFound(f"the bundle {spec.bundle_name} of {name} is not stored with the ledger")
-    return Job(
+    return JobPackage(
         name=name,
         parallelism=spec.parallelism,
         bundle=Bundle(spec.bundle_name, spec.bundle_sha256, spec.module, _files(content), content),
@@ -194,7 +193,7 @@ def _files(content: bytes) -> list[str]:
         return [name for name in archive.namelist() if not name.startswith("META-INF/")]
 
 
-def included_in(spec: JobSpec, control: Control) -> Mapping[str, bytes]:
+def included_in(spec: JobSpec, control: JobControlContext) -> Mapping[str, bytes]:
     """Return the files that a shipped job's bundle includes in addition to its own, by name."""
     content = control.ledger.bundle(spec.bundle_name)
     if content is None or spec.settings is None:

@@ -12,10 +12,10 @@ from tdajob.topology.flag import collapse, reduced_rips, redzed, ripser
 from tdajob.topology.flag.components import components
 from tdajob.topology.flag.graph import Graph, graph_of
 from tdajob.topology.incremental.window import MAX_CAPACITY
-from tdajob.topology.kernels.loader import kernels
+from tdajob.topology.kernels.loader import load_kernels
 from tdajob.topology.values import FloatArray, Query
 
-Answer = tuple[str, list[FloatArray]]
+EngineResult = tuple[str, list[FloatArray]]
 
 COMPILED = "tdaflink:reduced"
 
@@ -39,7 +39,7 @@ NEARLY_COMPLETE = 0.9
 
 def intervals(
     distances: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
-) -> Answer:
+) -> EngineResult:
     """Return the engine's name, and births and deaths of H_0 to H_max_dimension over Z/field, unsorted.
 
     `distances` (n, n) is symmetric and zero on the diagonal; a simplex enters with its longest edge.
@@ -63,7 +63,7 @@ def intervals(
 
 def weighted_intervals(
     entries: FloatArray, births: FloatArray, cut: float | None, max_dimension: int, field: int, engine: str
-) -> Answer:
+) -> EngineResult:
     """As `intervals`, if vertices enter at `births` (n,) and edges, not before their ends, at `entries`."""
     lengths = entries.copy()
     if not is_fast(engine):
@@ -110,18 +110,18 @@ def top_dimension(n: int, max_dimension: int) -> int:
     return min(max_dimension, max(0, (n - 2) // 2))
 
 
-def _h1(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
-    compiled = kernels() if COMPILED_FROM <= len(distances) <= MAX_CAPACITY else None
+def _h1(distances: FloatArray, cut: float | None, top: int, field: int) -> EngineResult:
+    compiled = load_kernels() if COMPILED_FROM <= len(distances) <= MAX_CAPACITY else None
     if compiled is not None:
         return COMPILED, reduced_rips.intervals(compiled, distances, cut, top, field)
     return _whole(distances, graph_of(distances, cut), top, field)
 
 
-def _h2_and_above(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+def _h2_and_above(distances: FloatArray, cut: float | None, top: int, field: int) -> EngineResult:
     graph = graph_of(distances, cut)
     if graph.density >= NEARLY_COMPLETE:
         return _whole(distances, graph, top, field)
-    compiled = kernels() if len(distances) <= MAX_CAPACITY else None
+    compiled = load_kernels() if len(distances) <= MAX_CAPACITY else None
     if compiled is None:
         origin, graph = "gudhi", ripser.collapsed(graph)
     else:
@@ -130,14 +130,14 @@ def _h2_and_above(distances: FloatArray, cut: float | None, top: int, field: int
     return f"{origin}:collapse+{engine.removeprefix('gudhi:')}", bars
 
 
-def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> Answer:
+def _whole(distances: FloatArray, graph: Graph, top: int, field: int) -> EngineResult:
     """Compute from all edges of the graph; for a nearly complete graph Ripser is faster on the matrix."""
     if graph.density >= NEARLY_COMPLETE and not redzed.can_take(graph, top, field):
         return "gudhi:ripser", ripser.from_matrix(distances, top, field)
     return _reduced(graph, top, field)
 
 
-def _reduced(graph: Graph, top: int, field: int) -> Answer:
+def _reduced(graph: Graph, top: int, field: int) -> EngineResult:
     kind = min(top, 2)
     few = max(FEW_EDGES[kind], EDGES_PER_VERTEX[kind] * graph.vertices)
     if len(graph.lengths) > few and redzed.can_take(graph, top, field):
@@ -145,7 +145,7 @@ def _reduced(graph: Graph, top: int, field: int) -> Answer:
     return "gudhi:ripser", ripser.from_graph(graph, top, field)
 
 
-def _expanded(distances: FloatArray, cut: float | None, top: int, field: int) -> Answer:
+def _expanded(distances: FloatArray, cut: float | None, top: int, field: int) -> EngineResult:
     tree = gudhi.SimplexTree.create_from_array(distances, max_filtration=math.inf if cut is None else cut)
     tree.expansion(top + 1)
     return "gudhi:simplex_tree", simplex_tree.intervals(tree, top, field)

@@ -15,9 +15,9 @@ from tdajob.topology import registry
 from tdajob.topology.diagrams.bars import finished_bars
 from tdajob.topology.geometry.scales import are_safe
 from tdajob.topology.incremental.window import BYTES_PER_PAIR, MAX_CAPACITY, Slots, Window
-from tdajob.topology.kernels.loader import Kernels, kernels
+from tdajob.topology.kernels.loader import Kernels, load_kernels
 from tdajob.topology.parameters import resolved_parameters
-from tdajob.topology.run import described
+from tdajob.topology.run import describe
 from tdajob.topology.validation import check_points, check_query
 from tdajob.topology.values import ComputationError, Diagram, FloatArray, Limits, Query
 from tdajob.topology.ways import refusal
@@ -101,7 +101,7 @@ class IncrementalCaches:
         _check_sequences(sequences, points)
         n, dim = points.shape
         suitable = applicable(query, n, dim) and self._fits(n) and are_safe(points)
-        loaded = kernels() if suitable else None
+        loaded = load_kernels() if suitable else None
         if loaded is None:
             return self._recomputed(points, query)
         try:
@@ -219,7 +219,7 @@ def _deadline(points: FloatArray, query: Query, limits: Limits) -> Callable[[], 
 
     def check_deadline() -> None:
         if time.monotonic() > end:
-            problem = f"{described(points, query)} did not end within compute_timeout {seconds:g} s"
+            problem = f"{describe(points, query)} did not end within compute_timeout {seconds:g} s"
             accepted = registry.get(query.algorithm).parameters()
             params = resolved_parameters(query.algorithm, accepted, query.params)
             resolved = replace(query, params=params)

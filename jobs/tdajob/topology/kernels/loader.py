@@ -45,10 +45,10 @@ def warm_up() -> bool:
 
     For an operator's open(): if several workers call it at once, one of them compiles.
     """
-    return kernels() is not None
+    return load_kernels() is not None
 
 
-def kernels() -> Kernels | None:
+def load_kernels() -> Kernels | None:
     """Return the kernels, or None, with one line in the log, if they cannot be loaded."""
     with _loading:
         return _kernels()

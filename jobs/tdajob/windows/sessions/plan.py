@@ -10,24 +10,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tdajob.windows.sessions.session import Bounds, Session, joined_by, opened, united
+from tdajob.windows.sessions.session import Bounds, Session, joined_by, merge_sessions, open_session
 from tdajob.windows.values import IntArray
 
 LATE = -1  # instead of a bin
 
 
-class Due(NamedTuple):
+class PendingSession(NamedTuple):
     """A session that fires, in its state before the firing, and the cause."""
 
     session: Session
     closed_by: str
 
 
-class Step(NamedTuple):
+class SessionStep(NamedTuple):
     """The sessions that fire, in this order, after the points before index `stop` of the message."""
 
     stop: int
-    due: list[Due]
+    due: list[PendingSession]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +36,14 @@ class SessionPlan:
 
     bins: IntArray
     late: NDArray[np.intp]
-    steps: Sequence[Step]
+    steps: Sequence[SessionStep]
     sessions: list[Session]
     next_bin: int
     firings: int
 
 
 @dataclass
-class Trial:
+class SessionSimulation:
     """A simulation of a message, point by point.
 
     `sessions` are those that are kept, in ascending order of time; they do not overlap. `now` is the stream's
@@ -58,9 +58,9 @@ class Trial:
     now: int
     horizon: int
     next_bin: int
-    steps: list[Step] = field(default_factory=list)
+    steps: list[SessionStep] = field(default_factory=list)
     firings: int = 0
-    _due: list[Due] = field(default_factory=list)
+    _due: list[PendingSession] = field(default_factory=list)
 
     def take(self, time: int, sequence: int) -> int:
         """Add a point and return its bin, or LATE."""
@@ -69,9 +69,9 @@ class Trial:
         parts, apart = joined_by(nearby, time, self.bounds) if nearby else ([], "")
         if parts:
             late = any(self._ended(part) for part in parts)
-            taken = united(parts).with_point(time, late=late)
+            taken = merge_sessions(parts).with_point(time, late=late)
         elif time + self.bounds.gap > self.horizon:
-            taken = opened(self.next_bin, time, sequence, late=time + self.bounds.gap <= self.now)
+            taken = open_session(self.next_bin, time, sequence, late=time + self.bounds.gap <= self.now)
             self.next_bin += 1
         else:
             return LATE
@@ -108,14 +108,14 @@ class Trial:
         self._close_step(stop)
 
     def _fire(self, session: Session, closed_by: str = "") -> Session:
-        self._due.append(Due(session, closed_by or session.apart or "clock"))
+        self._due.append(PendingSession(session, closed_by or session.apart or "clock"))
         self.firings += 1
         return session.fired(self.bounds.gap)
 
     def _close_step(self, stop: int) -> None:
         if self._due:
             self._due.sort(key=lambda due: (due.session.last, due.session.first))
-            self.steps.append(Step(stop, self._due))
+            self.steps.append(SessionStep(stop, self._due))
             self._due = []
 
     def _fire_if_full(self, session: Session) -> bool:

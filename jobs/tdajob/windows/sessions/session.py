@@ -71,7 +71,7 @@ class Session:
 _FIELDS = tuple(field.name for field in fields(Session))
 
 
-def opened(bin_id: int, time: int, sequence: int, *, late: bool) -> Session:
+def open_session(bin_id: int, time: int, sequence: int, *, late: bool) -> Session:
     """Return a session of one point."""
     return Session(
         bins=(bin_id,),
@@ -87,7 +87,7 @@ def opened(bin_id: int, time: int, sequence: int, *, late: bool) -> Session:
     )
 
 
-def united(parts: Sequence[Session]) -> Session:
+def merge_sessions(parts: Sequence[Session]) -> Session:
     """Return the union of sessions, which are given in ascending order of time."""
     if len(parts) == 1:
         return parts[0]

@@ -11,8 +11,8 @@ import numpy as np
 
 from tdajob.windows.contents import content
 from tdajob.windows.event_time import EventMachine
-from tdajob.windows.sessions.plan import LATE, SessionPlan, Step, Trial, near
-from tdajob.windows.sessions.session import Bounds, Session, as_table, from_table, opened
+from tdajob.windows.sessions.plan import LATE, SessionPlan, SessionSimulation, SessionStep, near
+from tdajob.windows.sessions.session import Bounds, Session, as_table, from_table, open_session
 from tdajob.windows.spec import SessionWindow, WindowSettings
 from tdajob.windows.state.codec import TABLE, chunk_id, packed_table, unpacked_table
 from tdajob.windows.state.rows import Rows, by_key, joined
@@ -47,7 +47,9 @@ class SessionMachine(EventMachine[SessionPlan]):
         return self._plan_one_session(rows) or self._simulate(rows)
 
     def _simulate(self, rows: Rows) -> SessionPlan:
-        trial = Trial(self._bounds, list(self._sessions), self.clock.now, self.clock.horizon, self._next_bin)
+        trial = SessionSimulation(
+            self._bounds, list(self._sessions), self.clock.now, self.clock.horizon, self._next_bin
+        )
         clocks, horizons = self.clock.after_each(rows.times)
         bins = np.full(len(rows), LATE)
         moments = zip(
@@ -71,7 +73,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         if end - begin > 1 or self._reaches_an_end(last):
             return None
         if begin == end:
-            old = opened(self._next_bin, opening_time, int(rows.sequences[0]), late=False)
+            old = open_session(self._next_bin, opening_time, int(rows.sequences[0]), late=False)
         else:
             old = self._sessions[begin]
         new = replace(
@@ -105,7 +107,7 @@ class SessionMachine(EventMachine[SessionPlan]):
     def _apply(self, rows: Rows, plan: SessionPlan) -> list[Firing]:
         firings: list[Firing] = []
         start = 0
-        for stop, due in [*plan.steps, Step(len(rows), [])]:
+        for stop, due in [*plan.steps, SessionStep(len(rows), [])]:
             bins = plan.bins[start:stop]
             for bin_id, part in by_key(rows.part(start, stop), bins):
                 if bin_id != LATE:

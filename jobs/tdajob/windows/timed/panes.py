@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import accumulate
 
-from tdajob.windows.contents import Content, Tally, content, merged, tally
+from tdajob.windows.contents import Content, PointStats, content, merged, tally
 from tdajob.windows.state.codec import TABLE, chunk_id, index_of, packed_table, unpacked_table
 from tdajob.windows.state.rows import Rows, joined, no_rows
 from tdajob.windows.state.store import PointStore
-from tdajob.windows.thinning import beyond, thinned
+from tdajob.windows.thinning import farther_than, thinned
 
 
 class Panes:
@@ -31,7 +31,7 @@ class Panes:
         self._store = store
         self._max_points = max_points
         self._overflow = overflow
-        self._thinned: dict[int, Tally] = {}  # only of panes whose points are not all kept
+        self._thinned: dict[int, PointStats] = {}  # only of panes whose points are not all kept
         self._unsaved: set[int] = set()
         self._dropped: list[int] = []
 
@@ -39,7 +39,7 @@ class Panes:
         for chunk, table in tables.items():
             fields = unpacked_table(table)
             del fields["version"]
-            self._thinned[index_of(chunk)] = Tally(**fields)
+            self._thinned[index_of(chunk)] = PointStats(**fields)
 
     def numbers(self) -> list[int]:
         """Return the panes with points, in ascending order."""
@@ -100,7 +100,9 @@ class Panes:
         counts = self._thinned[pane] = self._thinned[pane].with_more(rows)
         self._unsaved.add(pane)
         if not counts.emptied:
-            far = rows.taken(beyond(rows.coordinates, self._store.rows(pane).coordinates, counts.radius))
+            far = rows.taken(
+                farther_than(rows.coordinates, self._store.rows(pane).coordinates, counts.radius)
+            )
             if len(far):
                 self._store.append(pane, far)
 

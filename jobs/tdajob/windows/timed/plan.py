@@ -15,7 +15,7 @@ from tdajob.windows.state.records import Record
 from tdajob.windows.values import IntArray
 
 
-class Due(NamedTuple):
+class PendingFiring(NamedTuple):
     """A window to fire, identified by its first pane."""
 
     window: int
@@ -23,11 +23,11 @@ class Due(NamedTuple):
     late: int
 
 
-class Step(NamedTuple):
+class FiringStep(NamedTuple):
     """The windows that fire, in this order, after the points before index `stop` of the message."""
 
     stop: int
-    windows: list[Due]
+    windows: list[PendingFiring]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,12 @@ class PanePlan:
 
     panes: IntArray
     late: NDArray[np.intp]
-    steps: Sequence[Step]
+    steps: Sequence[FiringStep]
     records: Mapping[int, Record]
     firings: int
 
 
-def filled_windows(alive: Sequence[int], length: int, after: int, upto: int) -> Iterator[int]:
+def non_empty_windows(alive: Sequence[int], length: int, after: int, upto: int) -> Iterator[int]:
     """Yield the windows of `length` panes, from number `after` + 1 to `upto`, with a pane of `alive`."""
     window = after + 1
     for pane in alive[bisect_left(alive, window) :]:
@@ -62,7 +62,7 @@ def holds_any(panes: Sequence[int], window: int, length: int) -> bool:
 
 
 @dataclass
-class Trial:
+class FiringSimulation:
     """A simulation of a message, in steps between the points at which the clock closes windows.
 
     A window fires for the first time right after the point that advances the clock to its end. A repeated
@@ -81,11 +81,11 @@ class Trial:
     next_seq: int
     record_of: Callable[[int], Record | None]
     newer: Callable[[int], Sequence[int]]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FiringStep] = field(default_factory=list)
     records: dict[int, Record] = field(default_factory=dict)
     firings: int = 0
     _added: list[int] = field(default_factory=list)
-    _again: dict[int, Due] = field(default_factory=dict)
+    _again: dict[int, PendingFiring] = field(default_factory=dict)
 
     @property
     def expected(self) -> int:
@@ -112,13 +112,13 @@ class Trial:
     def move(self, stop: int, ended: int, gone: int) -> None:
         """Advance the clock after the point before index `stop`."""
         due = []
-        for window in filled_windows(self.alive, self.length, self.ended, ended):
+        for window in non_empty_windows(self.alive, self.length, self.ended, ended):
             record = self.record_of(window)
             if record is None:
-                due.append(Due(window, 0, 0))
+                due.append(PendingFiring(window, 0, 0))
                 self.firings += 1
             elif self._has_newer(window, record):
-                self._again[window] = Due(window, record.revision + 1, record.late)
+                self._again[window] = PendingFiring(window, record.revision + 1, record.late)
             if self.over:
                 return
         due += [self._again.pop(window) for window in list(self._again) if window <= gone]
@@ -130,26 +130,26 @@ class Trial:
         self._fire(stop, list(self._again.values()))
         self._again.clear()
 
-    def _fire(self, stop: int, due: list[Due]) -> None:
+    def _fire(self, stop: int, due: list[PendingFiring]) -> None:
         if not due:
             return
         due.sort()
-        self.steps.append(Step(stop, due))
+        self.steps.append(FiringStep(stop, due))
         for window, revision, late in due:
             if revision or late:
                 self.firings += 1
                 self.records[window] = Record(revision, late, self.next_seq)
 
-    def _with_late(self, window: int, count: int) -> Due:
+    def _with_late(self, window: int, count: int) -> PendingFiring:
         """Return the next firing of a window that has ended and gets `count` further points."""
         if window in self._again:
             _, revision, late = self._again[window]
-            return Due(window, revision, late + count)
+            return PendingFiring(window, revision, late + count)
         record = self.record_of(window)
         if record is not None:
-            return Due(window, record.revision + 1, record.late + count)
+            return PendingFiring(window, record.revision + 1, record.late + count)
         # Without a record it has fired once, when it ended, unless it was empty then.
-        return Due(window, int(holds_any(self.alive, window, self.length)), count)
+        return PendingFiring(window, int(holds_any(self.alive, window, self.length)), count)
 
     def _has_newer(self, window: int, record: Record) -> bool:
         """Return True if points were added to the window since it fired."""

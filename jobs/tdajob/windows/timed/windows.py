@@ -13,7 +13,14 @@ from tdajob.windows.state.records import Record, Records
 from tdajob.windows.state.rows import Rows, by_key, ends_of_runs
 from tdajob.windows.state_machine import NONE_LATE
 from tdajob.windows.timed.panes import Panes
-from tdajob.windows.timed.plan import Due, PanePlan, Step, Trial, filled_windows, holds_any
+from tdajob.windows.timed.plan import (
+    FiringSimulation,
+    FiringStep,
+    PanePlan,
+    PendingFiring,
+    holds_any,
+    non_empty_windows,
+)
 from tdajob.windows.values import Firing, IntArray
 
 Time = TypeVar("Time", int, IntArray)
@@ -53,7 +60,7 @@ class TimeMachine(EventMachine[PanePlan]):
         clocks, horizons = self.clock.after_each(rows.times)
         ended_after, gone_after = self._last_window(clocks), self._last_window(horizons)
         late = panes <= gone_after
-        trial = Trial(
+        trial = FiringSimulation(
             length=self._length,
             limit=self.settings.max_windows_per_message,
             alive=self._panes.numbers(),
@@ -84,7 +91,7 @@ class TimeMachine(EventMachine[PanePlan]):
             panes[plan.late] = _NO_PANE
         firings: list[Firing] = []
         start = 0
-        for stop, windows in [*plan.steps, Step(len(rows), [])]:
+        for stop, windows in [*plan.steps, FiringStep(len(rows), [])]:
             for pane, part in by_key(rows.part(start, stop), panes[start:stop]):
                 if pane != _NO_PANE:
                     self._panes.add(pane, part)
@@ -99,12 +106,16 @@ class TimeMachine(EventMachine[PanePlan]):
         return firings
 
     def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
-        due: list[Due] = []
+        due: list[PendingFiring] = []
         for window in self._waiting():
             if len(due) == limit:
                 return self._fire_early(due, closed_by), False
             record = self._records.get(window)
-            due.append(Due(window, record.revision + 1, record.late) if record else Due(window, 0, 0))
+            due.append(
+                PendingFiring(window, record.revision + 1, record.late)
+                if record
+                else PendingFiring(window, 0, 0)
+            )
         return self._fire_early(due, closed_by), True
 
     def pending_panes(self) -> int:
@@ -116,17 +127,17 @@ class TimeMachine(EventMachine[PanePlan]):
         alive, newer = self._panes.numbers(), self._newer()
         if not alive:
             return
-        for window in filled_windows(alive, self._length, self._last_window(self.clock.now), alive[-1]):
+        for window in non_empty_windows(alive, self._length, self._last_window(self.clock.now), alive[-1]):
             record = self._records.get(window)
             if record is None or holds_any(newer(record.fired_at), window, self._length):
                 yield window
 
-    def _fire_early(self, due: list[Due], closed_by: str) -> list[Firing]:
+    def _fire_early(self, due: list[PendingFiring], closed_by: str) -> list[Firing]:
         for window, revision, late in due:
             self._records.put(window, Record(revision, late, self.next_seq))
         return self._fire(due, closed_by)
 
-    def _fire(self, due: Sequence[Due], closed_by: str) -> list[Firing]:
+    def _fire(self, due: Sequence[PendingFiring], closed_by: str) -> list[Firing]:
         if not due:
             return []
         windows = [window for window, _, _ in due]

@@ -21,7 +21,7 @@ STORAGE = "execution.checkpointing.dir"
 
 
 @dataclass
-class Patient:
+class HealthContext:
     """Environment under test. `runtime` and `profile` are None for an external cluster.
 
     `saved` is false if --env cannot name the environment. With `quick`, no Python is run on components.

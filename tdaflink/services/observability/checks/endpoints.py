@@ -13,19 +13,19 @@ from tdaflink.domain.environments.scrape_targets import shows_metrics
 from tdaflink.domain.errors import AccessDenied, Incompatible, NotFound, Refused, TdaflinkError
 from tdaflink.domain.messages.topics import TopicStatus, compare
 from tdaflink.services.environments.schemas import plan_register
-from tdaflink.services.observability.checks.context import Patient
+from tdaflink.services.observability.checks.context import HealthContext
 
 _WHY_REGISTRY = "producers and consumers that fetch schemas from it cannot read or write messages"
 _WHY_METRICS = "dashboards are empty, and no alert fires"
 
 
-def look_at_kafka(patient: Patient) -> Iterator[CheckResult]:
+def look_at_kafka(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that a broker responds at the command's address."""
     patient.kafka.check()
     yield CheckResult("kafka", "ok", f"a broker responds at {patient.kafka.bootstrap}")
 
 
-def look_at_kafka_from_cluster(patient: Patient) -> Iterator[CheckResult]:
+def look_at_kafka_from_cluster(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that the TaskManagers reach the brokers at the addresses that jobs use."""
     for answer in patient.answers:
         for place, reason in answer.unreachable.items():
@@ -38,7 +38,7 @@ def look_at_kafka_from_cluster(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("kafka", "ok", f"the TaskManagers reach {reached}")
 
 
-def look_at_topics(patient: Patient) -> Iterator[CheckResult]:
+def look_at_topics(patient: HealthContext) -> Iterator[CheckResult]:
     """Compare the topics of the catalogue with the broker's."""
     rows = compare(patient.catalogue, patient.kafka.topics())
     wrong = [result for row in rows if (result := _topic(patient, row))]
@@ -47,7 +47,7 @@ def look_at_topics(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("topics", "ok", f"all {len(patient.catalogue)} topics of the catalogue exist")
 
 
-def _topic(patient: Patient, row: TopicStatus) -> CheckResult | None:
+def _topic(patient: HealthContext, row: TopicStatus) -> CheckResult | None:
     create = patient.command(f"topics create {row.name}")
     if row.state == "missing":
         why = "jobs that read or write it do not start; tdaflink's brokers do not create topics automatically"
@@ -68,7 +68,7 @@ def _topic(patient: Patient, row: TopicStatus) -> CheckResult | None:
     return None
 
 
-def look_at_registry(patient: Patient) -> Iterator[CheckResult]:
+def look_at_registry(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that the registry responds, accepts our credentials, and has the shipped schemas."""
     if not patient.registry:
         return
@@ -93,7 +93,7 @@ def look_at_registry(patient: Patient) -> Iterator[CheckResult]:
             yield CheckResult("registry", "ok", f"all schemas are registered at {patient.registry}")
 
 
-def look_at_prometheus(patient: Patient) -> Iterator[CheckResult]:
+def look_at_prometheus(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that Prometheus has Flink's metrics."""
     if not patient.prometheus:
         if patient.runtime is not None and not shows_metrics(patient.environment):
@@ -112,7 +112,7 @@ def look_at_prometheus(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("metrics", "problem", error.message, _WHY_METRICS, fix)
 
 
-def _arriving(patient: Patient, prometheus: Prometheus) -> Iterator[CheckResult]:
+def _arriving(patient: HealthContext, prometheus: Prometheus) -> Iterator[CheckResult]:
     down = [target for target in prometheus.targets() if target[1] == "down"]
     for url, _, error in down:
         text = f"Prometheus does not reach {url}: {error}"
@@ -126,7 +126,7 @@ def _arriving(patient: Patient, prometheus: Prometheus) -> Iterator[CheckResult]
         yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
 
 
-def _show_metrics(patient: Patient) -> str:
+def _show_metrics(patient: HealthContext) -> str:
     if patient.traits.metrics_on_request and not shows_metrics(patient.environment):
         name = patient.name
         return f"tdaflink teardown --env {name} && tdaflink setup --env {name} --metrics"

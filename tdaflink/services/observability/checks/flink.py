@@ -20,7 +20,7 @@ from tdaflink.domain.environments.health_checks import (
     java_major,
     minor,
 )
-from tdaflink.services.observability.checks.context import STORAGE, Patient
+from tdaflink.services.observability.checks.context import STORAGE, HealthContext
 
 _RESTART = "tdaflink teardown --env {name} && tdaflink setup --env {name}"
 OUTSIDE = "the cluster can be controlled from here, but jobs are tested with {} only"
@@ -28,7 +28,7 @@ _NOT_CHECKED = "the cluster's Python cannot be checked from here"
 _WHY_CLOCK = "times in results are wrong, points count as too early or too late, tokens and certificates fail"
 
 
-def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
+def look_at_flink(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that Flink responds, has TaskManagers, and has a supported version."""
     overview = patient.cluster.overview()
     version, wanted = overview.flink_version, load_versions().flink
@@ -51,7 +51,7 @@ def look_at_flink(patient: Patient) -> Iterator[CheckResult]:
     )
 
 
-def look_at_java(patient: Patient) -> Iterator[CheckResult]:
+def look_at_java(patient: HealthContext) -> Iterator[CheckResult]:
     """Check the JobManager's Java and its Kafka connector."""
     jvm, classpath = patient.cluster.jvm()
     major = java_major(jvm)
@@ -65,7 +65,7 @@ def look_at_java(patient: Patient) -> Iterator[CheckResult]:
     yield _connector(patient, classpath)
 
 
-def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
+def _connector(patient: HealthContext, classpath: Sequence[str]) -> CheckResult:
     connector = connector_of(classpath)
     flink = minor(patient.cluster.overview().flink_version)
     wanted = load_versions().cluster.kafka_connector
@@ -91,7 +91,7 @@ def _connector(patient: Patient, classpath: Sequence[str]) -> CheckResult:
     return CheckResult("connector", "ok", f"the Kafka connector is {version}")
 
 
-def look_at_python(patient: Patient) -> Iterator[CheckResult]:
+def look_at_python(patient: HealthContext) -> Iterator[CheckResult]:
     """Check interpreter, engines and PyFlink on the TaskManagers."""
     if not patient.answers:
         text = f"{_NOT_CHECKED}; a submitted job fails immediately if gudhi is missing"
@@ -104,7 +104,7 @@ def look_at_python(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("python", "problem", text, "code pickled by one does not load in another", "")
 
 
-def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
+def _python_of(patient: HealthContext, answer: PythonAnswer) -> Iterator[CheckResult]:
     at = f"{answer.component} ({patient.environment.python})"
     if answer.error:
         why = "every Python task runs in this interpreter"
@@ -133,7 +133,7 @@ def _python_of(patient: Patient, answer: PythonAnswer) -> Iterator[CheckResult]:
     yield from _pyflink(patient, answer, at)
 
 
-def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
+def _pyflink(patient: HealthContext, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
     pyflink, flink = answer.modules.get("pyflink"), patient.cluster.overview().flink_version
     if pyflink and pyflink != flink:
         why = "Python tasks and Flink must have the same version of the protocol"
@@ -141,14 +141,14 @@ def _pyflink(patient: Patient, answer: PythonAnswer, at: str) -> Iterator[CheckR
         yield CheckResult("python", "problem", text, why, _install(patient, f"apache-flink=={flink}"))
 
 
-def _install(patient: Patient, package: str) -> str:
+def _install(patient: HealthContext, package: str) -> str:
     if patient.traits.uses_host_python:
         return install_command(patient.environment.python, package, patient.name)
     # A recreated container has the packages of its image, whatever was changed in the previous container.
     return _RESTART.format(name=patient.name)
 
 
-def look_at_clocks(patient: Patient) -> Iterator[CheckResult]:
+def look_at_clocks(patient: HealthContext) -> Iterator[CheckResult]:
     """Compare this machine's clock with the JobManager's and those of the TaskManagers' Python."""
     before = time.time()
     jobmanager = patient.cluster.clock()
@@ -171,7 +171,7 @@ def look_at_clocks(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("clocks", "ok", f"those of {', '.join(clocks)} agree with this machine's")
 
 
-def look_at_storage(patient: Patient) -> Iterator[CheckResult]:
+def look_at_storage(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that the cluster can write to its checkpoint storage."""
     target = patient.flink_config.get(STORAGE)
     why = "without checkpoints a failed job restarts from the beginning, or not at all"
@@ -191,7 +191,7 @@ def look_at_storage(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("storage", "unknown", text, fix=patient.command("submit"))
 
 
-def _unwritable(patient: Patient) -> Iterator[tuple[str, str]]:
+def _unwritable(patient: HealthContext) -> Iterator[tuple[str, str]]:
     for answer in patient.answers:
         for folder, reason in answer.folders.items():
             if reason:
@@ -200,7 +200,7 @@ def _unwritable(patient: Patient) -> Iterator[tuple[str, str]]:
                 yield f"{text} {prune} removes old savepoints", f"du -ah {folder} | sort -h | tail"
 
 
-def _failing_checkpoints(patient: Patient) -> Iterator[tuple[str, str]]:
+def _failing_checkpoints(patient: HealthContext) -> Iterator[tuple[str, str]]:
     for job in patient.cluster.jobs(patient.name, ended=False):
         if patient.cluster.newest_checkpoint_failed(job.id):
             yield f"the latest checkpoint of {job.name} failed", patient.command(f"status {job.name}")

@@ -10,14 +10,14 @@ from tdaflink.adapters.storage.shipped_profiles import load_lock
 from tdaflink.domain.environments.health_checks import CheckResult, State
 from tdaflink.domain.errors import TdaflinkError
 from tdaflink.domain.units import megabytes
-from tdaflink.services.observability.checks.context import Patient
+from tdaflink.services.observability.checks.context import HealthContext
 
 _WHY_COMPONENT = "without it jobs stop, or have no slots to run in"
 _WHY_PREFLIGHT = "setup would fail"
 _WHY_TAMPERED = "the code that runs is not the tested code; it may be damaged or malicious"
 
 
-def look_at_preflight(patient: Patient) -> Iterator[CheckResult]:
+def look_at_preflight(patient: HealthContext) -> Iterator[CheckResult]:
     """Run the preflight checks of setup: packages, Docker, disk, secrets and ports."""
     if patient.runtime is None:
         return
@@ -31,7 +31,7 @@ def look_at_preflight(patient: Patient) -> Iterator[CheckResult]:
         )
 
 
-def look_at_components(patient: Patient) -> Iterator[CheckResult]:
+def look_at_components(patient: HealthContext) -> Iterator[CheckResult]:
     """Check the health of each process or container."""
     if patient.runtime is None:
         return
@@ -45,7 +45,7 @@ def look_at_components(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("components", state, text, _WHY_COMPONENT, patient.command("setup"))
 
 
-def look_at_memory(patient: Patient) -> Iterator[CheckResult]:
+def look_at_memory(patient: HealthContext) -> Iterator[CheckResult]:
     """Check that the machine has the memory that Flink may use."""
     if patient.profile is None or patient.traits.limits_memory:
         return  # containers have limits, which the preflight adds up
@@ -61,7 +61,7 @@ def look_at_memory(patient: Patient) -> Iterator[CheckResult]:
     yield CheckResult("memory", "ok", f"{total} MB, of which Flink may use {wanted} MB")
 
 
-def look_at_jars(patient: Patient) -> Iterator[CheckResult]:
+def look_at_jars(patient: HealthContext) -> Iterator[CheckResult]:
     """Check every locked JAR against its hash."""
     if patient.profile is None:
         return

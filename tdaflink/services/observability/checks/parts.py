@@ -12,14 +12,14 @@ from tdaflink.domain.artifacts.end_of_life import PartInUse, endings
 from tdaflink.domain.artifacts.platforms import PARTS, platform_named
 from tdaflink.domain.environments.health_checks import CheckResult, PythonAnswer, java_major
 from tdaflink.domain.errors import TdaflinkError
-from tdaflink.services.observability.checks.context import Patient
+from tdaflink.services.observability.checks.context import HealthContext
 
 _WHY_ENDED = "security vulnerabilities of this version are no longer fixed"
 # Images of versions.yaml that are parts in the table.
 _IMAGES = ("kafka", "zookeeper", "prometheus", "alertmanager", "grafana")
 
 
-def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
+def look_at_platform(patient: HealthContext) -> Iterator[CheckResult]:
     """Show the system and Python versions of command and cluster, and the supported features."""
     pythons = f"Python {platform.python_version()} runs the command"
     for answer in _answers(patient):
@@ -44,7 +44,7 @@ def look_at_platform(patient: Patient) -> Iterator[CheckResult]:
     yield CheckResult("platform", "ok", f"{here.name}; {pythons}; {works}")
 
 
-def look_at_end_of_life(patient: Patient) -> Iterator[CheckResult]:
+def look_at_end_of_life(patient: HealthContext) -> Iterator[CheckResult]:
     """Warn of parts in use that are past their end of life, or near it."""
     table, today = load_end_of_life(), datetime.now(tz=timezone.utc).date()
     ended = endings(table, _parts_in_use(patient), today)
@@ -56,7 +56,7 @@ def look_at_end_of_life(patient: Patient) -> Iterator[CheckResult]:
         yield CheckResult("end of life", "ok", text)
 
 
-def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
+def _parts_in_use(patient: HealthContext) -> Iterator[PartInUse]:
     versions = load_versions()
     yield PartInUse("python", platform.python_version(), "the command")
     for answer in _answers(patient):
@@ -79,7 +79,7 @@ def _parts_in_use(patient: Patient) -> Iterator[PartInUse]:
         yield PartInUse(name, images[name].rpartition(":")[2])
 
 
-def _answers(patient: Patient) -> Sequence[PythonAnswer]:
+def _answers(patient: HealthContext) -> Sequence[PythonAnswer]:
     try:
         return patient.answers
     except TdaflinkError:
