@@ -24,11 +24,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "jobs"), str(ROOT / "tests" / "topology")]
+sys.path[:0] = [str(ROOT / "jobs"), str(ROOT / "tests")]
 
 import numpy as np  # noqa: E402 -- after the paths are set
 from gudhi._ripser_ext import _full  # noqa: E402
-from incremental_cases import (  # noqa: E402
+from scipy.spatial.distance import cdist  # noqa: E402
+from support.job.incremental_cases import (  # noqa: E402
     AMPLE,
     DRAWS,
     Draw,
@@ -40,13 +41,12 @@ from incremental_cases import (  # noqa: E402
     sliding,
     uniform,
 )
-from scipy.spatial.distance import cdist  # noqa: E402
+from support.job.topology_cases import LIMITS, query, torus  # noqa: E402
 from tdajob.topology.engine import Engine  # noqa: E402
 from tdajob.topology.incremental import caches  # noqa: E402
 from tdajob.topology.incremental.caches import IncrementalCaches  # noqa: E402
 from tdajob.topology.kernels.loader import warm_up  # noqa: E402
 from tdajob.topology.values import FloatArray, Query  # noqa: E402
-from topology_cases import LIMITS, query, torus  # noqa: E402
 
 Compute = Callable[[FloatArray], object]
 

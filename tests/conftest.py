@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import layers
 import pytest
-from harness import Cluster, Runner, processes_below, processes_of, runner
 from hypothesis import HealthCheck, settings
-from progress import Progress
+from support.command_runner import Cluster, Runner, processes_below, processes_of, runner
+from support.run_progress import Progress
 
 if TYPE_CHECKING:
-    from prometheus_process import Programs, Prometheus
-    from registry_process import Registry
-    from s3service import S3Service
+    from support.servers.prometheus_process import Programs, Prometheus
+    from support.servers.registry_process import Registry
+    from support.servers.s3_service import S3Service
 
 # Processes share the cores: how long one example takes says nothing about the code.
 _unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,7 +71,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A real schema registry for the whole run."""
-    from registry_process import running
+    from support.servers.registry_process import running
 
     with running(tmp_path_factory.mktemp("registry")) as started:
         yield started
@@ -87,7 +87,7 @@ def registry(registry_process: Registry) -> Registry:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
     """A real S3 service with an empty bucket."""
-    from s3service import running_s3
+    from support.servers.s3_service import running_s3
 
     with running_s3(tmp_path_factory.mktemp("s3")) as service:
         yield service
@@ -97,7 +97,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
 def programs() -> Programs:
     """Prometheus and its tools; where they cannot be had the tests are skipped, but in CI they fail."""
     from containers.debian import Unavailable
-    from prometheus_process import prometheus_programs
+    from support.servers.prometheus_process import prometheus_programs
 
     try:
         return prometheus_programs()
@@ -112,7 +112,7 @@ def prometheus(
     programs: Programs, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
     """A Prometheus that scrapes the cluster, by the files that setup wrote."""
-    from prometheus_process import running_prometheus
+    from support.servers.prometheus_process import running_prometheus
 
     config = cluster.folder / "monitoring" / "prometheus"
     with running_prometheus(programs, config, tmp_path_factory.mktemp("prometheus")) as started:

@@ -28,7 +28,7 @@ LEFT_OUT = {"docker": "a container engine", "soak": "many minutes"}
 # In the order in which processes take them: what lasts longest begins first. None: what is in no group.
 GROUPS = ("cluster", "kernels", "docker", "registry", "s3", None, "breaking")
 # What is run under each Python: the command's tests, but for those of a group.
-_FAST = ("unit",)
+_FAST = ("command", "house")
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
 _MOST_PROCESSES = 8
@@ -55,7 +55,11 @@ def group_of(item: pytest.Item) -> str | None:
 def mark_fast(items: list[pytest.Item]) -> None:
     """Mark what each Python is tried with: the linters say the same under each, and are not."""
     for item in items:
-        if item.path.parent.name in _FAST and group_of(item) is None and item.path.stem != "test_house_rules":
+        if (
+            item.path.relative_to(TESTS).parts[0] in _FAST
+            and group_of(item) is None
+            and item.path.stem != "test_house_rules"
+        ):
             item.add_marker(pytest.mark.fast)
 
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import pyte
-from harness import Runner, command_environ, command_line, runner
 from made import ROOT
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
-from terminal import Terminal
+from support.command_runner import Runner, command_environ, command_line, runner
+from support.terminal import Terminal
 
 IMAGES = ROOT / "docs" / "images"
 STREAM = ("send", "circle", "--noise", "0.08", "--points", "20000", "--stream", "pump-7", "--batch", "10")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Cluster, Ran, Runner, runner
-from prometheus_process import Prometheus
+from support.command_runner import Cluster, Ran, Runner, runner
+from support.servers.prometheus_process import Prometheus
 
 UP_SECONDS = 900  # with the image to be built
 DOWN_SECONDS = 240

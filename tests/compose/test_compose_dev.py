@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from harness import LISTED
 from stacks import UP_SECONDS, Stack, stack
+from support.command_runner import LISTED
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 

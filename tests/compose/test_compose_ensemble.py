@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from composing import settings
 from stacks import docker, left_of
+from support.compose_settings import settings
 
 from tdaflink.adapters.compose_runtime.cli import Compose
 from tdaflink.adapters.compose_runtime.docker_engine import DockerEngine

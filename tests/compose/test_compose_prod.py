@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from stacks import UP_SECONDS, Stack, stack
-from upgrading import Steady, steady_job
+from support.faults.steady_job import Steady, steady_job
 
 from tdaflink.domain.polling import poll
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from harness import Runner, runner
+from support.command_runner import Runner, runner
 
 from tdaflink.adapters.storage.shipped_profiles import load_profile
 

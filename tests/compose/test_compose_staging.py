@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from confluent_kafka import Producer
-from dashboards import panels, wait_for_data
-from harness import LISTED
 from pyarrow import fs
 from stacks import UP_SECONDS, Stack, stack
-from upgrading import Steady, steady_job
+from support.command_runner import LISTED
+from support.faults.steady_job import Steady, steady_job
+from support.texts.dashboards import panels, wait_for_data
 
 from tdaflink.domain.polling import poll
 

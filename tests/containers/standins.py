@@ -26,10 +26,10 @@ from containers import engine
 from containers.debian import Unavailable, install, mirror, require_root, run
 from containers.portable_python import portable_python
 from filelock import FileLock
-from interpreters import local_packages
-from prometheus_process import prometheus_programs
-from registry_process import APICURIO
-from s3service import S3PROXY
+from support.interpreters import local_packages
+from support.servers.prometheus_process import prometheus_programs
+from support.servers.registry_process import APICURIO
+from support.servers.s3_service import S3PROXY
 
 from tdaflink.adapters.jars.cache import JarCache, repository_address
 from tdaflink.adapters.storage.paths import cache_folder, ensure_dir

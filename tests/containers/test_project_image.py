@@ -102,8 +102,8 @@ def test_flink_has_the_connector_the_codecs_python_and_s3(image: str) -> None:
 
 
 def test_a_worker_finds_its_machine_code_and_computes_exactly(image: str) -> None:
-    script = "tests/topology/incremental_worker.py"
-    mounts = ("tests/topology", "jobs")
+    script = "tests/support/job/incremental_worker.py"
+    mounts = ("tests/support", "jobs")
     worker = json.loads(inside(image, IMAGE_PYTHON, f"/{script}", "/jobs", mounts=mounts))
     assert worker["warm"]
     assert worker["compiled"] == 0 < worker["read"]

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from message_mutations import KAFKA_TIME, Mutations, point_file, points
-from settings_json import settings_document
-from stream_job import Pieces
+from support.job.settings_json import settings_document
+from support.job.stream_job import Pieces
 from tdajob.processing.requests import OutputRecord, RequestProcessor, memory_meter
 from tdajob.processing.stream_reader import StreamReader
 from tdajob.processing.streams import StreamProcessor

@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hostile import Hostile, Raw, hostile_server, reply
-from inprocess import call
+from support.in_process import call
+from support.servers.hostile import Hostile, Raw, hostile_server, reply
 
 from tdaflink.adapters.component_logs import FlinkLogs
 from tdaflink.adapters.flink.client import FlinkRest

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_process import Programs
+from support.servers.prometheus_process import Programs
 
 from tdaflink.adapters.monitoring.files import write_monitoring_files
 from tdaflink.adapters.storage.shipped_profiles import load_versions

@@ -8,9 +8,9 @@ import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness import Runner
-from registry_process import Registry
-from secured import private, proxy
+from support.command_runner import Runner
+from support.servers.registry_process import Registry
+from support.servers.tls_proxy import private, proxy
 
 PLANTED = secrets.token_hex(12)
 OTHERS = ("--rest-url", "http://127.0.0.1:1", "--kafka", "127.0.0.1:1", "--no-check")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness import Ran, Runner
-from registry_process import Registry
+from support.command_runner import Ran, Runner
+from support.servers.registry_process import Registry
 
 from tdaflink.adapters.storage.shipped_profiles import load_schemas
 from tdaflink.domain.messages.schemas import ShippedSchema

@@ -1,0 +1,1 @@
+"""Samples and models for tests of the job."""

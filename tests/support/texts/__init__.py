@@ -1,0 +1,1 @@
+"""Readers of what users read: docs, hints, words, dashboards."""
