@@ -6,9 +6,9 @@ Usage, with a running environment and the interpreter that tdaflink is installed
         [--mode process,thread] [--rounds N]
 
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
-computes with the job's own code (`tdajob.processing.requests`), and writes; no checkpoints, no restarts, no second
-worker. The broker and Flink run on the same machine and share its processors with both sides. The first half
-of a run is omitted on both sides. A machine's speed changes from minute to minute, so the loop runs before
+computes with the job's own code (`tdajob.processing.requests`), and writes; no checkpoints, no restarts, no
+second worker. The broker and Flink run on the same machine and share its processors with both sides. The
+first half of a run is omitted on both sides. A machine's speed changes within minutes, so the loop runs before
 and after each run of the job, whose ratio is to the mean of the two; the table has medians over rounds.
 """
 

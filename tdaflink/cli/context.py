@@ -263,7 +263,7 @@ class CommandContext:
         environment = patient.environment
         topics = self._closed_at_end(kafka_of(environment).watch())
         folder = self.store.folder(environment.name)
-        return DashboardSources(patient, folder, self._logs_of(environment, patient.cluster), topics)
+        return DiagnosticsSources(patient, folder, self._logs_of(environment, patient.cluster), topics)
 
 
 def _prometheus_address(option: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the command and the shipped job agree on; `tests/job/messages/test_job_contract.py` compares it with the job.
+"""What the command and the shipped job agree on; `test_job_contract.py` compares it with the job.
 
 The job imports nothing of the command, so each side has its own copy of these names and numbers.
 """

@@ -63,7 +63,7 @@ class Algorithm(ABC):
     def compute(self, points: FloatArray, query: Query) -> Diagram:
         """Return the diagram of lexicographically sorted, finite points (n, d), n and d at least 1.
 
-        `query.params` has every accepted parameter. `tdajob.topology.diagrams.bars.finished_bars` converts raw
+        `query.params` has every accepted parameter. `tdajob.plugin.finished_bars` converts raw
         intervals to the bars of the result. Raises ComputationError.
         """
 

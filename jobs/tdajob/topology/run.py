@@ -18,7 +18,8 @@ def execute(algorithm: Algorithm, points: FloatArray, query: Query) -> Diagram:
     except MemoryError:
         raise ComputationError(
             "out_of_memory",
-            f"{describe(points, query)} ran out of memory: {cost_reduction_hint()}, or raise max_predicted_bytes",
+            f"{describe(points, query)} ran out of memory: {cost_reduction_hint()},"
+            " or raise max_predicted_bytes",
         ) from None
     except Exception as error:
         raise ComputationError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 2.0  # with the start of Python, a dead endpoint is reported within 3 s
 DELIVERY_SECONDS = 30.0
 MAX_MESSAGE_BYTES = 16 * 2**20
-# The settings of every consumer, as of the job's sources (`CONSUMER_DEFAULTS` in jobs/tdajob/flink/pipeline.py).
+# The settings of every consumer, as of the job's sources (jobs/tdajob/flink/kafka_options.py).
 CONSUMER_DEFAULTS = {
     "enable.auto.commit": False,
     "auto.offset.reset": "earliest",

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 JOB = "tda-streaming"
 # What needs something that this machine's cluster is not, and where it is run instead.
 ELSEWHERE = {
-    "application.md": "a cluster of its own for the reader's job: tests/local/environments/test_application_cluster.py",
+    "application.md": "a cluster for one job: tests/local/environments/test_application_cluster.py",
     "environments.md": "containers and somebody's S3: tests/compose",
     "messages.md": "a schema registry: tests/registry",
     "monitoring.md": "a setup of its own with metrics: tests/local/observability/test_monitoring.py",

@@ -39,7 +39,7 @@ def intervals(
     """
     farthest = distances.max(axis=1)
     radius = last_radius(farthest, cut)
-    births_end = kernels.anew.last_empty_lune(distances, radius)
+    births_end = kernels.full_matrix.last_empty_lune(distances, radius)
     return _Filtration(kernels, distances, farthest, radius).intervals(births_end, top, field)
 
 
@@ -102,7 +102,7 @@ class _Filtration:
         return np.maximum(limits, self._reach)
 
     def _list(self, limits: FloatArray, reach: float) -> None:
-        new = in_order(self._kernels.anew.edges_within(self._distances, limits, self._reach, reach))
+        new = in_order(self._kernels.full_matrix.edges_within(self._distances, limits, self._reach, reach))
         lengths, highs, lows = self._edges
         self._edges = (
             np.concatenate((lengths, new[0])),

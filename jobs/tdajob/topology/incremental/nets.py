@@ -33,8 +33,8 @@ class _Kept:
 class KeptNets:
     """A cache of the last net of each stream, within a memory budget; evicts the least recently used.
 
-    A net has distinct, sorted rows, as from `tdajob.topology.geometry.lattice.lattice_net`. The cache does not affect
-    diagrams, only the time they take.
+    A net has distinct, sorted rows, as from `geometry.lattice.lattice_net`. The cache does not
+    affect diagrams, only the time they take.
     """
 
     def __init__(self, budget_bytes: int) -> None:

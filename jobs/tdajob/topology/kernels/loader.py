@@ -36,7 +36,7 @@ class Kernels:
     edges: ModuleType
     lunes: ModuleType
     homology: ModuleType
-    anew: ModuleType
+    full_matrix: ModuleType
     collapse: ModuleType
 
 

@@ -175,7 +175,9 @@ def test_no_edge_beyond_the_last_empty_lune_has_one(cloud: Cloud) -> None:
                 and length <= radius
                 and (np.maximum(distances[one], distances[other]) >= length).all()
             ]
-            assert compiled.anew.last_empty_lune(distances, radius) == max(with_empty_lune, default=0.0)
+            assert compiled.full_matrix.last_empty_lune(distances, radius) == max(
+                with_empty_lune, default=0.0
+            )
 
 
 def test_two_vertices_do_not_both_leave_the_third_to_the_other() -> None:
