@@ -8,8 +8,8 @@ Usage, with a running environment and the interpreter that tdaflink is installed
 Both sides read the same preloaded messages and write full results. The loop is one process that reads,
 computes with the job's own code (`tdajob.processing.requests`), and writes; no checkpoints, no restarts, no
 second worker. The broker and Flink run on the same machine and share its processors with both sides. The
-first half of a run is omitted on both sides. A machine's speed changes within minutes, so the loop runs before
-and after each run of the job, whose ratio is to the mean of the two; the table has medians over rounds.
+first half of a run is omitted on both sides. A machine's speed changes within minutes, so the loop runs
+before and after each run of the job, whose ratio is to the mean of the two. The table has medians of rounds.
 """
 
 from __future__ import annotations

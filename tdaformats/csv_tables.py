@@ -16,7 +16,7 @@ from tdaformats.bounds import FLOAT_BYTES, Bounds
 from tdaformats.columns import ask_for_columns, is_index, places_of, refuse_index
 from tdaformats.errors import MessageError
 from tdaformats.strict_json import MAX_INTEGER
-from tdaformats.tables import Options, Table
+from tdaformats.table_values import Options, Table
 
 MAX_LINE = 1 << 20  # bytes
 _SNIFFED_LINES = 20

@@ -11,7 +11,7 @@ from tdaformats.bounds import Bounds
 from tdaformats.columns import ask_for_columns, is_index, listed, places_of, refuse_index
 from tdaformats.errors import MessageError
 from tdaformats.floats import FloatArray, float_table
-from tdaformats.tables import Options, Table
+from tdaformats.table_values import Options, Table
 
 
 def read_parquet(content: bytes, options: Options, bounds: Bounds) -> Table:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,24 @@ def test_no_two_test_modules_share_a_name() -> None:
     """Two of one name, in whatever folders, cannot be collected in one run."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = grimp.build_graph("tdaflink", "tdaformats", "tdajob", exclude_type_checking_imports=True)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    assert len(imports) > 400
+    TopologicalSorter(imports).prepare()  # names the modules of a cycle
+
+
+def test_no_folder_has_more_than_fifteen_modules() -> None:
+    folders = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for top in ("tdaflink", "tdaformats", "jobs", "tests")
+        for path in (ROOT / top).rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    del folders["tdaflink/cli"]  # a module for each command
+    assert {folder: number for folder, number in folders.items() if number > 15} == {}
 
 
 def test_no_registry_host_is_named() -> None:

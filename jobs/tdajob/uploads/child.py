@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tdaformats.bounds import Bounds
-from tdaformats.tables import Options, read_table
+from tdaformats.table_values import Options
+from tdaformats.tables import read_table
 from tdajob.errors import MessageError
 from tdajob.processing.guard import internal_error
 from tdajob.topology import wire

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF, Options
+from tdaformats.table_values import Options
+from tdaformats.tables import ENDINGS, FORMATS, OPTIONS_OF
 from tdaformats.upload_uris import UploadUri, parse_uri, shown
 from tdajob.errors import MessageError, Origin
 from tdajob.messages import strict_json

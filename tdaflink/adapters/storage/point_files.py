@@ -13,6 +13,7 @@ from tdaformats import messages, strict_json, tables
 from tdaformats.bounds import Bounds
 from tdaformats.errors import MessageError
 from tdaformats.limits import MAX_COORDINATE
+from tdaformats.table_values import Options
 
 Points = list[Any]
 """Points, each a list of coordinates or an object with coordinates and a time."""
@@ -132,7 +133,7 @@ def _from_table(name: str, content: bytes, form: str, reading: ReadOptions) -> P
     delimiter = "\t" if reading.delimiter == "\\t" else reading.delimiter
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n'):
         raise UsageError(f"delimiter {delimiter!r}: it must be one character", hint="--delimiter ';'")
-    options = tables.Options(reading.columns, reading.key, delimiter, reading.header, reading.beside)
+    options = Options(reading.columns, reading.key, delimiter, reading.header, reading.beside)
     try:
         table = tables.read_table(content, form, options, _BOUNDS)
     except MessageError as error:

@@ -10,7 +10,8 @@ import pytest
 
 from tdaformats.bounds import Bounds
 from tdaformats.errors import MessageError
-from tdaformats.tables import Options, Table, read_table
+from tdaformats.table_values import Options, Table
+from tdaformats.tables import read_table
 
 BOUNDS = Bounds(1 << 20, 1000)
 

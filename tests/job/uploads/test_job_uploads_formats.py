@@ -24,7 +24,8 @@ from tdajob.topology.values import FloatArray
 from tdajob.uploads.fetcher import UploadAccess, fetch_points
 
 from tdaformats.bounds import Bounds
-from tdaformats.tables import Options, read_table
+from tdaformats.table_values import Options
+from tdaformats.tables import read_table
 
 MAX_POINTS = 1000
 LIMIT = 1 << 20
