@@ -79,8 +79,8 @@ def runtime_for(environment: Environment, store: EnvironmentStore) -> Runtime:
     registered = RUNTIMES.get(environment.runtime)
     if registered is None:
         raise ConfigError(
-            f"environment {environment.name!r} has the runtime {environment.runtime!r}, which this version"
-            f" of tdaflink does not have (known: {', '.join(RUNTIMES)})",
+            f"environment {environment.name!r} has the runtime {environment.runtime!r};"
+            f" the runtimes of this version are {', '.join(RUNTIMES)}",
             hint="use the version of tdaflink that created it",
         )
     return registered.open(environment, store.folder(environment.name))
@@ -98,6 +98,6 @@ def storage_of(environment: Environment, store: EnvironmentStore) -> Storage:
 def not_managed_error(environment: Environment) -> UsageError:
     """Return the error of a command that would start or stop an external cluster."""
     return UsageError(
-        f"the cluster of environment {environment.name!r} is external: tdaflink does not start or stop it",
-        hint="tdaflink env remove removes the environment; setup and teardown are for managed clusters",
+        f"the cluster of environment {environment.name!r} is external: setup and teardown do not apply to it",
+        hint="its own tools start and stop it; tdaflink env remove removes the environment",
     )

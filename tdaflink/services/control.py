@@ -42,7 +42,7 @@ class JobControlContext:
         """Commands that change the environment's jobs, for hints."""
         return commands_of(self.env)
 
-    def tell(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:
+    def record_action(self, action: str, outcome: str, job_id: str, name: str, **detail: Any) -> None:
         """Record a completed action. A failure to send the event is a warning, and reverts nothing."""
         done = AuditEntry(time.time(), action, outcome, job_id, name, submitter(), detail)
         self.ledger.note(done)

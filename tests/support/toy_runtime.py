@@ -49,7 +49,7 @@ class ToyRuntime:
         if self._processes.find("jobmanager") is None and not port_is_free(self._ports["rest"]):
             raise PortTaken(f"port {self._ports['rest']} is taken")
 
-    def replaced(self) -> Replacement:
+    def pending_recreation(self) -> Replacement:
         return Replacement()
 
     def up(self, reporter: Reporter) -> Changes:

@@ -42,8 +42,8 @@ class Request:
     """A point cloud and the computation that is requested.
 
     `points` are coordinates (n, d), or, where `distances` is true, the distances (n, n) between points.
-    `own_timestamp` is false where Kafka's timestamp is used. `told` are the fields of the result's `input` in
-    addition to the timestamp.
+    `own_timestamp` is false where Kafka's timestamp is used. `input_metadata` are the fields of the result's
+    `input` in addition to the timestamp.
     """
 
     job_id: str
@@ -52,7 +52,7 @@ class Request:
     question: RequestedComputation
     timestamp_ms: int
     own_timestamp: bool
-    told: Mapping[str, Any] = field(default_factory=dict)
+    input_metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_request(value: bytes | None, origin: Origin, rules: Rules) -> Request:

@@ -178,7 +178,7 @@ class RequestProcessor:
 
     def _pack_heavy(self, message: bytes | None, origin: Origin, request: Request) -> bytes:
         self._counts["heavy_requests"] += 1
-        file = (request.points, request.told) if origin.route == "uploads" else None
+        file = (request.points, request.input_metadata) if origin.route == "uploads" else None
         return packed(HeavyRequest(origin, request.job_id, message or b"", file))
 
 
@@ -186,7 +186,7 @@ def _subject(request: Request, origin: Origin) -> ResultSubject:
     metadata = {
         "timestamp": format_timestamp(request.timestamp_ms),
         "timestamp_source": "message" if request.own_timestamp else "kafka",
-        **request.told,
+        **request.input_metadata,
     }
     identity = origin.identity(request.job_id)
     return ResultSubject(identity, request.job_id, False, len(request.points), metadata, None)

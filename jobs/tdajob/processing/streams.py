@@ -231,7 +231,7 @@ class StreamProcessor:
         if stream is None:
             source, check = self._by_route[route], self._windows.check_coordinates
             stream = _Stream(source, self._settings, store.pieces(), check)
-            stream.windows.count_from(self._began_ms)
+            stream.windows.floor_timers(self._began_ms)
             self._streams[key] = stream
             self._bytes += stream.bytes
             self._panes += stream.panes

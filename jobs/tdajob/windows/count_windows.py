@@ -61,7 +61,7 @@ class CountMachine(WindowStateMachine[_CountPlan]):
         self.store.drop_oldest(_RING, keep=size)
         return firings
 
-    def fire_waiting(
+    def flush(
         self,
         closed_by: str,
         limit: int,  # noqa: ARG002 -- signature of the base class
@@ -75,10 +75,10 @@ class CountMachine(WindowStateMachine[_CountPlan]):
         partial = len(newest) < self._window.size
         return [self._firing(content(newest), partial=partial, closed_by=closed_by)], True
 
-    def take_over(
+    def migrate_from(
         self, old: WindowStateMachine[Any], pending: tuple[Firing, ...], dropped: list[int]
     ) -> None:
-        super().take_over(old, pending, dropped)
+        super().migrate_from(old, pending, dropped)
         self._begun = self.next_seq - 1
 
     def _waits_from(self, now_ms: int) -> int | None:

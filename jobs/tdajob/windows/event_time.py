@@ -17,9 +17,9 @@ class EventMachine(WindowStateMachine[P]):
         super().__init__(settings)
         self.clock = EventClock(settings)
 
-    def take_over(
+    def migrate_from(
         self, old: WindowStateMachine[Any], pending: tuple[Firing, ...], dropped: list[int]
     ) -> None:
-        super().take_over(old, pending, dropped)
+        super().migrate_from(old, pending, dropped)
         if isinstance(old, EventMachine):
             self.clock.load(old.clock.header())

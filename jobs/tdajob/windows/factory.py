@@ -49,10 +49,10 @@ def restore_window(settings: WindowSettings, header: bytes, chunks: Mapping[int,
         return unchanged
     old = _machine(replace(settings, window=from_document(document["window"])))
     old.load(document, chunks)
-    pending, _ = old.fire_waiting("changed", limit=_ALL)
+    pending, _ = old.flush("changed", limit=_ALL)
     new = _machine(settings)
     dropped = [chunk for chunk in chunks if content_of(chunk) != MESSAGE_IDS]
-    new.take_over(old, tuple(pending), dropped)
+    new.migrate_from(old, tuple(pending), dropped)
     return new
 
 

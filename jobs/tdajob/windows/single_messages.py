@@ -26,7 +26,7 @@ class SingleMachine(WindowStateMachine[_OneFiring]):
     def _apply(self, rows: Rows, plan: _OneFiring) -> list[Firing]:  # noqa: ARG002 -- likewise
         return [self._firing(content(rows), closed_by="message")]
 
-    def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:  # noqa: ARG002
+    def flush(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:  # noqa: ARG002
         return [], True
 
     def _own_header(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class WindowStateMachine(StreamWindow, Generic[P]):
         """Apply a plan of `_plan`, and return its firings."""
 
     @abstractmethod
-    def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
+    def flush(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
         """Fire up to `limit` windows with points that have not fired; the flag is true if those were all."""
 
     @abstractmethod
@@ -122,13 +122,13 @@ class WindowStateMachine(StreamWindow, Generic[P]):
         all_fired = True
         if timed_out or expires_at <= now_ms:
             closed_by = "timeout" if timed_out else "state_ttl"
-            firings, all_fired = self.fire_waiting(closed_by, self.settings.max_windows_per_message)
+            firings, all_fired = self.flush(closed_by, self.settings.max_windows_per_message)
             if all_fired:
                 self.waiting_since = None
         expired = all_fired and expires_at <= now_ms
         return Outcome(self._take_pending(firings), NONE_LATE, duplicate=False, expired=expired)
 
-    def count_from(self, began_ms: int) -> None:
+    def floor_timers(self, began_ms: int) -> None:
         if self.last_message is not None:
             self.last_message = max(self.last_message, began_ms)
         if self.waiting_since is not None:
@@ -173,7 +173,7 @@ class WindowStateMachine(StreamWindow, Generic[P]):
         self._load_own(header["own"], {**by_content[codec.TABLE], **by_content[codec.RECORDS]})
         self._saved_header = codec.packed_table(self._header())
 
-    def take_over(
+    def migrate_from(
         self, old: WindowStateMachine[Any], pending: tuple[Firing, ...], dropped: list[int]
     ) -> None:
         """Start new windows on the stream of `old`, whose `pending` firings and `dropped` chunks remain."""

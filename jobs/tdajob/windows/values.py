@@ -149,7 +149,7 @@ class StreamWindow(ABC):
         """
 
     @abstractmethod
-    def count_from(self, began_ms: int) -> None:
+    def floor_timers(self, began_ms: int) -> None:
         """Count timeouts and `state_ttl` not before `began_ms`: the job read no messages before it."""
 
     @abstractmethod

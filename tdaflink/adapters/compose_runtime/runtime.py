@@ -141,7 +141,7 @@ class ComposeRuntime:
                     "or stop that process",
                 )
 
-    def replaced(self) -> Replacement:
+    def pending_recreation(self) -> Replacement:
         """Return the containers that `docker compose up` would recreate."""
         return replacement(self._engine, self._folder, self.settings())
 

@@ -87,12 +87,12 @@ class JobLoads:
             taskmanager=self._memory("/taskmanagers/metrics") if overview.taskmanagers else Memory(),
         )
 
-    def glance(self, job_id: str) -> JobLoad:
+    def read_summary(self, job_id: str) -> JobLoad:
         """Return rates, computation and lag only. Raises `NotFound`."""
         tasks = self._tasks(job_id, _NAMES_SECONDS_OF_SUMMARY)
         return self._load(job_id, [task for task in tasks if task.has_job_metrics], {})
 
-    def look(self, job_id: str) -> JobLoad:
+    def read_full(self, job_id: str) -> JobLoad:
         """Return everything, including each task's load, checkpoints and failures. Raises `NotFound`."""
         return self._load(
             job_id,
@@ -105,7 +105,7 @@ class JobLoads:
             },
         )
 
-    def remains(self, job_id: str) -> JobLoad:
+    def read_final(self, job_id: str) -> JobLoad:
         """Return checkpoints, failures and parameters of a job that has ended. Raises `NotFound`."""
         return JobLoad(
             taken_at=time.time(),

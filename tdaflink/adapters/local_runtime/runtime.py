@@ -137,7 +137,7 @@ class ProcessRuntime:
             if self._processes.find(component.name) is None:
                 self._require_ports(component.needs)
 
-    def replaced(self) -> Replacement:
+    def pending_recreation(self) -> Replacement:
         """Return nothing: processes with older settings cause a warning and are kept."""
         return Replacement()
 

@@ -38,7 +38,7 @@ class Ledger:
 
     # -- versions
 
-    def intend(self, version: Version) -> None:
+    def record_submission(self, version: Version) -> None:
         """Record a submission before it is made, so that a job can always be traced to its submitter.
 
         A recorded submission is not changed.
@@ -68,7 +68,7 @@ class Ledger:
                 ),
             )
 
-    def conclude(self, job_id: str, state: str) -> None:
+    def finish_submission(self, job_id: str, state: str) -> None:
         """Record the outcome of a submission: submitted, refused or failed."""
         with self._transaction() as db:
             db.execute("UPDATE submissions SET state = ? WHERE job_id = ?", (state, job_id))
@@ -221,7 +221,7 @@ class Ledger:
         return content
 
     @contextmanager
-    def working_on(self, name: str) -> Iterator[None]:
+    def lock_job(self, name: str) -> Iterator[None]:
         """Hold the lock for changes to the jobs of a name, at most until this process ends.
 
         Raises `Locked` immediately if another process holds it.

@@ -19,7 +19,7 @@ class Commands:
         """Return the command that starts a job."""
         return self._line("setup" if self.one_job else "submit")
 
-    def go_on(self, name: str) -> str:
+    def restart(self, name: str) -> str:
         """Return the command that restarts an ended job from its newest state."""
         return self._line("setup" if self.one_job else f"resume {quote(name)}")
 
@@ -51,7 +51,7 @@ class Commands:
         """Return the command that finishes an interrupted upgrade, rescaling or rollback."""
         return self._line(f"upgrade {quote(name)} --resume")
 
-    def bring_back(self) -> str:
+    def resume_jobs(self) -> str:
         """Return the command that resubmits jobs that were stopped because their JobManager was recreated."""
         return self._line("setup --resume-jobs")
 
@@ -67,7 +67,7 @@ class Commands:
         """Return the command that ends a job without a savepoint; its checkpoints are kept."""
         return self._line(f"cancel {quote(job)}")
 
-    def look(self, job: str) -> str:
+    def show_status(self, job: str) -> str:
         """Return the command that shows a job with the cause of its failures."""
         return self._line(f"status {quote(job)}")
 

@@ -72,7 +72,7 @@ class Environment:
 
     @property
     def is_managed(self) -> bool:
-        """Whether tdaflink starts and stops the cluster; False for an external one."""
+        """Whether setup and teardown start and stop the cluster; False for an external one."""
         return self.runtime != EXTERNAL
 
 
@@ -156,7 +156,7 @@ class Runtime(Protocol):
     def preflight(self) -> None:
         """Raise the first problem that would make `up` fail: missing parts, ports in use, a full disk."""
 
-    def replaced(self) -> Replacement:
+    def pending_recreation(self) -> Replacement:
         """Return the healthy components that `up` would recreate."""
 
     def up(self, reporter: Reporter) -> Changes:

@@ -27,7 +27,7 @@ def changed(done: Operation, env: str) -> OperationResult:
 def resume_command(under_way: Operation, env: str) -> str:
     """Return the command that executes the remaining steps."""
     if under_way.action == RESUME:
-        return Commands(env).bring_back()
+        return Commands(env).resume_jobs()
     return Commands(env).finish(under_way.name)
 
 
@@ -60,5 +60,5 @@ def not_resumed(done: Operation, error: TdaflinkError, env: str) -> JobFailed:
         f"{done.name} was not resumed: {error.message}",
         detail=error.detail,
         noise=error.noise,
-        hint=f"its state is kept; fix the cause, then {Commands(env).go_on(done.name)}",
+        hint=f"its state is kept; fix the cause, then {Commands(env).restart(done.name)}",
     )

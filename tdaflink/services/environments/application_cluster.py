@@ -130,12 +130,14 @@ def follow(job_id: str, control: JobControlContext) -> None:
     try:
         with control.reporter.step(f"wait until {version.name} runs") as step:
             _wait_for_main(job_id, control, step)
-            control.ledger.conclude(job_id, "submitted")
+            control.ledger.finish_submission(job_id, "submitted")
             wait_until_running(control.cluster, job_id, RUNNING_SECONDS, step, expect_ready=True)
         outcome = "done"
     finally:
         if version.state == "submitting":
-            control.tell("submit", outcome, job_id, version.name, bundle_sha256=version.bundle_sha256)
+            control.record_action(
+                "submit", outcome, job_id, version.name, bundle_sha256=version.bundle_sha256
+            )
 
 
 def _wait_for_main(job_id: str, control: JobControlContext, step: ProgressStep) -> None:
@@ -236,7 +238,7 @@ def _settled(job: JobPackage, control: JobControlContext, folder: Path) -> str:
     save_application(
         folder, Application(job_id, ENTRY_CLASS, tuple(body["programArgsList"]), flink, job.savepoint)
     )
-    control.ledger.intend(
+    control.ledger.record_submission(
         Version(
             job_id,
             job.name,

@@ -112,7 +112,7 @@ def plan_setup(request: SetupRequest, store: EnvironmentStore) -> SetupPlan:
     name = environment.name
     runtime = runtime_for(environment, store)
     components = runtime.components()
-    recreation = runtime.replaced()
+    recreation = runtime.pending_recreation()
     healthy = tuple(c.name for c in components if c.health == "healthy")
     cache, lock = JarCache(), load_lock().only(profile.jars)
     skip = request.skip_kafka or is_application(environment)
@@ -180,7 +180,7 @@ def _suspend_jobs(
     reporter: Reporter,
 ) -> None:
     """Report the components to recreate, and stop the jobs that would be lost. Raises `Refused`."""
-    recreation = runtime.replaced()
+    recreation = runtime.pending_recreation()
     if recreation.fate != "kept":
         with control_over(environment, store, reporter) as control:
             suspend_for_recreation(

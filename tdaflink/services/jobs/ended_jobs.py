@@ -29,14 +29,14 @@ def ended(control: JobControlContext, job: Job, jobs: Sequence[Job]) -> NotFound
     if alive is not None:
         return NotFound(
             f"{job.name} ({job.id[:12]}) has ended: {job.state}; it runs as {alive.id[:12]} now",
-            hint=control.commands.look(alive.id[:12]),
+            hint=control.commands.show_status(alive.id[:12]),
         )
     unfinished = unfinished_of(control, job.name, job.id)
     if unfinished is not None:
         return _not_finished(control.commands, unfinished)
     return NotFound(
         f"{job.name} ({job.id[:12]}) has ended: {job.state}",
-        hint=f"{control.commands.go_on(job.name)} starts it again from its state",
+        hint=f"{control.commands.restart(job.name)} starts it again from its state",
     )
 
 
@@ -51,7 +51,7 @@ def not_running(control: JobControlContext, reference: str, unknown: NotFound) -
     newest = matches[-1]
     return NotFound(
         f"{newest.name} ({newest.job_id[:12]}) does not run, and the cluster no longer lists it",
-        hint=f"{control.commands.go_on(newest.name)} starts it again from its state",
+        hint=f"{control.commands.restart(newest.name)} starts it again from its state",
     )
 
 
@@ -76,7 +76,7 @@ def warn_of_unfinished(control: JobControlContext, job: Job) -> None:
 
 def finishing(commands: Commands, operation: Operation) -> str:
     """Return the command that completes an operation."""
-    return commands.bring_back() if operation.action == RESUME else commands.finish(operation.name)
+    return commands.resume_jobs() if operation.action == RESUME else commands.finish(operation.name)
 
 
 def _not_finished(commands: Commands, operation: Operation) -> NotFound:

@@ -69,7 +69,7 @@ def _cancel(control: JobControlContext, job: Job) -> Canceled:
         with suppress(NotFound, Refused):
             control.cluster.cancel(job.id)
         state = control.cluster.wait_until_ended(job.id, CANCEL_SECONDS)
-    control.tell("cancel", "failed" if state == "FAILED" else "done", job.id, job.name, state=state)
+    control.record_action("cancel", "failed" if state == "FAILED" else "done", job.id, job.name, state=state)
     if state == "FAILED":
         raise TdaflinkError(
             f"job {job.id} failed before it could be cancelled", hint=f"tdaflink status {job.id}"

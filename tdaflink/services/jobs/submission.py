@@ -95,10 +95,10 @@ def submit(
         outcome = "submitted"
         raise Interrupted(
             f"interrupted; {job.name} ({job_id[:12]}) is submitted, and continues",
-            hint=f"{control.commands.look(job_id[:12])}; {control.commands.end(job_id[:12])} ends it",
+            hint=f"{control.commands.show_status(job_id[:12])}; {control.commands.end(job_id[:12])} ends it",
         ) from None
     finally:
-        control.tell(terms.action, outcome, job_id, job.name, **_audit_detail(job))
+        control.record_action(terms.action, outcome, job_id, job.name, **_audit_detail(job))
     return Submission(
         id=job_id,
         name=job.name,
@@ -132,7 +132,7 @@ def _timeout_error(
     failure = JobFailed(
         f"{job.name} ({job_id[:12]}) was not RUNNING in time, and has failed meanwhile: {failures[0].cause}",
         noise=failures[0].text,
-        hint=control.commands.look(job_id[:12]),
+        hint=control.commands.show_status(job_id[:12]),
     )
     return _cancel_failed(job, job_id, control, failure)
 
@@ -147,12 +147,12 @@ def _cancel_failed(job: JobPackage, job_id: str, control: JobControlContext, fai
     except TdaflinkError as error:
         control.reporter.warn(f"{job.name} could not be cancelled: {error.message}")
         return failure
-    control.ledger.conclude(job_id, "failed")
+    control.ledger.finish_submission(job_id, "failed")
     return JobFailed(
         failure.message,
         detail=failure.detail,
         noise=failure.noise,
-        hint=f"{control.commands.look(job_id[:12])} shows its failures; it was cancelled, and only its"
+        hint=f"{control.commands.show_status(job_id[:12])} shows its failures; it was cancelled, and only its"
         " checkpoints are kept",
     )
 
@@ -220,20 +220,20 @@ def _run(job: JobPackage, control: JobControlContext, terms: Terms, step: Progre
     logs, run_main = log_sizes(cluster), way_to_run(cluster)
     for attempt in range(1, _RUN_ATTEMPTS + 1):
         job_id = secrets.token_hex(16)
-        ledger.intend(_version(job, job_id, control.env, terms))
+        ledger.record_submission(_version(job, job_id, control.env, terms))
         if terms.intended:
             terms.intended(job_id)
         step.update("running main()")
         try:
             taken = run_main(cluster, job, control.env, posixpath.basename(path), path, job_id)
         except Refused as refusal:
-            ledger.conclude(job_id, "refused")
+            ledger.finish_submission(job_id, "refused")
             output = new_log_text(cluster, logs)
             # Another machine, to which our lock does not extend, submitted at the same moment.
             if used_wrong_gateway(output) and attempt < _RUN_ATTEMPTS:
                 continue
             raise to_error(refusal, job.name, output) from refusal
-        ledger.conclude(job_id, "submitted")
+        ledger.finish_submission(job_id, "submitted")
         _delete_other_uploads(job.bundle, control)
         if taken != job_id:
             raise JobFailed(f"Flink took the job under the id {taken}, not {job_id}: main() ran elsewhere")

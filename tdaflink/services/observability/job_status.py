@@ -81,8 +81,8 @@ def job_status(
 def _load(loads: JobLoads, job: Job) -> JobLoad:
     if not job.ended:
         with suppress(NotFound):  # the job may end between the two requests
-            return loads.look(job.id)
-    return loads.remains(job.id)
+            return loads.read_full(job.id)
+    return loads.read_final(job.id)
 
 
 def _read_kafka(kafka: OffsetReader, load: JobLoad, at_fault: RecordAtFault | None) -> _FromKafka:

@@ -32,7 +32,7 @@ def lag_rows(
 
 def _rows(job: Job, loads: JobLoads, kafka: OffsetReader) -> list[LagRow]:
     try:
-        load = loads.look(job.id)
+        load = loads.read_full(job.id)
     except NotFound:  # it has ended since the list was made
         return []
     lags = job_lag(load, kafka.ends(_places(load.positions)), kafka) or {}

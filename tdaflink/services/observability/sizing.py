@@ -105,7 +105,7 @@ def _chosen(cluster: FlinkRest, reference: str | None) -> tuple[Job | None, JobL
         return None, None
     else:
         job = alive[0]
-    return job, JobLoads(cluster).look(job.id)
+    return job, JobLoads(cluster).read_full(job.id)
 
 
 def _measured(kafka: OffsetReader, load: JobLoad) -> list[Measured]:

@@ -157,10 +157,12 @@ class SnapshotReader:
         others = [i for i in focus.visible if i in present and i != chosen and not self._is_final(present[i])]
         others.sort(key=lambda job_id: self._seen[job_id].taken_at if job_id in self._seen else 0.0)
         if chosen in present and not self._is_final(present[chosen]):
-            self._read_load(present[chosen], self._loads.look)
+            self._read_load(present[chosen], self._loads.read_full)
         for job_id in others[:SUMMARIES_PER_REFRESH]:
             in_trouble = present[job_id].state != "RUNNING"
-            self._read_load(present[job_id], self._loads.look if in_trouble else self._loads.glance)
+            self._read_load(
+                present[job_id], self._loads.read_full if in_trouble else self._loads.read_summary
+            )
         return jobs
 
     def _is_final(self, job: Job) -> bool:
@@ -169,7 +171,7 @@ class SnapshotReader:
 
     def _read_load(self, job: Job, read: Callable[[str], JobLoad]) -> None:
         try:
-            self._seen[job.id] = self._loads.remains(job.id) if job.ended else read(job.id)
+            self._seen[job.id] = self._loads.read_final(job.id) if job.ended else read(job.id)
             if job.ended:
                 self._ended.add(job.id)
         except NotFound:

@@ -45,7 +45,7 @@ def suspend_for_recreation(
     left: list[Operation] = []
     for operation in [started.get(job.id) or _planned_resumption(control, job) for job in jobs]:
         try:
-            with control.ledger.working_on(operation.name):
+            with control.ledger.lock_job(operation.name):
                 control.ledger.save_operation(operation)
                 left.append(suspend_only(control, operation))
         except Interrupted:
@@ -89,7 +89,7 @@ def _carry_out_all(
     back, failures = [], list[TdaflinkError]()
     for operation in operations:
         try:
-            with control.ledger.working_on(operation.name):
+            with control.ledger.lock_job(operation.name):
                 control.ledger.save_operation(operation)
                 back.append(run_operation(control, operation).name)
         except Interrupted:

@@ -108,7 +108,7 @@ def _live(
     # A job that stopped between two polls stopped before its tasks were scheduled again.
     down = round(max(0.0, running - min(stopped or planned, planned)), 1)
     detail = {"parallelism": count, "partitions": dict(partitions), "downtime_seconds": down}
-    control.tell("rescale", "done", job.id, job.name, live=True, **detail)
+    control.record_action("rescale", "done", job.id, job.name, live=True, **detail)
     return _changed(control, job, count, "done", down)
 
 

@@ -82,7 +82,7 @@ def _only_candidate(control: JobControlContext, name: str) -> str:
     if not ended:
         return name
     raise UsageError(
-        f"several jobs could be restarted: {', '.join(ended)}", hint=control.commands.go_on(ended[0])
+        f"several jobs could be restarted: {', '.join(ended)}", hint=control.commands.restart(ended[0])
     )
 
 

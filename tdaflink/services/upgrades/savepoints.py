@@ -48,13 +48,13 @@ def take_savepoint(
     trigger_id, began = secrets.token_hex(16), time.monotonic()
     with control.reporter.step(f"savepoint of {job.name}") as step:
         control.cluster.trigger_savepoint(job.id, trigger_id, directory)
-        instead = f"{control.commands.look(job.id[:12])} shows why"
+        instead = f"{control.commands.show_status(job.id[:12])} shows why"
 
         def wait() -> str:
             return _wait(control, job.id, trigger_id, seconds, step, instead)
 
         path = _record_outcome(control, "savepoint", job, wait)
-    control.tell("savepoint", "done", job.id, job.name, savepoint=path)
+    control.record_action("savepoint", "done", job.id, job.name, savepoint=path)
     return Saved(job.id, job.name, job.state, path, round(time.monotonic() - began, 1))
 
 
@@ -79,11 +79,12 @@ def stop(
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; the stop of {job.name} continues in the cluster",
-            hint=f"{control.commands.look(job.id[:12])}, then tdaflink savepoints list {quote(job.name)}",
+            hint=f"{control.commands.show_status(job.id[:12])},"
+            f" then tdaflink savepoints list {quote(job.name)}",
         ) from None
-    control.tell("stop", "done", job.id, job.name, savepoint=path, drain=drain)
+    control.record_action("stop", "done", job.id, job.name, savepoint=path, drain=drain)
     seconds_taken = round(time.monotonic() - began, 1)
-    return Saved(job.id, job.name, "FINISHED", path, seconds_taken, control.commands.go_on(job.name))
+    return Saved(job.id, job.name, "FINISHED", path, seconds_taken, control.commands.restart(job.name))
 
 
 def request_stop(
@@ -151,7 +152,7 @@ def _wait(
             )
     raise DeadlinePassed(
         f"the savepoint of job {job_id} is not complete after {seconds:g} s; it continues",
-        hint=f"{control.commands.look(job_id[:12])} shows its checkpoints",
+        hint=f"{control.commands.show_status(job_id[:12])} shows its checkpoints",
     )
 
 
@@ -159,8 +160,8 @@ def without_savepoint(control: JobControlContext, job_id: str, name: str) -> str
     """Return the hint for a job that cannot take a savepoint, such as one that keeps restarting."""
     commands = control.commands
     return (
-        f"{commands.look(job_id[:12])} shows why; {commands.end(job_id[:12])} cancels it without one, and"
-        f" {commands.go_on(name)} then restarts it from its latest checkpoint"
+        f"{commands.show_status(job_id[:12])} shows why; {commands.end(job_id[:12])} cancels it without one,"
+        f" and {commands.restart(name)} then restarts it from its latest checkpoint"
     )
 
 
@@ -176,7 +177,7 @@ def _record_outcome(control: JobControlContext, action: str, job: Job, wait: Cal
     try:
         path = wait()
     except TdaflinkError as error:
-        control.tell(action, "failed", job.id, job.name, reason=error.message)
+        control.record_action(action, "failed", job.id, job.name, reason=error.message)
         raise
     remember(control, path, job.id, job.name)
     return path

@@ -32,7 +32,7 @@ def start_operation(
     Raises `Refused` before anything is changed if slots are too few or another operation of the job is
     unfinished, and the errors of `carry_out`.
     """
-    with control.ledger.working_on(job.name):
+    with control.ledger.lock_job(job.name):
         _refuse_second(control, job.name)
         _refuse_duplicates(control, job)
         refuse_further_topics(job, target, control)
@@ -58,7 +58,7 @@ def start_operation(
 
 def resume(control: JobControlContext, reference: str | None) -> OperationResult:
     """Complete an interrupted operation."""
-    with control.ledger.working_on(unfinished(control, reference).name):
+    with control.ledger.lock_job(unfinished(control, reference).name):
         operation = unfinished(control, reference)
         control.reporter.note(
             f"continuing the {operation.action} of {operation.name} at the step {operation.step!r}"

@@ -231,7 +231,7 @@ class _OperationRunner:
             "reason": reason or None,
         }
         detail = {key: value for key, value in values.items() if value is not None}
-        self._control.tell(operation.action, outcome, job_id, operation.name, **detail)
+        self._control.record_action(operation.action, outcome, job_id, operation.name, **detail)
 
     def _fail(self, error: TdaflinkError) -> None:
         if self.operation.action == RESUME:
@@ -335,4 +335,4 @@ class _OperationRunner:
                 self._control.cluster.wait_until_ended(job_id, CANCEL_SECONDS)
         version = self._control.ledger.version(job_id)
         if version is not None and version.state != "refused":
-            self._control.ledger.conclude(job_id, "failed")
+            self._control.ledger.finish_submission(job_id, "failed")

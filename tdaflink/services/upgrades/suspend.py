@@ -48,7 +48,7 @@ def _instead_of_savepoint(control: JobControlContext, operation: Operation) -> s
     """Return the hint for a job that cannot take a savepoint, by the action."""
     if operation.action == RESUME:
         return without_savepoint(control, operation.old_job_id, operation.name)
-    look = f"{control.commands.look(operation.old_job_id[:12])} shows why; "
+    look = f"{control.commands.show_status(operation.old_job_id[:12])} shows why; "
     if operation.action == "rescale":
         count = operation.target.parallelism
         return (

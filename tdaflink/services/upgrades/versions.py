@@ -70,7 +70,7 @@ def adopt(control: JobControlContext, ended_of: str | None = None) -> None:
                 _adopt(control, job)
         elif recorded[job.id].state == "submitting":
             # Its command was killed after the JobManager had accepted the job.
-            control.ledger.conclude(job.id, "submitted")
+            control.ledger.finish_submission(job.id, "submitted")
 
 
 def last_version(control: JobControlContext, name: str) -> Version | None:
@@ -90,7 +90,7 @@ def _adopt(control: JobControlContext, job: Job) -> None:
     spec = _spec_of_parameters(facts.get(SPEC_PARAMETER))
     if spec is not None:
         _store_shipped_bundle(control, spec)
-    control.ledger.intend(
+    control.ledger.record_submission(
         Version(
             job.id,
             job.name,

@@ -188,7 +188,7 @@ def test_calls_name_an_environment_that_is_not_implied(text: str, shown: str) ->
 
 
 def test_names_are_quoted_for_the_shell() -> None:
-    assert Commands("dev").go_on("my job") == "tdaflink resume 'my job' --env dev"
+    assert Commands("dev").restart("my job") == "tdaflink resume 'my job' --env dev"
     assert named_environment("tdaflink list", "a b") == "tdaflink list --env 'a b'"
 
 

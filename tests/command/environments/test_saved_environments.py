@@ -109,7 +109,7 @@ def test_it_is_removed_after_a_question_and_not_by_teardown(run_tdaflink: Runner
     assert run_tdaflink("env", "remove", "theirs").code == 2
     for words in (("teardown",), ("setup",)):
         ran = run_tdaflink(*words, "--env", "theirs")
-        assert (ran.code, "does not start or stop it" in ran.stderr) == (2, True), ran.stderr
+        assert (ran.code, "do not apply to it" in ran.stderr) == (2, True), ran.stderr
     assert run_tdaflink("env", "remove", "theirs", "--yes").code == 0
     assert not (tmp_path / "environments" / "theirs").exists()
 

@@ -94,7 +94,7 @@ def test_a_damaged_current_environment_is_not_taken_for_another(
 
 def odd_ledger(folder: Path, statement: str, values: tuple[Any, ...]) -> Ledger:
     ledger = Ledger(folder)
-    ledger.intend(Version("1" * 32, "tda", "http://h:1", "0" * 64, "me", SPEC))
+    ledger.record_submission(Version("1" * 32, "tda", "http://h:1", "0" * 64, "me", SPEC))
     ledger.save_operation(
         Operation("o", "upgrade", "tda", "http://h:1", "me", "1" * 32, SPEC, "savepoint", 60.0)
     )

@@ -25,8 +25,8 @@ from tdaflink.adapters.storage.ledger import Ledger
 from tdaflink.domain.jobs.history import Version
 ledger = Ledger(Path(sys.argv[1]))
 for i in range(50):
-    ledger.intend(Version(f"{sys.argv[2]}-{i}", "name", "http://x", "hash", "me@here"))
-    ledger.conclude(f"{sys.argv[2]}-{i}", "submitted")
+    ledger.record_submission(Version(f"{sys.argv[2]}-{i}", "name", "http://x", "hash", "me@here"))
+    ledger.finish_submission(f"{sys.argv[2]}-{i}", "submitted")
 """
 
 
@@ -49,7 +49,7 @@ def test_four_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_an_intention_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
-    Ledger(tmp_path).intend(Version("id", "name", "http://x", "hash", "me@here"))
+    Ledger(tmp_path).record_submission(Version("id", "name", "http://x", "hash", "me@here"))
     assert rows(tmp_path) == [("id", "submitting")]
 
 
@@ -103,9 +103,9 @@ def test_versions_are_numbered_by_name_and_come_back_as_they_were_written(tmp_pa
     ledger = Ledger(tmp_path)
     for number, name in enumerate(["one", "two", "one"]):
         written = Version(f"id-{number}", name, "http://x", "abc", "me@here", spec=SPEC, savepoint="/s")
-        ledger.intend(written)
-        ledger.conclude(written.job_id, "submitted")
-    ledger.intend(Version("id-0", "one", "http://x", "abc", "somebody else"))
+        ledger.record_submission(written)
+        ledger.finish_submission(written.job_id, "submitted")
+    ledger.record_submission(Version("id-0", "one", "http://x", "abc", "somebody else"))
     assert [(v.job_id, v.number, v.submitter) for v in ledger.versions("one")] == [
         ("id-0", 1, "me@here"),
         ("id-2", 2, "me@here"),
@@ -154,10 +154,10 @@ def test_savepoints_and_actions_come_back(tmp_path: Path) -> None:
 
 
 def test_two_do_not_change_the_same_job_at_once(tmp_path: Path) -> None:
-    with Ledger(tmp_path).working_on("one"):
-        with Ledger(tmp_path).working_on("two"):
+    with Ledger(tmp_path).lock_job("one"):
+        with Ledger(tmp_path).lock_job("two"):
             pass
-        with pytest.raises(Locked, match="at work on one"), Ledger(tmp_path).working_on("one"):
+        with pytest.raises(Locked, match="at work on one"), Ledger(tmp_path).lock_job("one"):
             pass
-    with Ledger(tmp_path).working_on("one"):
+    with Ledger(tmp_path).lock_job("one"):
         pass

@@ -159,8 +159,10 @@ def submitted(
     bundle = shipped_bundle()
     ledger.keep_bundle(bundle.name, bundle.content)
     spec = spec or spec_of()
-    ledger.intend(Version(job_id, name, "http://x", spec.bundle_sha256, "me@here", spec=spec, created_at=at))
-    ledger.conclude(job_id, "submitted")
+    ledger.record_submission(
+        Version(job_id, name, "http://x", spec.bundle_sha256, "me@here", spec=spec, created_at=at)
+    )
+    ledger.finish_submission(job_id, "submitted")
 
 
 def checkpoint(jobmanager: JobManager, job_id: str, number: int = 4) -> str:
@@ -204,7 +206,7 @@ def test_however_it_ended_it_has_its_settings_its_bundle_and_its_state(
 def test_only_the_newest_version_that_ran_counts(ledger: Ledger, control: JobControlContext) -> None:
     submitted(ledger, OLD, at=1.0)
     submitted(ledger, NEW, spec_of(query={"algorithm": "witness"}), at=2.0)
-    ledger.conclude(NEW, "failed")
+    ledger.finish_submission(NEW, "failed")
     last = last_version(control, NAME)
     assert last is not None
     assert last.job_id == OLD

@@ -119,7 +119,7 @@ class SessionMachine(EventMachine[SessionPlan]):
         self._replace(plan.sessions)
         return firings
 
-    def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
+    def flush(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
         waiting = [index for index, session in enumerate(self._sessions) if session.waiting]
         firings = [self._fire(self._sessions[index], closed_by) for index in waiting[:limit]]
         sessions = list(self._sessions)

@@ -105,7 +105,7 @@ class TimeMachine(EventMachine[PanePlan]):
             self._drop_gone()
         return firings
 
-    def fire_waiting(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
+    def flush(self, closed_by: str, limit: int) -> tuple[list[Firing], bool]:
         due: list[PendingFiring] = []
         for window in self._waiting():
             if len(due) == limit:
