@@ -101,7 +101,7 @@ def test_a_further_field_of_results_is_a_version_more(schemas: Schemas, registry
     assert (checked["state"], checked["level"], checked["compatible"]) == ("behind", "BACKWARD", True)
     assert checked["differences"] == [
         '/$defs/Topology/properties/betti_at: not at the registry, {"$ref": "#/$defs/BettiAt", "description":'
-        ' "Only where it was asked for."} shipped'
+        ' "If it was requested."} shipped'
     ]
     registered = schemas("register", "tda_results", "-o", "json").json()
     assert registered["registered"] == ["tda_results-value"]

@@ -117,8 +117,8 @@ def test_a_call_imports_only_what_it_needs(
 def test_a_dry_run_of_submit_imports_no_client(call: Call, tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text("print()\n")
     words = ("submit", "--job", "job.py", "--dry-run", "-o", "json")
-    # Its config is a pydantic model, and what profiles say is YAML: 372 counted.
-    assert in_excess(call.imported(*words), CLIENTS | ASYNCHRONOUS | {"httpx", "rich", "psutil"}, 410) == []
+    # Its config is a pydantic model, and what profiles say is YAML: 419 counted, of which 30 are empty packages.
+    assert in_excess(call.imported(*words), CLIENTS | ASYNCHRONOUS | {"httpx", "rich", "psutil"}, 435) == []
 
 
 @pytest.mark.parametrize("package", ["pydantic", "rich.console", "psutil"])
