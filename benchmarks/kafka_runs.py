@@ -107,7 +107,7 @@ def one_job(env: str, config: Mapping[str, Any], folder: Path) -> Iterator[None]
     file, name = folder / "one.json", f"bench-{uuid.uuid4().hex[:8]}"
     file.write_text(json.dumps(config))
     try:
-        words = ("--application", str(file), "--beside", env, "--port-offset", "auto")
+        words = ("--application", str(file), "--kafka-env", env, "--port-offset", "auto")
         tdaflink("setup", "--env", name, *words, "-o", "json", timeout=600)
         yield
     finally:

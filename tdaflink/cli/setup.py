@@ -84,10 +84,13 @@ def setup(
             help="Create an application cluster for the shipped job with this config (saved).",
         ),
     ] = None,
-    beside: Annotated[
+    kafka_env: Annotated[
         str | None,
         typer.Option(
-            metavar="ENV", help="With --application: Environment whose Kafka is used (default: local)."
+            "--kafka-env",
+            "--beside",
+            metavar="ENV",
+            help="With --application: Environment whose Kafka is used (default: local).",
         ),
     ] = None,
     settings: Settings = None,
@@ -153,7 +156,7 @@ def setup(
         s3_role=s3_role,
         resume_jobs=resume_jobs,
         application=application,
-        beside=beside,
+        kafka_env=kafka_env,
         settings=tuple(settings or ()),
         include=tuple(include or ()),
         python=python,

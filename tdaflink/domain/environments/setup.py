@@ -17,7 +17,7 @@ class SetupRequest:
     `port_offset`, `metrics`, `scale`, `storage`, `s3_endpoint`, `s3_role`, `python`, `supervise` and
     `webhook` are saved with the environment; None means: unchanged, initially no offset and full size.
     `resume_jobs` permits stopping jobs that would be lost, and resumes those that were stopped or lost.
-    `application` is the config of an application cluster's job, `beside` the environment with its Kafka,
+    `application` is the config of an application cluster's job, `kafka_env` the environment with its Kafka,
     `settings` are further keys of that config and `include` files of algorithms. `python` is the interpreter
     of a local cluster, or `auto`; `find_links` is a folder of wheels. `supervise` switches the supervisor of
     a local environment on or off. `webhook` is the address for alerts, or `none`. `unattended` marks a
@@ -37,7 +37,7 @@ class SetupRequest:
     s3_role: bool | None = None
     resume_jobs: bool = False
     application: Path | None = None
-    beside: str | None = None
+    kafka_env: str | None = None
     settings: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     python: str | None = None

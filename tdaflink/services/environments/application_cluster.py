@@ -44,21 +44,21 @@ from tdaflink.services.upgrades.versions import job_from
 
 
 def placed(draft: Environment, request: SetupRequest, store: EnvironmentStore) -> Environment:
-    """Return the environment; an application cluster gets the Kafka of the environment in `--beside`."""
+    """Return the environment; an application cluster gets the Kafka of the environment in `--kafka-env`."""
     saved = store.find(draft.name) is not None
     if not is_application(draft):
-        for option in ("beside", "settings", "include"):
+        for option in ("kafka_env", "settings", "include"):
             if getattr(request, option) and not request.application:
-                word = {"settings": "set"}.get(option, option)
+                word = {"settings": "set"}.get(option, option.replace("_", "-"))
                 raise UsageError(f"--{word} goes with --application CONFIG")
         if not request.application:
             return draft
     _require_possible(draft, request, saved=saved)
-    name = request.beside or draft.details.get(BESIDE, DEFAULT_NAME)
+    name = request.kafka_env or draft.details.get(BESIDE, DEFAULT_NAME)
     lender = store.find(name)
     if lender is None or name == draft.name or not lender.endpoints.kafka:
         raise NotFound(
-            f"--beside: {name!r} is no other environment that has a Kafka",
+            f"--kafka-env: {name!r} is no other environment that has a Kafka",
             hint=f"tdaflink setup --env {DEFAULT_NAME} makes one; tdaflink env list",
         )
     kafka = lender.endpoints.kafka
@@ -77,9 +77,10 @@ def _require_possible(draft: Environment, request: SetupRequest, *, saved: bool)
             f"--application: the cluster of {draft.name} is made for many jobs already",
             hint="choose another name with --env",
         )
-    if request.beside and draft.details.get(BESIDE, request.beside) != request.beside:
+    if request.kafka_env and draft.details.get(BESIDE, request.kafka_env) != request.kafka_env:
         raise UsageError(
-            f"--beside: {draft.name} uses the Kafka of {draft.details[BESIDE]}, where its job's offsets are",
+            f"--kafka-env: {draft.name} uses the Kafka of {draft.details[BESIDE]},"
+            " where the offsets of its job are",
             hint=f"tdaflink teardown --env {draft.name} --purge first, or choose another name",
         )
 

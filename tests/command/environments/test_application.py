@@ -19,21 +19,24 @@ def config(tmp_path: Path) -> str:
 
 
 def test_there_must_be_a_kafka_to_use(run_tdaflink: Runner, config: str, tmp_path: Path) -> None:
-    refused = run_tdaflink("setup", "--env", "one", "--application", config, "--beside", "nowhere")
+    refused = run_tdaflink("setup", "--env", "one", "--application", config, "--kafka-env", "nowhere")
     assert refused.code == 4
-    assert "--beside: 'nowhere'" in refused.stderr
+    assert "--kafka-env: 'nowhere'" in refused.stderr
     assert not (tmp_path / "environments" / "one" / "environment.json").exists()
 
 
 @pytest.mark.parametrize(
-    "words", [("--beside", "other"), ("--set", "max_dimension=0"), ("--include", "mine.py")], ids=" ".join
+    "words",
+    [("--kafka-env", "other"), ("--beside", "other"), ("--set", "max_dimension=0"), ("--include", "mine.py")],
+    ids=" ".join,
 )
 def test_what_is_about_the_one_job_means_nothing_without_it(
     run_tdaflink: Runner, words: tuple[str, ...]
 ) -> None:
     refused = run_tdaflink("setup", "--env", "local", *words)
     assert refused.code == 2
-    assert "--application CONFIG" in refused.stderr
+    option = words[0].replace("beside", "kafka-env")
+    assert f"{option} goes with --application CONFIG" in refused.stderr
 
 
 def test_a_saved_job_comes_back_as_it_was() -> None:

@@ -36,7 +36,7 @@ class OneJob:
         return self.cluster.run(*words, "--env", self.env, **{"timeout": 120, **how})
 
     def setup(self, *more: str) -> Ran:
-        words = ("--application", str(self.config), "--beside", self.cluster.name, "--port-offset", "auto")
+        words = ("--application", str(self.config), "--kafka-env", self.cluster.name, "--port-offset", "auto")
         return self.run("setup", *words, *more, "-o", "json", timeout=420)
 
     def inside(self, rest_url: str) -> Cluster:
