@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from tdajob.errors import Origin
-from tdajob.processing.state_version import StateError, check_version
+from tdajob.state_version import StateError, check_version
 from tdajob.topology.values import FloatArray
 
 _VERSION = 1

@@ -29,8 +29,8 @@ from tdajob.processing.requests import (
     known_algorithms,
     validate_default_query,
 )
-from tdajob.processing.state_version import StateError
 from tdajob.settings.job import Settings
+from tdajob.state_version import StateError
 from tdajob.topology.engine import Computation, Engine
 from tdajob.topology.values import Diagram
 from tdajob.uploads.fetcher import request_of

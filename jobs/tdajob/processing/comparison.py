@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from tdajob.processing.state_version import StateError, check_version
 from tdajob.settings.streams import ComparisonSettings, PreprocessSettings
+from tdajob.state_version import StateError, check_version
 from tdajob.topology.diagrams.distances import bottleneck, wasserstein
 from tdajob.topology.values import Diagram, FloatArray, Query
 

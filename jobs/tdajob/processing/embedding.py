@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tdajob.errors import MessageError
 from tdajob.limits import MAX_EMBEDDED_VALUES
-from tdajob.processing.state_version import StateError, check_version
 from tdajob.settings.streams import EmbedSettings
+from tdajob.state_version import StateError, check_version
 from tdajob.topology.values import FloatArray
 
 _HEADER = struct.Struct("<BIIIIqI")  # version, delay, dimension, stride, phase, last time, values in the tail

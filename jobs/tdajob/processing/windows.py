@@ -23,8 +23,8 @@ from tdajob.processing.requests import (
     validate_default_query,
 )
 from tdajob.processing.result_record import ComputationCost, ResultSubject, result_record
-from tdajob.processing.state_version import StateError
 from tdajob.settings.job import Input, Settings
+from tdajob.state_version import StateError
 from tdajob.timestamps import EARLIEST_MS, LATEST_MS, format_timestamp
 from tdajob.topology.engine import Engine
 from tdajob.topology.incremental.caches import MIN_POINTS, IncrementalCaches, applicable

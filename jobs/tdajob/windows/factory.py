@@ -40,7 +40,7 @@ def restore_window(settings: WindowSettings, header: bytes, chunks: Mapping[int,
     with the next message. The stream keeps its dimension, its running numbers, its message ids and, between
     kinds of event-time windows, its clock. Its results get a new `life`, so that no result id is repeated.
 
-    Raises UnreadableState for bytes of a later release.
+    Raises StateError for bytes of a later release.
     """
     document = unpacked_table(header)
     if document["window"] == as_document(settings.window):

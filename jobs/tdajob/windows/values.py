@@ -16,10 +16,6 @@ from tdajob.topology.values import FloatArray
 IntArray = NDArray[np.int64]
 
 
-class UnreadableState(ValueError):
-    """State that this version of the job cannot read."""
-
-
 @dataclass(frozen=True, eq=False)
 class Arrival:
     """One accepted message of a stream, with its n points in the message's order; n may be 0.

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tdajob.processing.alert_record import alert_record
 from tdajob.processing.comparison import Comparer, Comparison
-from tdajob.processing.state_version import StateError
 from tdajob.settings.streams import ComparisonSettings, PreprocessSettings, ScaleSettings
+from tdajob.state_version import StateError
 from tdajob.topology.diagrams.distances import bottleneck, wasserstein
 from tdajob.topology.values import Diagram, FloatArray, Query
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tdajob.errors import MessageError
 from tdajob.limits import MAX_EMBEDDED_VALUES
 from tdajob.processing.embedding import Embedder
-from tdajob.processing.state_version import StateError
 from tdajob.settings.streams import EmbedSettings
+from tdajob.state_version import StateError
 
 PAIRS = EmbedSettings(delay=2, dimension=2, stride=1, max_gap_ms=None)
 # Written by the first release: delay 2, dimension 3, stride 2, no gap, after 0, 1, … 6 at 0, 10, … 60 ms.

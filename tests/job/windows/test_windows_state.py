@@ -18,6 +18,7 @@ from support.job.window_cases import (
     told_of,
     window_settings,
 )
+from tdajob.state_version import StateError
 from tdajob.windows.factory import new_window, restore_window
 from tdajob.windows.spec import (
     CountWindow,
@@ -28,7 +29,7 @@ from tdajob.windows.spec import (
     WindowSpec,
 )
 from tdajob.windows.state import codec
-from tdajob.windows.values import Arrival, UnreadableState
+from tdajob.windows.values import Arrival
 
 FIXTURE = Path(__file__).with_name("windows_state_v1.json")
 
@@ -222,14 +223,14 @@ def test_the_clock_goes_on_in_other_windows_of_event_time() -> None:
 
 def test_a_state_of_a_newer_version_is_refused_in_words() -> None:
     header = codec.packed_table({"window": {"kind": "none"}}).replace(b'"version":1', b'"version":2')
-    with pytest.raises(UnreadableState, match="has version 2, this job reads version 1"):
+    with pytest.raises(StateError, match="has version 2; this job reads 1"):
         restore_window(window_settings(NoWindow()), header, {})
     stream = Sender(window_settings(TumblingWindow(10, 0, None)))
     stream.send(1)
     chunks = {number: b"\x02" + chunk[1:] for number, chunk in stream.state.chunks.items()}
-    with pytest.raises(UnreadableState, match="has version 2"):
+    with pytest.raises(StateError, match="has version 2"):
         restore_window(stream.settings, stream.state.header, chunks)
-    with pytest.raises(UnreadableState, match="damaged table"):
+    with pytest.raises(StateError, match="damaged table"):
         restore_window(window_settings(NoWindow()), b"\x80", {})
 
 

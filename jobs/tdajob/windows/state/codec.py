@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tdajob.state_version import StateError, check_version, require_version
 from tdajob.windows.state.rows import Rows
-from tdajob.windows.values import UnreadableState
 
 VERSION = 1
 _ROWS = struct.Struct("<BqIH")  # version, bin, number of points, dimension
@@ -49,7 +49,7 @@ def packed_rows(bin_id: int, rows: Rows) -> bytes:
 
 def unpacked_rows(chunk: bytes) -> tuple[int, Rows]:
     """Return the bin and its rows, bit-identical to those that were encoded."""
-    _check_version(chunk[0])
+    check_version(chunk, "a window", (VERSION,))
     _, bin_id, count, dimension = _ROWS.unpack_from(chunk)
     times, coordinates = _ROWS.size + 8 * count, _ROWS.size + 16 * count
     return bin_id, Rows(
@@ -68,15 +68,7 @@ def packed_table(table: dict[str, Any]) -> bytes:
 def unpacked_table(chunk: bytes) -> dict[str, Any]:
     try:
         table: dict[str, Any] = orjson.loads(chunk)
-        _check_version(table["version"])
+        require_version(table["version"], "a window", (VERSION,))
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise UnreadableState(f"the state of a window has a damaged table: {error}") from None
+        raise StateError(f"the state of a window has a damaged table: {error}") from None
     return table
-
-
-def _check_version(version: int) -> None:
-    if version != VERSION:
-        raise UnreadableState(
-            f"the state of a window has version {version}, this job reads version {VERSION}: run the later"
-            " release that wrote it, or start without the state"
-        )
