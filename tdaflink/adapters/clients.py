@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tdaflink.adapters.flink.client import READ_SECONDS, FlinkRest
+from tdaflink.adapters.flink.client import FlinkRest
+from tdaflink.adapters.flink.rest import READ_SECONDS
 from tdaflink.domain.environments.environment import Environment
 
 if TYPE_CHECKING:

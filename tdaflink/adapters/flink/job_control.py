@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tdaflink.adapters.web.json_fields import JsonObject
+from tdaflink.adapters.flink.rest import RestCalls
 from tdaflink.domain.errors import NotFound, Refused
 
 _MAIN_THREAD = "flink-jar-runner-thread"  # exists as long as a main() runs
@@ -22,22 +21,8 @@ class Triggered:
     failure: str | None = None
 
 
-class JobControl(ABC):
-    """A mixin for the client of Flink's REST interface; raises the client's errors."""
-
-    @abstractmethod
-    def _object(self, path: str, *, params: Mapping[str, str] | None = None) -> JsonObject: ...
-
-    @abstractmethod
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> JsonObject: ...
+class JobControl(RestCalls):
+    """Savepoints, stops and rescaling of jobs; errors as of `RestCalls`."""
 
     def main_under_way(self) -> bool:
         """Return whether the JobManager is running a main(), from this command or any other client."""

@@ -19,7 +19,7 @@ _UNREADABLE = re.compile(r"Failed to deserialize [\w ]+ '(.*?)'\.?$", re.MULTILI
 _QUOTED_CHARACTERS = 200
 # The job's own error, in process and thread mode: the record at which its workers end.
 _AT_FAULT = re.compile(
-    r"(?:[\w.]+Exception: <class ')?tdajob\.inflight\.RecordEndsWorker(?:'>)?: "
+    r"(?:[\w.]+Exception: <class ')?tdajob(?:\.\w+)+\.RecordEndsWorker(?:'>)?: "
     r"([\w.-]{1,249})/(\d{1,10})/(\d{1,19}) was in progress (\d{1,9}) times when a worker ",
     re.ASCII,
 )

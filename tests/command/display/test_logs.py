@@ -55,7 +55,9 @@ def test_lines_of_all_components_come_in_the_order_of_their_times(folder: Path) 
 
 def test_the_beginning_of_a_name_means_all_that_begin_so(folder: Path) -> None:
     assert texts(folder, LogRequest(("taskmanager",))) == ["two", "three", "five"]
-    with pytest.raises(NotFound, match=r"no component 'kafka' \(available: jobmanager, taskmanager-1, taskmanager-2\)"):
+    with pytest.raises(
+        NotFound, match=r"no component 'kafka' \(available: jobmanager, taskmanager-1, taskmanager-2\)"
+    ):
         texts(folder, LogRequest(("kafka",)))
 
 

@@ -12,6 +12,7 @@ from support.job.stream_job import NONE, Job
 from tdajob import errors, limits
 from tdajob.flink import operator_uids
 from tdajob.flink.metrics import OperatorMetrics
+from tdajob.flink.record_in_flight import RecordEndsWorker
 from tdajob.processing.requests import ComputationCost, ComputationStats, OutputRecord
 from tdajob.settings import job as settings
 from tdajob.timestamps import EARLIEST_MS, LATEST_MS
@@ -22,6 +23,7 @@ from tdaflink.domain import job_contract
 from tdaflink.domain.config.job_config import JobConfig
 from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.job_contract import JobSettings
+from tdaflink.domain.jobs.failures import record_at_fault
 from tdaflink.domain.messages.models import outputs, parts
 from tdaflink.services.jobs.preparation import shipped_job_config
 from tdaflink.services.jobs.settings_writer import job_settings
@@ -163,3 +165,11 @@ def test_each_key_that_command_writes_is_needed_by_job() -> None:
             settings.load(json.dumps(document))
     with pytest.raises(settings.SettingsError, match="further"):
         settings.load(json.dumps({**settings_document(), "further": 1}))
+
+
+def test_exception_that_names_record_is_read_from_its_module_and_name() -> None:
+    name = f"{RecordEndsWorker.__module__}.{RecordEndsWorker.__qualname__}"
+    text = f"{name}: tda_jobs/3/4 was in progress 2 times when a worker of the job ended"
+    found = record_at_fault(text)
+    assert found is not None
+    assert (found.topic, found.partition, found.offset) == ("tda_jobs", 3, 4)
