@@ -58,3 +58,17 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+SOURCE = re.compile(
+    r"`((?:tdaflink|jobs|tests|tools|benchmarks|profiles|tdaformats|tdajob|adapters|services|domain|display|cli)"
+    r"/[\w./-]+)`"
+)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_files_of_the_code_that_a_page_names_exist(page: Path) -> None:
+    """A path may begin at the root, or in the folder of the command or of the job."""
+    named = [path for path in SOURCE.findall(page.read_text(encoding="utf-8")) if "NAME" not in path]
+    roots = (ROOT, ROOT / "tdaflink", ROOT / "jobs")
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
