@@ -15,27 +15,31 @@ if TYPE_CHECKING:
     from tdaflink.domain.config.job_config import RegistryAuth
 
 
-def flink_of(env: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
+def flink_of(environment: Environment, read_seconds: float = READ_SECONDS) -> FlinkRest:
     """Return the client of its JobManager."""
-    endpoints = env.endpoints
-    return FlinkRest(endpoints.rest_url, read_seconds, env.security.rest, standby=endpoints.rest_standby)
+    endpoints = environment.endpoints
+    return FlinkRest(
+        endpoints.rest_url, read_seconds, environment.security.rest, standby=endpoints.rest_standby
+    )
 
 
-def kafka_of(env: Environment) -> KafkaClient:
+def kafka_of(environment: Environment) -> KafkaClient:
     """Return the client of its brokers for records."""
     from tdaflink.adapters.kafka.client import KafkaClient
 
-    return KafkaClient(env.endpoints.kafka, env.security.kafka)
+    return KafkaClient(environment.endpoints.kafka, environment.security.kafka)
 
 
-def kafka_admin_of(env: Environment) -> KafkaAdmin:
+def kafka_admin_of(environment: Environment) -> KafkaAdmin:
     """Return the client of its brokers for topics."""
     from tdaflink.adapters.kafka.admin import KafkaAdmin
 
-    return KafkaAdmin(env.endpoints.kafka, env.security.kafka)
+    return KafkaAdmin(environment.endpoints.kafka, environment.security.kafka)
 
 
-def registry_of(env: Environment | None, address: str, auth: RegistryAuth | None = None) -> SchemaRegistry:
+def registry_of(
+    environment: Environment | None, address: str, auth: RegistryAuth | None = None
+) -> SchemaRegistry:
     """Return the client of the registry at an address.
 
     The environment's credentials are sent to its own registry only.
@@ -43,5 +47,7 @@ def registry_of(env: Environment | None, address: str, auth: RegistryAuth | None
     from tdaflink.adapters.schema_registry import SchemaRegistry
     from tdaflink.domain.environments.security import NO_WEB_SECURITY
 
-    own = env is not None and address == env.endpoints.schema_registry
-    return SchemaRegistry(address, auth, env.security.registry if env and own else NO_WEB_SECURITY)
+    own = environment is not None and address == environment.endpoints.schema_registry
+    return SchemaRegistry(
+        address, auth, environment.security.registry if environment and own else NO_WEB_SECURITY
+    )

@@ -73,12 +73,12 @@ def complete_component(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     ]
 
 
-def _jobs(env: Environment) -> list[tuple[str, str, str]]:
+def _jobs(environment: Environment) -> list[tuple[str, str, str]]:
     from contextlib import closing
 
     from tdaflink.adapters.clients import flink_of
 
-    with closing(flink_of(env)) as cluster:
+    with closing(flink_of(environment)) as cluster:
         return [(job.name, job.id, job.state) for job in cluster.jobs("", ended=False)]
 
 

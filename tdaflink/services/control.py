@@ -57,7 +57,7 @@ class JobControlContext:
 
 
 def open_control(
-    env: Environment,
+    environment: Environment,
     cluster: FlinkRest,
     store: EnvironmentStore,
     reporter: Reporter,
@@ -68,7 +68,12 @@ def open_control(
     from tdaflink.adapters.runtimes import storage_of
 
     return JobControlContext(
-        env, cluster, Ledger(store.folder(env.name)), reporter, storage_of(env, store), kafka
+        environment,
+        cluster,
+        Ledger(store.folder(environment.name)),
+        reporter,
+        storage_of(environment, store),
+        kafka,
     )
 
 

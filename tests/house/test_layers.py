@@ -23,7 +23,7 @@ def test_single_files_run_in_one_process_and_all_else_in_as_many_as_cores() -> N
 
 def test_what_the_command_line_names_is_run(request: pytest.FixtureRequest) -> None:
     root = layers.TESTS.parent
-    assert layers.named(request.node, ["tests/command"], root)
+    assert layers.named(request.node, ["tests/house"], root)
     assert layers.named(request.node, [f"{Path(__file__).name}::test_one"], Path(__file__).parent)
     assert not layers.named(request.node, ["tests"], root)
     assert not layers.named(request.node, ["tests/compose", "."], root)

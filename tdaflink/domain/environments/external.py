@@ -102,20 +102,20 @@ def external_environment(name: str, options: Options) -> Environment:
     return Environment(name, EXTERNAL, EXTERNAL, endpoints, options.get("python", PYTHON), security=security)
 
 
-def options_of(env: Environment) -> dict[str, str]:
+def options_of(environment: Environment) -> dict[str, str]:
     """Return the options that define the environment, without those that have their default."""
-    ends, kafka = env.endpoints, env.security.kafka
+    ends, kafka = environment.endpoints, environment.security.kafka
     values: dict[str, str | None] = {
         "rest_url": ends.rest_url,
         "kafka": ends.kafka,
         "kafka_cluster": ends.kafka_cluster if ends.kafka_cluster != ends.kafka else None,
         "schema_registry": ends.schema_registry,
-        "python": env.python,
+        "python": environment.python,
         "kafka_protocol": kafka.protocol if kafka.protocol != "PLAINTEXT" else None,
         "kafka_mechanism": kafka.mechanism,
         "kafka_user": kafka.user,
-        **_web_options("rest", env.security.rest),
-        **_web_options("registry", env.security.registry),
+        **_web_options("rest", environment.security.rest),
+        **_web_options("registry", environment.security.registry),
     }
     client, cluster = _side_options(kafka.client), _side_options(kafka.cluster)
     for part in _SIDE:

@@ -92,13 +92,13 @@ def _cluster(
 
 @contextmanager
 def _job(
-    env: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool
+    environment: Environment, store: EnvironmentStore, reporter: Reporter, *, keep: bool
 ) -> Iterator[DemoTopics]:
     """Run the shipped job and yield its topics; the job of a kept demo is reused."""
-    cluster = flink_of(env)
+    cluster = flink_of(environment)
     with closing(cluster):
-        control = open_control(env, cluster, store, reporter, kafka_of(env))
-        alive = cluster.jobs(env.name, ended=False)
+        control = open_control(environment, cluster, store, reporter, kafka_of(environment))
+        alive = cluster.jobs(environment.name, ended=False)
         running = next((job for job in alive if (job.name, job.state) == (JOB_NAME, "RUNNING")), None)
         if running is not None:
             reporter.note(f"{JOB_NAME} is running already")
@@ -112,10 +112,10 @@ def _job(
             if keep:
                 return
             # By name: a job that does not start has no submission with its id.
-            left = [job.id for job in cluster.jobs(env.name, ended=False) if job.name == JOB_NAME]
+            left = [job.id for job in cluster.jobs(environment.name, ended=False) if job.name == JOB_NAME]
             if left:
                 listing.cancel(control, left)
-            kafka_admin_of(env).delete((OWN_TOPICS.requests, OWN_TOPICS.results))
+            kafka_admin_of(environment).delete((OWN_TOPICS.requests, OWN_TOPICS.results))
 
         with _afterwards(clean, reporter):
             _submit(control, topics)

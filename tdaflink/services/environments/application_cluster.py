@@ -192,8 +192,8 @@ def _runs(runtime: Runtime, cluster: FlinkRest, job_id: str) -> bool:
         return False
 
 
-def _require_slots(job: JobPackage, env: Environment) -> None:
-    profile = load_profile(env.profile)
+def _require_slots(job: JobPackage, environment: Environment) -> None:
+    profile = load_profile(environment.profile)
     slots = profile.slots * profile.taskmanagers
     require_slots(job.name, job.parallelism, slots, slots)
 
@@ -220,14 +220,14 @@ def _newest(name: str, control: JobControlContext, folder: Path) -> StateSnapsho
 
 
 def _require_mode(
-    job: JobPackage, newest: StateSnapshot, before: Application | None, env: Environment
+    job: JobPackage, newest: StateSnapshot, before: Application | None, environment: Environment
 ) -> None:
     wanted = mode_of(job.flink_config)
     if before is not None and before.mode != wanted:
         raise Refused(
             f"execution_mode {wanted} cannot read the {newest.kind} {newest.path}, which is of {before.mode}",
-            hint=f'execution_mode "{before.mode}", or without its state: tdaflink teardown --env {env.name}'
-            " --purge, then setup again",
+            hint=f'execution_mode "{before.mode}", or without its state:'
+            f" tdaflink teardown --env {environment.name} --purge, then setup again",
         )
 
 

@@ -66,17 +66,17 @@ def add_environment(
     return _view(env, store, checks)
 
 
-def check_environment(env: Environment, reporter: Reporter) -> tuple[EndpointCheck, ...]:
+def check_environment(environment: Environment, reporter: Reporter) -> tuple[EndpointCheck, ...]:
     """Check an environment's endpoints. Raises the errors that would make every further command fail."""
-    with reporter.step(f"Flink at {env.endpoints.rest_url}"):
-        flink = _check_flink(env)
-    with reporter.step(f"Kafka at {env.endpoints.kafka}"):
-        topics = _check_topics(env)
-    schemas = _check_schemas(env)
+    with reporter.step(f"Flink at {environment.endpoints.rest_url}"):
+        flink = _check_flink(environment)
+    with reporter.step(f"Kafka at {environment.endpoints.kafka}"):
+        topics = _check_topics(environment)
+    schemas = _check_schemas(environment)
     python = EndpointCheck(
         "Python",
         "unchecked",
-        f"jobs run with {env.python} of the cluster; the first submit will check it",
+        f"jobs run with {environment.python} of the cluster; the first submit will check it",
     )
     return (*flink, topics, *schemas, python)
 
@@ -127,8 +127,8 @@ def _saved(name: str, store: EnvironmentStore) -> Environment:
     return env
 
 
-def _check_flink(env: Environment) -> tuple[EndpointCheck, ...]:
-    with closing(flink_of(env)) as cluster:
+def _check_flink(environment: Environment) -> tuple[EndpointCheck, ...]:
+    with closing(flink_of(environment)) as cluster:
         overview = cluster.overview()
     actual, supported = overview.flink_version, load_versions().flink
     version = EndpointCheck("Flink", "ok", f"version {actual}")
@@ -141,36 +141,38 @@ def _check_flink(env: Environment) -> tuple[EndpointCheck, ...]:
     return version, slots
 
 
-def _check_topics(env: Environment) -> EndpointCheck:
-    admin = kafka_admin_of(env)
-    catalogue = load_catalogue().sized(topic_sizing(env))
+def _check_topics(environment: Environment) -> EndpointCheck:
+    admin = kafka_admin_of(environment)
+    catalogue = load_catalogue().sized(topic_sizing(environment))
     missing = plan_topics(admin, catalogue).created
     if not missing:
         return EndpointCheck("topics", "ok", f"all {len(catalogue)} exist")
-    create = f"tdaflink topics create --env {env.name}"
+    create = f"tdaflink topics create --env {environment.name}"
     return EndpointCheck("topics", "missing", f"missing: {', '.join(missing)}", create)
 
 
-def _check_schemas(env: Environment) -> tuple[EndpointCheck, ...]:
-    if env.endpoints.schema_registry is None:
+def _check_schemas(environment: Environment) -> tuple[EndpointCheck, ...]:
+    if environment.endpoints.schema_registry is None:
         return ()
-    with closing(registry_of(env, env.endpoints.schema_registry)) as registry:
+    with closing(registry_of(environment, environment.endpoints.schema_registry)) as registry:
         statuses = list_schemas(registry, load_schemas())
     missing = [status.schema.subject for status in statuses if status.registered is None]
     if not missing:
         return (EndpointCheck("schemas", "ok", f"all {len(statuses)} are registered"),)
-    register = f"tdaflink schemas register --env {env.name}"
+    register = f"tdaflink schemas register --env {environment.name}"
     return (EndpointCheck("schemas", "missing", f"not registered: {', '.join(missing)}", register),)
 
 
-def _view(env: Environment, store: EnvironmentStore, checks: tuple[EndpointCheck, ...]) -> EnvironmentView:
+def _view(
+    environment: Environment, store: EnvironmentStore, checks: tuple[EndpointCheck, ...]
+) -> EnvironmentView:
     return EnvironmentView(
-        name=env.name,
-        current=env.name == store.current(),
-        profile=env.profile,
-        runtime=env.runtime,
-        port_offset=env.port_offset,
-        options=options_of(env),
+        name=environment.name,
+        current=environment.name == store.current(),
+        profile=environment.profile,
+        runtime=environment.runtime,
+        port_offset=environment.port_offset,
+        options=options_of(environment),
         checks=checks,
-        alerts=env.details.get(WEBHOOK),
+        alerts=environment.details.get(WEBHOOK),
     )

@@ -25,11 +25,11 @@ _PARALLEL_CALLS = 4
 _SHOWN_DIFFERENCES = 20
 
 
-def registry_address(env: Environment, resolved: Resolved) -> str:
+def registry_address(environment: Environment, resolved: Resolved) -> str:
     """Return the registry of a config, else of its environment. Raises `NoRegistry`."""
-    address = resolved.config.schema_registry_url or env.endpoints.schema_registry
+    address = resolved.config.schema_registry_url or environment.endpoints.schema_registry
     if not address:
-        raise no_registry(f"the environment {env.name} has no schema registry")
+        raise no_registry(f"the environment {environment.name} has no schema registry")
     return address
 
 

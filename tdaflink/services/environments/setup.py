@@ -192,16 +192,18 @@ def _suspend_jobs(
 
 
 @contextmanager
-def _warn_of_stopped_jobs(env: Environment, store: EnvironmentStore, reporter: Reporter) -> Iterator[None]:
+def _warn_of_stopped_jobs(
+    environment: Environment, store: EnvironmentStore, reporter: Reporter
+) -> Iterator[None]:
     """Warn, if setup fails, of the jobs that it has stopped and that do not run again yet."""
     try:
         yield
     except TdaflinkError:
         names: list[str] = []
-        with suppress(TdaflinkError), control_over(env, store, reporter) as control:
+        with suppress(TdaflinkError), control_over(environment, store, reporter) as control:
             names = stopped(control)
         if names:
-            again = f"tdaflink setup --env {env.name} --resume-jobs"
+            again = f"tdaflink setup --env {environment.name} --resume-jobs"
             reporter.warn(
                 f"stopped with a savepoint, not running yet: {', '.join(names)}; {again} resumes them"
             )

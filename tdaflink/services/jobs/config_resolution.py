@@ -35,7 +35,7 @@ class ConfigOverrides:
 
 def configure(
     asked: ConfigOverrides,
-    env: Environment,
+    environment: Environment,
     profile: Mapping[str, Any],
     warn: Callable[[str], None],
     below: Layer | None = None,
@@ -47,15 +47,17 @@ def configure(
     An environment that tdaflink set up has its own addresses: other addresses in a file cause a warning and
     are not used. Raises `ConfigError`.
     """
-    layers = _layers(asked, env, profile, warn, below)
+    layers = _layers(asked, environment, profile, warn, below)
     if asked.window is None and (asked.window_size or asked.slide_interval):
         layers.append(_inherited_window(asked, layers, below))
     return resolve(layers)
 
 
-def named_job(asked: ConfigOverrides, env: Environment, profile: Mapping[str, Any]) -> tuple[str, bool]:
+def named_job(
+    asked: ConfigOverrides, environment: Environment, profile: Mapping[str, Any]
+) -> tuple[str, bool]:
     """Return the job name of a call, and whether the call itself defines it."""
-    layers = _layers(asked, env, profile, lambda _: None, None)
+    layers = _layers(asked, environment, profile, lambda _: None, None)
     names = [str(layer.values["job_name"]) for layer in layers[1:] if "job_name" in layer.values]
     default = str(profile.get("job_name", JobConfig.model_fields["job_name"].default))
     return (names[-1], True) if names else (default, False)
@@ -63,17 +65,17 @@ def named_job(asked: ConfigOverrides, env: Environment, profile: Mapping[str, An
 
 def _layers(
     asked: ConfigOverrides,
-    env: Environment,
+    environment: Environment,
     profile: Mapping[str, Any],
     warn: Callable[[str], None],
     below: Layer | None,
 ) -> list[Layer]:
-    layers = [Layer(f"profile {env.profile}", profile), *([below] if below else [])]
+    layers = [Layer(f"profile {environment.profile}", profile), *([below] if below else [])]
     if asked.file is not None:
         require_regular(asked.file, "--config")
         values = dict(read_config(asked.file))
-        if env.is_managed:
-            _drop_addresses(values, asked.file, env, warn)
+        if environment.is_managed:
+            _drop_addresses(values, asked.file, environment, warn)
         layers.append(Layer(f"file {asked.file}", values))
     return [*layers, *_flag_layers(asked)]
 
@@ -97,10 +99,10 @@ def _inherited_window(asked: ConfigOverrides, layers: Sequence[Layer], below: La
 
 
 def _drop_addresses(
-    values: dict[str, Any], file: Path, env: Environment, warn: Callable[[str], None]
+    values: dict[str, Any], file: Path, environment: Environment, warn: Callable[[str], None]
 ) -> None:
     for key, endpoint in _ADDRESSES.items():
-        own = getattr(env.endpoints, endpoint)
+        own = getattr(environment.endpoints, endpoint)
         if key in values and values[key] != own:
             address = values.pop(key)
             warn(

@@ -26,18 +26,18 @@ class Canceled:
 
 
 def cluster_status(
-    cluster: FlinkRest, env: Environment, supervision: Supervision | None = None
+    cluster: FlinkRest, environment: Environment, supervision: Supervision | None = None
 ) -> ClusterStatus:
     """Return an overview of the cluster, with the jobs that have not ended."""
     overview = cluster.overview()
     return ClusterStatus(
-        env=env.name,
+        env=environment.name,
         rest_url=cluster.url,
         flink_version=overview.flink_version,
         taskmanagers=overview.taskmanagers,
         slots_total=overview.slots_total,
         slots_available=overview.slots_available,
-        jobs=cluster.jobs(env.name, ended=False),
+        jobs=cluster.jobs(environment.name, ended=False),
         supervision=supervision,
     )
 

@@ -30,19 +30,19 @@ def way_to_run(cluster: FlinkRest) -> RunMain:
 
 
 def run_and_wait(
-    cluster: FlinkRest, job: JobPackage, env: Environment, bundle_id: str, path: str, job_id: str
+    cluster: FlinkRest, job: JobPackage, environment: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
     """Run main(); if the response was lost, look for the job before running again under the same id."""
-    body = run_body(job, env, job_id, path)
+    body = run_body(job, environment, job_id, path)
     try:
         return cluster.run(bundle_id, body)
     except Unreachable:
-        if _has_made_its_job(cluster, job, env, job_id):
+        if _has_made_its_job(cluster, job, environment, job_id):
             return job_id
         return cluster.run(bundle_id, body)
 
 
-def _has_made_its_job(cluster: FlinkRest, job: JobPackage, env: Environment, job_id: str) -> bool:
+def _has_made_its_job(cluster: FlinkRest, job: JobPackage, environment: Environment, job_id: str) -> bool:
     """Wait until the main() of a lost response has ended; return whether it has submitted its job.
 
     A second main() next to it would take its gateway, and the JobManager could run no Python any more.
@@ -53,17 +53,17 @@ def _has_made_its_job(cluster: FlinkRest, job: JobPackage, env: Environment, job
             return True
         if not under_way:
             return False
-    raise _continues(job, env)
+    raise _continues(job, environment)
 
 
 def run_as_application(
-    cluster: FlinkRest, job: JobPackage, env: Environment, bundle_id: str, path: str, job_id: str
+    cluster: FlinkRest, job: JobPackage, environment: Environment, bundle_id: str, path: str, job_id: str
 ) -> str:
     """Start main() as an application with the job's id, and wait until its job exists.
 
     Raises `Refused` if main() fails or submits no job, with the exceptions of the application as its noise.
     """
-    body = application_body(job, env, job_id, path)
+    body = application_body(job, environment, job_id, path)
     try:
         cluster.run_application(bundle_id, body)
     except Unreachable:
@@ -74,13 +74,13 @@ def run_as_application(
             return application.jobs[0]
         if application.status in TERMINAL_STATES:
             return _without_job(cluster, job_id, application)
-    raise _continues(job, env)
+    raise _continues(job, environment)
 
 
-def _continues(job: JobPackage, env: Environment) -> DeadlinePassed:
+def _continues(job: JobPackage, environment: Environment) -> DeadlinePassed:
     return DeadlinePassed(
         f"main() of {job.name} has submitted no job after {MAIN_SECONDS:g} s; it continues",
-        hint=f"tdaflink list --env {env.name}, or tdaflink logs --env {env.name}",
+        hint=f"tdaflink list --env {environment.name}, or tdaflink logs --env {environment.name}",
     )
 
 

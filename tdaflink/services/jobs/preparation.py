@@ -40,7 +40,7 @@ class SubmitRequest:
 
 def shipped_job(
     resolved: Resolved,
-    env: Environment,
+    environment: Environment,
     wanted: SubmitRequest,
     partitions: PartitionCounts,
     warn: Callable[[str], None],
@@ -53,10 +53,10 @@ def shipped_job(
     if wanted.arguments:
         raise UsageError("the shipped job takes no arguments", hint="--job FILE takes them")
     config = resolved.config
-    if config.execution_mode == "thread" and not is_application(env):
+    if config.execution_mode == "thread" and not is_application(environment):
         raise ConfigError(
-            f'execution_mode "thread": {env.name} runs several jobs, and threads of one TaskManager would run'
-            " a former job's modules",
+            f'execution_mode "thread": {environment.name} runs several jobs, and threads of one TaskManager'
+            " would run a former job's modules",
             hint="tdaflink setup --env NAME --application CONFIG makes a cluster for this job alone",
         )
     if config.stream_keys() and not any(config.window_of(source) for source in config.all_inputs()):
@@ -81,7 +81,7 @@ def shipped_job(
         chosen = f"a quarter of {free_slots} free slots, at most {most} as the largest input has partitions"
         config = config.model_copy(update={"parallelism": share})
         resolved = replace(resolved, config=config)
-    settings = job_settings(config, env, counts, plugins)
+    settings = job_settings(config, environment, counts, plugins)
     return JobPackage(
         name=config.job_name,
         parallelism=config.parallelism,

@@ -66,12 +66,12 @@ class JobPackage:
         )
 
 
-def application_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[str, Any]:
+def application_body(job: JobPackage, environment: Environment, job_id: str, path: str) -> dict[str, Any]:
     """Return the body of `/jars/:id/run-application`: the application gets the id of its job."""
-    return run_body(job, env, job_id, path) | {"applicationId": job_id}
+    return run_body(job, environment, job_id, path) | {"applicationId": job_id}
 
 
-def run_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[str, Any]:
+def run_body(job: JobPackage, environment: Environment, job_id: str, path: str) -> dict[str, Any]:
     """Return the body of `/jars/:id/run`; `path` is the bundle's path on the JobManager."""
     args = ["-pyfs", path, "-pym", job.bundle.module]
     if job.settings is not None:
@@ -85,8 +85,8 @@ def run_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[
             **job.flink_config,
             # -pyfs alone never reaches the TaskManagers.
             "python.files": path,
-            **_interpreters(job, env),
-            "pipeline.global-job-parameters": _job_parameters(job, env),
+            **_interpreters(job, environment),
+            "pipeline.global-job-parameters": _job_parameters(job, environment),
         },
     }
     if job.savepoint:
@@ -98,21 +98,21 @@ def run_body(job: JobPackage, env: Environment, job_id: str, path: str) -> dict[
     return body
 
 
-def _interpreters(job: JobPackage, env: Environment) -> dict[str, str]:
+def _interpreters(job: JobPackage, environment: Environment) -> dict[str, str]:
     """Return the Python interpreters that the cluster's configuration does not set, or for processes only."""
     named = {}
-    if not env.is_managed:
-        named["python.client.executable"] = env.python
-    if not env.is_managed or mode_of(job.flink_config) == "thread":
-        named["python.executable"] = env.python
+    if not environment.is_managed:
+        named["python.client.executable"] = environment.python
+    if not environment.is_managed or mode_of(job.flink_config) == "thread":
+        named["python.executable"] = environment.python
     return named
 
 
-def _job_parameters(job: JobPackage, env: Environment) -> str:
+def _job_parameters(job: JobPackage, environment: Environment) -> str:
     """Return the job parameters that other machines read, in Flink's notation of a map."""
     facts = {
         NAME_PARAMETER: job.name,
-        ENVIRONMENT_PARAMETER: env.name,
+        ENVIRONMENT_PARAMETER: environment.name,
         VERSION_PARAMETER: __version__,
         BUNDLE_PARAMETER: job.bundle.sha256,
         SUBMITTER_PARAMETER: submitter(),

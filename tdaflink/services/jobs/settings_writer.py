@@ -26,7 +26,7 @@ from tdaflink.domain.job_contract import SETTINGS_VERSION
 
 
 def job_settings(
-    config: JobConfig, env: Environment, partitions: Mapping[str, int], plugins: Sequence[str] = ()
+    config: JobConfig, environment: Environment, partitions: Mapping[str, int], plugins: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Return the resolved settings; `partitions` has the partition count of every input topic.
 
@@ -35,7 +35,7 @@ def job_settings(
     return {
         "schema": SETTINGS_VERSION,
         "job_name": config.job_name,
-        "environment": env.name,
+        "environment": environment.name,
         "parallelism": config.parallelism,
         "inputs": [
             {
@@ -48,7 +48,7 @@ def job_settings(
             for source in config.all_inputs()
         ],
         "errors_topic": config.errors_topic,
-        "kafka": _kafka(config, env),
+        "kafka": _kafka(config, environment),
         "query": _query(config),
         "limits": {
             "max_points": config.max_points,
@@ -68,23 +68,23 @@ def job_settings(
     }
 
 
-def _kafka(config: JobConfig, env: Environment) -> dict[str, Any]:
-    identity = f"tdaflink-{env.name}-{config.job_name}"
+def _kafka(config: JobConfig, environment: Environment) -> dict[str, Any]:
+    identity = f"tdaflink-{environment.name}-{config.job_name}"
     return {
-        "bootstrap_servers": config.kafka_bootstrap_servers or env.endpoints.kafka_cluster,
+        "bootstrap_servers": config.kafka_bootstrap_servers or environment.endpoints.kafka_cluster,
         "group_id": identity,
         "start_from": config.start_from,
-        "properties": {**security_properties(_security(config, env)), **config.kafka_properties},
+        "properties": {**security_properties(_security(config, environment)), **config.kafka_properties},
         "delivery": config.delivery,
         "transactional_id_prefix": config.transactional_id_prefix or identity,
         "transaction_timeout_ms": round(config.transaction_timeout * 1000),
     }
 
 
-def _security(config: JobConfig, env: Environment) -> KafkaSecurity:
+def _security(config: JobConfig, environment: Environment) -> KafkaSecurity:
     """Return the security settings of the environment, which apply only to its own brokers."""
-    own = config.kafka_bootstrap_servers in (None, env.endpoints.kafka_cluster)
-    return env.security.kafka if own else NO_KAFKA_SECURITY
+    own = config.kafka_bootstrap_servers in (None, environment.endpoints.kafka_cluster)
+    return environment.security.kafka if own else NO_KAFKA_SECURITY
 
 
 def security_properties(security: KafkaSecurity) -> dict[str, Any]:

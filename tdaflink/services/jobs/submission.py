@@ -53,13 +53,15 @@ class Terms:
     intended: Callable[[str], None] | None = None
 
 
-def plan(job: JobPackage, env: Environment) -> SubmissionPlan:
+def plan(job: JobPackage, environment: Environment) -> SubmissionPlan:
     """Return the calls of a submission, without a request to the cluster."""
     upload = RestCall("POST", "/jars/upload", {"jarfile": job.bundle.name})
-    run = RestCall("POST", f"/jars/<id>_{job.bundle.name}/run", run_body(job, env, "<job id>", "<path>"))
+    run = RestCall(
+        "POST", f"/jars/<id>_{job.bundle.name}/run", run_body(job, environment, "<job id>", "<path>")
+    )
     return SubmissionPlan(
-        env=env.name,
-        rest_url=env.endpoints.rest_url,
+        env=environment.name,
+        rest_url=environment.endpoints.rest_url,
         job_name=job.name,
         parallelism=job.parallelism,
         bundle_name=job.bundle.name,
@@ -241,11 +243,11 @@ def _run(job: JobPackage, control: JobControlContext, terms: Terms, step: Progre
     raise AssertionError("the last attempt returns or raises")
 
 
-def _version(job: JobPackage, job_id: str, env: Environment, terms: Terms) -> Version:
+def _version(job: JobPackage, job_id: str, environment: Environment, terms: Terms) -> Version:
     return Version(
         job_id,
         job.name,
-        env.endpoints.rest_url,
+        environment.endpoints.rest_url,
         job.bundle.sha256,
         submitter(),
         spec=job.spec,

@@ -82,13 +82,17 @@ def refuse_further_topics(old: Job, new: JobPackage, control: JobControlContext)
 
 
 def refuse_reader_elsewhere(
-    job: JobPackage, env: Environment, store: EnvironmentStore, reporter: Reporter
+    job: JobPackage, environment: Environment, store: EnvironmentStore, reporter: Reporter
 ) -> None:
     """Raise `Refused` if a job of another environment with the same Kafka reads one of the topics."""
     for name in store.names():
         with suppress(Unreachable, ConfigError):
             other = store.find(name)
-            if other is None or name == env.name or other.endpoints.kafka != env.endpoints.kafka:
+            if (
+                other is None
+                or name == environment.name
+                or other.endpoints.kafka != environment.endpoints.kafka
+            ):
                 continue
             with closing(flink_of(other)) as cluster:
                 _refuse_shared(job, open_control(other, cluster, store, reporter))

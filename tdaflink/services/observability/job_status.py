@@ -35,7 +35,7 @@ class _FromKafka:
 
 def job_status(
     cluster: FlinkRest,
-    env: Environment,
+    environment: Environment,
     reference: str,
     kafka: OffsetReader | None,
     warn: Callable[[str], None],
@@ -44,7 +44,7 @@ def job_status(
 
     If Kafka does not respond, the status has no lag, and a warning is reported.
     """
-    job = find_job(cluster.jobs(env.name, ended=True), reference)
+    job = find_job(cluster.jobs(environment.name, ended=True), reference)
     loads = JobLoads(cluster)
     load = _load(loads, job)
     record = record_at_fault(load)
@@ -72,7 +72,7 @@ def job_status(
             from_kafka.lag,
             load.records_per_second,
             loads.cluster_state(),
-            one_job=is_application(env),
+            one_job=is_application(environment),
         ),
         record=None if record is None else replace(record, beginning=from_kafka.beginning),
     )

@@ -42,7 +42,7 @@ SHOWN_BY = {
     "adapters/python/cluster_python.py": ("setup",),
     "adapters/compose_runtime/project_folder.py": ("setup",),
     "adapters/security/credential_store.py": ("setup",),
-    "adapters/flink/client.py": ("list", "status", "submit"),
+    "adapters/flink/rest.py": ("list", "status", "submit"),
     "adapters/kafka/connection.py": ("env add",),
     "adapters/jars/cache.py": ("setup", "jars fetch"),
     "adapters/storage/point_files.py": ("send",),
