@@ -1,6 +1,6 @@
-"""A job that fails again and again, beside one that is well and on the same TaskManager.
+"""A job that fails repeatedly, next to a healthy job on the same TaskManager.
 
-More crashes than a test run has time for: TDAFLINK_CRASHES=100 in the environment of pytest.
+The environment variable TDAFLINK_CRASHES sets the number of crashes; 100 take more time than a test run has.
 """
 
 from __future__ import annotations
@@ -63,6 +63,6 @@ def test_the_servers_of_python_workers_listen_on_loopback_alone(cluster: Cluster
     finally:
         cluster.run("cancel", job["id"], timeout=120)
     metrics = {port for ip, port in listening if "127.0.0.1" not in ip and ip != "::1"}
-    # RPC, data and six of Beam's; with --metrics, which the shared cluster has, Prometheus' port is open.
+    # RPC, data and six ports of Beam. The shared cluster has --metrics, whose port listens on all interfaces.
     assert len(listening) >= 8
     assert len(metrics) <= 1, listening

@@ -1,6 +1,6 @@
-"""Jobs that died with their JobManager, and what brings them back. In an environment of their own.
+"""Jobs that died with their JobManager, and their recovery, in an environment of their own.
 
-The tests share its one job, and follow each other.
+The tests share one job and run in order.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_an_upgrade_whose_new_job_dies_with_its_jobmanager_goes_on(own: Cluster)
     own.processes()["jobmanager"].send_signal(signal.SIGKILL)
 
     repaired = own.run("setup", "-o", "json", timeout=200).json()
-    # It is the upgrade's to bring back.
+    # The upgrade restores this job.
     assert repaired["jobs_gone"] == []
     done = own.run("upgrade", "--resume", "-o", "json", timeout=240).json()
     (job,) = own.run("list", "-o", "json").json()

@@ -1,4 +1,4 @@
-"""submit, list, status and cancel from the outside, against the real cluster."""
+"""The commands submit, list, status and cancel against a real cluster."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ env.execute("indigestion")""",
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
-    """A folder with scripts and the module that they import."""
+    """Return a folder with scripts and the module that they import."""
     texts = {
         "beside.py": TABLE,
         "idle.py": IDLE,
@@ -67,7 +67,7 @@ def scripts(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_jobs_left(cluster: Cluster) -> Iterator[None]:
-    """Each test finds an idle cluster, and leaves one."""
+    """Cancel the jobs that a test leaves running."""
     yield
     alive = running(cluster)
     if alive:
@@ -81,7 +81,7 @@ def jobs(cluster: Cluster, *more: str) -> list[dict[str, Any]]:
 
 
 def running(cluster: Cluster) -> list[str]:
-    """The ids of jobs that have not ended, as Flink itself says."""
+    """Return the ids of jobs that have not ended, from Flink's REST interface."""
     found = httpx.get(f"{cluster.rest_url}/jobs/overview", timeout=10).json()["jobs"]
     return [job["jid"] for job in found if job["end-time"] < 0]
 
@@ -103,7 +103,7 @@ def test_the_seed_s_sample_is_submitted_listed_looked_at_and_cancelled(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     assert cluster.run("config", "init", "--production", str(tmp_path / "sample.json")).code == 0
-    # Not its 8 subtasks: as many Python workers that start at once keep two cores from all else for a minute.
+    # Not the sample's 8 subtasks: 8 Python workers that start at once occupy two cores for a minute.
     words = ("submit", "--config", str(tmp_path / "sample.json"), "--set", "parallelism=4", "-o", "json")
     done = cluster.run(*words, timeout=300)
     submitted = done.json()
@@ -218,7 +218,7 @@ def test_a_dry_run_shows_everything_and_changes_nothing(cluster: Cluster) -> Non
     ]
     flink = plan["calls"][1]["body"]["flinkConfiguration"]
     assert flink["python.fn-execution.bundle.size"] == "300"
-    # What `status` judges bundles by, and other machines: all that it has is what travels with the job.
+    # `status`, on any machine, compares bundles with this value, which it reads from the job's parameters.
     assert "tdaflink.bundle_size:''300''" in flink["pipeline.global-job-parameters"]
     assert jobs(cluster, "--all") == [job for job in jobs(cluster, "--all") if job["state"] != "RUNNING"]
     summary = cluster.run("submit", "--dry-run").stdout.splitlines()
@@ -243,14 +243,14 @@ def test_five_submissions_at_once_are_five_jobs_in_the_cluster(cluster: Cluster,
     found = jobs(cluster)
     assert sorted(job["name"] for job in found) == [f"idle-{number}" for number in range(5)]
     assert {job["id"] for job in found} == {results[number].json()["id"] for number in range(5)}
-    # One upload serves all: the bundle is known by its content.
+    # The five jobs share one upload, whose name contains the hash of the bundle.
     bundle = results[0].json()["bundle_sha256"]
     uploaded = httpx.get(f"{cluster.rest_url}/jars").json()["files"]
     assert len([jar for jar in uploaded if bundle[:24] in jar["name"]]) == 1
 
 
 def test_a_job_that_never_came_is_told_from_a_refusal(cluster: Cluster) -> None:
-    """A submission whose answer got lost is repeated only where Flink does not know the job."""
+    """An unknown job has no state: a submission whose response was lost is repeated only in this case."""
     rest = FlinkRest(cluster.rest_url)
     try:
         assert rest.job_state("0123456789abcdef0123456789abcdef") is None

@@ -1,4 +1,4 @@
-"""The current job goes on from the savepoints of older ones: nothing is lost, nothing is answered twice."""
+"""Restoring the current job from savepoints of earlier versions: no record is lost or processed twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def topics(cluster: Cluster) -> Iterator[None]:
 @pytest.mark.usefixtures("topics")
 @pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
 def test_the_job_goes_on_from_a_kept_savepoint(cluster: Cluster, tmp_path: Path, kept: Path) -> None:
-    # Another place than that of its making: a savepoint may be moved.
+    # Restore from another folder than the original one: savepoints are relocatable.
     savepoint = shutil.copytree(kept, tmp_path / "moved")
     kafka = cluster.kafka
     saved_job.send(kafka, tmp_path, 1)
@@ -44,11 +44,11 @@ def test_the_job_goes_on_from_a_kept_savepoint(cluster: Cluster, tmp_path: Path,
         errors = saved_job.records(kafka, saved_job.ERRORS, 1, quiet=1.0)
     finally:
         cluster.run("cancel", job, timeout=90)
-    # Of the first part nothing is answered again: the offsets were in the savepoint.
+    # No record of the first part is processed again: the savepoint contains the offsets.
     assert sorted(one["job_id"] for one in results) == ["asked-2", "uploaded-2"]
     assert [(one["code"], one["source"]["offset"]) for one in errors] == [("bad_json", 3)]
-    # The first window of the second part has points of the first, and its diagram to compare with; the
-    # message that came in both parts was remembered.
+    # The first window of the second part contains points of the first and is compared with its diagram; the
+    # message that is in both parts is recognised as a duplicate.
     for stream in saved_job.STREAMS:
         mine = [one for one in windows if one["stream_id"] == stream]
         assert [(one["window"]["first_seq"], one["window"]["last_seq"]) for one in mine] == [(3, 6), (5, 8)]

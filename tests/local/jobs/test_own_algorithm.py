@@ -1,4 +1,4 @@
-"""A user's own algorithm, shipped with the job from the file as it lies on the disk."""
+"""A custom algorithm, shipped with the job from a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.stream_samples import make_streams
 pytestmark = pytest.mark.cluster
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "cubical.py"
-VALLEY = [[1, 1, 1, 5, 0], [1, 9, 1, 5, 2], [1, 1, 1, 5, 4]]  # as docs/algorithms.md draws it
+VALLEY = [[1, 1, 1, 5, 0], [1, 9, 1, 5, 2], [1, 1, 1, 5, 4]]  # the grid that docs/algorithms.md shows
 
 
 def test_the_example_of_the_docs_answers_requests(cluster: Cluster, tmp_path: Path) -> None:

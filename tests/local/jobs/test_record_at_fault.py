@@ -1,4 +1,4 @@
-"""A record at which the job's workers are killed: named by `status`, and passed over by the line it shows."""
+"""A record that kills the job's workers: `status` names it, and its hint skips the record."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_record_that_kills_workers_is_named_and_the_hint_brings_the_job_past_i
 
 
 def sent(cluster: Cluster, topics: Streams) -> tuple[str, int, int]:
-    """Where the record is stored that kills workers, between two others."""
+    """Send three records and return topic, partition and offset of the second one, which kills workers."""
     where: list[tuple[str, int, int]] = []
     producer = Producer({"bootstrap.servers": cluster.kafka})
     for name, count in (("a", 2), ("b", 3), ("c", 4)):
@@ -75,7 +75,7 @@ def sent(cluster: Cluster, topics: Streams) -> tuple[str, int, int]:
 
 
 def named(cluster: Cluster) -> dict[str, Any]:
-    """The job's status as soon as it names the record."""
+    """Return the job's status as soon as it names the record."""
     status: dict[str, Any] = {}
     for _ in poll(NAMING_SECONDS, every=1.0):
         status = cluster.run("status", "at-fault", "-o", "json", timeout=60).json()

@@ -1,6 +1,6 @@
-"""However a job has ended, it starts again with the settings, the bundle and the state that it had.
+"""Restarts of a job with its previous settings, bundle and state, after each way in which it can end.
 
-The tests share one job, and follow each other.
+The tests share one job and run in order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.group("breaking"), pytest.mark.ti
 
 @pytest.fixture(scope="module")
 def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
-    """A job with an algorithm, windows and two subtasks of its own, exactly once."""
+    """Run a job with a custom algorithm, windows, two subtasks and exactly-once delivery."""
     steady = steady_on(cluster, tmp_path_factory.mktemp("restarts"))
     file = steady_config(steady, algorithm="brittle", parallelism=2, betti_at=0.5)
     try:
@@ -36,7 +36,7 @@ def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def versions(steady: Steady) -> list[dict[str, Any]]:
-    """Those of the job, the newest first."""
+    """Return the versions of the job, the newest first."""
     found = steady.cluster.run("history", steady.name, "-o", "json").json()["versions"]
     assert isinstance(found, list)
     return found
@@ -85,7 +85,7 @@ def test_a_killed_upgrade_is_finished_by_whatever_starts_the_job_again(steady: S
         assert interrupt(steady.cluster, name, words, signal.SIGKILL, lambda one: one.step == "submitting")
         for other in (("stop", name), ("savepoint", name), ("status", name), ("upgrade", name)):
             gone = run(*other, timeout=60)
-            if gone.code == 4:  # the new job may be on its way already
+            if gone.code == 4:  # otherwise the new job is already starting
                 assert f"tdaflink upgrade {name} --resume --env local" in gone.stderr
         start = ("submit", "--job-name", name, "--from", "latest") if by == "submit" else ("resume", name)
         done = run(*start, "-o", "json", timeout=240).json()
@@ -105,7 +105,7 @@ def test_what_the_refusal_to_stop_a_restarting_job_advises_works(steady: Steady)
     assert upgraded.code == 0, upgraded.stderr
     with steady.feed("trouble") as sent:
         trouble.touch()
-        # Before it has failed for the first time it would be stopped; the waits between restarts grow.
+        # A job that has not failed yet can be stopped. The delay between restarts grows.
         for _ in poll(90, every=0.5):
             (job,) = steady.running()
             if job["state"] == "RESTARTING" and run("status", name, "-o", "json").json()["restarts"] > 1:

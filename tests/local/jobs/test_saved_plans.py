@@ -1,4 +1,4 @@
-"""plan and apply around a job of a real cluster."""
+"""The commands plan and apply with a job on a real cluster."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Upgrades, rescaling, rollback and stop under a steady stream: every message is answered exactly once.
+"""Upgrades, rescaling, rollback and stop under a steady stream: every message is processed exactly once.
 
-The tests share one job and follow each other: each changes what the one before has left running.
+The tests share one job and run in order: each changes the job that the previous one leaves running.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def control_events(cluster: Cluster, name: str) -> list[dict[str, Any]]:
-    """What the events topic tells of a job, in order."""
+    """Return the control events of a job from the events topic, in order of time."""
     consumer = Consumer({"bootstrap.servers": cluster.kafka, "group.id": "x", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics("tda_events", timeout=10).topics["tda_events"].partitions
@@ -90,7 +90,7 @@ def test_a_version_that_raises_at_start_is_rolled_back(steady: Steady) -> None:
 
 
 def test_a_version_that_fails_after_it_has_answered_leaves_nothing_doubled(steady: Steady) -> None:
-    """What it has committed is in its checkpoint, from which the version before goes on."""
+    """The previous version resumes from the failed one's checkpoint, which contains all that it committed."""
     with steady.feed("later") as sent:
         done = steady.upgrade_to_what_soon_dies()
     assert (done.code, "was rolled back" in done.stderr) == (5, True), done.stderr
@@ -118,7 +118,7 @@ def test_an_upgrade_that_was_killed_goes_on(steady: Steady) -> None:
     run, name, cluster = steady.cluster.run, steady.name, steady.cluster
     words = ("upgrade", name, "--set", "max_dimension=1", "--parallelism", "1")
     with steady.feed("d") as sent:
-        # In the middle of the new version's main(): the JobManager goes on with it by itself.
+        # During main() of the new version, which the JobManager continues without the command.
         code = interrupt(cluster, name, words, signal.SIGKILL, lambda one: one.new_job_id is not None)
         assert code == -9
         refused = run(*words, timeout=120)
@@ -167,7 +167,7 @@ def test_the_version_before_comes_back_and_the_job_goes_on_after_a_stop(steady: 
         assert (stopped["id"], stopped["state"], steady.running()) == (back["id"], "FINISHED", [])
         listed = run("savepoints", "list", name, "-o", "json").json()
         assert (listed[0]["path"], listed[0]["kind"]) == (stopped["savepoint"], "savepoint")
-        # The algorithm's file is the first version's: a submission brings its own.
+        # The running version has the algorithm's first file; a new submission brings its own.
         submit = ("submit", "--config", config, "--include", steady.version(MENDED))
         unsaid = run(*submit, timeout=120)
         assert (unsaid.code, "there is state of an earlier job" in unsaid.stderr) == (2, True), unsaid.stderr

@@ -1,4 +1,4 @@
-"""A job that fails again and again while its keyed state, on RocksDB, is read and written."""
+"""A job that fails repeatedly while it reads and writes keyed state on RocksDB."""
 
 import time
 
@@ -10,7 +10,7 @@ from pyflink.table import StreamTableEnvironment
 
 SETTINGS = {
     "state.backend.type": "rocksdb",
-    # Nothing is kept in the worker: each access is a request to the TaskManager.
+    # Without the worker's caches, each access to state is a request to the TaskManager.
     "python.state.cache-size": "1",
     "python.map-state.read-cache-size": "1",
     "python.map-state.write-cache-size": "1",
