@@ -1,4 +1,4 @@
-"""Clusters made for one job, beside the shared environment's Kafka."""
+"""Application clusters, each for one job, with the Kafka of the shared environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Span = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class OneJob:
-    """An application cluster: the shared one, the environment's name, and the config of its job."""
+    """An application cluster: the shared cluster with Kafka, the environment's name, the job's config file."""
 
     cluster: Cluster
     env: str
@@ -45,7 +45,7 @@ class OneJob:
 
 @contextmanager
 def torn_down(made: OneJob) -> Iterator[None]:
-    """At the end, whatever happened, nothing of the environment is left."""
+    """Tear the environment down at the end, also after an error, and check that no process is left."""
     try:
         yield
     finally:
@@ -57,7 +57,7 @@ def torn_down(made: OneJob) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def steady(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
-    """A cluster with the adaptive scheduler, and its job with an algorithm of its own."""
+    """Set up a cluster with the adaptive scheduler and a job with a custom algorithm."""
     made = OneJob(cluster, "adaptive", tmp_path_factory.mktemp("adaptive") / "config.json")
     steady = steady_on(made.inside(""), made.config.parent)
     steady_config(steady, flink={"jobmanager.scheduler": "adaptive"})
@@ -92,7 +92,7 @@ def points(count: int, seed: int) -> list[list[float]]:
 
 
 def messages(first: int, last: int) -> list[dict[str, Any]]:
-    """Three streams, ten points to each message."""
+    """Return messages of three streams with ten points each."""
     return [
         {"stream_id": f"s{number}", "points": points(10, part), "timestamp": 1_700_000_000_000 + part}
         for part in range(first, last)
@@ -101,7 +101,7 @@ def messages(first: int, last: int) -> list[dict[str, Any]]:
 
 
 def ask(requests: Streams, count: int) -> None:
-    """Send so many requests, one of them broken."""
+    """Send `count` requests and one message that is not JSON."""
     producer = Producer({"bootstrap.servers": requests.cluster.kafka})
     for number in range(count):
         cloud = {"points": points(30, number)}
@@ -191,7 +191,7 @@ def test_what_is_told_of_it_can_be_typed(steady: Steady) -> None:
 
 
 def test_it_goes_on_after_a_stop_with_a_changed_config_and_after_a_cancel(steady: Steady) -> None:
-    """Left stopped by the test before; the algorithm's file, which is not named again, stays."""
+    """setup resumes the job that the previous test stopped, and keeps the algorithm's file without --include."""
     run, name = steady.cluster.run, steady.name
     with steady.feed("changed") as sent:
         run("setup", "--set", "max_dimension=0", "-o", "json", timeout=240).json()

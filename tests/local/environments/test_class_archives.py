@@ -1,4 +1,4 @@
-"""Archives of the classes that local JVMs load: made once, fit any environment, given up where they fail."""
+"""Class archives of local JVMs: created once, used by all environments, not retried after a failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tdaflink.domain.polling import poll
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    local_packages()  # which may lie in the usual cache
+    local_packages()  # while the usual cache, which may contain them, is set
     if request.node.get_closest_marker("cluster") is None:
         monkeypatch.setenv("TDAFLINK_CACHE_DIR", str(tmp_path / "cache"))
 
@@ -35,7 +35,7 @@ def test_an_archive_fits_its_java_and_jars() -> None:
     archive = ClassArchive("flink", java, some_jars(java))
     assert archive.options == ()
     archive.make()
-    # -Xshare:on refuses to start where the archive does not fit.
+    # With -Xshare:on, Java does not start if the archive does not match.
     command = [
         str(java.java),
         "-Xshare:on",
@@ -84,7 +84,7 @@ def test_what_fails_leaves_its_reason_and_is_not_tried_again(tmp_path: Path) -> 
 @pytest.mark.breaks_cluster
 @pytest.mark.timeout(600)
 def test_a_component_that_setup_starts_again_uses_the_archive(cluster: Cluster) -> None:
-    """Its first setup has let it be made, at the lowest priority."""
+    """A restarted component maps the archive that the first setup created at the lowest priority."""
     archives = cache_folder() / "java"
     for _ in poll(400, every=0.5):
         if {"flink", "kafka"} <= {path.name.split("-")[0] for path in archives.glob("*.jsa")}:

@@ -1,4 +1,4 @@
-"""What submissions and killed processes leave on disk and in memory, against the real cluster."""
+"""Disk and memory that submissions and killed processes leave in use on a real cluster."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ env.execute()
 
 
 class Rounds:
-    """Submissions of one script, and what they were called."""
+    """Repeated submissions of one script, with the ids of their jobs and the hashes of their bundles."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster = cluster
@@ -39,7 +39,7 @@ class Rounds:
         self.bundles: list[str] = []
 
     def submit(self, *more: str) -> str:
-        """A job's id, as soon as all its tasks run."""
+        """Submit the script and return the job's id as soon as all its tasks run."""
         words = ("submit", "--job", str(self._script), "--from", "none", "--no-wait", "-o", "json", *more)
         done = self._cluster.run(*words, timeout=240).json()
         self.job_ids.append(done["id"])
@@ -51,7 +51,7 @@ class Rounds:
         assert self._cluster.run("cancel", *job_ids, timeout=120).code == 0
 
     def change_script(self) -> None:
-        """From now on it makes another bundle."""
+        """Change the script, so that its next submission has another bundle."""
         self._script.write_text(self._script.read_text() + "# changed\n")
 
     def wait_until_running(self, job_id: str) -> None:
@@ -64,7 +64,7 @@ class Rounds:
 
 
 def metaspace(cluster: Cluster) -> tuple[str, float]:
-    """The only TaskManager's id, and the bytes of metaspace that it uses."""
+    """Return the only TaskManager's id and the bytes of metaspace that it uses."""
     (taskmanager,) = httpx.get(f"{cluster.rest_url}/taskmanagers").json()["taskmanagers"]
     name = "Status.JVM.Memory.Metaspace.Used"
     url = f"{cluster.rest_url}/taskmanagers/{taskmanager['id']}/metrics"
@@ -76,7 +76,7 @@ def metaspace(cluster: Cluster) -> tuple[str, float]:
 
 
 def disk(cluster: Cluster) -> dict[str, Any]:
-    """What `env list -v` says that the cluster occupies."""
+    """Return the disk usage of the cluster from `env list -v`."""
     rows = cluster.run("env", "list", "-v", "-o", "json").json()
     return next(row["disk"] for row in rows if row["name"] == cluster.name)
 
@@ -86,7 +86,7 @@ def temporary_files(cluster: Cluster, component: str) -> set[str]:
 
 
 def files_elsewhere(cluster: Cluster) -> set[str]:
-    """What the cluster's processes have open in the system's temporary folder outside their own."""
+    """Return the open files of the cluster's processes in the system's temporary folder, outside their own."""
     used: set[str] = set()
     for process in processes_of(cluster.folder):
         try:
@@ -95,7 +95,7 @@ def files_elsewhere(cluster: Cluster) -> set[str]:
         except psutil.NoSuchProcess:
             continue
     root = f"{tempfile.gettempdir()}/"
-    # The JVM's own counters are always there, and go with it.
+    # Each JVM has a file of performance counters there, which it removes at its end.
     expected = (f"{cluster.state}/", f"{root}hsperfdata")
     return {path for path in used if path.startswith(root) and not path.startswith(expected)}
 
@@ -119,27 +119,27 @@ def test_thirty_rounds_over_three_setups_leave_disk_and_taskmanager_as_they_were
         used.append(size)
     assert len(rounds.job_ids) == 30
     assert len(identities) == 1
-    # A job that leaks its classes takes some 8 MB a round; what is left is the JVM's own small growth.
+    # A job that leaks its classes uses about 8 MB per round; the JVM's own growth is small.
     assert used[-1] - used[9] < 20 * 2**20, [round(size / 2**20) for size in used]
     assert files_elsewhere(cluster) == set()
     names = [path.name for path in Path(tempfile.gettempdir()).iterdir()]
     assert [name for name in names if any(job_id in name for job_id in rounds.job_ids)] == []
-    # Files of ended jobs are gone within a minute.
+    # Flink removes the files of ended jobs within a minute.
     for _ in poll(60, every=1):
         if not list((cluster.folder / "tmp").rglob("blob_p-*")):
             break
     else:
         raise AssertionError(temporary_files(cluster, "taskmanager-1"))
     after = disk(cluster)
-    # What earlier tests have put into topics and savepoints is theirs.
+    # Topics and savepoints of earlier tests do not count.
     assert after["bytes"] - before["kafka_bytes"] - before["state_bytes"] < 300 * MB, (before, after)
     assert after["temporary_bytes"] < 150 * MB, after
 
 
 def kill_a_taskmanager_at_work(cluster: Cluster, rounds: Rounds) -> None:
-    """Kill it with two jobs on it; setup replaces it, both run again, and nothing is left of it.
+    """Kill the TaskManager of two jobs; check that setup replaces it, both run again, and no file is left.
 
-    The upload of the first job is deleted with the second submission: Flink restarts the job without it.
+    The second submission deletes the upload of the first job, which Flink restarts without the upload.
     """
     jobs = [rounds.submit()]
     rounds.change_script()

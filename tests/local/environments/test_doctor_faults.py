@@ -1,4 +1,4 @@
-"""Faults planted in a real environment: each is named, and its fix mends it when it is typed."""
+"""Faults injected into a real environment: doctor names each one, and the fix that it shows repairs it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.cluster
 
 
 def problems(cluster: Cluster, **environ: str) -> dict[str, dict[str, str]]:
-    """Check -> its problem, as the doctor finds it now."""
+    """Return the problems that doctor reports now, by check."""
     ran = cluster.run("doctor", "-o", "json", environ=environ)
     found = [r for r in json.loads(ran.stdout)["results"] if r["state"] == "problem"]
     assert ran.code == (10 if found else 0), ran.stderr
@@ -41,7 +41,7 @@ def problems(cluster: Cluster, **environ: str) -> dict[str, dict[str, str]]:
 
 
 def type_in(cluster: Cluster, line: str, **environ: str) -> str:
-    """A fix, typed into a shell as it stands."""
+    """Run a fix in a shell, unchanged, and return its output."""
     tool = str(Path(command_line()[0]).parent)
     variables = command_environ(cluster.state, **environ)
     variables["PATH"] = os.pathsep.join([tool, variables["PATH"]])
@@ -60,11 +60,11 @@ def test_nothing_is_wrong_with_what_setup_made(cluster: Cluster) -> None:
 
 
 def test_a_cluster_of_somebody_else_is_looked_at_from_outside(cluster: Cluster, run_tdaflink: Runner) -> None:
-    """What needs its machines is unknown and said so; that alone is no problem."""
+    """Checks that need the cluster's machines are unknown, which is not a problem."""
     addresses = {"FLINK_REST_URL": cluster.rest_url, "KAFKA_BOOTSTRAP_SERVERS": cluster.kafka}
     report = run_tdaflink("doctor", "-o", "json", environ=addresses)
     results = json.loads(report.stdout)["results"]
-    # Somebody else's topics are compared with the catalogue in its full size.
+    # Topics of an external cluster are compared with the catalogue in its full size.
     assert {r["check"] for r in results if r["state"] == "problem"} == {"topics"}
     assert {r["check"] for r in results if r["state"] == "unknown"} >= {"python", "metrics"}
     assert {"flink", "kafka", "java", "connector", "clocks"} <= {
@@ -134,7 +134,7 @@ def test_a_dead_registry_and_one_without_the_schemas(cluster: Cluster, registry:
 
 @pytest.fixture
 def guarded(registry: Registry) -> Iterator[str]:
-    """The real registry behind a gate that wants a password."""
+    """Start a proxy of the real registry that requires a password, and yield its address."""
 
     class Gate(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -199,7 +199,7 @@ def test_a_tampered_jar(cluster: Cluster, tmp_path: Path) -> None:
 
 @pytest.fixture
 def little_disk(cluster: Cluster) -> Iterator[Path]:
-    """The checkpoint folder on a file system of its own that is full."""
+    """Mount a full file system at the checkpoint folder."""
     folder = cluster.folder / "checkpoints"
     folder.mkdir(exist_ok=True)
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -224,7 +224,7 @@ def test_a_full_checkpoint_disk(cluster: Cluster, little_disk: Path) -> None:
 
 @pytest.fixture(scope="module")
 def faketime() -> str:
-    """The library that shows a program another time."""
+    """Return the path of libfaketime, which changes the time that a program reads."""
     home = cache_folder() / "tests" / "faketime"
     try:
         if not list(home.glob("**/libfaketime.so.1")):
@@ -238,7 +238,7 @@ def faketime() -> str:
 
 @contextmanager
 def jobs_run_with(cluster: Cluster, python: Path) -> Iterator[None]:
-    """The environment's record names another interpreter for jobs."""
+    """Set another interpreter for jobs in the environment's record."""
     record = cluster.folder / "environment.json"
     before = record.read_text(encoding="utf-8")
     record.write_text(json.dumps({**json.loads(before), "python": str(python)}), encoding="utf-8")
@@ -249,7 +249,7 @@ def jobs_run_with(cluster: Cluster, python: Path) -> Iterator[None]:
 
 
 def can_be_typed(fix: str) -> bool:
-    """Whether what is to be typed here is there, or the place is named where it is."""
+    """Return whether the program of a fix is installed here, or the fix names its machine or package."""
     elsewhere = fix.startswith(("on the machine that runs this container", "install chrony, then: "))
     return elsewhere or shutil.which(fix.removeprefix("sudo ").split()[0]) is not None
 
@@ -258,7 +258,7 @@ def can_be_typed(fix: str) -> bool:
 def test_a_clock_that_is_wrong(
     cluster: Cluster, faketime: str, tmp_path: Path, shown: str, word: str
 ) -> None:
-    """Python on the TaskManager sees another clock; this machine's own cannot be set for a test."""
+    """doctor reports a TaskManager's clock offset, here of its Python: a test cannot set the machine's clock."""
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\nLD_PRELOAD={faketime} FAKETIME={shown} exec {cluster.python} "$@"\n', encoding="utf-8"
@@ -273,7 +273,7 @@ def test_a_clock_that_is_wrong(
 
 @pytest.fixture
 def without_gudhi(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
-    """The environment runs jobs with an interpreter that has all packages but gudhi."""
+    """Let the environment run jobs with an interpreter that has all packages except gudhi."""
     subprocess.run([cluster.python, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     (packages,) = (tmp_path / "bare").glob("lib/*/site-packages")
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -298,7 +298,7 @@ def test_no_gudhi_on_a_taskmanager(cluster: Cluster, without_gudhi: Path) -> Non
 @pytest.mark.breaks_cluster
 @pytest.mark.timeout(420)
 def test_a_connector_of_another_flink(cluster: Cluster, tmp_path: Path) -> None:
-    """The JobManager runs with the connector that somebody has put into its folder."""
+    """doctor and submit report a connector built for another Flink version, and the fix removes it."""
     running = cluster.processes()["jobmanager"]
     command, environ, folder = running.cmdline(), running.environ(), running.cwd()
     (right,) = [

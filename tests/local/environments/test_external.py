@@ -1,4 +1,4 @@
-"""Clusters that somebody else runs: REST behind a proxy, Kafka behind passwords, and where secrets go."""
+"""External clusters: REST behind a proxy, Kafka with authentication, and the places that secrets reach."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.servers.tls_proxy import (
 
 pytestmark = pytest.mark.cluster
 
-# The password has characters that a login's text must quote; what is looked for is the plain part.
+# The password contains characters that a JAAS login must quote; the tests search for its plain part.
 INPUT = "{route: requests, topic: tda_jobs, output_topic: tda_results}"
 LOOKS = (
     *("status -v", "history", "env show -o yaml", "watch --once -o json", "config explain", "logs"),
@@ -40,7 +40,7 @@ TOKEN = f"token-{PLANTED}"
 
 @dataclass(frozen=True)
 class Outside:
-    """What somebody else runs, and a command with a state folder of its own."""
+    """An external cluster and broker, and a command with a state folder of its own."""
 
     cluster: Cluster
     pems: Pems
@@ -71,7 +71,7 @@ def outside(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def error(ran: Ran) -> tuple[int, str, str]:
-    """Exit code, message and hint of a call that failed."""
+    """Return exit code, message and hint of a call that failed."""
     told = json.loads(ran.stderr.splitlines()[-1])["error"]
     assert PLANTED not in ran.stdout + ran.stderr
     return ran.code, str(told["message"]), str(told["hint"])
@@ -125,7 +125,7 @@ def test_the_whole_way_through_a_proxy_and_a_secured_broker_shows_the_secret_now
 
 
 def files_with(text: str, folder: Path) -> list[Path]:
-    """Every file below that holds the text."""
+    """Return the files below the folder that contain the text."""
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
@@ -182,7 +182,7 @@ def test_a_proxy_before_rest_opens_to_the_right_proof_alone(outside: Outside, tm
     with proxy(url, header=basic) as gate:
         assert outside.add("gate", "--rest-url", gate, *kafka, "--rest-basic", f"file:{user}").code == 0
         assert outside.run("list", "--env", "gate", "-o", "json").json() is not None
-        # The secret is for the saved address: another one is not shown it.
+        # The secret is sent to the saved address only.
         with proxy(url, header=basic) as other:
             elsewhere = outside.run("list", "--env", "gate", "-o", "json", environ={"FLINK_REST_URL": other})
             assert (error(elsewhere)[0], "requires other credentials" in error(elsewhere)[1]) == (3, True)

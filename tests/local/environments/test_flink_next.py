@@ -1,4 +1,4 @@
-"""An external cluster of the next Flink: driven as any other, main() run as an application."""
+"""An external cluster of the next Flink version: the same commands work, main() runs as an application."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SCRIPTS = {
 
 @dataclass(frozen=True)
 class Next:
-    """The cluster, and the command with the cluster saved as the environment "next"."""
+    """A cluster of the next Flink version, and a command that has it saved as the environment "next"."""
 
     flink: NextFlink
     run: Runner
@@ -70,7 +70,7 @@ def beyond(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(autouse=True)
 def no_jobs_left(beyond: Next) -> Iterator[None]:
-    """Each test finds an idle cluster, and leaves one."""
+    """Cancel the jobs that a test leaves running."""
     yield
     alive = [job["id"] for job in beyond.run("list", "-o", "json").json()]
     if alive:
@@ -121,7 +121,7 @@ def test_a_main_that_fails_says_why(beyond: Next) -> None:
     assert "\tat org.apache.flink" not in failed.stderr
     (version,) = beyond.run("history", "raises", "-o", "json").json()["versions"]
     kept = httpx.get(f"{beyond.flink.rest_url}/applications/{version['job_id']}/exceptions", timeout=10)
-    # All that Flink itself keeps: were there more, the log would not have to be read.
+    # Flink stores only this line, so the command reads the cause from the log.
     assert "Python process exits with code: 1" in kept.json()["exceptionHistory"]["entries"][0]["stacktrace"]
 
     exited = beyond.submit("exits.py")

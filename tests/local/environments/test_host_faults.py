@@ -1,4 +1,4 @@
-"""A full disk and a clock that jumps, under a supervised local cluster: they cost nothing and need nobody."""
+"""A full disk and a clock that jumps on a supervised local cluster: no lost record, no action by a user."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DISK_MB = 2048
 
 @contextmanager
 def counted_job(cluster: Cluster, folder: Path) -> Iterator[Steady]:
-    """The shipped job on topics of its own, exactly once; its producers wait through the longest repair."""
+    """Run the shipped job on its own topics, exactly once; its producers wait longer than a repair takes."""
     steady = steady_on(cluster, folder)
     steady.patience = 240
     cluster.run("submit", "--config", steady_config(steady), "-o", "json", timeout=240).json()
@@ -36,7 +36,7 @@ def counted_job(cluster: Cluster, folder: Path) -> Iterator[Steady]:
 
 
 def wait_for_a_repair(cluster: Cluster) -> None:
-    """Until the supervisor has written that what it did last has worked."""
+    """Wait until the supervisor records that its last repair succeeded."""
     last: object = None
     for _ in poll(60, every=1.0):
         last = supervision(cluster).get("last")
@@ -46,7 +46,7 @@ def wait_for_a_repair(cluster: Cluster) -> None:
 
 
 def is_whole(steady: Steady) -> bool:
-    """Whether every component is there and the job runs."""
+    """Return whether every component and the job run."""
     listed = steady.cluster.run("list", "-o", "json")
     return (
         {"kafka", "jobmanager", "taskmanager-1"} <= set(steady.cluster.processes())
@@ -56,7 +56,7 @@ def is_whole(steady: Steady) -> bool:
 
 
 def wait_for_progress(steady: Steady, sent: Sent) -> None:
-    """Until the feed, which waits for each confirmation, has sent more through a whole environment."""
+    """Wait until the environment is complete and the feed, which waits for each delivery, has sent more."""
     before = len(sent.requests)
     for _ in poll(300, every=1.0):
         if len(sent.requests) > before + 5 and is_whole(steady):
@@ -90,7 +90,7 @@ def test_a_full_disk_costs_no_record(disk: SmallDisk, tmp_path: Path) -> None:
 
 
 def seconds_ahead(steady: Steady) -> float:
-    """How far the JobManager's clock is ahead of this machine's."""
+    """Return the seconds that the JobManager's clock is ahead of this machine's."""
     (job,) = steady.running()
     shown = httpx.get(f"{steady.cluster.rest_url}/jobs/{job['id']}").json()["now"] / 1000
     return float(shown - time.time())
@@ -115,7 +115,7 @@ def test_a_clock_that_jumps_an_hour_ahead_and_back_costs_no_record(
     ):
         with steady.feed("shifted") as sent:
             clock.jump_to(HOUR)
-            time.sleep(SHIFTED_SECONDS)  # that long the cluster sees another hour
+            time.sleep(SHIFTED_SECONDS)  # the cluster runs with the shifted clock
             assert seconds_ahead(steady) == pytest.approx(HOUR, abs=30)
             clock.jump_to(0)
             assert seconds_ahead(steady) == pytest.approx(0, abs=30)

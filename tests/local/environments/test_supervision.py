@@ -1,4 +1,4 @@
-"""Faults under a supervised local cluster cost nothing and need nobody. In an environment of its own."""
+"""Faults on a supervised local cluster, in an environment of its own: no lost record, no action by a user."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STOPPED_SECONDS = 20
 
 @dataclass
 class Traffic:
-    """What was sent to a job, requests and streams of points, and what has to come back."""
+    """The requests and streams of points that were sent to a job, whose results are counted."""
 
     cluster: Cluster
     requests: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def alerts() -> Iterator[tuple[str, Posted]]:
-    """A webhook, and what the environment posts to it."""
+    """Start a webhook; yield its address and the documents that the environment posts to it."""
     with alert_receiver() as receiving:
         yield receiving
 
@@ -77,7 +77,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, alerts: tuple[str, Posted]
 
 @pytest.fixture(scope="module")
 def traffic(watched: Cluster) -> Traffic:
-    """A job that has completed a checkpoint, and what it was sent."""
+    """Submit a job, send requests and a stream, and wait for its first checkpoint."""
     config = watched.state / "job.json"
     config.write_text(json.dumps(JOB))
     watched.run("submit", "--config", str(config), "-o", "json", timeout=200).json()
@@ -112,7 +112,7 @@ def test_what_is_killed_comes_back_with_its_job_and_every_record_is_answered_onc
 
 
 def alerted(posted: Posted, component: str) -> set[str]:
-    """The states in which a component was reported to the webhook, once it is well again."""
+    """Return the states reported to the webhook for a component, up to "resolved"."""
     states: set[str] = set()
     while "resolved" not in states:
         try:
@@ -126,21 +126,21 @@ def alerted(posted: Posted, component: str) -> set[str]:
 
 
 def python_processes(watched: Cluster) -> dict[str, psutil.Process]:
-    """The fork server, the job's worker, and the worker's child that computes."""
+    """Return the fork server, the job's worker and the worker's child that computes."""
     (server,) = [
         process
         for process in processes_of(watched.folder)
         if any(word.startswith("--serve=") for word in process.cmdline())
         and not any(word.startswith("--serve=") for word in psutil.Process(process.ppid()).cmdline())
     ]
-    # A worker has threads for gRPC and for each operator; a child has one for its end.
+    # A worker has threads for gRPC and for each operator; a child has one, which detects the worker's end.
     forks = sorted(server.children(), key=psutil.Process.num_threads)
     return {"fork server": server, "child": forks[0], "worker": forks[-1]}
 
 
 def stop_for_a_while(process: psutil.Process) -> None:
     process.suspend()
-    time.sleep(STOPPED_SECONDS)  # that long nothing answers
+    time.sleep(STOPPED_SECONDS)  # the process does not respond
     process.resume()
 
 
