@@ -1,4 +1,4 @@
-"""The demo tells the truth about shapes, and leaves a cluster that was there as it was."""
+"""The demo computes the known Betti numbers of its shapes and leaves an existing cluster unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BETTI = {"circle": [1, 1], "sphere": [1, 0, 1], "torus": [1, 2, 1]}
 
 
 def ends(cluster: Cluster) -> dict[str, int]:
-    """Each topic of tdaflink's, and how many records were ever written to it."""
+    """Return the number of records ever written to each topic of tdaflink."""
     consumer = Consumer({"bootstrap.servers": cluster.kafka, "group.id": "ends", "enable.auto.commit": False})
     try:
         topics = consumer.list_topics(timeout=10).topics
@@ -42,10 +42,10 @@ def test_known_shapes_come_back_with_their_betti_numbers(cluster: Cluster) -> No
         ("torus", "alpha", 0.75),
     ]
     assert all(row["betti_numbers"] == BETTI[row["shape"]] for row in rows)
-    # The cluster was not the demo's to stop; the job was.
+    # The demo cancels its job, but does not stop a cluster that it did not start.
     assert {name: process.pid for name, process in cluster.processes().items()} == before
     assert "tda-demo" not in [job["name"] for job in cluster.run("list", "-o", "json").json()]
-    # What it asked is nothing that a job submitted now would answer again, and its topics are gone.
+    # The demo's requests are not in the topics that a new job reads, and its own topics are deleted.
     after = ends(cluster)
     assert {topic: after.get(topic) for topic in ("tda_jobs", "tda_results")} == {
         topic: written[topic] for topic in ("tda_jobs", "tda_results")

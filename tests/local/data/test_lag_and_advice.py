@@ -1,4 +1,4 @@
-"""topics lag and advise, about one job that has answered and one topic that nobody reads any more."""
+"""topics lag and advise for a job without lag, and for a topic that no job reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZES = (60, 120, 240)
 
 @pytest.fixture(scope="module")
 def answered(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A job with topics of the catalogue that has answered clouds of three sizes."""
+    """Run a job on topics of the catalogue, with results for clouds of three sizes."""
     name = "advised"
     config = tmp_path_factory.mktemp("advised") / "job.json"
     config.write_text(json.dumps({"job_name": name, "parallelism": 1, "start_from": "latest"}))

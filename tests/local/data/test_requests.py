@@ -1,4 +1,4 @@
-"""The request route under a mix of good and bad messages: every one is answered once, and none is lost."""
+"""The request route with valid and invalid messages: one result or error record for each, none is lost."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Answer(NamedTuple):
     topic: str
     key: str
     says: dict[str, Any]
-    written: int  # epoch milliseconds of its record
+    written: int  # timestamp of the record in epoch milliseconds
 
 
 @pytest.fixture
 def topics(cluster: Cluster) -> dict[str, str]:
-    """Topics of one's own for requests, results and errors."""
+    """Create topics for requests, results and errors of one test."""
     stem = f"mixed-{uuid.uuid4().hex[:8]}"
     named = {kind: f"{stem}-{kind}" for kind in ("input", "output", "errors")}
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
@@ -49,8 +49,8 @@ def topics(cluster: Cluster) -> dict[str, str]:
 
 @pytest.fixture
 def job(cluster: Cluster, topics: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
-    """A running one; parameters of the fixture are further flags."""
-    # Of its own, too: an earlier job's state would be offered to one of the same name.
+    """Run a job; parameters of the fixture are further options."""
+    # The name is new, too: submit requires --from if there is state of an earlier job of that name.
     name = topics["input"].removesuffix("-input")
     chosen = [f"--set={kind}_topic={topic}" for kind, topic in topics.items()]
     chosen += getattr(request, "param", [])
@@ -61,7 +61,7 @@ def job(cluster: Cluster, topics: dict[str, str], request: pytest.FixtureRequest
 
 
 def answers(cluster: Cluster, topics: dict[str, str], count: int) -> list[Answer]:
-    """Everything in the two topics, once `count` are there and three seconds bring no more."""
+    """Return all records of the two topics, after at least `count` and three seconds without another."""
     consumer = Consumer(
         {
             "bootstrap.servers": cluster.kafka,
@@ -121,7 +121,7 @@ def test_each_of_a_thousand_mixed_requests_is_answered_once(
 def test_a_computation_that_runs_away_is_one_error_and_holds_nobody_up(
     cluster: Cluster, topics: dict[str, str], job: str
 ) -> None:
-    """H2 of a sphere without a cut: the other worker answers meanwhile, and this one afterwards."""
+    """H2 of a sphere without a cut times out; the other worker computes meanwhile, this one afterwards."""
     producer = Producer({"bootstrap.servers": cluster.kafka})
     directions = np.random.default_rng(0).normal(size=(500, 3))
     sphere = directions / np.linalg.norm(directions, axis=1)[:, None]
@@ -137,13 +137,13 @@ def test_a_computation_that_runs_away_is_one_error_and_holds_nobody_up(
     assert "compute_timeout 3 s" in given_up.says["reason"]
     assert found.keys() == {f"other-{number}" for number in range(OTHERS)}
     assert {one.topic for one in found.values()} == {topics["output"]}
-    # Messages go to the two workers in turn.
+    # The two workers receive the messages alternately.
     assert sum(one.written < given_up.written for one in found.values()) >= OTHERS // 2
     assert cluster.run("status", job, "-o", "json").json()["restarts"] == 0
 
 
 def heavy_requests(count: int) -> list[dict[str, Any]]:
-    """Requests that take seconds each, and are predicted to."""
+    """Return requests that take seconds each, and whose predicted cost is high."""
     numbers = np.random.default_rng(0)
     return [
         asked(f"heavy-{number}", numbers.normal(size=(200, 5)).tolist(), algorithm="alpha")
@@ -181,7 +181,7 @@ def test_heavy_requests_of_a_stopped_job_are_answered_once_when_it_continues(
 ) -> None:
     heavy = heavy_requests(6)
     send(cluster, topics, heavy)
-    # One that comes after them in its partition is answered, so the job has read them.
+    # A result for a later request in the same partition shows that the job has read the heavy ones.
     send(cluster, topics, [asked("light", circle(20, random.Random(0)))])
     before = answers(cluster, topics, 1)
     assert len({one.key for one in before}) < len(heavy)

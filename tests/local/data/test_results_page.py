@@ -1,4 +1,4 @@
-"""The page of a real job's results, in a real browser."""
+"""The HTML page of a real job's results in a real browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Windows of two streams: of one a cloud becomes a circle half-way, the other's name is an attack."""
+    """Return a page of two streams: a cloud that becomes a circle halfway, and one whose name is an attack."""
     folder = tmp_path_factory.mktemp("page")
     streams = make_streams(cluster)
     compared = {"metric": "bottleneck", "dimensions": [1], "threshold": 0.3}
@@ -106,7 +106,7 @@ def test_the_slider_goes_over_the_windows_by_keys(browser: Chrome, page: Path) -
 
 
 def test_axes_say_what_they_show(browser: Chrome, page: Path) -> None:
-    """Count windows lie on the axis by the number of their last point, not by their time."""
+    """The axis shows count windows by the sequence number of their last point, not by their time."""
     fresh(browser, page)
     assert {"point 40", f"point {40 * WINDOWS}"} <= set(labels(browser, "ranks"))
     assert {"birth (edge length)", "death (edge length)"} <= set(labels(browser, "diagram"))
@@ -117,7 +117,7 @@ def test_what_changed_between_windows_is_seen(browser: Chrome, page: Path) -> No
     assert text(browser, "metric") == "Distance to the previous window, bottleneck"
     alerts = browser.find_elements("css selector", "#distances .alarm")
     assert len(alerts) == 1
-    press(browser, "\ue011", *["\ue014"] * (WINDOWS // 2))  # Home, and on to the first circle
+    press(browser, "\ue011", *["\ue014"] * (WINDOWS // 2))  # Home, then to the first circle
     assert "distance" in text(browser, "facts")
     assert browser.find_elements("css selector", "#facts .alarm")
     lines = browser.find_elements("css selector", "#ranks .trace")

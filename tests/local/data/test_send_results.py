@@ -1,4 +1,4 @@
-"""send and results against a real broker, and through the shipped job."""
+"""send and results with a real broker and with the shipped job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def topic(cluster: Cluster) -> str:
-    """A topic of one's own, of two partitions."""
+    """Create a topic with two partitions."""
     name = f"own-{uuid.uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(timeout=30)
@@ -30,7 +30,7 @@ def topic(cluster: Cluster) -> str:
 
 @pytest.fixture(scope="module")
 def job(cluster: Cluster) -> Iterator[str]:
-    """The shipped job, running."""
+    """Run the shipped job."""
     name = "answers-requests"
     cluster.run("submit", "--job-name", name, "--parallelism", "1", "-o", "json", timeout=240).json()
     yield name
@@ -38,7 +38,7 @@ def job(cluster: Cluster) -> Iterator[str]:
 
 
 def records(cluster: Cluster, topic: str) -> list[tuple[str, dict[str, Any]]]:
-    """Key and value of every record that lies in the topic."""
+    """Return key and value of every record in the topic."""
     consumer = Consumer({"bootstrap.servers": cluster.kafka, "group.id": "test", "enable.auto.commit": False})
     try:
         places = [TopicPartition(topic, p) for p in (0, 1)]
@@ -73,7 +73,7 @@ def put(cluster: Cluster, topic: str, *values: bytes, key: str | None = None) ->
 
 @contextmanager
 def started(cluster: Cluster, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """The command under way; ended with the block, however that ends."""
+    """Start the command, and kill it at the end of the block, also after an error."""
     with subprocess.Popen(
         command_line(*words),
         stdout=subprocess.PIPE,
@@ -222,7 +222,7 @@ def test_a_cloud_goes_out_and_its_diagram_comes_back(cluster: Cluster, job: str,
 def test_a_refused_cloud_is_told_with_its_reason(cluster: Cluster, job: str) -> None:
     assert job
     job_id = f"refused-{uuid.uuid4().hex[:6]}"
-    # Not by `send`, which refuses what the job would refuse.
+    # Without `send`, which refuses the same messages as the job.
     points = {"points": [[0, 0], [1, 0]]}
     request = {"job_id": job_id, "point_cloud": points, "parameters": {"max_persistance": 1}}
     producer = Producer({"bootstrap.servers": cluster.kafka})
@@ -231,7 +231,7 @@ def test_a_refused_cloud_is_told_with_its_reason(cluster: Cluster, job: str) -> 
     done = cluster.run("results", "--job-id", job_id, "--timeout", "60", timeout=90)
     assert done.code == 5
     assert job_id in done.stderr
-    assert "max_persistence" in done.stderr  # the nearest known name
+    assert "max_persistence" in done.stderr  # the most similar valid name
     shown = cluster.run("results", "--errors", "--job-id", job_id, "-o", "json")
     assert shown.code == 5
     assert json.loads(shown.stdout)["job_id"] == job_id

@@ -1,4 +1,4 @@
-"""Streams through the real job: each window once, nobody late for another, exact counts under failure."""
+"""Streams in a real job: one result per window, lateness per stream, exact counts after failures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def message(
 
 
 def test_count_windows_come_once_each_and_the_last_by_timeout(streams: Streams, tmp_path: Path) -> None:
-    """Three streams of 95 points, in messages of 5: windows at 20, 30, … 90, and 5 points that wait."""
+    """Three streams of 95 points in messages of 5 have windows at 20, 30, … 90, and one by timeout at 95."""
     sent = [message(f"s{number}", 5, part) for part in range(19) for number in range(3)]
     with job(streams, tmp_path, {"kind": "count", "size": 20, "slide": 10, "timeout": "3s"}, parallelism=2):
         streams.send(sent)
@@ -55,7 +55,7 @@ def test_count_windows_come_once_each_and_the_last_by_timeout(streams: Streams, 
 
 
 def test_a_time_from_the_future_makes_nobody_late(streams: Streams, tmp_path: Path) -> None:
-    """A clock that runs hours ahead is refused; one that is five minutes ahead moves its own stream alone."""
+    """A timestamp more than an hour ahead is refused; one a few minutes ahead affects its own stream only."""
     sent = []
     for second in range(30):
         sent.append(message("steady", 1, second, NOW + 1000 * second))
@@ -93,7 +93,7 @@ def test_late_points_are_kept_as_errors_and_the_others_counted(streams: Streams,
 
 
 def test_an_alert_is_an_event(streams: Streams, tmp_path: Path) -> None:
-    """A loop that appears between two windows leaps over the threshold."""
+    """A loop that appears between two clouds has a distance above the threshold and causes an event."""
     disk = [[0.001 * x, 0.002 * y] for x in range(4) for y in range(4)]
     square = [[x, y] for x in range(5) for y in range(5) if x in (0, 4) or y in (0, 4)]
     compare = {"metric": "bottleneck", "dimensions": [1], "threshold": 0.5}
@@ -106,13 +106,13 @@ def test_an_alert_is_an_event(streams: Streams, tmp_path: Path) -> None:
     told = [r["tda_results"]["distance_to_previous"] for r in found]
     assert told[0] is None
     assert [one["alert"] for one in told[1:]] == [False, True]
-    # The square's loop is born at 1 and ends where the 16 points span it; half its length is the distance.
+    # The square's loop is born at 1 and dies where its 16 points fill it; half its length is the distance.
     assert (event["stream_id"], event["kind"]) == ("s", "alert")
     assert event["distance_to_previous"]["distance"] == told[2]["distance"] > 0.5
 
 
 def metrics(cluster: Cluster, name: str) -> dict[str, list[float]]:
-    """The job's own metrics as Flink shows them: the values of all subtasks, by the metric's last name."""
+    """Return the job's own metrics from Flink: the values of all subtasks, by the last part of the name."""
     (job_id,) = [one["id"] for one in cluster.run("list", "-o", "json").json() if one["name"] == name]
     found: dict[str, list[float]] = {}
     for vertex in httpx.get(f"{cluster.rest_url}/jobs/{job_id}").json()["vertices"]:
@@ -127,7 +127,7 @@ def metrics(cluster: Cluster, name: str) -> dict[str, list[float]]:
 def test_two_thousand_streams_stay_within_the_memory_for_their_windows(
     streams: Streams, tmp_path: Path
 ) -> None:
-    """Each stream's window would keep 30 KB: far more than the budget, so that most are made anew."""
+    """At 30 KB per stream, most windows do not fit into the budget: they are evicted and recomputed."""
     names = [f"s{number}" for number in range(2000)]
     budget = 4 * 2**20
     window = {"kind": "count", "size": 40, "slide": 20, "timeout": None}
@@ -157,14 +157,14 @@ def test_two_thousand_streams_stay_within_the_memory_for_their_windows(
 def test_nothing_is_lost_or_doubled_when_a_taskmanager_is_killed(
     streams: Streams, tmp_path: Path, delivery: str
 ) -> None:
-    """Twelve streams of 400 points while the only TaskManager is killed and brought back."""
+    """Twelve streams of 400 points have all windows after the only TaskManager was killed and restarted."""
     window = {"kind": "count", "size": 50, "slide": 5, "timeout": None}
     total, names = 400, [f"s{number}" for number in range(12)]
     expected = {(name, last - 49, last) for name in names for last in range(50, total + 1, 5)}
     with job(streams, tmp_path, window, delivery=delivery, parallelism=2):
         feeder = threading.Thread(target=_feed, args=(streams, names, total // 4))
         feeder.start()
-        streams.records(1, quiet=0)  # committed: where a checkpoint does that, there has been one
+        streams.records(1, quiet=0)  # with exactly-once delivery, a committed record shows a checkpoint
         streams.cluster.processes()["taskmanager-1"].kill()
         streams.cluster.run("setup", "--env", "local", timeout=180)
         feeder.join()
@@ -173,14 +173,14 @@ def test_nothing_is_lost_or_doubled_when_a_taskmanager_is_killed(
     assert set(spans) == expected
     if delivery == "exactly_once":
         assert set(spans.values()) == {1}
-    # What is sent twice is told by its id.
+    # Duplicates have the same id.
     assert len({r["id"] for r in found}) == len(expected)
 
 
 @pytest.mark.breaks_cluster
 @pytest.mark.timeout(480)
 def test_streams_that_are_silent_after_a_kill_are_timed_out_once(streams: Streams, tmp_path: Path) -> None:
-    """Each stream has one message: the timers of the bundle that a checkpoint ends are in that checkpoint."""
+    """Each of the streams has one message: a checkpoint contains the timers of the bundle that it ends."""
     names = [f"s{number}" for number in range(1200)]
     window = {"kind": "count", "size": 20, "slide": 20, "timeout": "20s"}
     bundle = {"python.fn-execution.bundle.size": "1000", "python.fn-execution.bundle.time": "1000"}

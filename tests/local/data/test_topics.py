@@ -1,4 +1,4 @@
-"""The topic commands against a real broker."""
+"""The commands for topics with a real broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def small_events(cluster: Cluster) -> Iterator[str]:
-    """`tda_events` replaced by a topic that nobody made from the catalogue."""
+    """Create a topic that is not in the catalogue."""
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
     admin.create_topics([NewTopic("users_own", 2, 1)])["users_own"].result(30)
     yield "users_own"

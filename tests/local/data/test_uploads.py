@@ -1,4 +1,4 @@
-"""The upload route of the real job: files of this machine and objects of a real S3 service, good and bad."""
+"""The upload route of a real job: valid and invalid local files and objects of a real S3 service."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def topics(cluster: Cluster) -> dict[str, str]:
-    """Topics of one's own; requests and uploads go to one job."""
+    """Create topics for requests and uploads of one job, its results and errors."""
     stem = f"uploads-{uuid.uuid4().hex[:8]}"
     named = {kind: f"{stem}-{kind}" for kind in ("requests", "uploads", "results", "errors")}
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
@@ -78,7 +78,7 @@ def job(cluster: Cluster, topics: dict[str, str], folder: Path, s3: S3Service) -
 
 
 def answers(cluster: Cluster, topics: dict[str, str], count: int) -> list[tuple[str, dict[str, Any]]]:
-    """Topic and content of all answers, once `count` are there and three seconds bring no more."""
+    """Return topic and content of all records, after at least `count` and three seconds without another."""
     consumer = Consumer({"bootstrap.servers": cluster.kafka, "group.id": "u", "enable.auto.commit": False})
     found: list[tuple[str, dict[str, Any]]] = []
     try:
@@ -111,7 +111,7 @@ def test_uploads_and_requests_are_answered_once_each(
         f"s3://{BUCKET}/secret.csv": "forbidden_uri",
         f"s3://{BUCKET}/open/none.csv": "not_found",
         "s3://key:secret@bucket/open/a.csv": "bad_uri",
-        good[-1]: "bad_file",  # a column of names is no coordinate, and is not passed over in silence
+        good[-1]: "bad_file",  # a column of names is not a coordinate, and is not ignored
     }
     wanted: Counter[tuple[str, str | None]] = Counter()
     producer = Producer({"bootstrap.servers": cluster.kafka})

@@ -26,7 +26,7 @@ Span = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class OneJob:
-    """An application cluster: the shared cluster with Kafka, the environment's name, the job's config file."""
+    """An application cluster: the shared cluster with Kafka, the environment's name, the job's config."""
 
     cluster: Cluster
     env: str
@@ -191,7 +191,7 @@ def test_what_is_told_of_it_can_be_typed(steady: Steady) -> None:
 
 
 def test_it_goes_on_after_a_stop_with_a_changed_config_and_after_a_cancel(steady: Steady) -> None:
-    """setup resumes the job that the previous test stopped, and keeps the algorithm's file without --include."""
+    """setup resumes the job that the previous test stopped; without --include the algorithm's file stays."""
     run, name = steady.cluster.run, steady.name
     with steady.feed("changed") as sent:
         run("setup", "--set", "max_dimension=0", "-o", "json", timeout=240).json()

@@ -86,7 +86,7 @@ def temporary_files(cluster: Cluster, component: str) -> set[str]:
 
 
 def files_elsewhere(cluster: Cluster) -> set[str]:
-    """Return the open files of the cluster's processes in the system's temporary folder, outside their own."""
+    """Return the cluster's open files in the system's temporary folder, outside its own folders."""
     used: set[str] = set()
     for process in processes_of(cluster.folder):
         try:

@@ -1,4 +1,4 @@
-"""watch and status on the real cluster, driven by keys in a real terminal; failures come from real jobs."""
+"""watch and status on a real cluster, with keys in a real terminal and failures of real jobs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SLOW = "import time\n\n" + SLOW.replace('"indigestion"', '"slow"')
 
 
 def message(stream: str, number: int) -> dict[str, Any]:
-    """Five points near a circle's, one second after the message before."""
+    """Return a message of five points, one second after the previous one of its stream."""
     points = [[(number * 7 + i * 3) % 11 / 11, (number * 5 + i) % 13 / 13] for i in range(5)]
     return {
         "stream_id": stream,
@@ -81,7 +81,7 @@ def streams(cluster: Cluster) -> Streams:
 
 @pytest.fixture(scope="module")
 def jobs(cluster: Cluster, streams: Streams, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The shipped job with 20 windows answered, and a script of a user's that fails on each record."""
+    """Run the shipped job, with results for 20 windows, and a script that fails on each record."""
     folder = tmp_path_factory.mktemp("dashboard")
     (folder / "fails.py").write_text(FAILS)
     window = {"kind": "count", "size": 10, "slide": 5, "timeout": None}
@@ -107,7 +107,7 @@ def watching(cluster: Cluster, *words: str, columns: int = 80, lines: int = 24, 
 
 
 def test_the_snapshot_has_the_numbers_of_what_was_sent(cluster: Cluster, jobs: str) -> None:
-    for _ in poll(30, every=0.5):  # Flink's metrics come after the records
+    for _ in poll(30, every=0.5):  # Flink's metrics are reported later than the records
         snapshot = cluster.run("watch", "--once", "-o", "json").json()
         (seen,) = [one for one in snapshot["jobs"] if one["job"]["name"] == jobs]
         done = (seen["load"] or {}).get("computation") or {}
@@ -130,7 +130,7 @@ def test_keys_lead_through_the_screens_and_out(cluster: Cluster, jobs: str) -> N
         terminal.press("e")
         shown = terminal.wait_for('File "fails.py", line 10, in digest')
         assert "Exceptions of indigestion" in shown
-        terminal.press("Esc")  # with the next key at once behind it, it would be another key
+        terminal.press("Esc")  # Esc and a key directly after it would be one key
         terminal.wait_for("Enter open")
         terminal.press("/", *jobs, "Enter")
         shown = terminal.wait_for(f"matching '{jobs}'")
@@ -259,7 +259,7 @@ def test_status_of_a_healthy_job_has_its_lag_its_event_time_and_no_finding(
     status = cluster.run("status", jobs, "-o", "json").json()
     assert status["lag"] == {streams.input: 0}
     assert status["findings"] == []
-    # Count windows end with their last point, which is that of the last message.
+    # A count window ends at its last point, here that of the last message.
     assert status["watermark"] == 1767225620000
     kinds = {vertex["name"].split(" -> ")[0]: vertex["kind"] for vertex in status["vertices"]}
     assert kinds["stream-windows"] == "compute"

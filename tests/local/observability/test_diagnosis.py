@@ -1,4 +1,4 @@
-"""diagnose against a real cluster, alive and half dead, with secrets planted where they usually lie."""
+"""diagnose on a real cluster, with and without its JobManager, and with secrets in the usual places."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ IN_VARIABLE, IN_FILE, IN_REFERENCE, IN_LOG = (f"planted-{n}-q7Rz" for n in ("env
 
 
 def unpacked(path: Path) -> dict[str, str]:
-    """Path below the archive's one folder -> text."""
+    """Return the archive's texts by path below its only folder."""
     with zipfile.ZipFile(path) as archive:
         assert {name.split("/")[0] for name in archive.namelist()} == {path.stem}
         return {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
 
 
 def plant(cluster: Cluster, folder: Path) -> dict[str, str]:
-    """Secrets in variables, a settings file, a referred file, a log, and a job's config in the ledger."""
+    """Plant secrets in a settings file, a referenced file, a log and a job's config; return variables, too."""
     referred = folder / "registry-password"
     referred.write_text(IN_REFERENCE)
     referred.chmod(0o600)
@@ -42,7 +42,7 @@ def plant(cluster: Cluster, folder: Path) -> dict[str, str]:
 
 
 def secrets_in(files: dict[str, str]) -> list[tuple[str, str]]:
-    """What was planted and is in a file all the same."""
+    """Return path and secret of each planted secret that a file contains."""
     planted = (IN_VARIABLE, IN_FILE, IN_REFERENCE, IN_LOG)
     return [(path, secret) for path, text in files.items() for secret in planted if secret in text]
 

@@ -1,4 +1,4 @@
-"""The commands of console blocks in README and docs are run on the cluster, in the order of their page."""
+"""The commands of console blocks in README and docs, run on a real cluster in the order of their page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.texts.docs_commands import PAGES, Shown, shown
 pytestmark = pytest.mark.cluster
 
 JOB = "tda-streaming"
-# What needs something that this machine's cluster is not, and where it is run instead.
+# Pages whose commands need more than the shared cluster, and the tests that run them.
 ELSEWHERE = {
     "application.md": "a cluster for one job: tests/local/environments/test_application_cluster.py",
     "environments.md": "containers and somebody's S3: tests/compose",
@@ -29,14 +29,14 @@ RUN = [page for page in PAGES if page.name not in ELSEWHERE and any(shown(page, 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the reader stands, with the file that the pages send."""
+    """Return a working directory with the file that the pages send."""
     (tmp_path / "my-points.csv").write_text("x,y\n0,0\n1,0\n1,1\n0,1\n")
     return tmp_path
 
 
 @pytest.fixture
 def no_job(cluster: Cluster) -> Iterator[None]:
-    """No job of the name that the pages use, neither before nor after."""
+    """Cancel jobs with the name that the pages use, before and after a test."""
     end_jobs(cluster)
     yield
     end_jobs(cluster)
@@ -49,7 +49,7 @@ def end_jobs(cluster: Cluster) -> None:
 
 
 def call(cluster: Cluster, folder: Path, shown: Shown) -> Ran:
-    """As the reader types it, but that a page's `submit` starts with nothing where others have left state."""
+    """Run the command as shown; add `--from none` to `submit`, since earlier pages leave state."""
     words = list(shown.words)
     if words[0] == "submit" and "--from" not in words:
         words += ["--from", "none"]
@@ -60,7 +60,7 @@ def call(cluster: Cluster, folder: Path, shown: Shown) -> Ran:
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 @pytest.mark.usefixtures("no_job")
 def test_the_commands_of_a_page_do_what_it_says(cluster: Cluster, folder: Path, page: Path) -> None:
-    if page.name == "upgrades.md":  # it begins with a job that runs
+    if page.name == "upgrades.md":  # the page begins with a running job
         assert cluster.run("submit", "--from", "none", timeout=240).code == 0
     for one in shown(page, console_only=True):
         if " ".join(one.words) in NOT_RUN:

@@ -1,4 +1,4 @@
-"""The logs command on real components."""
+"""The command logs on real components."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_cluster_of_somebody_else_tells_through_its_jobmanager(
 
 @pytest.mark.breaks_cluster
 def test_following_outlives_a_killed_taskmanager(cluster: Cluster) -> None:
-    """The log of its successor goes on in the same call; an interrupt ends it with 130."""
+    """The call continues with the log of the new TaskManager; an interrupt ends it with exit code 130."""
     follow = subprocess.Popen(
         command_line("logs", "taskmanager-1", "-f", "-n", "0", "--grep", "Successful registration"),
         stdout=subprocess.PIPE,

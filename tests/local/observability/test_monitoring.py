@@ -1,4 +1,4 @@
-"""A real Prometheus on the real cluster: names of old have right numbers, dashboards data, alerts fire."""
+"""A real Prometheus on a real cluster: values under the former names, data of dashboards, alerts."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ pytestmark = pytest.mark.cluster
 
 REQUESTS, BROKEN, POINTS = 20, 3, 40
 STREAM_POINTS, SIZE, SLIDE = 120, 20, 10
-# Only a container has a limit: such panels are tried where containers run.
+# Only containers have a limit: the Compose tests check these panels.
 NEEDS_CONTAINER = {"Container memory"}
-# Windows by count have no slide in seconds; it is shown next to the computation time, which is there.
+# Count windows have no slide in seconds; the panel also shows the computation time, which has data.
 NEEDS_TIME_WINDOWS = {'tda_window_slide{job_name=~"$job"}'}
 
 
 @dataclass(frozen=True)
 class Load:
-    """A job that has answered a known load, and what its results say."""
+    """A job that has processed a known load, and its results."""
 
     name: str
     results: list[dict[str, Any]]
@@ -50,7 +50,7 @@ class Load:
 
 
 def ring(count: int) -> list[list[float]]:
-    """Points of a circle in general position."""
+    """Return points of a circle in general position."""
     import math
 
     angles = [2 * math.pi * (number + 0.3 * math.sin(number)) / count for number in range(count)]
@@ -77,7 +77,7 @@ def config(streams: Streams, requests: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def load(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
-    """20 requests of 40 points and 3 that are none; a stream of 120 points."""
+    """Run a job with 20 requests of 40 points, 3 messages that are not JSON, and a stream of 120 points."""
     streams = make_streams(cluster)
     requests = f"watched-{uuid.uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": cluster.kafka})
@@ -139,7 +139,7 @@ def test_the_names_of_old_have_the_right_numbers(prometheus: Prometheus, load: L
 
 
 def test_times_and_memory_are_in_seconds_and_bytes(prometheus: Prometheus, load: Load) -> None:
-    """The slowest computation of the results is the 99th of so few, to the microsecond."""
+    """With so few results the 99th percentile is the slowest computation, to the microsecond."""
     job = f'{{job_name="{load.name}"}}'
     told = [one["computation_info"] for one in load.results]
     slowest = max(one["computation_time"] for one in told)
@@ -153,7 +153,7 @@ def test_times_and_memory_are_in_seconds_and_bytes(prometheus: Prometheus, load:
 
 
 def used_slots(prometheus: Prometheus) -> float:
-    """Slots are shared: each running job takes as many as its widest operator has subtasks."""
+    """Return the used slots; with slot sharing a job uses as many as its widest operator has subtasks."""
     widest = (
         "sum(max by (job_id) (count by (job_id, operator_name)"
         " (flink_taskmanager_job_task_operator_numRecordsIn)))"
@@ -174,7 +174,7 @@ def test_every_panel_has_data(prometheus: Prometheus, load: Load) -> None:
 def test_a_computation_that_takes_too_long_reaches_the_webhook(
     programs: Programs, cluster: Cluster, load: Load, tmp_path: Path
 ) -> None:
-    """As shipped, but for the sixty seconds, which no test should wait for: promtool tries them."""
+    """The shipped alert reaches the webhook, without its threshold of sixty seconds, which promtool tests."""
     address = free_address()
     with alert_receiver() as (url, posted):
         ports = cluster.run("setup", "--dry-run", "-o", "json").json()["ports"]
