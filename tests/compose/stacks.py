@@ -1,4 +1,4 @@
-"""A whole environment in containers: set up by the command, looked at by the engine, gone without a trace."""
+"""A whole environment in containers: set up by the command, inspected with docker, removed completely."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 from support.command_runner import Cluster, Ran, Runner, runner
 from support.servers.prometheus_process import Prometheus
 
-UP_SECONDS = 900  # with the image to be built
+UP_SECONDS = 900  # includes the build of the image
 DOWN_SECONDS = 240
 
 
 @dataclass(frozen=True)
 class Stack(Cluster):
-    """One environment on Docker Compose."""
+    """An environment on Docker Compose."""
 
     ports: dict[str, int]
 
@@ -33,7 +33,7 @@ class Stack(Cluster):
         return f"http://127.0.0.1:{self.ports[purpose]}"
 
     def containers(self) -> dict[str, str]:
-        """Service -> the id of its container and the moment of its start; of those that run."""
+        """Return id and start time of each running container, by service."""
         project = f"label=com.docker.compose.project={self.project}"
         ids = docker("ps", "--quiet", "--filter", project).split()
         found = json.loads(docker("inspect", *ids)) if ids else []
@@ -44,21 +44,21 @@ class Stack(Cluster):
 
     @property
     def project(self) -> str:
-        """The name of the Compose project, as its file says it."""
+        """Return the name of the Compose project from its file."""
         first = "name: "
         lines = (self.folder / "compose" / "compose.yaml").read_text(encoding="utf-8").splitlines()
         return next(line.removeprefix(first) for line in lines if line.startswith(first))
 
     def tell(self, service: str, *words: str) -> None:
-        """A command of `docker` about the container of a service: kill, stop, kill -s HUP."""
+        """Run a `docker` command on the container of a service: kill, stop, kill -s HUP."""
         docker(*words, self.containers()[service].split()[0])
 
     def inside(self, service: str, *words: str) -> str:
-        """What a command prints in the container of a service."""
+        """Run a command in the container of a service and return its output."""
         return docker("exec", self.containers()[service].split()[0], *words)
 
     def results(self, count: int, *words: str, seconds: float = 120) -> list[dict[str, Any]]:
-        """Waits for so many results, and reads whatever lies there then."""
+        """Wait for `count` results, then return all that are in the topic."""
         waiting = ("--count", str(count), "--timeout", str(seconds))
         waited = self.run("results", *words, *waiting, "-o", "json", timeout=seconds + 30)
         assert waited.code == 0, waited.stderr
@@ -66,7 +66,7 @@ class Stack(Cluster):
         return [json.loads(line) for line in there.stdout.splitlines()]
 
     def secrets(self) -> dict[str, str]:
-        """What setup has made up for this environment."""
+        """Return the secrets that setup generated for this environment."""
         lines = (self.folder / "compose" / ".env").read_text(encoding="utf-8").splitlines()
         pairs = (line.partition("=") for line in lines)
         return {name: value.strip("'") for name, _, value in pairs}
@@ -80,7 +80,7 @@ def docker(*words: str) -> str:
 
 @contextmanager
 def stack(profile: str, state: Path, *words: str) -> Iterator[Stack]:
-    """An environment of that profile, set up with those options; torn down at the end, whatever happened."""
+    """Set up an environment of the profile with these options; tear it down also after an error."""
     run = _runner(state, profile)
     project = ""
     try:
@@ -100,7 +100,7 @@ def stack(profile: str, state: Path, *words: str) -> Iterator[Stack]:
 
 
 def _runner(state: Path, name: str) -> Runner:
-    """The command, which means the environment of that name, prod too, without being asked."""
+    """Return a command that uses the environment of this name, also prod, without prompts."""
     run = runner(state)
 
     def call(*words: str, environ: dict[str, str] | None = None, **more: Any) -> Ran:
@@ -110,7 +110,7 @@ def _runner(state: Path, name: str) -> Runner:
 
 
 def left_of(project: str) -> list[str]:
-    """Containers, volumes and networks that belong to a Compose project."""
+    """Return the ids of containers, volumes and networks that belong to a Compose project."""
     belongs = ("--filter", f"label=com.docker.compose.project={project}", "--quiet")
     listings = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
     return [line for words in listings for line in docker(*words, *belongs).split()]

@@ -1,4 +1,4 @@
-"""Dev, in short: the shipped job as it is, in containers."""
+"""The profile dev: the shipped job with its default settings in containers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_shipped_job_answers_all_that_is_sent_once(dev: Stack) -> None:
     dev.run("send", "disk", "--points", "150", "--stream", "pump", "-o", "json").json()
     requests = Counter(one["job_id"] for one in dev.results(12))
     assert requests == {f"r-{number + 1}": 1 for number in range(12)}
-    # As the shipped job is: windows of 100 points that slide by 10.
+    # The default of the shipped job: windows of 100 points that slide by 10.
     spans = Counter(
         (one["window"]["first_seq"], one["window"]["last_seq"]) for one in dev.results(6, "--stream", "pump")
     )

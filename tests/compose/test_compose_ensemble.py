@@ -1,4 +1,7 @@
-"""Prod in its full size fits no small machine; its three ZooKeepers do, which a scaled prod has one of."""
+"""The three ZooKeepers of prod in its full size, which has too many other components for a small machine.
+
+A scaled prod has one ZooKeeper.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def started(prod: ComposeSettings, names: list[str], folder: Path) -> Iterator[N
 
 
 def modes(project: str, names: list[str]) -> dict[str, str]:
-    """Service -> leader or follower; those that do not answer are left out."""
+    """Return leader or follower by service, without services that do not respond."""
     found = {}
     for name in names:
         words = ["docker", "exec", f"{project}-{name}-1", "bash", "-c", ASK]
@@ -51,7 +54,7 @@ def modes(project: str, names: list[str]) -> dict[str, str]:
 
 
 def wait_for_quorum(project: str, names: list[str]) -> str:
-    """Until one leads and all others follow; the leader's name."""
+    """Wait until one service leads and all others follow; return the leader's name."""
     for _ in poll(60, every=0.5):
         found = modes(project, names)
         if sorted(found.values()) == [*["follower"] * (len(names) - 1), "leader"]:

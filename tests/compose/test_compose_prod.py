@@ -1,6 +1,6 @@
-"""Prod, made small: the loss of its leading JobManager, of a TaskManager and of a broker costs no answer.
+"""A scaled prod: no result is lost with its leading JobManager, a TaskManager or a broker.
 
-The tests share one environment and one job and follow each other; what one has ended stays so until the last.
+The tests share one environment and one job and run in order; stopped components stay so until the last test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 
-# A deadline for a busy machine: docs/environments.md says how fast it was.
+# A limit for a busy machine; docs/environments.md has the measured time.
 RUNS_AGAIN_WITHIN = 90.0
 
 
@@ -72,7 +72,7 @@ def test_setup_starts_what_has_ended(prod: Stack, steady: Steady) -> None:
 
 
 def leader(prod: Stack) -> str:
-    """The JobManager that has the metrics of the cluster's slots."""
+    """Return the leading JobManager: the one with metrics of the cluster's slots."""
     names = [name for name in prod.containers() if name.startswith("jobmanager")]
     (found,) = [name for name in names if "flink_jobmanager_taskSlotsTotal" in metrics(prod, name)]
     return found
@@ -83,16 +83,16 @@ def metrics(prod: Stack, service: str) -> str:
 
 
 def workers(prod: Stack, job_id: str) -> list[str]:
-    """The TaskManagers that hold tasks of the job."""
+    """Return the TaskManagers that run tasks of the job."""
     vertices = asked(prod, f"/jobs/{job_id}")["vertices"]
     places = [asked(prod, f"/jobs/{job_id}/vertices/{one['id']}/taskmanagers") for one in vertices]
-    # A host's name may have those of the project around it.
+    # A host's name may include the names of the project and its network.
     told = " ".join(one["endpoint"] for place in places for one in place["taskmanagers"])
     return sorted(set(re.findall(r"taskmanager-\d+", told)))
 
 
 def wait_until_it_runs(prod: Stack, job_id: str, seconds: float, *, without: str = "") -> None:
-    """Until all tasks of the job run, none of them on that TaskManager."""
+    """Wait until all tasks of the job run, none of them on the TaskManager `without`."""
     seen: Any = None
     for gone in poll(seconds, every=0.2):
         seen = state(prod, job_id)
@@ -103,7 +103,7 @@ def wait_until_it_runs(prod: Stack, job_id: str, seconds: float, *, without: str
 
 
 def state(prod: Stack, job_id: str) -> tuple[str, set[str]] | str:
-    """State of the job and of its tasks, or why it cannot be told."""
+    """Return the states of the job and of its tasks, or the error of the request."""
     try:
         job = asked(prod, f"/jobs/{job_id}")
     except (httpx.HTTPError, KeyError) as error:
@@ -113,7 +113,7 @@ def state(prod: Stack, job_id: str) -> tuple[str, set[str]] | str:
 
 
 def asked(prod: Stack, path: str) -> Any:
-    """The answer of the JobManager that answers."""
+    """Return the response of the first JobManager that responds."""
     problem: httpx.HTTPError | None = None
     for url in (prod.url("rest"), prod.url("rest_2")):
         try:

@@ -1,6 +1,6 @@
-"""Jobs on dev outlive their JobManager: made anew by setup, cancelled, or killed; every answer comes once.
+"""Resuming jobs on dev after a recreated or killed JobManager or a cancellation, with every result once.
 
-The tests share one environment and its job, and follow each other.
+The tests share one environment and its job and run in order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SUBMIT_SECONDS = 300
 
 @dataclass
 class Asked:
-    """The job's requests so far."""
+    """The requests that were sent to the job."""
 
     dev: Stack
     ids: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Asked:
         self.ids += [f"{name}-{number}" for number in range(1, count + 1)]
 
     def check(self) -> None:
-        """Each was answered once, whatever has happened between."""
+        """Check that each request has exactly one result."""
         found = Counter(one["job_id"] for one in self.dev.results(len(self.ids), seconds=180))
         assert found == dict.fromkeys(self.ids, 1)
 
@@ -50,7 +50,7 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:  # noqa: ARG001
-    """Dev, whose JobManager somebody has given another size by hand, with a job that has answered."""
+    """Set up dev, change the size of its JobManager manually, and run a job that has processed requests."""
     with stack("dev", tmp_path_factory.mktemp("dev")) as dev:
         change_jobmanager(dev)
         config = dev.state / "job.json"
@@ -131,7 +131,7 @@ def test_a_job_that_died_with_its_jobmanager_is_brought_back(asked: Asked) -> No
 
 
 def test_a_jobmanager_that_came_back_by_itself_without_its_jobs_is_noticed(asked: Asked) -> None:
-    """As after its death, when the engine starts it again: nothing is left for setup to start."""
+    """setup names the jobs of a JobManager that the engine restarted, although it has nothing to start."""
     dev, job = asked.dev, asked.job()
     dev.tell("jobmanager", "restart", "--time", "0")
     asked.send("restarted", 5)

@@ -1,4 +1,4 @@
-"""prod made small and large again: said, kept, and undone only where it can be. No container is started."""
+"""Changes of prod's size: reported, stored, refused where they are impossible. No container is started."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ STORAGE = ("--storage", "s3://bucket/tdaflink")
 
 
 @pytest.fixture
-def prod(docker_engine: None, tmp_path: Path) -> Runner:  # noqa: ARG001 - a dry run asks the engine, too
-    """The command, and an environment prod that was made small and is down."""
+def prod(docker_engine: None, tmp_path: Path) -> Runner:  # noqa: ARG001 - a dry run queries the engine, too
+    """Return a command with a scaled environment prod that is down."""
     run = runner(tmp_path)
     drawn = planned(run, "--scale", "--port-offset", "300")
     endpoints = {"rest_url": drawn["rest_url"], "kafka": drawn["kafka"], "kafka_cluster": "kafka-1:9092"}
@@ -45,7 +45,7 @@ def test_the_size_is_kept_until_another_is_asked_for(prod: Runner) -> None:
 
 
 def test_going_back_is_said_and_refused_before_anything_is_changed(prod: Runner) -> None:
-    """Either the machine is too small for the full size, or the keys of its S3 service are missing."""
+    """The full size is refused: the machine is too small, or the keys of its S3 service are missing."""
     environ = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     refused = prod("setup", "--env", "prod", "--no-scale", *STORAGE, "--yes", environ=environ, timeout=120)
     assert refused.code in (2, 10), refused.stderr

@@ -1,6 +1,6 @@
-"""Staging, end to end: every command as on local, state in S3, metrics, alerts, and upgrades without a loss.
+"""The profile staging: the commands, state in S3, metrics, alerts, and upgrades without loss.
 
-The tests share one environment and follow each other.
+The tests share one environment and run in order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(UP_SECONDS + 120)]
 REQUESTS, BROKEN, POINTS = 20, 3, 40
 STREAMS, SECONDS = 3, 60
 SIZE, SLIDE = 20, 10
-# Those that begin before the first second, too: [-10, 10), [0, 20) … [50, 70).
+# Includes the window that begins before the first second: [-10, 10), [0, 20) … [50, 70).
 WINDOWS = STREAMS * (SECONDS // SLIDE + 1)
 STREAM_POINTS = STREAMS * SECONDS * SIZE // SLIDE
 JOB = {
@@ -40,7 +40,7 @@ JOB = {
 
 @dataclass(frozen=True)
 class Load:
-    """The shipped job on the shipped topics, and the results of all that was sent."""
+    """The shipped job on the topics of the catalogue, and the results of all requests and windows."""
 
     id: str
     requests: list[dict[str, Any]]
@@ -55,7 +55,7 @@ def staging(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def load(staging: Stack, tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """20 requests of 40 points, 3 that are none; three streams, a point in each second of a minute."""
+    """Send 20 requests of 40 points, 3 that are not JSON, and three streams, a point per second for a minute."""
     file = tmp_path_factory.mktemp("shipped") / "config.json"
     file.write_text(json.dumps(JOB))
     run = staging.run
@@ -109,7 +109,7 @@ def test_a_job_is_listed_as_on_local_and_every_container_has_a_log(staging: Stac
 
 
 def test_a_completed_checkpoint_lies_in_s3(staging: Stack, load: Load) -> None:
-    """The newest one: older ones go while the test looks."""
+    """The newest checkpoint is in the bucket; Flink removes older ones while the test runs."""
     keys = staging.secrets()
     bucket = fs.S3FileSystem(
         access_key=keys["AWS_ACCESS_KEY_ID"], secret_key=keys["AWS_SECRET_ACCESS_KEY"],
@@ -165,13 +165,13 @@ def test_prometheus_has_the_names_of_old_and_agrees_with_what_was_sent(staging: 
 
 
 def test_every_panel_of_the_dashboards_has_data(staging: Stack, load: Load) -> None:
-    """Those too that only containers and windows by time have."""
+    """All panels have data, including those that require containers or time windows."""
     assert load
     wait_for_data(staging.prometheus, panels(), "shipped")
 
 
 def test_alerts_reach_alertmanager_and_setup_mends_a_killed_container(staging: Stack, load: Load) -> None:
-    """As shipped, but for the sixty seconds of a computation, which no test should wait for."""
+    """The shipped alerts reach Alertmanager, that of the computation time without its sixty seconds."""
     rules = staging.folder / "compose" / "monitoring" / "prometheus" / "rules" / "alerts.yml"
     shipped = rules.read_text(encoding="utf-8")
     assert "tda_computation_time > 60\n" in shipped
@@ -193,7 +193,7 @@ def test_alerts_reach_alertmanager_and_setup_mends_a_killed_container(staging: S
 
 
 def wait_for_alerts(staging: Stack, wanted: set[str]) -> None:
-    """Until Alertmanager has been told of them."""
+    """Wait until Alertmanager has all these alerts."""
     told: set[str] = set()
     for _ in poll(150, every=1.0):
         alerts = httpx.get(f"{staging.url('alertmanager')}/api/v2/alerts", timeout=10).json()

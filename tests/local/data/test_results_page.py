@@ -32,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def page(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a page of two streams: a cloud that becomes a circle halfway, and one whose name is an attack."""
+    """Return a page of two streams: a cloud that becomes a circle halfway, and one with an attack as name."""
     folder = tmp_path_factory.mktemp("page")
     streams = make_streams(cluster)
     compared = {"metric": "bottleneck", "dimensions": [1], "threshold": 0.3}

@@ -258,7 +258,7 @@ def can_be_typed(fix: str) -> bool:
 def test_a_clock_that_is_wrong(
     cluster: Cluster, faketime: str, tmp_path: Path, shown: str, word: str
 ) -> None:
-    """doctor reports the clock offset of a TaskManager, here of its Python: a test cannot set the machine's."""
+    """doctor reports a TaskManager's clock offset, here of its Python: a test cannot set the machine's."""
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\nLD_PRELOAD={faketime} FAKETIME={shown} exec {cluster.python} "$@"\n', encoding="utf-8"

@@ -23,7 +23,7 @@ def unpacked(path: Path) -> dict[str, str]:
 
 
 def plant(cluster: Cluster, folder: Path) -> dict[str, str]:
-    """Plant secrets in a settings file, a referenced file, a log and a job's config; return variables, too."""
+    """Plant secrets in a settings file, a referenced file, a log and a job's config; return variables."""
     referred = folder / "registry-password"
     referred.write_text(IN_REFERENCE)
     referred.chmod(0o600)
