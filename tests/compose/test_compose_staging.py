@@ -55,7 +55,7 @@ def staging(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def load(staging: Stack, tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Send 20 requests of 40 points, 3 that are not JSON, and three streams, a point per second for a minute."""
+    """Send 20 requests of 40 points, 3 that are not JSON, and three streams of 60 points, one per second."""
     file = tmp_path_factory.mktemp("shipped") / "config.json"
     file.write_text(json.dumps(JOB))
     run = staging.run

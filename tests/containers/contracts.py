@@ -1,4 +1,4 @@
-"""What the public images are known to be: their users, and which tools a health check may count on."""
+"""Contracts of the public images: users, ports, and the tools that health checks may use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ TOOLS = frozenset({"bash", "curl", "nc", "perl", "python3", "wget"})
 
 @dataclass(frozen=True)
 class Contract:
-    """One public image: the user that it starts as, the ports that it names, those of `TOOLS` that it has.
+    """The contract of a public image: its user, the ports that it exposes, and its tools out of `TOOLS`.
 
-    `also` is what the stand-in has and the public image may lack, so that nobody may use it.
+    `also` are tools of the stand-in that the public image may not have: health checks must not use them.
     """
 
     user: str
@@ -29,7 +29,7 @@ def _contract(user: str, ports: str, tools: str, also: str = "") -> Contract:
     )
 
 
-# By the names of profiles/versions.yaml, from the Dockerfiles that the images are built by.
+# The names are those of profiles/versions.yaml; the values are from the Dockerfiles of the public images.
 CONTRACTS = {
     "flink": _contract("flink", "6123 8081", "bash curl wget perl"),
     "kafka": _contract("appuser", "9092", "bash nc wget"),

@@ -1,4 +1,4 @@
-"""Debian packages for the tests: installed ones, and single newer ones unpacked into a folder."""
+"""Debian packages for the tests: installed, or unpacked into a folder if a newer release is needed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NEWER_SUITE = "trixie"
-# Where trixie is too old: what becomes the release after it.
+# The release after trixie, for packages that are too old in trixie.
 NEWEST_SUITE = "forky"
 _APT_SECONDS = 600
 
 
 class Unavailable(Exception):
-    """What the tests need cannot be had on this machine; the message says why."""
+    """The error if this machine cannot provide what the tests need; the message has the reason."""
 
 
 def run(words: Sequence[str], *, seconds: float = _APT_SECONDS, cwd: Path | None = None) -> str:
-    """A command's output; `Unavailable` with the end of what it said if it fails."""
+    """Run a command and return its output.
+
+    Raises:
+        Unavailable: the command is missing, fails or times out; the message has the end of its output.
+    """
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -41,17 +45,17 @@ def require_root(purpose: str) -> None:
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install packages of the machine's own release."""
+    """Install packages of the machine's Debian release."""
     require_root(f"installing {' '.join(packages)}")
     run(["apt-get", "update", "-qq"])
-    # Nothing that is installed may start by itself.
+    # No installed service may start automatically.
     run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages])
 
 
 def unpack_newer(packages: Sequence[str], folder: Path, suite: str = NEWER_SUITE) -> None:
     """Unpack packages of a newer release into a folder, without installing anything.
 
-    They must get along with the machine's own libraries, which static Go programs do.
+    They must run with the machine's libraries, as static Go programs do.
     """
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
@@ -61,7 +65,7 @@ def unpack_newer(packages: Sequence[str], folder: Path, suite: str = NEWER_SUITE
 
 
 def unpack(packages: Sequence[str], folder: Path) -> None:
-    """Unpack packages of the machine's own release into a folder, without installing anything."""
+    """Unpack packages of the machine's Debian release into a folder, without installing anything."""
     if os.geteuid() == 0:
         run(["apt-get", "update", "-qq"])
     with tempfile.TemporaryDirectory() as name:
@@ -80,7 +84,7 @@ def _unpack(packages: Sequence[str], folder: Path, work: Path, options: Sequence
 
 
 def mirror() -> str:
-    """The address that this machine itself takes Debian's main archive from."""
+    """Return the address of Debian's main archive in the machine's apt sources."""
     wanted = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ARCHITECTURE)", "Created-By: Packages"]
     for line in run(wanted).splitlines():
         address = line.split()[0].rstrip("/")
@@ -90,10 +94,10 @@ def mirror() -> str:
 
 
 def _options(work: Path, suite: str) -> list[str]:
-    """apt with lists and a source of its own, so that the machine's stay as they are."""
+    """Return options for apt with its own lists and source, so that the machine's remain unchanged."""
     sources = work / "sources.list"
     sources.write_text(f"deb {mirror()} {suite} main\n")
-    # apt gives up its rights for a download, and must still reach the folder.
+    # apt drops its privileges for a download, and needs access to the folder without them.
     work.chmod(0o755)
     for part in ("lists/partial", "archives/partial"):
         (work / part).mkdir(parents=True)

@@ -1,6 +1,6 @@
-"""A Docker engine with Compose for the tests, on a bare Debian machine too.
+"""A Docker engine with Compose for the tests, also on a minimal Debian machine.
 
-A daemon that answers is left alone. One that is started here outlives the test run.
+A daemon that responds is used unchanged. A daemon that is started here keeps running after the test run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _READY_SECONDS = 60.0
 
 
 def ensure() -> list[str]:
-    """A daemon that answers, `docker compose` and `docker buildx`; what had to be done for it.
+    """Provide a running daemon, `docker compose` and `docker buildx`; return the actions that were needed.
 
     Raises:
-        Unavailable: it cannot be had here, and why.
+        Unavailable: this machine cannot provide them; the message has the reason.
     """
     done = []
     if not answers():
@@ -46,7 +46,7 @@ def ensure() -> list[str]:
 
 
 def answers() -> bool:
-    """Whether there is a daemon that this user may talk to."""
+    """Return whether a daemon runs that this user has access to."""
     try:
         run(["docker", "version", "--format", "{{.Server.Version}}"], seconds=20)
     except Unavailable:
@@ -58,7 +58,7 @@ def _start() -> None:
     for pid_file in map(Path, _PIDS):
         _forget_dead(pid_file)
     with LOG.open("wb") as log:
-        # A session of its own: it outlives the test run, and the next one finds it.
+        # In its own process group the daemon keeps running after the test run, for the next one.
         daemon = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -73,7 +73,7 @@ def _start() -> None:
 
 
 def _remove_left_over() -> int:
-    """Remove the environments that a killed test run left: they would take ports, memory and networks."""
+    """Remove environments of a killed test run, which would use ports, memory and networks."""
     project = "com.docker.compose.project"
     listing = ["--filter", f"label={project}", "--format", f'{{{{.ID}}}} {{{{.Label "{project}"}}}}']
     ids = [
@@ -88,7 +88,7 @@ def _remove_left_over() -> int:
 
 
 def _forget_dead(pid_file: Path) -> None:
-    """Remove what a daemon that was killed left behind: its number may be another program's by now."""
+    """Remove the PID file of a killed daemon, since another process may have its PID now."""
     with contextlib.suppress(OSError, ValueError):
         program = Path(f"/proc/{int(pid_file.read_text())}/comm")
         if not program.exists() or program.read_text().strip() not in ("dockerd", "containerd"):
@@ -110,7 +110,7 @@ def _add_plugins(packages: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         unpack_newer(packages, Path(folder))
         for plugin in Path(folder).rglob("cli-plugins/docker-*"):
-            # In one step: another test run may be using the one that is there.
+            # Replace atomically, since another test run may use the existing plugin.
             draft = target / f".{plugin.name}.{os.getpid()}"
             shutil.copy2(plugin, draft)
             draft.replace(target / plugin.name)

@@ -1,4 +1,4 @@
-"""A Python of a given version from this machine, copied so that an image can have it below /usr/local."""
+"""A copy of this machine's Python of a given version, for /usr/local of an image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def portable_python(version: str) -> Path:
     """Return a folder with bin/python3 and lib/, copied once from a complete prefix of its own.
 
     Raises:
-        Unavailable: no such Python is installed, or it is the distribution's and spread over its folders.
+        Unavailable: no such Python is installed, or it is the distribution's, with files in several folders.
     """
     search = {"PATH": os.pathsep.join(_search_path())}
     words = ["python", "find", "--system", "--no-python-downloads", version]
@@ -54,7 +54,7 @@ def portable_python(version: str) -> Path:
 
 
 def _search_path() -> Iterator[str]:
-    """The PATH; pyenv's interpreters instead of its shims, which run those of its chosen version alone."""
+    """Yield the folders of PATH, with pyenv's interpreters instead of its shims, which run one version."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from map(str, sorted(root.glob("versions/*/bin")))
     yield from (entry for entry in os.environ["PATH"].split(os.pathsep) if Path(entry) != root / "shims")

@@ -1,10 +1,10 @@
-"""Images that stand in for the public ones where no image registry can be reached, under their names.
+"""Stand-in images with the names of the public ones, for machines without access to an image registry.
 
-Each is a folder below images/ and what this module puts beside it: programs out of wheels, Maven JARs and
-Debian packages. They keep to the public images' contracts: user, entry point, settings, which tools exist and
-which do not. An image is built once for each content; one that is there already and is none of ours is the
-public one, and is used as it is. `python -m containers.standins`, in tests/, makes engine and images ready;
-with `--lock` it resolves the JARs anew.
+The build context of each is a folder below images/ with the files that this module adds: programs from
+wheels, Maven JARs and Debian packages. They fulfil the contracts of the public images: user, entry point,
+settings, the tools that exist and those that do not. An image is built once for each content; an existing
+image that was not built here is the public one and is used unchanged. `python -m containers.standins`, in
+tests/, prepares engine and images; with `--lock` it resolves the JARs again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LOCK = HERE / "jars.lock.json"
 LABEL = "dev.tdaflink.stand-in"
 BASE = "tdaflink-stand-in/base"
 ZOOKEEPER = load_versions().images.zookeeper.split(":")[1]
-# What the public images have besides the JARs that environments need.
+# Contents of the public images in addition to the JARs that environments need.
 ROOTS = {
     "kafka": (f"org.apache.kafka:kafka-tools:{load_versions().kafka}",),
     "zookeeper": (
@@ -74,7 +74,7 @@ def _nothing() -> dict[str, Sequence[Source]]:
 
 @dataclass(frozen=True)
 class StandIn:
-    """One image: its folder below images/, what it is built on, and what goes into its build context."""
+    """A stand-in image: its folder below images/, its parent image, and the inputs of its build context."""
 
     folder: str
     tag: str
@@ -83,7 +83,7 @@ class StandIn:
 
 
 def stand_ins() -> dict[str, StandIn]:
-    """Tag -> image, each after those that it is built on."""
+    """Return the images by tag, each after its parents."""
     images = load_versions().images
     prefix = BASE.removesuffix("base")
     tools, busybox = f"{prefix}tools", f"{prefix}busybox"
@@ -104,10 +104,10 @@ def stand_ins() -> dict[str, StandIn]:
 
 
 def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
-    """Every public image or one that stands in for it; the tags that were built, or built anew.
+    """Provide every public image or its stand-in; return the tags that were built or rebuilt.
 
     Raises:
-        Unavailable: they cannot be built here, and why.
+        Unavailable: this machine cannot build them; the message has the reason.
     """
     with FileLock(ensure_dir(cache_folder() / "tests") / "stand-ins.lock", timeout=_BUILD_SECONDS):
         images = stand_ins()
@@ -133,13 +133,13 @@ def ensure(say: Callable[[str], None] = lambda _line: None) -> list[str]:
                 list(pool.map(lambda image: _build(image, hashes[image.tag]), stale))
                 built += [image.tag for image in stale]
         if built:
-            # What they replaced, unless a container still runs on it.
+            # Remove the replaced images, except those that a container uses.
             run(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"])
         return built
 
 
 def _needed(images: Mapping[str, StandIn]) -> set[str]:
-    """The tags that no public image has, and all that those are built on."""
+    """Return the tags without a public image, and those of their parents."""
     public = load_versions().images.model_dump().values()
     waiting = [tag for tag in public if not _is_public(tag)]
     needed: set[str] = set()
@@ -152,7 +152,7 @@ def _needed(images: Mapping[str, StandIn]) -> set[str]:
 
 
 def inspect(tag: str, template: str) -> str | None:
-    """What the engine says of an image; None where there is none."""
+    """Return the engine's value of a template for an image; None if there is no such image."""
     done = subprocess.run(
         ["docker", "image", "inspect", "--format", template, tag],
         capture_output=True, text=True, timeout=60, check=False,
@@ -161,7 +161,7 @@ def inspect(tag: str, template: str) -> str | None:
 
 
 def _label(tag: str) -> str | None:
-    """The content that an image of ours was built from; empty for a public one, None where there is none."""
+    """Return the hash of a stand-in's content; empty for a public image, None if there is no image."""
     label = inspect(tag, f'{{{{index .Config.Labels "{LABEL}"}}}}')
     return "" if label == "<no value>" else label
 
@@ -203,7 +203,7 @@ def _build(image: StandIn, digest: str) -> None:
 
 
 def _lay(sources: Sequence[Source], folder: Path) -> None:
-    """Programs and JARs into the build context; an archive is unpacked there."""
+    """Copy programs and JARs into the build context, and unpack archives there."""
     folder.mkdir(parents=True)
     cache = JarCache()
     cache.fetch([jar for jar in sources if isinstance(jar, LockedJar)], repository_address())
@@ -211,7 +211,7 @@ def _lay(sources: Sequence[Source], folder: Path) -> None:
         path = cache.path(source) if isinstance(source, LockedJar) else source
         if path.name.endswith(".tar.gz"):
             with tarfile.open(path) as archive:
-                # Its hash is known, so an older Python may do without the filter.
+                # The archive's hash is verified: Python versions without the filter can extract it, too.
                 safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
                 archive.extractall(folder, **safely)  # noqa: S202
         elif path.is_dir():
@@ -237,7 +237,7 @@ def _kafka() -> dict[str, Sequence[Source]]:
 
 
 def _alertmanager() -> dict[str, Sequence[Source]]:
-    # Debian's program reads its templates from there; the public one carries them within itself.
+    # Debian's program reads its templates from this folder; the public one contains them.
     share = prometheus_programs().folder.parent / "share" / "prometheus" / "alertmanager"
     return {**_programs("prometheus-alertmanager", "amtool"), "share": sorted(share.glob("*.tmpl"))}
 
@@ -252,7 +252,7 @@ def _locked() -> JarLock:
 
 def _lock() -> None:
     found = lock_jars(ROOTS, JarCache(), ConsoleReporter())
-    # The tools run on what the broker has; Connect and its libraries have no part here.
+    # The tools use the broker's libraries; Connect and its libraries are not needed.
     kept = [jar for jar in found.jars if jar.place != "kafka" or str(jar.coordinates) in ROOTS["kafka"]]
     LOCK.write_text(sorted_lock(kept).to_json(), encoding="utf-8")
 
@@ -265,13 +265,13 @@ def _base_hash() -> str:
 
 
 def _import_base(digest: str) -> None:
-    """A small Debian that trusts what this machine trusts."""
+    """Create the base image: a minimal Debian with this machine's certificate authorities."""
     require_root("building the stand-in images")
     if not shutil.which("mmdebstrap"):
         install(["mmdebstrap"])
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name) / "base.tar"
-        os.chmod(name, 0o755)  # noqa: S103 - the steps of mmdebstrap give up their rights
+        os.chmod(name, 0o755)  # noqa: S103 - mmdebstrap drops its privileges for some steps
         trust = ["--customize-hook=chroot $1 update-ca-certificates"]
         if any(_CERTIFICATES.glob("*.crt")):
             trust.insert(0, f"--customize-hook=copy-in {_CERTIFICATES} /usr/local/share")

@@ -1,4 +1,4 @@
-"""The project's image, built by the shipped Dockerfile: all that the job needs, on the public Flink."""
+"""The project's image, built from the shipped Dockerfile: the job's requirements on the public Flink."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(BUILD_SECONDS + 60)]
 
 @pytest.fixture(scope="module")
 def image(stand_in_images: None, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: ARG001
-    """Its tag; an image of that content that is there is not built again."""
+    """Return the image's tag; build the image unless one with the same content exists."""
     tag = image_tag()
     if inspect(tag, "{{.Id}}") is None:
         build(tag, tmp_path_factory.mktemp("image"))
@@ -56,7 +56,7 @@ def test_it_runs_as_flink_starts_like_flinks_image_and_may_write_its_storage_alo
 
 
 def packages(image: str) -> dict[str, str]:
-    """Name -> version of all that the image's virtual environment has."""
+    """Return the versions of all packages in the image's virtual environment, by name."""
     listing = "{re.sub(r'[-_.]+', '-', d.name).lower(): d.version for d in m.distributions()}"
     script = f"import json, re, importlib.metadata as m; print(json.dumps({listing}))"
     found: dict[str, str] = json.loads(inside(image, IMAGE_PYTHON, "-c", script))
@@ -107,7 +107,7 @@ def test_a_worker_finds_its_machine_code_and_computes_exactly(image: str) -> Non
     worker = json.loads(inside(image, IMAGE_PYTHON, f"/{script}", "/jobs", mounts=mounts))
     assert worker["warm"]
     assert worker["compiled"] == 0 < worker["read"]
-    # The ordinary algorithm, here: the same bars, bit for bit.
+    # The engine without machine code, on this machine, has bitwise equal bars.
     here = [sys.executable, str(ROOT / script), str(ROOT / "jobs"), "--without-numba"]
     done = subprocess.run(here, capture_output=True, text=True, timeout=120, check=True)
     assert worker["engine"] != json.loads(done.stdout)["engine"]

@@ -1,4 +1,4 @@
-"""The images that stand in for public ones have what those have, and no tool more; each of them serves."""
+"""The stand-in images: the users, ports and tools of the public images, no other tools, working services."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def running(image: str, *words: str) -> Iterator[str]:
 
 
 def answer(container: str, wanted: str, *words: str) -> None:
-    """Until a command in the container prints what is wanted."""
+    """Wait until a command in the container prints the wanted text."""
     deadline = time.monotonic() + UP_WITHIN
     while wanted not in (said := docker("exec", container, *words, check=False)):
         assert time.monotonic() < deadline, f"{said!r}\n{docker('logs', '--tail', '20', container)}"

@@ -1,4 +1,4 @@
-"""The shipped configuration as Prometheus, Alertmanager and the dashboards' own tool see it."""
+"""The shipped configuration, checked by Prometheus, Alertmanager and the generator of the dashboards."""
 
 from __future__ import annotations
 

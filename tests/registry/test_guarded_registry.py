@@ -1,4 +1,4 @@
-"""A registry behind a proxy, entered with the credentials of a saved environment."""
+"""A registry behind a proxy, with the credentials of a saved environment."""
 
 from __future__ import annotations
 

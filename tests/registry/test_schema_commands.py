@@ -1,4 +1,4 @@
-"""The schema commands against a real registry."""
+"""The commands for schemas with a real registry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUBJECTS = [schema.subject for schema in SHIPPED.values()]
 
 @pytest.fixture
 def schemas(run_tdaflink: Runner, registry: Registry) -> Schemas:
-    """`tdaflink schemas …` with that registry; nothing else is set up."""
+    """Return a command `tdaflink schemas …` that uses the registry, without any environment."""
 
     def run(*args: str) -> Ran:
         return run_tdaflink("schemas", *args, environ={"SCHEMA_REGISTRY_URL": registry.url})
@@ -33,7 +33,7 @@ def schemas(run_tdaflink: Runner, registry: Registry) -> Schemas:
 
 
 def edited(schema: ShippedSchema, edit: Callable[[dict[str, Any]], Any]) -> str:
-    """The shipped schema with something else in it, as another release could have registered it."""
+    """Return the shipped schema with a change, as another release could have registered it."""
     document = json.loads(schema.text)
     edit(document)
     return json.dumps(document)
