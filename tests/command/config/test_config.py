@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.samples import LOCAL
 
 from tdaflink.adapters.storage.config_files import read_config
 from tdaflink.domain.config.job_config import JobConfig
@@ -38,13 +39,6 @@ SEED = {
     "input_topic": "tda_jobs",
     "output_topic": "tda_results",
 }
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 
 
 def refusal(values: object) -> str:

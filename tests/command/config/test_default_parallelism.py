@@ -6,22 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.samples import LOCAL
 from support.servers.replying import replying
 
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.domain.config.layers import Layer, resolve
-from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
 from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.submission import fitted
 
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 PARTITIONS = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
 
 

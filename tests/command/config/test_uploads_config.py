@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.samples import LOCAL
 from tdajob.errors import Origin
 from tdajob.messages.requests import Rules
 from tdajob.settings import job
@@ -17,20 +18,12 @@ from tdajob.uploads.message import parse_upload
 
 from tdaflink.domain.config.job_config import JobConfig
 from tdaflink.domain.config.layers import Layer, resolve
-from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError
 from tdaflink.services.jobs.config_resolution import ConfigOverrides, configure
 from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
 from tdaflink.services.jobs.settings_writer import job_settings
 from tdaformats.upload_uris import check_root, parse_root
 
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 INPUT = {"route": "uploads", "topic": "tda_uploads", "output_topic": "tda_results"}
 
 
