@@ -35,7 +35,7 @@ def open_runtime(environment: Environment, folder: Path) -> ToyRuntime:
 
 
 class ToyRuntime:
-    """A JobManager and so many workers as the profile's `runtime_options` name."""
+    """A JobManager and as many workers as the profile's `runtime_options` specify."""
 
     def __init__(self, environment: Environment, folder: Path) -> None:
         profile = profile_of(environment)
