@@ -1,4 +1,4 @@
-"""The registry of runtimes: another runtime is one module, one profile folder and one entry."""
+"""The registry of runtimes: a new runtime is one module, one profile folder and one entry."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, image: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount an ext4 file system from the sparse file `image` at `folder`; nothing may use it at the end.
+    """Mount an ext4 file system from the sparse file `image` at `folder`; it must be unused at the end.
 
     Raises:
         NotPermitted: if this user or this kernel cannot mount one.

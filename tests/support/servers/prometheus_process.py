@@ -127,7 +127,7 @@ def running_alertmanager(programs: Programs, config: Path, address: str, folder:
 
 @contextmanager
 def _templates(programs: Programs) -> Iterator[None]:
-    """Link the templates to the folder of Debian's package, the only one where its Alertmanager reads them."""
+    """Link the templates to the only folder where Debian's Alertmanager reads them, that of its package."""
     place = Path("/usr/share/prometheus/alertmanager")
     if place.exists():
         yield

@@ -51,7 +51,7 @@ class Registry:
         self.call("PUT", "/config", {"compatibility": level})
 
     def empty(self) -> None:
-        """Restore the state at the start."""
+        """Delete all subjects and disable the compatibility checks, as at the start."""
         for subject in self.call("GET", "/subjects"):
             self.call("DELETE", f"/subjects/{subject}")
             self.call("DELETE", f"/subjects/{subject}?permanent=true")
