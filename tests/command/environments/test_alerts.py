@@ -131,7 +131,7 @@ def test_where_nothing_could_send_alerts_a_webhook_is_refused(store: Environment
     store.save(drafted(store, "local", webhook=SECRET))
     with pytest.raises(UsageError, match="switched off"):
         drafted(store, "local", supervise=False)
-    prometheus = drafted(store, "local", supervise=False, metrics=True)  # with a custom Alertmanager
+    prometheus = drafted(store, "local", supervise=False, metrics=True)  # has an Alertmanager of its own
     assert WEBHOOK in prometheus.details
     assert drafted(store, "local", supervise=False, webhook="none").details["supervise"] == "off"
 
