@@ -1,4 +1,4 @@
-"""The config of uploads: what is accepted, in which words the rest is refused, and what reaches the job."""
+"""The config of uploads: accepted values, messages for refused values, and the settings of the job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config(**uploads: Any) -> JobConfig:
 
 
 def at_the_job(chosen: JobConfig) -> job.Settings:
-    """What the job reads of what the command ships."""
+    """Return the job's settings, loaded from the settings that the command writes."""
     return job.load(
         json.dumps(job_settings(chosen, LOCAL, {"tda_uploads": 6, "tda_jobs": 6, "tda_stream_input": 6}))
     )
@@ -118,7 +118,7 @@ def test_flags_reach_below_a_file_s_keys() -> None:
         ({"inputs": [INPUT]}, True),
         ({"input_topic": "tda_uploads"}, True),
         ({"inputs": [INPUT], "uploads": {"roots": ["file:///data"]}}, False),
-        ({}, False),  # whoever names no inputs need not have heard of uploads
+        ({}, False),  # a config without inputs need not mention uploads
     ],
 )
 def test_submitting_uploads_without_a_root_warns(said: dict[str, object], warned: bool) -> None:
