@@ -1,4 +1,4 @@
-"""What tests share: the command in a folder of its own, and a real cluster, a real schema registry."""
+"""Shared fixtures: the command in a separate folder, a real cluster, a real schema registry."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from support.servers.registry_process import Registry
     from support.servers.s3_service import S3Service
 
-# Processes share the cores: how long one example takes says nothing about the code.
+# Processes share the cores: the duration of an example is no property of the code.
 _unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("shared-cores", _unhurried)
 settings.load_profile("shared-cores")
-# Marker -> how many tests with it this run has left out.
+# Marker -> number of tests with it that this run has left out.
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -45,13 +45,13 @@ def registry_without_foreign_algorithms() -> Iterator[None]:
 
 @pytest.fixture
 def run_tdaflink(tmp_path: Path) -> Runner:
-    """The command with a state folder of its own, in which nothing is set up."""
+    """Return the command with an empty state folder."""
     return runner(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A real Flink and Kafka, set up once by the command and torn down at the end, whatever happened."""
+    """Set up a real Flink and Kafka once with the command; tear them down at the end, also after an error."""
     state = tmp_path_factory.mktemp("state")
     run = runner(state)
     folder = state / "environments" / "local"
@@ -70,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A real schema registry for the whole run."""
+    """Start a real schema registry for the whole run."""
     from support.servers.registry_process import running
 
     with running(tmp_path_factory.mktemp("registry")) as started:
@@ -79,14 +79,14 @@ def registry_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regis
 
 @pytest.fixture
 def registry(registry_process: Registry) -> Registry:
-    """That registry without any subject, comparing nothing."""
+    """Return the registry without any subject and without compatibility checks."""
     registry_process.empty()
     return registry_process
 
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
-    """A real S3 service with an empty bucket."""
+    """Start a real S3 service with an empty bucket."""
     from support.servers.s3_service import running_s3
 
     with running_s3(tmp_path_factory.mktemp("s3")) as service:
@@ -95,7 +95,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
 
 @pytest.fixture(scope="session")
 def programs() -> Programs:
-    """Prometheus and its tools; where they cannot be had the tests are skipped, but in CI they fail."""
+    """Return Prometheus and its tools; without them the tests are skipped, but in CI they fail."""
     from containers.debian import Unavailable
     from support.servers.prometheus_process import prometheus_programs
 
@@ -111,7 +111,7 @@ def programs() -> Programs:
 def prometheus(
     programs: Programs, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes the cluster, by the files that setup wrote."""
+    """Start a Prometheus that scrapes the cluster, with the files that setup wrote."""
     from support.servers.prometheus_process import running_prometheus
 
     config = cluster.folder / "monitoring" / "prometheus"
@@ -121,7 +121,7 @@ def prometheus(
 
 @pytest.fixture(scope="session")
 def docker_engine() -> None:
-    """A Docker engine with Compose; where none can be had the tests are skipped, but in CI they fail."""
+    """Ensure a Docker engine with Compose; without one the tests are skipped, but in CI they fail."""
     from containers.debian import Unavailable
     from containers.engine import ensure
 
@@ -134,8 +134,8 @@ def docker_engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def stand_in_images(docker_engine: None) -> None:  # noqa: ARG001 - it comes first
-    """The public images of the Compose environments, or local ones that stand in for them."""
+def stand_in_images(docker_engine: None) -> None:  # noqa: ARG001 - the engine comes first
+    """Provide the public images of the Compose environments, or local images that replace them."""
     from containers.debian import Unavailable
     from containers.standins import ensure
 
@@ -152,13 +152,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """How many processes `-n auto`, which pyproject.toml says, means here."""
+    """Return the number of processes for `-n auto`, which pyproject.toml sets."""
     return layers.processes(config.args, os.cpu_count() or 1)
 
 
-@pytest.hookimpl(trylast=True)  # pytest's own terminal is there by then
+@pytest.hookimpl(trylast=True)  # pytest's own terminal exists by then
 def pytest_configure(config: pytest.Config) -> None:
-    """A test run in the background of a script has interrupts ignored, and so would all that it starts."""
+    """Restore the handling of interrupts, and register the progress report.
+
+    A run in the background of a script ignores SIGINT, and so would every process that it starts.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     distributed = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
     if distributed and config.getoption("verbose") == 0:
@@ -177,7 +180,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure_node(node: Any) -> None:
-    """Each process that runs tests is told where it says which of them belong together."""
+    """Pass the path of the file with the groups to each process that runs tests."""
     node.workerinput["groups"] = str(groups_file(node.config))
 
 
@@ -192,7 +195,7 @@ def groups_file(config: pytest.Config) -> Path:
 
 
 def pytest_testnodedown(node: Any) -> None:
-    """What one of the processes has left out, the others have, too."""
+    """Take the counts of left-out tests from one process: they are the same in all."""
     reported = getattr(node, "workeroutput", {}).get("left_out", {})
     node.config.stash[LEFT_OUT] = Counter(reported)
 
@@ -207,7 +210,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Where a run was interrupted, its processes may not have had the time to take their clusters down."""
+    """Kill the processes of clusters that an interrupted run did not have the time to tear down."""
     factory = getattr(config, "_tmp_path_factory", None)
     base = getattr(factory, "_basetemp", None)
     if base is not None and not hasattr(config, "workerinput"):

@@ -1,11 +1,11 @@
-"""The layers of the tests: which a plain `pytest` runs, and which of them may run at the same time.
+"""The layers of the tests: the selection of a plain `pytest`, and the tests that may run at the same time.
 
-Tests run in several processes. Most may run in any of them; what shares something that is expensive to set
-up, or that exists once on a machine, is a group, and a group stays in one process:
+Tests run in several processes. Most may run in any of them; tests that share a resource that is expensive to
+set up, or that exists once on a machine, are a group, and a group runs in one process:
 
-- `cluster` and `breaking` have a Flink and a Kafka each. Tests of the first count on a cluster that stays up;
-  those of the second kill its parts, or set further environments up; they come when all that keeps the cores
-  busy is done.
+- `cluster` and `breaking` have a Flink and a Kafka each. Tests of the first require a cluster that stays up;
+  those of the second kill its parts, or set up further environments; they run after everything else that
+  loads the cores.
 - `kernels` compiles machine code once, `registry` and `s3` start a server once.
 - `docker` is for whole environments in containers: one at a time.
 """
@@ -23,11 +23,11 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).resolve().parent
-# Marker -> what it needs that a plain `pytest` does without.
+# Marker -> the requirement that a plain `pytest` does without.
 LEFT_OUT = {"docker": "a container engine", "soak": "many minutes"}
-# In the order in which processes take them: what lasts longest begins first. None: what is in no group.
+# In the order in which processes take them: the longest first. None: tests without a group.
 GROUPS = ("cluster", "kernels", "docker", "registry", "s3", None, "breaking")
-# What is run under each Python: the command's tests, but for those of a group.
+# Folders that run under each Python: the command's tests, except those of a group.
 _FAST = ("command", "house")
 # Fixture -> the group of the tests that use it.
 _BY_FIXTURE = {"incremental_kernels": "kernels", "first_workers": "kernels", "registry_process": "registry"}
@@ -35,7 +35,7 @@ _MOST_PROCESSES = 8
 
 
 def group_of(item: pytest.Item) -> str | None:
-    """The group of a test; None where it may run in any process. A test may name its group itself."""
+    """Return the group of a test; None if it may run in any process. A test may name its group itself."""
     said = item.get_closest_marker("group")
     if said:
         return str(said.args[0])
@@ -53,7 +53,7 @@ def group_of(item: pytest.Item) -> str | None:
 
 
 def mark_fast(items: list[pytest.Item]) -> None:
-    """Mark what each Python is tried with: the linters say the same under each, and are not."""
+    """Mark the tests for each Python, without the linters, whose findings do not depend on it."""
     for item in items:
         if (
             item.path.relative_to(TESTS).parts[0] in _FAST
@@ -64,14 +64,14 @@ def mark_fast(items: list[pytest.Item]) -> None:
 
 
 def processes(arguments: Sequence[str], cores: int) -> int:
-    """How many processes run the tests; 0 is this one alone, as for single files that somebody works on."""
+    """Return the number of processes that run the tests; 0 is this one alone, as for single files."""
     if arguments and all(".py" in argument for argument in arguments):
         return 0
     return min(cores, _MOST_PROCESSES)
 
 
 def named(item: pytest.Item, arguments: Iterable[str], start: Path) -> bool:
-    """Whether the command line names the test's file, or a folder of tests that it is in."""
+    """Return whether the command line names the test's file, or a folder of tests that contains it."""
     for argument in arguments:
         place = (start / argument.split("::")[0]).resolve()
         if place != TESTS and place.is_relative_to(TESTS) and item.path.is_relative_to(place):
@@ -80,7 +80,7 @@ def named(item: pytest.Item, arguments: Iterable[str], start: Path) -> bool:
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> Counter[str]:
-    """Take away what a plain `pytest` does not run; how many tests of each marker."""
+    """Deselect the tests that a plain `pytest` does not run; return their number per marker."""
     left: Counter[str] = Counter()
     if config.getoption("--all") or config.getoption("markexpr"):
         return left
@@ -99,7 +99,7 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> Counter[str]:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """Put groups into their order where there are processes for them, else after all that is in none."""
+    """Sort by the order of the groups; without several processes, tests without a group come first."""
     distributed = "PYTEST_XDIST_WORKER" in os.environ
     order = GROUPS if distributed else (None, *(group for group in GROUPS if group))
     ranks = {group: rank for rank, group in enumerate(order)}
@@ -111,7 +111,7 @@ def sort(items: list[pytest.Item]) -> None:
 
 
 def tell_groups(file: Path, items: Iterable[pytest.Item]) -> None:
-    """What the process that distributes the tests, and collects none, must know of them."""
+    """Write the groups for the process that distributes the tests, which collects none."""
     groups = {item.nodeid: group for item in items if (group := group_of(item))}
     part = file.with_name(f"{file.name}.{os.getpid()}")
     part.write_text(json.dumps(groups), encoding="utf-8")
@@ -119,7 +119,10 @@ def tell_groups(file: Path, items: Iterable[pytest.Item]) -> None:
 
 
 class GroupScheduling(LoadScopeScheduling):
-    """xdist's `loadgroup`, but by a list: it appends the group to a test's id, and pytest 9.2 lets nobody."""
+    """Distribution as by xdist's `loadgroup`, but with the groups of a file.
+
+    `loadgroup` appends the group to a test's id, which pytest 9.2 does not allow.
+    """
 
     def __init__(self, config: pytest.Config, log: Any, file: Path) -> None:
         super().__init__(config, log)

@@ -1,4 +1,4 @@
-"""What README and docs say of the command is so: options exist, the reference is of today, links lead on."""
+"""Statements of README and docs about the command: options exist, the reference is current, links resolve."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLS = [call for page in PAGES for call in shown(page)]
 
 
 def node_of(words: tuple[str, ...]) -> tuple[Any, list[str]]:
-    """The command that the words name, and what is left for it to parse."""
+    """Return the command that the words name, and the words that it has to parse."""
     load([])
     node: Any = typer.main.get_command(app)
     left = list(words)
@@ -68,7 +68,7 @@ SOURCE = re.compile(
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_files_of_the_code_that_a_page_names_exist(page: Path) -> None:
-    """A path may begin at the root, or in the folder of the command or of the job."""
+    """Each path exists, relative to the root or to the folder of the command or of the job."""
     named = [path for path in SOURCE.findall(page.read_text(encoding="utf-8")) if "NAME" not in path]
     roots = (ROOT, ROOT / "tdaflink", ROOT / "jobs")
     assert [path for path in named if not any((root / path).exists() for root in roots)] == []

@@ -39,7 +39,7 @@ def refused(root: Any) -> Iterator[str]:
 
 
 def planted(description: str, option: str) -> Any:
-    """A command line of two commands, the second with these texts."""
+    """Return a command line of two commands, the second with these texts."""
     app = typer.Typer(help="Do things.")
     app.command("first", help="Do the first thing.")(lambda: None)
 

@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: types, style, layers, the wheel, no registry hosts."""
+"""The house rules that can be checked automatically: types, style, layers, the wheel, no registry hosts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_wheel_carries_the_job_and_the_profiles(tmp_path: Path) -> None:
 
 
 def test_no_two_test_modules_share_a_name() -> None:
-    """Two of one name, in whatever folders, cannot be collected in one run."""
+    """No two test modules have the same name: pytest cannot collect both in one run, in whatever folders."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, times in names.items() if times > 1] == []
 
@@ -78,7 +78,7 @@ def test_no_module_imports_itself_through_others() -> None:
     graph = grimp.build_graph("tdaflink", "tdaformats", "tdajob", exclude_type_checking_imports=True)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     assert len(imports) > 400
-    TopologicalSorter(imports).prepare()  # names the modules of a cycle
+    TopologicalSorter(imports).prepare()  # the error names the modules of a cycle
 
 
 def test_no_folder_has_more_than_fifteen_modules() -> None:
@@ -88,7 +88,7 @@ def test_no_folder_has_more_than_fifteen_modules() -> None:
         for path in (ROOT / top).rglob("*.py")
         if path.name != "__init__.py"
     )
-    del folders["tdaflink/cli"]  # a module for each command
+    del folders["tdaflink/cli"]  # one module per command
     assert {folder: number for folder, number in folders.items() if number > 15} == {}
 
 

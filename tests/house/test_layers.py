@@ -1,4 +1,4 @@
-"""Which tests run where, held to what the whole run has collected."""
+"""The selection of tests and their distribution to processes, compared with the whole run's collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real browser without a screen, driven by its own driver."""
+"""A real headless browser, controlled by its WebDriver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-# The second half keeps it from calling home.
+# The flags of the second half prevent requests to the vendor.
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1300,1400"),
     *("--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -24,7 +24,7 @@ _FLAGS = (
 
 @contextmanager
 def running_browser(profile: Path) -> Iterator[Chrome]:
-    """Chromium with an empty profile; where it is missing the test is skipped, but in CI it fails."""
+    """Start Chromium with an empty profile; where it is missing the test is skipped, but in CI it fails."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         missing = "no chromium and chromedriver: apt-get install chromium chromium-driver"

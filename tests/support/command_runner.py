@@ -1,4 +1,4 @@
-"""What tests of the command share: it as a subprocess, and the processes of a real local cluster."""
+"""The command as a subprocess, and the processes of a real local cluster."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
-# Tests that kill parts of a cluster look at what is left of it.
+# Tests that kill parts of a cluster check the remaining state, without repairs.
 UNSUPERVISED = {"TDAFLINK_SUPERVISE": "no"}
 _ROOT = Path(__file__).resolve().parents[2]
-# What `list -o json` says of each job, wherever it runs.
+# Fields of each job in `list -o json`, in every runtime.
 LISTED = {
     "id",
     "name",
@@ -29,7 +29,7 @@ LISTED = {
     "tasks_total",
     "env",
 }
-# What the caller's shell says about environments must not reach the tests.
+# Variables of the caller's shell about environments, which must not affect the tests.
 _NOT_INHERITED = {
     "TDA_ENVIRONMENT",
     "FLINK_REST_URL",
@@ -39,7 +39,7 @@ _NOT_INHERITED = {
     "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO",
     "SCHEMA_REGISTRY_BEARER_AUTH_TOKEN",
     "COLUMNS",
-    "PYTHONDONTWRITEBYTECODE",  # each call would compile all that it imports
+    "PYTHONDONTWRITEBYTECODE",  # each call would compile all modules that it imports
 }
 
 
@@ -52,20 +52,20 @@ class Ran:
     stderr: str
 
     def json(self) -> Any:
-        """Its data; the call must have succeeded."""
+        """Return the call's data; the call must have succeeded."""
         assert self.code == 0, f"exit code {self.code}\n{self.stdout}\n{self.stderr}"
         return json.loads(self.stdout)
 
 
 def command_line(*args: str) -> list[str]:
-    """The installed command; in a checkout that is not installed, the package."""
+    """Return the command line of the installed command; in a checkout without one, of the package."""
     installed = Path(sys.executable).parent / "tdaflink"
     start = [str(installed)] if installed.exists() else [sys.executable, "-m", "tdaflink"]
     return [*start, *args]
 
 
 def command_environ(state: Path, **additions: str) -> dict[str, str]:
-    """The environment of a call that keeps its state in `state`."""
+    """Return the variables of a call with its state in `state`."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     if not (Path(sys.executable).parent / "tdaflink").exists():
         kept["PYTHONPATH"] = str(_ROOT)
@@ -76,7 +76,7 @@ Runner = Callable[..., Ran]
 
 
 def runner(state: Path, *, cwd: Path | None = None) -> Runner:
-    """The command with its state in `state`, called in `cwd`, else there, too."""
+    """Return the command with its state in `state`, called in `cwd` or, without it, in `state`."""
 
     def run(
         *args: str, timeout: float = 60, stdin: str | None = None, environ: dict[str, str] | None = None
@@ -98,7 +98,7 @@ def runner(state: Path, *, cwd: Path | None = None) -> Runner:
 
 @dataclass(frozen=True)
 class Cluster:
-    """An environment that tests share: its addresses, and the command that means it."""
+    """An environment that tests share: its addresses, and the command for it."""
 
     name: str
     rest_url: str
@@ -112,11 +112,11 @@ class Cluster:
 
     @property
     def python(self) -> str:
-        """The interpreter that runs its jobs, which need not be the one that runs the tests."""
+        """Return the interpreter that runs the environment's jobs, possibly not that of the tests."""
         return str(json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))["python"])
 
     def processes(self) -> dict[str, psutil.Process]:
-        """Component -> its process, told by its command line, not by tdaflink's records."""
+        """Return the process of each component, by its command line and not by tdaflink's records."""
         found = {}
         for process in processes_of(self.folder):
             with suppress(psutil.NoSuchProcess):  # it may end meanwhile
@@ -127,17 +127,17 @@ class Cluster:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Every process that an environment's folder has started, Python workers included."""
+    """Return every process that an environment's folder has started, including Python workers."""
     return [process for process, of in _started() if of == folder]
 
 
 def processes_below(folder: Path) -> list[psutil.Process]:
-    """Every process of the environments whose folders lie below."""
+    """Return every process of the environments in subfolders."""
     return [process for process, of in _started() if of.is_relative_to(folder)]
 
 
 def _started() -> Iterator[tuple[psutil.Process, Path]]:
-    """Each process that an environment has started, with the environment's folder."""
+    """Yield each process that an environment has started, with the environment's folder."""
     for process in psutil.process_iter():
         try:
             of = process.environ().get("TDAFLINK_PROCESS_OF")

@@ -1,4 +1,4 @@
-"""What the compose files of a profile are made from, without an environment."""
+"""Settings for the compose files of a profile, without an environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command in this process: for tests that call it hundreds of times."""
+"""The command in this process, for tests that call it hundreds of times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdaflink.cli.app import app, load
 
 @dataclass(frozen=True)
 class Called:
-    """How a call ended. `crash`: what it raised that is no error of ours."""
+    """The outcome of a call; `crash` is an exception that the command does not handle."""
 
     code: int
     stdout: str
@@ -21,14 +21,14 @@ class Called:
 
 
 def call(folder: Path, *words: str, **variables: str | None) -> Called:
-    """Call the command with a state folder of its own; a variable of None is not set."""
+    """Call the command with a separate state folder; a variable of None is not set."""
     load([])
     environ = {
         "TDAFLINK_STATE_DIR": str(folder),
         "TDA_ENVIRONMENT": None,
         "COLUMNS": "120",
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "SCHEMA_REGISTRY_URL": None,  # nobody's
+        "SCHEMA_REGISTRY_URL": None,  # no registry
         **variables,
     }
     done = CliRunner().invoke(app, list(words), env=environ)

@@ -1,4 +1,4 @@
-"""Interpreters of this machine by version, and the one that local clusters run on."""
+"""Interpreters of this machine by version, and the interpreter of local clusters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tdaflink.domain.progress import Silent
 
 
 def find_interpreter(version: str) -> Path | None:
-    """An interpreter X.Y on the PATH or of pyenv that can be run; None where there is none."""
+    """Return an executable interpreter X.Y on the PATH or of pyenv; None if there is none."""
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
     for path in _candidates(version):
         try:
@@ -29,7 +29,7 @@ def find_interpreter(version: str) -> Path | None:
 
 @lru_cache
 def local_packages() -> LocalJava:
-    """Flink and Java as a local cluster has them; installed in the cache where this Python has none."""
+    """Return Flink and Java of a local cluster; install them in the cache if this Python has none."""
     python = prepare_python(plan_python(None, ""), PackageSources(), Silent())
     return find_local_java(python, "local")
 

@@ -1,4 +1,4 @@
-"""Requests good and bad, from a seed, each with the answer that it must get: for tests against a cluster."""
+"""Valid and invalid requests from a random seed, each with its expected output, for a real cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MAX_POINTS = 5000  # the shipped config's limit
 
 @dataclass(frozen=True)
 class Expected:
-    """One message to send, and its answer: a result (`code` None) or an error record with `code`.
+    """A message to send, and its output: a result (`code` None) or an error record with `code`.
 
-    `key` is the answer's key, or None where the job is not known: then the key is topic-partition-offset.
+    `key` is the output's key, or None if the request id is unknown: then the key is topic-partition-offset.
     """
 
     value: bytes | None
@@ -25,7 +25,7 @@ class Expected:
 
 
 def mixed_requests(count: int, seed: int = 0) -> list[Expected]:
-    """`count` messages in random order, about half of them good, each bad kind at least once if they fit."""
+    """Return `count` messages in random order: about half are valid, with each invalid kind if they fit."""
     random_state = random.Random(seed)
     kinds = list(BAD)
     chosen = []
@@ -41,7 +41,7 @@ def mixed_requests(count: int, seed: int = 0) -> list[Expected]:
 
 
 def request(job_id: str, points: Any, **fields: Any) -> dict[str, Any]:
-    """A request in the seed's form."""
+    """Return a request in the format of the original specification."""
     return {
         "job_id": job_id,
         "timestamp": "2024-01-01T12:00:00Z",
@@ -85,7 +85,7 @@ def _message(points: Any = ((0, 0), (1, 0)), **fields: Any) -> Callable[[str], b
     return lambda job_id: json.dumps(request(job_id, points, **fields)).encode()
 
 
-# name: (code, how it is made, whether the job can be known)
+# name: (code, function that makes it, whether the request id can be read)
 BAD: dict[str, tuple[str, Callable[[str], bytes | None], bool]] = {
     "no value": ("empty", lambda _: None, False),
     "empty value": ("empty", lambda _: b"", False),

@@ -1,4 +1,4 @@
-"""How far tests that run in several processes have come: a line for each file that is finished."""
+"""The progress of tests that run in several processes: a line for each file that is finished."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-# A test that takes longer is named as soon as it is over.
+# A test that takes longer is named as soon as it ends.
 LONG_SECONDS = 30.0
 
 
 class Progress:
-    """Instead of dots, of which nobody can tell whose they are; with -v pytest's own lines stay."""
+    """A replacement for dots, which do not show the process of a test; with -v pytest's own lines remain."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._terminal: pytest.TerminalReporter = config.pluginmanager.getplugin("terminalreporter")
@@ -27,7 +27,7 @@ class Progress:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """No dot."""
+        """Return the status without a dot."""
         if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
             return "skipped", "", ""
         return ("passed", "", "") if report.passed and report.when == "call" else None

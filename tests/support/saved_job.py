@@ -1,9 +1,9 @@
-"""A small job of every route, whose savepoint is kept: its topics, its config, its messages in two parts.
+"""A small job with every route, for a savepoint that is kept: topics, config, and messages in two parts.
 
     python tests/support/saved_job.py ENV FOLDER
 
-makes a savepoint: with an environment that is up, it runs the job on the first part and keeps in FOLDER what
-a savepoint of it holds. A kept one is never replaced: a release that changes state adds one of its own.
+creates a savepoint: in a running environment, it runs the job on the first part and stores the contents of a
+savepoint in FOLDER. A kept savepoint is never replaced: a release that changes state adds another one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tdaflink.domain.polling import poll
 
 NAME = "kept-savepoint"
-# One partition each: a savepoint has offsets, and these are the same wherever the same messages were sent.
+# One partition each: a savepoint has offsets, which are equal wherever the same messages were sent.
 INPUTS = {"requests": f"{NAME}-requests", "uploads": f"{NAME}-uploads", "streams": f"{NAME}-streams"}
 RESULTS, WINDOWS, ERRORS, EVENTS = (f"{NAME}-{kind}" for kind in ("results", "windows", "errors", "events"))
 STREAMS = ("left", "right")
@@ -32,7 +32,7 @@ FIRST, ALL = 5, 8  # points of each stream in the first part, and in both
 
 
 def config(folder: Path) -> dict[str, Any]:
-    """The job's config; uploads lie in `folder`."""
+    """Return the job's config; uploads are stored in `folder`."""
     window = {"kind": "count", "size": SIZE, "slide": SLIDE, "timeout": None}
     outputs = {"requests": RESULTS, "uploads": RESULTS, "streams": WINDOWS}
     return {
@@ -63,7 +63,7 @@ def make_topics(kafka: str) -> None:
 
 
 def send(kafka: str, folder: Path, part: int) -> None:
-    """The messages of part 1 or 2: a request, an upload, points of each stream, and a broken message."""
+    """Send the messages of part 1 or 2: a request, an upload, points of each stream, a malformed message."""
     cloud = folder / "cloud.csv"
     cloud.write_text("0,0\n1,0\n1,1\n0,1\n")
     numbers = range(FIRST) if part == 1 else range(FIRST - 1, ALL)  # the second part repeats one message
@@ -84,7 +84,7 @@ def send(kafka: str, folder: Path, part: int) -> None:
 
 
 def records(kafka: str, topic: str, count: int, quiet: float = 3.0) -> list[dict[str, Any]]:
-    """All of a topic, once there are `count` records and `quiet` seconds bring no more."""
+    """Return all records of a topic, once there are `count` and `quiet` seconds bring no more."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": NAME, "enable.auto.commit": False})
     found: list[dict[str, Any]] = []
     try:
@@ -117,7 +117,7 @@ def _main(arguments: Sequence[str]) -> None:
         records(kafka, RESULTS, 2)
         records(kafka, WINDOWS, len(STREAMS))
         records(kafka, ERRORS, 1)
-        # Its place is written into a savepoint, so it is one that tells nothing of this machine.
+        # A savepoint contains its path, so the path is one without information about this machine.
         made = _command(env, "savepoint", NAME, "--directory", folder.as_uri())["savepoint"]
         _command(env, "cancel", NAME)
         shutil.copytree(made.removeprefix("file://"), kept)

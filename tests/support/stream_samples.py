@@ -1,4 +1,4 @@
-"""Streams on the real cluster: topics of one's own, a job on them, messages in and every record out."""
+"""Streams on the real cluster: separate topics, a job on them, the messages sent and all records read."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.command_runner import Cluster
 from tdaflink.domain.polling import poll
 
 PARTITIONS = 2
-CHECKPOINT_SECONDS = 1.0  # with each of them an exactly-once job commits its answers
+CHECKPOINT_SECONDS = 1.0  # with each checkpoint an exactly-once job commits its output
 QUIET_SECONDS = 2 * CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True)
 class Streams:
-    """A job's own topics."""
+    """The topics of one job."""
 
     cluster: Cluster
     input: str
@@ -49,9 +49,9 @@ class Streams:
         seconds: float = 120,
         quiet: float = QUIET_SECONDS,
     ) -> list[dict[str, Any]]:
-        """Every committed record of the topics, once there are `count` and `quiet` seconds bring no more.
+        """Return all committed records of the topics, once there are `count` and no more for `quiet` seconds.
 
-        With `quiet` 0 those of the first `count` that have come.
+        With `quiet` 0, return as soon as `count` have arrived.
         """
         wanted = [TopicPartition(topic, p, 0) for topic in topics or [self.output] for p in range(PARTITIONS)]
         consumer = Consumer(
@@ -86,9 +86,9 @@ def make_streams(cluster: Cluster) -> Streams:
 
 @contextmanager
 def job(streams: Streams, folder: Path, window: dict[str, Any], **config: Any) -> Iterator[str]:
-    """The shipped job on the topics alone, with one kind of windows.
+    """Run the shipped job on the topics alone, with one kind of window.
 
-    One subtask, unless the test says more: each is a Python of its own, whose start costs seconds of a core.
+    One subtask by default: each is a Python process, whose start costs seconds of a core.
     """
     name = streams.input.removesuffix("-input")
     source = {

@@ -1,4 +1,4 @@
-"""A real terminal for programs that draw and read keys: a pseudo-terminal, and pyte to know what is on it."""
+"""A pseudo-terminal for programs that draw and read keys, with pyte as the terminal emulator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOW_CURSOR, LEAVE_SCREEN = b"\x1b[?25h", b"\x1b[?1049l"
 
 
 class Terminal:
-    """Runs one program; `screen()` is what a person would see now, `transcript` all bytes that it wrote."""
+    """A program in a terminal: `screen()` is the visible text, `transcript` all bytes that it wrote."""
 
     def __init__(
         self, words: Sequence[str], environ: Mapping[str, str], folder: Path, *, columns: int, lines: int
@@ -68,12 +68,12 @@ class Terminal:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
     def drawn(self, draw: Callable[[pyte.Screen], T]) -> T:
-        """What `draw` makes of the screen with its colours, while nothing is written to it."""
+        """Return the result of `draw` for the screen with its colours, while nothing is written to it."""
         with self._lock:
             return draw(self._screen)
 
     def press(self, *keys: str) -> None:
-        """Type keys by their names, or as the characters that they are."""
+        """Type keys, given by their names or as characters."""
         for key in keys:
             os.write(self._master, KEYS.get(key, key).encode())
 
@@ -83,7 +83,7 @@ class Terminal:
         self._size(columns, lines)
 
     def wait_for(self, wanted: str | Callable[[str], bool], seconds: float = 60) -> str:
-        """The screen as soon as it shows what is wanted."""
+        """Wait until the screen shows the text or meets the condition; return it."""
         seen = ""
         for _ in poll(seconds, every=0.05):
             seen = self.screen()
@@ -96,7 +96,7 @@ class Terminal:
         self._process.send_signal(number)
 
     def ended(self) -> int:
-        """The exit code; the terminal must be as it was found."""
+        """Wait for the exit code and return it; the terminal must be in its original state."""
         code = self._process.wait(15)
         after = termios.tcgetattr(self._slave)
         assert after == self._before, "the terminal was not put right"

@@ -1,4 +1,4 @@
-"""A runtime that is added by this module alone: processes of Python that answer as a minimal Flink.
+"""A runtime that this module alone adds: Python processes that respond as a minimal Flink.
 
 The test of the registry copies it to tdaflink/adapters/toy_runtime.py. Run as a program it is a component.
 """
@@ -35,7 +35,7 @@ def open_runtime(environment: Environment, folder: Path) -> ToyRuntime:
 
 
 class ToyRuntime:
-    """A JobManager and so many workers as the profile's `runtime_options` name."""
+    """A JobManager and as many workers as the profile's `runtime_options` specify."""
 
     def __init__(self, environment: Environment, folder: Path) -> None:
         profile = profile_of(environment)

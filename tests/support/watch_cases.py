@@ -1,4 +1,4 @@
-"""Snapshots of a small cluster, in which everything that the dashboard shows has a known value."""
+"""Snapshots of a small cluster with a known value for each part of the dashboard."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def job(name: str = "tda-streaming", number: int = 1, **fields: Any) -> Job:
 
 
 def load(second: float = 0.0, **fields: Any) -> JobLoad:
-    """A job that reads 50 records and answers 5 windows of 100 pairs each second."""
+    """Return the load of a job that reads 50 records and emits 5 windows of 100 pairs per second."""
     steps = int(second * 5)
     values: dict[str, Any] = {
         "taken_at": START + second,
@@ -133,7 +133,7 @@ def snapshot(second: float = 0.0, jobs: tuple[JobSeen, ...] | None = None, **fie
 
 
 def failing(second: float = 0.0) -> JobSeen:
-    """A user's script that fails on each record."""
+    """Return a job with a user's script that fails on each record."""
     restarting = job("indigestion", 2, state="RESTARTING", parallelism=1, tasks_running=0, tasks_total=1)
     told = load(
         second,
@@ -157,7 +157,7 @@ def replayed(*snapshots: ClusterSnapshot) -> DashboardState:
 
 
 def steady(seconds: int = 12, *more: JobSeen) -> DashboardState:
-    """The board after a refresh every two seconds."""
+    """Return the dashboard's state after a refresh every two seconds."""
     return replayed(
         *(
             snapshot(float(s), (JobSeen(job(), load(float(s)), LAG), *(replace(m) for m in more)))
@@ -169,7 +169,7 @@ def steady(seconds: int = 12, *more: JobSeen) -> DashboardState:
 def screen(
     board: DashboardState | None, view: View, width: int = 80, height: int = 24, **options: Any
 ) -> list[str]:
-    """The lines of the screen, without colour and without blanks at their ends."""
+    """Return the lines of the screen, without colour and trailing blanks."""
     console = Console(width=width, height=height, no_color=True, highlight=False, force_terminal=False)
     now = options.pop("now", board.taken_at if board else START)
     view = settled(view, board) if board else view

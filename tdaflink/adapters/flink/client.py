@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +25,7 @@ from tdaflink.domain.polling import poll
 
 RUN_SECONDS = 120.0  # /jars/:id/run returns when main() has built the job
 _PARALLEL_CALLS = 8
+_FEW_CALLS = 2
 _CLOCK_READ_SECONDS = 1.0  # the longest time between the JobManager's reading of its clock and our reading
 _HEARTBEAT_MS = 10_000.0
 _UPLOAD_SECONDS = 120.0
@@ -143,9 +143,7 @@ class FlinkRest(JobControl):
         chosen.sort(key=lambda job: job.start_time, reverse=True)
         parallelism = dict(known or {})
         unknown = [job.id for job in sorted(chosen, key=lambda job: job.ended) if job.id not in parallelism]
-        if requested := unknown[:_MAX_PARALLELISM_CALLS]:
-            with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
-                parallelism |= zip(requested, pool.map(self._parallelism, requested), strict=True)
+        parallelism |= self._parallelisms(unknown[:_MAX_PARALLELISM_CALLS])
         return [replace(job, parallelism=parallelism.get(job.id, 0)) for job in chosen]
 
     def job_state(self, job_id: str) -> str | None:
@@ -209,6 +207,14 @@ class FlinkRest(JobControl):
         raise DeadlinePassed(
             f"job {job_id} has not ended after {seconds:g} s", hint=f"tdaflink status {job_id}"
         )
+
+    def _parallelisms(self, job_ids: Sequence[str]) -> dict[str, int]:
+        if len(job_ids) <= _FEW_CALLS:
+            return {job_id: self._parallelism(job_id) for job_id in job_ids}
+        from concurrent.futures import ThreadPoolExecutor  # takes longer to import than a few calls
+
+        with ThreadPoolExecutor(_PARALLEL_CALLS) as pool:
+            return dict(zip(job_ids, pool.map(self._parallelism, job_ids), strict=True))
 
     def _parallelism(self, job_id: str) -> int:
         try:

@@ -1,4 +1,4 @@
-"""The classes that stand between PyFlink and Beam: built from their sources, and first in the class path."""
+"""The classes between PyFlink and Beam: built from their sources, and first in the class path."""
 
 from __future__ import annotations
 

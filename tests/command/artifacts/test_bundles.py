@@ -1,4 +1,4 @@
-"""Bundles: the same bytes from the same files, and just the files that a job needs."""
+"""Bundles: the same bytes from the same files, and exactly the files that a job needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python of local clusters: which interpreters fit, how damage shows, what uv hears of pip's settings."""
+"""The Python of local clusters: suitable interpreters, detection of damage, pip's settings passed to uv."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def test_without_any_interpreter_one_error_names_the_ways_to_one(tmp_path: Path)
     assert done.returncode == 1
     assert "a local cluster needs Python 3.12 or 3.11, and this tdaflink runs on 3.1" in done.stderr
     assert "python install 3.12, then tdaflink setup; or tdaflink setup --python PATH" in done.stderr
-    # The reason is said once, and the command that the error names does not meet the same refusal.
+    # The reason appears once, and the command that the error names is not refused in the same way.
     assert done.stderr.count("downloads are not allowed") == 1
     assert "Try:   UV_PYTHON_DOWNLOADS=manual /" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Temporary folders of an environment's processes, and what its files are said to occupy."""
+"""Temporary folders of an environment's processes, and the reported disk usage of its files."""
 
 from __future__ import annotations
 
@@ -27,19 +27,22 @@ PARENT = "import subprocess, time; subprocess.Popen(['sleep', '60']); time.sleep
 
 @pytest.fixture
 def system_temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """What counts as the system's temporary folder; its path is short, as the real one's."""
+    """Replace the system's temporary folder by one whose path is as short as the real one's."""
     with tempfile.TemporaryDirectory(prefix="t-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
 
 
 def left_in(folder: Path) -> list[Path]:
-    """All below it but the user's own folder, which stays: it has the locks of every environment, too."""
+    """Return all paths below the folder except the user's own folder, which is kept.
+
+    It contains the locks of every environment.
+    """
     return [path for path in folder.rglob("*") if path != user_temporary_path()]
 
 
 def start(table: ProcessTable, folder: Path, component: str) -> Running:
-    """A process with a child, as a JVM with its Python worker is."""
+    """Start a process with a child, like a JVM with its Python worker."""
     command = (sys.executable, "-c", PARENT, *table.markers(component))
     started = table.start(Launch(component, command, dict(os.environ), folder / "out", ""))
     for _ in poll(20, every=0.02):
@@ -111,7 +114,7 @@ def test_python_can_open_its_sockets_however_deep_the_environment_s_folder_is(
 
 
 def test_a_folder_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
-    """In the system's temporary folder anybody may have made one of our name."""
+    """A link of our name is not followed: any user may create one in the system's temporary folder."""
     (tmp_path / "elsewhere" / "precious").mkdir(parents=True)
     (tmp_path / "tmp").symlink_to(tmp_path / "elsewhere")
     TemporaryFolders(tmp_path).clear(set())
@@ -127,7 +130,7 @@ def test_env_list_says_what_each_environment_occupies(run_tdaflink: Runner, tmp_
     for name, mib in {"checkpoints": 3, "kafka/data": 2, "logs/kafka": 1, "tmp/jobmanager": 5}.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "file").write_bytes(os.urandom(mib * 2**20))
-    # An index of Kafka's is mostly a hole, and a snapshot of RocksDB's another name of the same file.
+    # An index of Kafka's is mostly a hole, and a snapshot of RocksDB's is a hard link to the same file.
     with (folder / "kafka" / "data" / "00.index").open("wb") as index:
         index.truncate(100 * 2**20)
     os.link(folder / "checkpoints" / "file", folder / "checkpoints" / "snapshot")
@@ -151,7 +154,7 @@ def test_env_list_says_what_each_environment_occupies(run_tdaflink: Runner, tmp_
 
 
 def environments_below(state: Path) -> EnvironmentStore:
-    """The store that a command with that state folder uses."""
+    """Return the store that a command with that state folder uses."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TDAFLINK_STATE_DIR", str(state))
         return EnvironmentStore()

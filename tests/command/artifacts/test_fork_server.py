@@ -1,4 +1,4 @@
-"""Processes that are forked in the interpreter's place behave as those that the interpreter starts."""
+"""Forked processes behave like those that the interpreter starts."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What an environment's folder has for Python processes; its server ends with the tests."""
+    """Provide a folder with an environment's files for Python processes; its server ends with the tests."""
     made = written(tmp_path_factory.mktemp("workers"))
-    facts(made)  # the first call decides what the server imports
+    facts(made)  # the first call determines what the server imports
     yield made
     psutil.Process(facts(made)["parent"]).kill()
 
 
 def written(folder: Path) -> Path:
-    """The folder, with what an environment's has."""
+    """Write an environment's files for Python processes to the folder; return the folder."""
     for name, text in fork_server_files(str(folder), sys.executable, str(folder / "cache")).items():
         (folder / name).write_text(text)
     (folder / SCRIPT).chmod(0o700)
@@ -47,7 +47,7 @@ def written(folder: Path) -> Path:
 
 
 def started(folder: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
-    """A call of the script, as Flink or a worker makes it."""
+    """Start the script as Flink or a worker does."""
     environ = {**os.environ, "TDAFLINK_FORKED_DESCRIPTORS": "", **options.pop("environ", {})}
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([str(folder / SCRIPT), *words], env=environ, text=True, **streams, **options)
@@ -182,7 +182,7 @@ def test_where_the_server_is_killed_the_next_call_starts_another(folder: Path) -
     psutil.Process(first).kill()
     assert facts(folder)["parent"] != first
     assert running.communicate(timeout=20)[0] == "done\n"
-    assert running.returncode == 1  # how it ended, nobody can say any more
+    assert running.returncode == 1  # its exit code can no longer be determined
 
 
 def test_calls_at_once_share_one_server_and_it_ends_with_those_that_called(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fetching JARs from a real server on the loopback interface that acts as a Maven repository."""
+"""Downloads of JARs from a real server on the loopback interface that acts as a Maven repository."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COORDINATES = Coordinates("org.example", "thing", "1.0")
 
 
 class Repository:
-    """What the server serves, how it misbehaves, and the Range headers that it was asked with."""
+    """The files that the server has, its faults, and the Range headers of its requests."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

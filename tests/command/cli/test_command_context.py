@@ -47,7 +47,7 @@ REPLIES = {
         (
             ("submit", "--job", "job.py", "--from", "latest"),
             4,
-        ),  # there is no state
+        ),  # no state exists
         (("upgrade", "tda"), 4),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

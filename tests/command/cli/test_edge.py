@@ -1,4 +1,4 @@
-"""The edge of the program: what nobody foresaw ends in a short error and an exit code of its own."""
+"""Error handling of the program: an unexpected error ends in a short message and a separate exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def nested(depth: int) -> int:
 
 
 def ended(capsys: pytest.CaptureFixture[str], error: BaseException | None, *words: str) -> tuple[int, str]:
-    """Exit code and stderr of a call that raises an error; None: of one that never returns from itself."""
+    """Return exit code and stderr of a call that raises `error`; None: of one that recurses endlessly."""
 
     def call() -> None:
         if error is None:
@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link.png").symlink_to("fifo")
-    # Nothing listens there: work would end with exit code 3.
+    # Nothing listens there: an attempt to connect would end with exit code 3.
     addresses = ("--rest-url", "http://127.0.0.1:1", "--kafka", "127.0.0.1:1", "--no-check")
     assert run_tdaflink("env", "add", "theirs", *addresses).code == 0
     ran = run_tdaflink(*words, environ={"TDA_ENVIRONMENT": "theirs"})

@@ -1,4 +1,4 @@
-"""Each command's help ends with examples, and each of them can be typed."""
+"""The examples at the end of each command's help, each of which can be run as shown."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_each_command_has_two_examples_or_three_and_nothing_else_has() -> None:
 
 
 def arguments(line: str) -> list[str]:
-    """The words of a call as the command gets them: the shell takes a redirection for itself."""
+    """Return the arguments that the command gets from a line: the shell consumes a redirection."""
     words = shlex.split(line)
     return words[: words.index(">")] if ">" in words else words
 
 
 def parse(name: str, line: str) -> None:
-    """Have the command line's own parser read an example of the command; raises what it refuses."""
+    """Parse an example with the command's own parser; raise its errors."""
     words = arguments(line)
     length = 1 + len(name.split())
     assert words[:length] == ["tdaflink", *name.split()]

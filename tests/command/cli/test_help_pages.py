@@ -17,7 +17,7 @@ COMMAND = re.compile(r"^  ([a-z]+)  +(\S.*)$", re.MULTILINE)
 
 
 def sections(page: str) -> dict[str, str]:
-    """What a page has below each of its headings."""
+    """Return the text below each heading of a page."""
     parts = re.split(r"^(\w+):\n", page, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

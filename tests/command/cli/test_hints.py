@@ -1,4 +1,4 @@
-"""What messages and hints tell a reader to type exists: commands, options, and the right environment."""
+"""Calls in messages and hints: the commands and options exist, and the environment is the right one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.texts.hints import calls, command_of, options_in, options_of, optio
 
 from tdaflink.domain.environments.command_hints import IN_ENVIRONMENT, Commands, named_environment
 
-# Where `tdaflink` begins a sentence or is its object, not a call.
+# Words after `tdaflink` where it is the subject or object of a sentence, not a call.
 PROSE = {
     *(
         "algorithms",
@@ -34,9 +34,9 @@ PROSE = {
     ),
     *("repairs", "runs", "set", "ships", "still", "that", "this", "was", "work", "would"),
 }
-# Groups of commands, which a text may be about.
+# Groups of commands, which a text may name.
 GROUPS = {"topics", "savepoints", "schemas", "config", "env", "jars", "python", "compose"}
-# Options that hints name without a command: of these commands, in whose answers the hints are shown.
+# Options that hints name without a command: they belong to these commands, whose output shows the hints.
 SHOWN_BY = {
     "adapters/security/alert_webhook.py": ("setup",),
     "adapters/python/cluster_python.py": ("setup",),
@@ -85,7 +85,7 @@ SHOWN_BY = {
     "services/upgrades/versions.py": ("rollback", "resume"),
     "services/observability/snapshot_reader.py": ("watch",),
 }
-# Of one command of those above alone, or not of tdaflink at all.
+# Options of only one of the commands above, or of another program.
 ELSEWHERE = {
     ("services/jobs/config_resolution.py", "--force"): "config init",
     ("services/jobs/config_resolution.py", "--set"): "submit",
@@ -113,7 +113,7 @@ def test_every_call_in_a_text_is_one_of_a_command_with_its_options() -> None:
                     wrong.append(f"{text.file}:{text.line}: tdaflink {path}")
                 continue
             known = options_of(found[0])
-            if found[1] == "plan":  # what it plans follows, with options of its own
+            if found[1] == "plan":  # the planned command follows, with options of its own
                 inner = [command_of(word) for word in f"{path} {rest}".split() if word.isalpha()]
                 known = known.union(*(options_of(one[0]) for one in inner if one))
             unknown = set(options_of_call(rest)) - known
@@ -140,7 +140,7 @@ def test_every_option_that_a_hint_names_is_one_of_the_commands_that_show_it() ->
 
 
 def test_each_command_says_whether_hints_name_its_environment() -> None:
-    """A new command is either one of an environment, or known not to be."""
+    """A new command either is run in an environment, or is listed here as one that is not."""
     without = {
         "algorithms",
         "apply",

@@ -1,4 +1,4 @@
-"""What a call of the command imports: modules are counted, because seconds depend on the machine."""
+"""The imports of a call of the command: modules are counted, because seconds depend on the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tdaflink.cli.app import app, load
 from tdaflink.cli.help_page import PAGE
 from tdaflink.cli.plain_values import read_plainly
 
-# Runs the command as `tdaflink` does, and writes what was imported when it ends.
+# Runs the command as `tdaflink` does, and writes the imported modules when it ends.
 REPORT = """
 import atexit, sys
 def report():
@@ -30,7 +30,7 @@ atexit.register(report)
 from tdaflink.__main__ import main
 main()
 """
-# No call that only reads a cluster needs these; docker, confluent_kafka and jgo nobody but who uses them.
+# A call that only reads a cluster needs none of these; only their users import docker, confluent_kafka, jgo.
 CLIENTS = {"docker", "confluent_kafka", "jgo", "blessed", "matplotlib", "pyarrow", "platformdirs", "filelock"}
 ASYNCHRONOUS = {"asyncio", "anyio", "trio"}
 HEAVY = CLIENTS | ASYNCHRONOUS | {"pydantic", "pydantic_core", "yaml", "psutil", "requests"}
@@ -51,20 +51,20 @@ REPLIES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def rest_url() -> Iterator[str]:
-    """A JobManager with the few replies that `list` and `status` ask for."""
+    """Start a JobManager with the few replies that `list` and `status` request; yield its URL."""
     with replying(REPLIES) as url:
         yield url
 
 
 class Call:
-    """Calls the command in a folder of its own."""
+    """A caller of the command in a separate folder."""
 
     def __init__(self, folder: Path, rest_url: str) -> None:
         self._folder = folder
         self._environ = command_environ(folder, FLINK_REST_URL=rest_url)
 
     def imported(self, *words: str, planted: str = "") -> set[str]:
-        """Names of all modules that the call imports; it must succeed."""
+        """Return the names of all modules that the call imports; the call must succeed."""
         report = self._folder / "imported.txt"
         program = f"REPORT_TO = {str(report)!r}\n{planted}\n{REPORT}"
         done = subprocess.run(
@@ -89,12 +89,12 @@ def packages(modules: set[str]) -> set[str]:
 
 
 def in_excess(modules: set[str], refused: set[str], bound: int) -> list[str]:
-    """What is against the rules: packages that were refused, and the count if it is above the bound."""
+    """Return the violations: imported packages that are refused, and the count if it exceeds the bound."""
     found = sorted(packages(modules) & refused)
     return found if len(modules) <= bound else [*found, f"{len(modules)} modules, more than {bound}"]
 
 
-# Bounds: what was counted with Python 3.12, Typer 0.29.2 and httpx 0.28.1, and a tenth for other versions.
+# Bounds: the counts with Python 3.12, Typer 0.29.2 and httpx 0.28.1, and a tenth more for other versions.
 @pytest.mark.parametrize(
     ("words", "refused", "bound"),
     [
@@ -103,7 +103,7 @@ def in_excess(modules: set[str], refused: set[str], bound: int) -> list[str]:
         (("--version",), HEAVY | {"rich", "httpx"}, 195),  # 178: Typer and all modules of commands
         (("list", "--help"), HEAVY | {"rich", "httpx"}, 175),  # 160: Typer and one module of commands
         (("list", "-o", "json"), HEAVY | {"rich"}, 360),  # 326: with httpx
-        (("list",), HEAVY | {"rich"}, 360),  # 326: into a pipe, where nothing is styled
+        (("list",), HEAVY | {"rich"}, 360),  # 326: into a pipe, without styles
         (("status", "-o", "json"), HEAVY | {"rich"}, 383),  # 348
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -117,7 +117,7 @@ def test_a_call_imports_only_what_it_needs(
 def test_a_dry_run_of_submit_imports_no_client(call: Call, tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text("print()\n")
     words = ("submit", "--job", "job.py", "--dry-run", "-o", "json")
-    # Its config is a pydantic model, and what profiles say is YAML: 419 counted, empty packages among them.
+    # Its config is a pydantic model, and profiles are YAML: 419 counted, including empty packages.
     assert in_excess(call.imported(*words), CLIENTS | ASYNCHRONOUS | {"httpx", "rich", "psutil"}, 435) == []
 
 
@@ -140,13 +140,13 @@ def test_the_printed_help_is_what_typer_makes(tmp_path: Path) -> None:
 
     page = Path(PAGE).read_text(encoding="utf-8")
     assert printed("--help", columns="100") == page
-    assert printed("--help", "--help", columns="100") == page  # two words: Typer makes it
+    assert printed("--help", "--help", columns="100") == page  # two words: Typer renders it
     assert printed("--help", columns="60") == printed("--help", "--help", columns="60") != page
 
 
 @cache
 def commands() -> dict[str, Any]:
-    """Every command that takes parameters, by its words."""
+    """Return every command that takes parameters, by its words."""
     load([])
 
     def walk(words: str, node: Any) -> Iterator[tuple[str, Any]]:
@@ -180,7 +180,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("words", sorted(commands()))
 def test_plain_values_are_read_as_typer_reads_them(words: str, tmp_path: Path) -> None:
-    """With the values of each parameter's own kind among the texts, the defaults, and no value."""
+    """Typed values, texts, defaults and missing values of each parameter are read as Typer reads them."""
     there = tmp_path / "there"
     there.touch()
     command = commands()[words]
@@ -196,7 +196,7 @@ def test_plain_values_are_read_as_typer_reads_them(words: str, tmp_path: Path) -
 
 
 def outcome(parameter: Any, context: Any, value: Any) -> tuple[str, Any]:
-    """What the parameter makes of a value: its type and itself, or the refusal."""
+    """Return the parameter's type and value for an input, or its error."""
     try:
         read = parameter.process_value(context, value)
     except Exception as refusal:

@@ -1,4 +1,4 @@
-"""Addresses, proxies and certificate authorities of every client: what is wrong is named by its variable."""
+"""Addresses, proxies and certificate authorities of every client: an error names the variable at fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tdaflink.domain.environments.security import WebSecurity
 from tdaflink.domain.errors import AccessDenied, ConfigError, TdaflinkError, Unreachable
 
 OVERVIEW = {"taskmanagers": 1, "slots-total": 4, "slots-available": 1, "flink-version": "2.2.1"}
-SECRET = "s3cr3t-w0rd"  # noqa: S105 - what must not be shown
+SECRET = "s3cr3t-w0rd"  # noqa: S105 - must not be shown
 VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 NO_ADDRESSES = [
     ("localhost:8081", "http:// or https:// is missing"),
@@ -208,7 +208,7 @@ def test_no_proxy_means_a_name_and_all_below_it(
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate of its own for 127.0.0.1, in one file."""
+    """Create a self-signed certificate for 127.0.0.1 with its key, in one file."""
     folder = tmp_path_factory.mktemp("pem")
     words = (
         "req",
@@ -233,7 +233,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def tls_server(pem: Path) -> Iterator[int]:
-    """Answers each request with an overview; its port."""
+    """Start a TLS server that responds to each request with an overview; yield its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -311,7 +311,7 @@ def test_a_proxy_is_given_its_login_and_then_the_host_alone(
 
 
 def copy(source: socket.socket, target: socket.socket) -> None:
-    """What one side sends, to the other, until its end."""
+    """Copy everything that one side sends to the other, until its end."""
     try:
         while data := source.recv(1 << 16):
             target.sendall(data)

@@ -1,4 +1,4 @@
-"""Hostile and odd answers, on real sockets: each call ends in time, in bounded memory, with its reason."""
+"""Hostile and malformed responses, on sockets: each call ends in time, in bounded memory, with a reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def with_job(**changes: Any) -> bytes:
     return reply({"jobs": [{name: value for name, value in {**JOB, **changes}.items() if value is not ...}]})
 
 
-# What answers in place of Flink, and a word of the reason.
+# Responses of servers other than Flink, and a word of the reported reason.
 STRANGERS = {
     "a page to sign in": (reply(b"<!DOCTYPE html><title>Sign in</title>", kind="text/html"), "text/html"),
     "nothing": (reply(b""), "empty"),
@@ -243,7 +243,7 @@ def test_a_list_of_20000_jobs_asks_for_the_parallelism_of_some(tmp_path: Path) -
         done = call(tmp_path, "list", "--all", "-o", "json", FLINK_REST_URL=server.url)
     jobs = json.loads(done.stdout)
     assert (done.code, len(jobs)) == (0, 20_001)
-    assert [job["parallelism"] for job in jobs[:3]] == [2, 2, 2]  # the one alive, and the newest
+    assert [job["parallelism"] for job in jobs[:3]] == [2, 2, 2]  # the running job, and the newest ones
     assert jobs[-1]["parallelism"] == 0
     assert len(server.asked) < 400
 

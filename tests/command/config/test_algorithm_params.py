@@ -1,4 +1,4 @@
-"""Parameters of algorithms in a config: what is wrong is named before anything is started."""
+"""Parameters of algorithms in a config: errors are reported before anything is started."""
 
 from __future__ import annotations
 

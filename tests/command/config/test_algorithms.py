@@ -1,4 +1,4 @@
-"""The table of algorithms: what the command shows of it, without a cluster and without the engines."""
+"""The table of algorithms in the command, without a cluster and without the engines."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_an_unknown_name_leads_to_the_nearest(run: Runner) -> None:
 
 
 def test_the_table_needs_no_engine(tmp_path: Path) -> None:
-    """A light install has neither gudhi nor numpy."""
+    """The table is complete in a light installation, which has neither gudhi nor numpy."""
     program = (
         "import sys; sys.modules.update(dict.fromkeys(('gudhi', 'numpy', 'scipy', 'tdajob')));"
         "from tdaflink.__main__ import main; sys.argv[1:] = ['algorithms', '-o', 'json']; main()"

@@ -1,4 +1,4 @@
-"""The job config: what is accepted, what is refused and in which words, and who decides a value."""
+"""The job config: accepted values, refused values with their messages, and the precedence of sources."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.samples import LOCAL
 
 from tdaflink.adapters.storage.config_files import read_config
 from tdaflink.domain.config.job_config import JobConfig
@@ -38,13 +39,6 @@ SEED = {
     "input_topic": "tda_jobs",
     "output_topic": "tda_results",
 }
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 
 
 def refusal(values: object) -> str:
@@ -322,7 +316,7 @@ def test_every_key_is_in_the_written_file_with_a_comment_and_its_default(tmp_pat
             assert found[1] not in said
             said[found[1]] = found[2]
     assert list(said) == list(JobConfig.model_fields)
-    for key, value in said.items():  # each line holds when its sign is taken away
+    for key, value in said.items():  # each line is valid without its comment sign
         changed = tmp_path / "changed.yaml"
         changed.write_text(f"{key}: {value}\n")
         assert getattr(validate_file(changed).config, key) == (

@@ -1,4 +1,4 @@
-"""The parallelism of a submission that names none: a share of what is free, and room for others."""
+"""The parallelism of a submission that names none: a share of the free slots, with room for other jobs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.samples import LOCAL
 from support.servers.replying import replying
 
 from tdaflink.adapters.flink.client import FlinkRest
 from tdaflink.domain.config.layers import Layer, resolve
-from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
 from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.submission import fitted
 
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 PARTITIONS = {"tda_jobs": 6, "tda_uploads": 3, "tda_stream_input": 6}
 
 
@@ -42,11 +35,11 @@ def job(free: int | None, **said: Any) -> JobPackage:
         (7, {}, 1),
         (8, {}, 2),
         (24, {}, 6),
-        (400, {}, 6),  # no more than partitions
+        (400, {}, 6),  # at most the number of partitions
         (24, {"input_topic": "tda_uploads"}, 3),
         (24, {"parallelism": 1}, 1),
         (0, {"parallelism": 4}, 4),
-        (None, {}, 1),  # an upgrade, which keeps what the version before had
+        (None, {}, 1),  # an upgrade, which keeps the parallelism of the previous version
     ],
 )
 def test_a_quarter_of_the_free_slots_is_taken(free: int | None, said: dict[str, Any], expected: int) -> None:
@@ -66,7 +59,7 @@ def test_what_was_chosen_is_kept_by_later_versions() -> None:
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
-    """A JobManager by its number of free slots, of eight, and the slots that each job has."""
+    """Provide a JobManager by its number of free slots, of eight, and the slots of each job."""
     replies: dict[str, Any] = {}
 
     def serve(free: int, held: list[int]) -> FlinkRest:
@@ -90,7 +83,7 @@ def answering() -> Iterator[Callable[[int, list[int]], FlinkRest]]:
     ("free", "held", "expected"),
     [
         (8, [], 2),
-        (8, [2], 1),  # submitted a moment ago, without its slots yet
+        (8, [2], 1),  # submitted a moment ago, not yet with slots
         (6, [2], 1),
         (0, [8], 1),
     ],

@@ -1,4 +1,4 @@
-"""The shipped data: versions, profiles, the topic catalogue and the JAR lock agree with each other."""
+"""The shipped data: versions, profiles, the topic catalogue and the JAR lock are consistent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_python_requirements_name_the_versions() -> None:
 
 
 def test_the_dashboards_are_in_the_schema_of_grafanas_version() -> None:
-    # What makes them has numbers of its own, and brings the schema of the newest Grafana.
+    # The generator has version numbers of its own, and contains the schema of the newest Grafana.
     schemas = {"12.4": 42}
     grafana = shipped_profiles.load_versions().images.grafana.rpartition(":")[2].rpartition(".")[0]
     folder = shipped_profiles.profile_folder("monitoring") / "grafana" / "dashboards"
@@ -63,7 +63,7 @@ def test_the_lock_holds_every_root_at_its_version_and_nothing_twice() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in lock.jars)
     kafka = {jar.coordinates.version for jar in lock.jars if jar.coordinates.group == "org.apache.kafka"}
     assert kafka == {versions.kafka}
-    # Flink reads with the codecs that the broker writes with; one log4j writes the broker's log.
+    # Flink reads with the codecs that the broker writes with; a single log4j writes the broker's log.
     by_name: dict[str, set[str]] = {}
     for jar in lock.jars:
         by_name.setdefault(jar.coordinates.artifact, set()).add(jar.coordinates.version)
@@ -82,7 +82,7 @@ def test_another_flink_is_one_row_of_data() -> None:
     assert moved.images.flink == f"flink:9.8.7-scala_{moved.cluster.image_scala}-java25"
     assert moved.jar_roots["flink/plugins/s3-fs-hadoop"] == ("org.apache.flink:flink-s3-fs-hadoop:9.8.6",)
     assert moved.jar_roots["flink/lib"][0] == "org.apache.flink:flink-sql-connector-kafka:6.5.4-9.8"
-    # Nothing else of the file names a version of Flink.
+    # No other value of the file names a version of Flink.
     others = {key: value for key, value in values.items() if key != "cluster"}
     assert values["cluster"]["flink"] not in str(others)
     assert "flink" not in values["images"]
@@ -109,7 +109,7 @@ def test_the_local_profile_is_valid_and_its_places_can_be_filled() -> None:
 
 
 def memory_sizes(name: str, folder: Path, *, scaled: bool = False) -> dict[str, str]:
-    """What Flink itself makes of a profile's memory sizes: the sizes of a TaskManager."""
+    """Return the sizes of a TaskManager that Flink itself computes from a profile's memory sizes."""
     profile = shipped_profiles.load_profile(name, scaled=scaled)
     memory = {key: value for key, value in profile.flink.items() if ".memory." in key}
     lines = "".join(f"{key}: {value}\n" for key, value in memory.items())

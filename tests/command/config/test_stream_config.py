@@ -1,4 +1,4 @@
-"""What a config says about streams' points and diagrams: accepted, refused, and understood by the job."""
+"""The config of streams' points and diagrams: accepted, refused, and parsed by the job."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def shipped(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def understood(values: dict[str, Any]) -> StreamSettings:
-    """What the job makes of what the command ships."""
+    """Return the job's settings, parsed from the settings that the command writes."""
     reader = JsonObjectReader(shipped(values), "")
     settings = read_stream_settings(reader)
     reader.finish()

@@ -1,4 +1,4 @@
-"""The config of uploads: what is accepted, in which words the rest is refused, and what reaches the job."""
+"""The config of uploads: accepted values, messages for refused values, and the settings of the job."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.samples import LOCAL
 from tdajob.errors import Origin
 from tdajob.messages.requests import Rules
 from tdajob.settings import job
@@ -17,20 +18,12 @@ from tdajob.uploads.message import parse_upload
 
 from tdaflink.domain.config.job_config import JobConfig
 from tdaflink.domain.config.layers import Layer, resolve
-from tdaflink.domain.environments.environment import Endpoints, Environment
 from tdaflink.domain.errors import ConfigError
 from tdaflink.services.jobs.config_resolution import ConfigOverrides, configure
 from tdaflink.services.jobs.preparation import SubmitRequest, shipped_job
 from tdaflink.services.jobs.settings_writer import job_settings
 from tdaformats.upload_uris import check_root, parse_root
 
-LOCAL = Environment(
-    "local",
-    "local",
-    "process",
-    Endpoints("http://127.0.0.1:8082", "127.0.0.1:9092", "127.0.0.1:9092"),
-    "python",
-)
 INPUT = {"route": "uploads", "topic": "tda_uploads", "output_topic": "tda_results"}
 
 
@@ -39,7 +32,7 @@ def config(**uploads: Any) -> JobConfig:
 
 
 def at_the_job(chosen: JobConfig) -> job.Settings:
-    """What the job reads of what the command ships."""
+    """Return the job's settings, loaded from the settings that the command writes."""
     return job.load(
         json.dumps(job_settings(chosen, LOCAL, {"tda_uploads": 6, "tda_jobs": 6, "tda_stream_input": 6}))
     )
@@ -125,7 +118,7 @@ def test_flags_reach_below_a_file_s_keys() -> None:
         ({"inputs": [INPUT]}, True),
         ({"input_topic": "tda_uploads"}, True),
         ({"inputs": [INPUT], "uploads": {"roots": ["file:///data"]}}, False),
-        ({}, False),  # whoever names no inputs need not have heard of uploads
+        ({}, False),  # a config without inputs need not mention uploads
     ],
 )
 def test_submitting_uploads_without_a_root_warns(said: dict[str, object], warned: bool) -> None:

@@ -1,4 +1,4 @@
-"""YAML and JSON of users: each text means one thing, and what is wrong is named with its line."""
+"""YAML and JSON of users: each text has one meaning, and an error is reported with its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events as they are stored, and as people see them."""
+"""Events as they are stored, and as they are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of points: what is understood, and what is said about the rest."""
+"""Files of points: the formats that are read, and the messages for the rest."""
 
 from __future__ import annotations
 

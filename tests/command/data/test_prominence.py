@@ -1,4 +1,4 @@
-"""What stands out in a barcode that was not cut, for shapes whose loops and parts are known."""
+"""Prominent bars of a barcode that was not cut, for shapes with known numbers of loops and components."""
 
 from __future__ import annotations
 

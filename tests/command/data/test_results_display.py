@@ -1,4 +1,4 @@
-"""Results as people and programs see them."""
+"""Results as text for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def error() -> Arrival:
 def screen(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> Iterator[Callable[[], str]]:
-    """What a call wrote to stdout, 90 columns wide, without colour."""
+    """Provide a function that returns the stdout of a call, 90 columns wide, without colour."""
     monkeypatch.setenv("COLUMNS", "90")
     console.configure(output="table", verbose=False, no_color=True)
 
@@ -264,14 +264,14 @@ class Topic(Tail):
         return self._left.pop(0)
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no consumer to close."""
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class Notes(Silent):
-    """Keeps what a person is warned of."""
+    """A reporter that keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []

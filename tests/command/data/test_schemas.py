@@ -1,4 +1,4 @@
-"""Shipped schemas, and what the schema commands say where no registry helps them."""
+"""Shipped schemas, and the messages of the schema commands without a usable registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tdaflink.domain.messages.schemas import schema_differences
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
-SECRET = "swordfish"  # noqa: S105 - of nobody
+SECRET = "swordfish"  # noqa: S105 - no real secret
 
 
 def test_files_and_page_are_what_the_models_say() -> None:
@@ -84,7 +84,7 @@ def test_differences_are_what_two_schemas_demand(there: Any, shipped: Any, told:
 
 @dataclass
 class Gate:
-    """A server that says it knows no subject, to those who come with the right header."""
+    """A registry without any subject, for requests with the right header."""
 
     url: str = ""
     wanted: str | None = None
@@ -123,7 +123,7 @@ def basic(credentials: str) -> str:
 
 @pytest.fixture
 def external(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A saved environment of somebody else's cluster, without a registry of its own."""
+    """Save an external environment without a schema registry."""
     monkeypatch.setenv("TDAFLINK_STATE_DIR", str(tmp_path))
     endpoints = Endpoints("http://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:1")
     EnvironmentStore().save(Environment("theirs", "external", "external", endpoints, sys.executable))

@@ -1,4 +1,4 @@
-"""What `send` makes of its words, seen through --dry-run."""
+"""The messages that `send` builds from its arguments, shown by --dry-run."""
 
 from __future__ import annotations
 

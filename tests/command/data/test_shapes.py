@@ -1,4 +1,4 @@
-"""Known shapes are what they are said to be."""
+"""Known shapes have their documented properties."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdaflink.domain.messages.shapes import SHAPES, Shape, find, sample
 
 
 def betti_numbers(tree: gudhi.SimplexTree, value: float, highest: int) -> tuple[int, ...]:
-    """The ranks of H0 … of the complex at one filtration value, over Z/2."""
+    """Return the ranks of H0 … of the complex at one filtration value, over Z/2."""
     tree.compute_persistence(homology_coeff_field=2, persistence_dim_max=True)
     return tuple(
         sum(1 for birth, death in tree.persistence_intervals_in_dimension(d) if birth <= value < death)

@@ -1,4 +1,4 @@
-"""Tables of points, as command and job read them: what they mean, and what is refused as a guess."""
+"""Tables of points, as command and job read them: their meaning, and the refusal of ambiguous ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a user names: what is read and written, and what is refused before any work."""
+"""Files that a user names: those that are read and written, and those that are refused before any work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = ("folder", "fifo", "socket", "device")
 
 
 def made(kind: str, path: Path) -> Path:
-    """Something that is no regular file."""
+    """Create a file that is not a regular one."""
     if kind == "folder":
         path.mkdir()
     elif kind == "fifo":
@@ -44,7 +44,7 @@ def test_what_is_no_regular_file_is_neither_read_nor_written(tmp_path: Path, kin
         with pytest.raises(UsageError) as raised:
             action()
         assert str(path) in raised.value.message
-        if kind != "socket":  # the system does not open one
+        if kind != "socket":  # the system does not open a socket
             assert {"fifo": "FIFO"}.get(kind, kind) in raised.value.message
     after = path.lstat()
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
@@ -134,7 +134,7 @@ def test_names_that_name_no_file(tmp_path: Path, name: str) -> None:
 def test_size_is_bounded_before_and_while_reading(tmp_path: Path) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
-        file.truncate(2**40)  # a hole: nothing is allocated
+        file.truncate(2**40)  # a sparse file: nothing is allocated
     with pytest.raises(UsageError, match="more than 1 MiB"):
         read_bytes(path, "--config", limit=2**20)
     assert read_bytes(Path(__file__), "x", limit=2**20) == Path(__file__).read_bytes()

@@ -1,4 +1,4 @@
-"""The barcode as it stands on the screen."""
+"""The barcode on the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table that is written without Rich looks as Rich draws it."""
+"""Tables that are written without Rich, equal to those that Rich draws."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def job(draw: st.DrawFn) -> Job:
 
 
 def shown(jobs: Sequence[Job], **environ: str) -> tuple[str, str]:
-    """What `list` writes into pipes: stdout, stderr."""
+    """Return stdout and stderr of `list` in pipes."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
@@ -50,7 +50,7 @@ def shown(jobs: Sequence[Job], **environ: str) -> tuple[str, str]:
 @given(st.lists(job(), min_size=1, max_size=4), st.sampled_from([{}, {"COLUMNS": "90"}, {"COLUMNS": "200"}]))
 @settings(max_examples=60, deadline=None)
 def test_a_piped_table_is_as_rich_draws_it(jobs: list[Job], environ: dict[str, str]) -> None:
-    # Where that variable is set, Rich is asked; 0 says that the pipe is none of a terminal.
+    # With TTY_COMPATIBLE set, Rich draws the table; 0 means that the pipe is not a terminal.
     assert shown(jobs, **environ) == shown(jobs, **environ, TTY_COMPATIBLE="0")
 
 

@@ -1,4 +1,4 @@
-"""Terminals and pipes of every kind: other encodings, closed or full outputs, odd sizes."""
+"""Terminals and pipes of every kind: other encodings, closed or full outputs, unusual sizes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REPLIES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def rest_url() -> Iterator[str]:
-    """A JobManager with the few replies that `list` and `status` ask for."""
+    """Start a JobManager with the few replies that `list` and `status` request; yield its URL."""
     with replying(REPLIES) as url:
         yield url
 
@@ -48,7 +48,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(state: Path, rest_url: str) -> Runner:
-    """The command beside a JobManager."""
+    """Return the command with the URL of a JobManager."""
     command = runner(state)
 
     def called(*words: str, environ: dict[str, str] | None = None, **options: Any) -> Ran:

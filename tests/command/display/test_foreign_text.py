@@ -1,4 +1,4 @@
-"""Text of producers and clusters reaches the terminal as text, whichever command shows it."""
+"""Text of producers and clusters is shown on the terminal as text, by every command."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ HOSTILE = (
     "id\x1b]0;title\x07\x1b]8;;http://evil\x1b\\\x1b]52;c;eA==\x07\x1b[2J\x9b2J\x9d0;x\x9c"
     "[/data][bold] :smile: \u202eabc\u2066\u200bd\u2028\u00ad\ufeff\ud800$_$\x7f\t\r\nFORGED"
 )
-# Whose texts are written by lines: a traceback is no use on one.
+# Functions that write a text line by line: a traceback on one line is of no use.
 BY_LINES = {"show_job", "show_once"}
-# What is not made of its types alone.
+# Functions whose arguments cannot be built from their types alone.
 SPECIAL = {"show_config", "show_explained", "show_valid", "show_logs", "show_platforms"}
 DATA = {"show_schema", "show_messages"}  # written in JSON in any case
 NOT_TYPED = {
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.usefixtures("screen")
 
 
 def shows() -> Iterator[Callable[..., Any]]:
-    """Every function of the display that shows a value."""
+    """Yield every function of the display that shows a value."""
     for module in pkgutil.walk_packages(tdaflink.display.__path__, "tdaflink.display."):
         for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
             if name.startswith("show_") and function.__module__ == module.name:
@@ -65,7 +65,7 @@ SHOWS = [function for function in shows() if function.__name__ not in ("show_err
 
 
 def made(kind: Any) -> Any:
-    """A value of a type in which every text is hostile."""
+    """Return a value of a type in which every text is hostile."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return made(arguments[0])
@@ -104,7 +104,7 @@ def arguments_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """So wide that nothing is wrapped, without colour."""
+    """Set a width at which nothing is wrapped, without colour."""
     monkeypatch.setenv("COLUMNS", "9999")
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
@@ -113,7 +113,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def assert_harmless(text: str) -> None:
-    """Nothing of the text is obeyed by a terminal, hidden, or taken for markup; nothing of it is lost."""
+    """Check that a terminal executes, hides or interprets no part of the text, and that none is missing."""
     assert [sign for sign in text if not sign.isprintable() and sign != "\n"] == []
     assert "[/data][bold] :smile:" in text
     assert r"\x1b]0;title\x07" in text
@@ -177,7 +177,7 @@ def test_errors_progress_and_questions_are_harmless(capsys: pytest.CaptureFixtur
     assert out == ""
     assert_harmless(err)
     assert err.count(r"\x1b]52;") == 8
-    assert "\n       FORGED" in err  # a further line of an error is set in
+    assert "\n       FORGED" in err  # the following lines of an error are indented
 
 
 def test_log_lines_are_harmless(capsys: pytest.CaptureFixture[str]) -> None:

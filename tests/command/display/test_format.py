@@ -1,4 +1,4 @@
-"""Times and sizes as tables and sentences show them."""
+"""Times and sizes in tables and sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log files are read in order, by time, and followed over being rolled and being written anew."""
+"""Log files: read in order, by time, and followed when they are rolled or rewritten."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_two_rollings_between_two_looks_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process in a zone of its own."""
+    """Set the time zone of this process to Tokyo."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     yield

@@ -18,7 +18,7 @@ from tdaflink.services.observability.logs import read_logs
 
 
 class Folder:
-    """The log files of a folder, as a local cluster keeps them."""
+    """The log files of a folder, as in a local cluster."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""What the page of results embeds: everything that matters, bounded, and nothing that could be markup."""
+"""The page of results: all important data, bounded in size, and no text that could be markup."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_ids_cannot_become_markup(tmp_path: Path) -> None:
 def test_the_page_may_fetch_nothing_and_names_no_address(tmp_path: Path) -> None:
     text = saved(tmp_path / "p.html", WINDOW).read_text(encoding="utf-8")
     assert "default-src 'none'" in text
-    assert set(re.findall(r"https?://[\w./]+", text)) == {"http://www.w3.org/2000/svg"}  # a name of XML
+    assert set(re.findall(r"https?://[\w./]+", text)) == {"http://www.w3.org/2000/svg"}  # an XML namespace
     assert not re.search(r"\s(src|href)=", text)
 
 

@@ -1,4 +1,4 @@
-"""Pictures say what the result says."""
+"""Pictures with the values of the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TORUS = Result(
 
 
 def words(svg: Path) -> str:
-    """The texts of a picture: matplotlib draws letters as paths, with the text as a comment."""
+    """Return the texts of a picture: matplotlib draws letters as paths, with the text as a comment."""
     return "\n".join(re.findall(r"<!-- (.*?) -->", svg.read_text(encoding="utf-8"), re.DOTALL))
 
 

@@ -1,4 +1,4 @@
-"""The pictures of screens show what was on the screen, in its colours."""
+"""Pictures of screens: their text and colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each key does to the dashboard's view."""
+"""The effect of each key on the dashboard's view."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_sorting_goes_round() -> None:
         *(snapshot(float(s), (*THREE[:1], JobSeen(job("zeta", 9), load(float(s))))) for s in (0, 2))
     )
     assert names(quick) == ["alpha", "zeta"]
-    assert names(quick, "s", "s") == ["zeta", "alpha"]  # by records each second
+    assert names(quick, "s", "s") == ["zeta", "alpha"]  # by records per second
     assert names(quick, "s", "s", "s") == ["alpha", "zeta"]  # by lag
     view = pressed(quick, "s", "s", "s", "s", "s")
     assert view is not None

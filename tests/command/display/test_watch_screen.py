@@ -1,4 +1,4 @@
-"""The dashboard's screens as text: snapshots replayed through the board and drawn at a fixed width."""
+"""The dashboard's screens as text: snapshots reduced to its state and drawn at a fixed width."""
 
 from __future__ import annotations
 

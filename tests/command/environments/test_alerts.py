@@ -1,4 +1,4 @@
-"""Alerts reach a person: where they are sent, what is shown of the address, and what a local one posts."""
+"""Delivery of alerts: their receivers, the display of the address, and the alerts of a local environment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOW = "2027-01-15T08:00:00.000Z"
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, Posted]]:
-    """A webhook that takes alerts below /alerts alone."""
+    """Start a webhook that accepts alerts only below /alerts."""
     with alert_receiver() as receiving:
         yield receiving
 
@@ -131,7 +131,7 @@ def test_where_nothing_could_send_alerts_a_webhook_is_refused(store: Environment
     store.save(drafted(store, "local", webhook=SECRET))
     with pytest.raises(UsageError, match="switched off"):
         drafted(store, "local", supervise=False)
-    prometheus = drafted(store, "local", supervise=False, metrics=True)  # with an Alertmanager of one's own
+    prometheus = drafted(store, "local", supervise=False, metrics=True)  # has an Alertmanager of its own
     assert WEBHOOK in prometheus.details
     assert drafted(store, "local", supervise=False, webhook="none").details["supervise"] == "off"
 
@@ -153,7 +153,7 @@ def test_a_lost_process_is_posted_in_alertmanagers_form_and_again_when_it_is_bac
     environment, lines = local({WEBHOOK: shown_webhook(url)}), list[str]()
     alerts = LocalAlerts(tmp_path, lines.append)
     alerts.lost(environment, ("taskmanager-1",))
-    alerts.lost(environment, ("taskmanager-1",))  # tried again: the alert is known
+    alerts.lost(environment, ("taskmanager-1",))  # a second attempt: the alert is already active
     alerts.repaired(environment)
     alerts.repaired(environment)
     fired, resolved = posted.get(timeout=30), posted.get(timeout=30)
@@ -190,7 +190,7 @@ def test_a_webhook_that_takes_no_alert_costs_a_line_without_its_secret(
 def test_a_job_that_restarts_or_stands_still_is_alerted_until_it_is_well() -> None:
     running, restarting = job(), job(state="RESTARTING")
     alerts = JobAlerts()
-    assert alerts.seen(running, 5, 0.0) == {}  # what was before is not new
+    assert alerts.seen(running, 5, 0.0) == {}  # earlier restarts do not count
     assert alerts.seen(restarting, 5 + RESTARTS - 1, 10.0) == {}
     assert set(alerts.seen(running, 5 + RESTARTS, 20.0)) == {"JobRestarts"}
     assert alerts.seen(running, 5 + RESTARTS, 21.0 + RESTART_SECONDS) == {}
@@ -202,7 +202,7 @@ def test_a_job_that_restarts_or_stands_still_is_alerted_until_it_is_well() -> No
 
 def test_a_job_that_has_failed_is_alerted_and_one_that_was_stopped_is_not() -> None:
     alerts = JobAlerts()
-    assert alerts.seen(job(state="FAILED"), 0, 0.0) == {}  # before anybody looked
+    assert alerts.seen(job(state="FAILED"), 0, 0.0) == {}  # failed before the first observation
     other = replace(job(), id="f" * 32)
     assert alerts.seen(other, 0, 0.0) == {}
     assert set(alerts.seen(replace(other, state="FAILED"), 0, 10.0)) == {"JobNotRunning"}

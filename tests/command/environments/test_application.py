@@ -1,4 +1,4 @@
-"""What `setup --application` refuses before it starts anything."""
+"""Refusals of `setup --application` before it starts anything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_saved_job_comes_back_as_it_was() -> None:
     again = Application(
         job_id=job.job_id,
         entry_class=job.entry_class,
-        arguments=["-pym", "main"],  # type: ignore[arg-type]  # as JSON has it
+        arguments=["-pym", "main"],  # type: ignore[arg-type]  # a list, as in JSON
         flink_config=dict(job.flink_config),
         savepoint=job.savepoint,
     )

@@ -1,4 +1,4 @@
-"""The compose files of every profile: what they hold, what they ask for, what they never do."""
+"""The compose files of every profile: their contents, requirements, and settings that they never have."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_an_exported_folder_is_whole_and_holds_no_secret(
     assert (folder / "image" / "Dockerfile").exists()
     assert (folder / "kafka" / "jmx_prometheus_javaagent.jar").stat().st_size > 100_000
     assert len(list((folder / "image" / "plugins" / "s3-fs-hadoop").glob("*.jar"))) == 1
-    # The image, whose user is another one, keeps these modes; in the state folder, too, nothing is closed.
+    # The image keeps these modes and runs as another user; in the state folder, too, all files are readable.
     copied = [folder / "image", *(folder / "image").rglob("*")]
     assert {path.stat().st_mode & 0o777 for path in copied if path.is_dir()} == {0o755}
     assert {path.stat().st_mode & 0o777 for path in copied if path.is_file()} == {0o644}
@@ -270,7 +270,7 @@ def test_lines_are_put_together_from_pieces_of_a_stream() -> None:
 
 
 def test_compose_itself_takes_every_file(tmp_path: Path) -> None:
-    """Needs the command alone, no engine."""
+    """Compose accepts every file; this requires only its command, no engine."""
     found = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     if found.returncode:
         pytest.skip("docker compose is not installed here")

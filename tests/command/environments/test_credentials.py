@@ -1,4 +1,4 @@
-"""Generated and referred-to secrets: who may read them, and what is said of them."""
+"""Generated secrets and secrets by reference: their permissions, and their display."""
 
 from __future__ import annotations
 

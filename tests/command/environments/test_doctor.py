@@ -1,4 +1,4 @@
-"""The doctor's judgements, and what it says where nothing runs."""
+"""The findings of doctor, and its output where nothing runs."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_sizes_are_read_as_flink_writes_them() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.group("breaking")  # it takes a port that a cluster of that group may need for a repair
+@pytest.mark.group("breaking")  # takes a port that a cluster of that group may need for a repair
 def test_before_a_setup_a_taken_port_is_named_with_the_way_around_it(run_tdaflink: Runner) -> None:
     with socket.socket() as holder:
-        # Where another program has it already, it is taken all the same.
+        # If another program already has the port, it is taken as well.
         with suppress(OSError):
             holder.bind(("127.0.0.1", 8082))
             holder.listen()

@@ -1,4 +1,4 @@
-"""The dated table of parts, and what doctor makes of it."""
+"""The table of components with end-of-life dates, and doctor's findings from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved environments, and what setup and teardown say before any process is started."""
+"""Saved environments, and messages of setup and teardown before any process is started."""
 
 from __future__ import annotations
 
@@ -205,13 +205,13 @@ def test_a_process_is_found_again_without_its_record_and_stopped_with_its_childr
     assert found.pid == started.pid
     assert again.find("jobmanager") is None
     assert again.stop(["kafka"], 10) == ["kafka"]
-    table.find("kafka")  # its parent, which is this test, has to collect it
+    table.find("kafka")  # its parent, which is this test, has to reap it
     assert not process.is_running()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_process_is_found_as_soon_as_it_is_started(tmp_path: Path) -> None:
-    """Setup would else take one that has only just begun for one that has ended."""
+    """A process is in the table at once, so that setup does not take one that has just started for ended."""
     table = ProcessTable(tmp_path)
     command = ("sh", "-c", "sleep 60; :", *table.markers("kafka"))
     try:
@@ -223,12 +223,12 @@ def test_a_process_is_found_as_soon_as_it_is_started(tmp_path: Path) -> None:
         table.stop(["kafka"], 10)
     deadline = time.monotonic() + 10
     while psutil.pid_exists(started.pid) and time.monotonic() < deadline:
-        table.find("kafka")  # collects what has ended
+        table.find("kafka")  # reaps ended processes
 
 
 @pytest.mark.group("breaking")  # set-ups in other processes choose ports, too
 def test_ports_that_another_setup_has_chosen_are_left_to_it(run_tdaflink: Runner) -> None:
-    """They look free until that setup's processes listen on them."""
+    """Ports of another setup under way are not chosen, although nothing listens on them yet."""
     words = ("setup", "--env", "local", "--port-offset", "auto", "--dry-run", "-o", "json")
     with PortClaims() as claims:
         free = run_tdaflink(*words).json()["ports"]["rest"]

@@ -1,4 +1,4 @@
-"""What an environment's Prometheus, Alertmanager and Grafana are given."""
+"""The files of an environment's Prometheus, Alertmanager and Grafana."""
 
 from __future__ import annotations
 

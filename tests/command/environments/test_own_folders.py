@@ -1,4 +1,4 @@
-"""Folders of tdaflink's own: closed to others, and not trusted where others may have made them."""
+"""Folders of tdaflink: closed to other users, and not trusted where others may have created them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """State, cache and temporary files below a folder of the test."""
+    """Set the folders for state, cache and temporary files to subfolders of the test's folder."""
     for name in ("state", "cache", "temporary"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("TDAFLINK_STATE_DIR", str(tmp_path / "state"))

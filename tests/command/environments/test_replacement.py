@@ -1,4 +1,4 @@
-"""What becomes of jobs where containers are made anew, and when setup refuses to."""
+"""The effect on jobs of recreating containers, and the refusals of setup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of runtimes: another runtime is one module, one profile folder and one entry."""
+"""The registry of runtimes: a new runtime is one module, one profile folder and one entry."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def toy(program: Path, tmp_path: Path) -> Iterator[Toy]:
-    """Call the copy with a state folder of its own, and tear down what it has set up."""
+    """Call the copy with a separate state folder, and tear down the environment that it has set up."""
     environ = command_environ(tmp_path, PYTHONPATH=str(program), KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
 
     def run(*words: str) -> Ran:

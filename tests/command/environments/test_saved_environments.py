@@ -1,4 +1,4 @@
-"""What `env add` refuses, what it saves, and that a secret is never among it."""
+"""Refusals of `env add`, the environment that it saves, and the absence of secrets in it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_it_is_shown_as_the_options_that_make_it_again(run_tdaflink: Runner, tmp
 def test_it_is_removed_after_a_question_and_not_by_teardown(run_tdaflink: Runner, tmp_path: Path) -> None:
     words = ("--registry-token", "ask", "--schema-registry", "http://r:1")
     given = ("--rest-url", "http://f:1", "--kafka", "k:1", *words, "--no-check")
-    assert run_tdaflink("env", "add", "theirs", *given).code == 2  # no line to read
+    assert run_tdaflink("env", "add", "theirs", *given).code == 2  # stdin has no line
     assert run_tdaflink("env", "add", "theirs", *given, stdin=SECRET + "\n").code == 0
     saved = (tmp_path / "environments" / "theirs" / "environment.json").read_text("utf-8")
     assert SECRET not in saved

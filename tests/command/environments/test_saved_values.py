@@ -1,4 +1,4 @@
-"""What is read back from own files is checked: one damaged file or row is named, and stops nothing else."""
+"""Values that are read back from own files are checked: a damaged file or row is named, the rest is read."""
 
 from __future__ import annotations
 

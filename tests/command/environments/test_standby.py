@@ -1,4 +1,4 @@
-"""Of several JobManagers the command asks one that answers."""
+"""Several JobManagers: the command uses one that responds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdaflink.domain.errors import Unreachable
 
 @pytest.fixture
 def dead() -> Iterator[str]:
-    """An address that is taken, and at which nothing listens."""
+    """Reserve an address on which nothing listens."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
@@ -24,7 +24,7 @@ def dead() -> Iterator[str]:
 
 @pytest.fixture
 def alive() -> Iterator[str]:
-    """What Flink's REST interface says of its uploaded files, and nothing else."""
+    """Start a server with only the uploaded files of Flink's REST interface; yield its URL."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -33,7 +33,7 @@ def alive() -> Iterator[str]:
             self.wfile.write(b'{"files": [{"id": "from-the-second"}]}')
 
         def log_message(self, *words: object) -> None:
-            """Nothing on the test's screen."""
+            """Discard the request log."""
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Advice follows from what was measured, and says so where it does not."""
+"""Advice that follows from measurements, and messages where it does not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_measured_law_is_found_again_and_gives_the_parallelism() -> None:
     assert cost.exponent == pytest.approx(1.7)
     advice = advise(400, 20, cost, slots=8, partitions=6)
     assert advice.seconds == pytest.approx(2e-6 * 400**1.7)
-    # 20 windows of 0.053 s each are 1.06 s of work a second, and a slot is used to 70 %.
+    # 20 windows of 0.053 s each are 1.06 s of work per second, and the target utilization of a slot is 70 %.
     assert advice.parallelism == 2
     assert advice.taskmanagers == 1
     assert advice.memory_mb == 200

@@ -1,4 +1,4 @@
-"""What is found wrong with a job, what is not, and that each finding names a command that exists."""
+"""Findings about a job, states without a finding, and the existing command that each finding names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Naming a job, and finding the cause of a failure in what Flink tells."""
+"""Names of jobs, and the root cause of a failure in Flink's exceptions."""
 
 from __future__ import annotations
 

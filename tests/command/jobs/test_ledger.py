@@ -1,4 +1,4 @@
-"""The ledger: nothing lost between processes, and clear words when it cannot be used."""
+"""The ledger: no loss between processes, and clear errors when it cannot be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running main() where an answer of Flink is lost: a REST interface with the answers of 2.2.1 and 2.3.0."""
+"""Runs of main() with a lost response of Flink: a REST interface with the responses of 2.2.1 and 2.3.0."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PACKAGE = "org.apache.flink.runtime"
 
 @dataclass
 class Flink:
-    """What it knows and was asked to run; the first `lost` answers to a run do not arrive.
+    """The state of a REST interface and its runs; the first `lost` responses to a run do not arrive.
 
-    The job of a lost run is known once `dumps` thread dumps have shown its main().
+    The job of a lost run is listed once `dumps` thread dumps have shown its main().
     """
 
     applications: bool
@@ -101,7 +101,7 @@ def serving(flink: Flink) -> Iterator[FlinkRest]:
             self.wfile.write(content)
 
         def log_message(self, *_args: object) -> None:
-            """Nothing: the output of the tests is for the tests."""
+            """Discard the request log: only the tests write to the output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))

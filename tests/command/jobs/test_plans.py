@@ -1,4 +1,4 @@
-"""Saved plans: what they hold, and what makes one stale."""
+"""Saved plans: their contents, and the changes that make one stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new job reads of what is there already, by topic."""
+"""The existing records that a new job reads, by topic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_offsets_that_differ_are_named() -> None:
 
 def test_committed_offsets_count_within_what_is_still_there() -> None:
     ends = {A0: 10, A1: 10, B0: 10}
-    # One of them has fallen behind what is kept, one has read all, one lies beyond the end of a new topic.
+    # Committed offsets: before the beginning offset, at the end, and beyond the end of a new topic.
     committed = {A0: 2, A1: 10, B0: 99}
     assert readings({A0: 4, A1: 0, B0: 0}, ends, committed) == [PlannedRead("a", 6, {0: 4})]
 

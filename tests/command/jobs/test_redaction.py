@@ -1,4 +1,4 @@
-"""Secrets are taken out, by what they are and by what they are called; the rest stays readable."""
+"""Redaction of secrets by their form and by their name; the rest remains readable."""
 
 from __future__ import annotations
 

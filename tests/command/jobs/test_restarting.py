@@ -1,6 +1,6 @@
-"""Jobs that are started again: from which state, with which settings; and what is said of those gone.
+"""Jobs that are restarted: their state and settings, and the messages about lost jobs.
 
-A server of a few replies stands for the JobManager; ledger, storage and command are real.
+A server with a few replies replaces the JobManager; ledger, storage and command are real.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SETTINGS = {
 
 
 class JobManager(ThreadingHTTPServer):
-    """Knows the jobs that a test gives it, and where state is kept."""
+    """A JobManager with the jobs that a test adds, and with the location of their state."""
 
     def __init__(self, state: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Discard the request log."""
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def jobmanager(tmp_path: Path) -> Iterator[JobManager]:
 
 @pytest.fixture
 def environment(tmp_path: Path, jobmanager: JobManager) -> Environment:
-    """Saved, of a cluster that nobody here has set up."""
+    """Save an external environment."""
     endpoints = Endpoints(f"http://127.0.0.1:{jobmanager.server_port}", "127.0.0.1:9", "127.0.0.1:9")
     found = Environment("far", "external", "external", endpoints, "python")
     folder = tmp_path / "environments" / "far"
@@ -155,7 +155,7 @@ def spec_of(**changes: Any) -> JobSpec:
 def submitted(
     ledger: Ledger, job_id: str, spec: JobSpec | None = None, *, name: str = NAME, at: float = 1.0
 ) -> None:
-    """A submission that was taken, with its bundle."""
+    """Record a submission that was accepted, with its bundle."""
     bundle = shipped_bundle()
     ledger.keep_bundle(bundle.name, bundle.content)
     spec = spec or spec_of()
@@ -173,7 +173,7 @@ def checkpoint(jobmanager: JobManager, job_id: str, number: int = 4) -> str:
 
 
 def planned(done: Ran) -> tuple[dict[str, Any], str]:
-    """The settings and the state of a dry run."""
+    """Return the settings and the state of a dry run."""
     plan = done.json()
     return plan["settings"], plan["calls"][1]["body"].get("savepointPath", "")
 
@@ -185,7 +185,7 @@ def planned(done: Ran) -> tuple[dict[str, Any], str]:
         ("FINISHED", ("submit", "--from", "latest")),
         ("CANCELED", ("resume", NAME)),
         ("FAILED", ("resume", OLD[:7])),
-        (None, ("resume",)),  # with its JobManager: no cluster knows it
+        (None, ("resume",)),  # lost with its JobManager: no cluster lists it
     ],
 )
 def test_however_it_ended_it_has_its_settings_its_bundle_and_its_state(
@@ -196,7 +196,7 @@ def test_however_it_ended_it_has_its_settings_its_bundle_and_its_state(
     if ended:
         jobmanager.jobs[OLD] = (NAME, ended, {})
     done = run_tdaflink(*words, "--dry-run", "-o", "json", "--env", "far")
-    # The brokers are where they are now; all else is as it was.
+    # The brokers are at their current addresses; everything else is unchanged.
     moved = {**SETTINGS["kafka"], "bootstrap_servers": "127.0.0.1:9"}  # type: ignore[dict-item]
     assert planned(done) == ({**SETTINGS, "kafka": moved}, path)
     assert done.json()["bundle_sha256"] == shipped_bundle().sha256
@@ -280,7 +280,7 @@ def test_a_job_that_is_gone_names_the_change_that_was_interrupted(
     if known:
         jobmanager.jobs[OLD] = (NAME, "FINISHED", {})
     done = run_tdaflink(*words, "--env", "far")
-    # One that has ended needs no cancelling, which is no error.
+    # A job that has ended needs no cancellation; that is not an error.
     assert done.code == (0 if known and words[0] == "cancel" else 4), done.stderr
     assert f"tdaflink upgrade {NAME} --resume --env far finishes it" in " ".join(done.stderr.split())
 
@@ -321,7 +321,7 @@ def test_an_interrupted_change_is_not_passed_over(
     assert f"tdaflink upgrade {NAME} --resume --env far finishes it" in done.stderr
 
 
-# -- who reads what
+# -- readers of topics
 
 
 def new_job(control: JobControlContext, **changes: Any) -> JobPackage:
@@ -358,7 +358,7 @@ def test_a_topic_has_one_reader(
     with pytest.raises(Refused, match=f"{NAME} .* already reads points") as found:
         refuse_second_reader(job, control, by_topics=True)
     assert f"tdaflink upgrade {NAME} --env far" in str(found.value.hint)
-    # An upgrade that goes back must not be stopped by a job that was let in beside it.
+    # A duplicate that was allowed must not prevent the rollback of an upgrade.
     refuse_second_reader(job, control, by_topics=False)
 
 
@@ -404,7 +404,7 @@ def test_a_topic_has_one_reader_in_all_environments_with_its_kafka(
     assert f"tdaflink stop {NAME} --env far" in str(found.value.hint)
     jobmanager.shutdown()
     jobmanager.server_close()
-    refuse_reader_elsewhere(job, beside, store, control.reporter)  # a cluster that is down reads nothing
+    refuse_reader_elsewhere(job, beside, store, control.reporter)  # a cluster that is down has no readers
 
 
 def test_a_name_is_not_offered_where_it_would_answer_twice(

@@ -1,4 +1,4 @@
-"""Whether a job fits in the slots of a cluster."""
+"""The slots of a cluster, and the jobs that fit into them."""
 
 from __future__ import annotations
 

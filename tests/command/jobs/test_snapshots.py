@@ -1,4 +1,4 @@
-"""Checkpoints and savepoints as they lie in a storage: only complete ones count."""
+"""Checkpoints and savepoints in a storage: only complete ones count."""
 
 from __future__ import annotations
 

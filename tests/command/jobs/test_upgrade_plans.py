@@ -1,4 +1,4 @@
-"""What an upgrade would change, what that means for the state, and which version a rollback means."""
+"""The changes of an upgrade, their effect on the state, and the version of a rollback."""
 
 from __future__ import annotations
 

@@ -10,22 +10,13 @@ import httpx
 import psutil
 import pytest
 from support.command_runner import Cluster, processes_of
+from support.samples import IDLE
 
 from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.breaks_cluster, pytest.mark.timeout(900)]
 
 MB = 10**6
-IDLE = """\
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
-
-env = StreamExecutionEnvironment.get_execution_environment()
-tables = StreamTableEnvironment.create(env)
-tables.execute_sql("CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10')")
-tables.to_data_stream(tables.from_path("numbers")).map(lambda row: row[0]).print()
-env.execute()
-"""
 
 
 class Rounds:

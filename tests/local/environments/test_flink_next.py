@@ -12,22 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from support.command_runner import LISTED, Cluster, Ran, Runner, runner
+from support.samples import IDLE
 from support.servers.next_flink import VERSION, NextFlink, running_next_flink
 
 from tdaflink.domain.polling import poll
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-IDLE = """\
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
-
-env = StreamExecutionEnvironment.get_execution_environment()
-tables = StreamTableEnvironment.create(env)
-tables.execute_sql("CREATE TABLE numbers (n BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10')")
-tables.to_data_stream(tables.from_path("numbers")).map(lambda row: row[0]).print()
-env.execute()
-"""
 SCRIPTS = {
     "idle.py": IDLE,
     "raises.py": 'def prepare():\n    raise RuntimeError("no such sensor: 42")\n\nprepare()\n',

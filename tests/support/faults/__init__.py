@@ -1,1 +1,1 @@
-"""Faults of disks and clocks, and the traffic that is counted through them."""
+"""Faults of disks and clocks, and the traffic during them whose results are counted."""

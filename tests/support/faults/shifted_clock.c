@@ -1,8 +1,8 @@
-/* A wall clock that a test moves, for the programs that LD_PRELOAD loads this into.
+/* A movable wall clock for the programs that load this library by LD_PRELOAD.
 
-The file that SHIFTED_CLOCK names holds the shift in seconds, a 64-bit integer. The wall clock is shifted by
-it; the monotonic clock stays. Waits until a time of the wall clock follow: one that is no longer in the
-future ends within a slice, one that was moved away takes as much longer. */
+The file that SHIFTED_CLOCK names contains the shift in seconds, a 64-bit integer. The wall clock is shifted
+by it; the monotonic clock is unchanged. Waits until a time of the wall clock are adjusted: one whose time has
+passed ends within a slice, one whose time was moved further away takes longer by the shift. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,7 +21,7 @@ future ends within a slice, one that was moved away takes as much longer. */
 #include <unistd.h>
 
 #define SLICE_NS 200000000L
-/* No machine runs this long: what is later is a time of the wall clock. */
+/* No machine has such an uptime: a later time is one of the wall clock. */
 #define LONGEST_UPTIME 500000000L
 
 static const volatile int64_t none = 0;
@@ -165,7 +165,7 @@ int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *unti
     return failed;
 }
 
-/* gRPC waits by futexes of its own. */
+/* gRPC waits on its own futexes. */
 long syscall(long number, ...)
 {
     const int waits = FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME;

@@ -1,4 +1,4 @@
-"""A wall clock that a test moves for the processes of one environment; the machine's clock stays."""
+"""A movable wall clock for the processes of one environment; the machine's clock is unchanged."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self._library), "SHIFTED_CLOCK": str(self._file)}
 
     def jump_to(self, seconds: int) -> None:
-        """Show that many seconds more than the machine's clock, from now on."""
+        """Set the clock ahead of the machine's by that many seconds, from now on."""
         with self._file.open("r+b" if self._file.exists() else "wb", buffering=0) as file:
             file.write(struct.pack("=q", seconds))
 
 
 def c_compiler() -> str | None:
-    """A C compiler of this machine."""
+    """Return the path of a C compiler; None if there is none."""
     return shutil.which("cc") or shutil.which("gcc")

@@ -1,4 +1,4 @@
-"""A file system of its own that a test fills to its last byte."""
+"""A separate file system that a test fills to its last byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class NotPermitted(Exception):
-    """No file system can be mounted here."""
+    """The error that no file system can be mounted here."""
 
 
 class SmallDisk:
@@ -23,7 +23,7 @@ class SmallDisk:
         self._filler = folder / f"filler-{uuid.uuid4().hex[:8]}"
 
     def fill(self) -> None:
-        """Take all space that is left; call it again while others remove files."""
+        """Allocate all free space; call it again while other processes remove files."""
         with self._filler.open("ab") as file:
             for size in (2**26, 2**20, 2**12):
                 try:
@@ -39,10 +39,10 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, image: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """An ext4 file system in the sparse file `image`, mounted at `folder`; its users must be gone at the end.
+    """Mount an ext4 file system from the sparse file `image` at `folder`; it must be unused at the end.
 
     Raises:
-        NotPermitted: where this user or this kernel cannot mount one.
+        NotPermitted: if this user or this kernel cannot mount one.
     """
     with image.open("wb") as file:
         file.truncate(megabytes * 2**20)

@@ -1,4 +1,4 @@
-"""A job with an algorithm of its own under a steady stream, to be changed while messages come."""
+"""A job with a custom algorithm under a steady stream, which is changed while messages arrive."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Brittle(Algorithm):
         return Diagram(finished_bars(raw, query, cut), "brittle", cut, 0.0)
 """
 MENDED = WORKS.replace("os.kill(os.getpid(), signal.SIGKILL)", "pass")
-# It answers until its process is told to go, which then happens again and again.
+# Emits results until the test creates the file `go`; its process then dies, also after each restart.
 _SOON_DIES = WORKS.replace(
     "import os, signal",
     """\
@@ -83,13 +83,13 @@ RAISES = 'raise RuntimeError("no such sensor: 42")\n'
 
 @dataclass
 class Sent:
-    """What a feed has sent: points of each stream, and requests."""
+    """The messages that a feed has sent: the number of points of each stream, and the requests."""
 
     points: Counter[str] = field(default_factory=Counter)
     requests: list[str] = field(default_factory=list)
 
     def spans(self) -> set[tuple[str, int, int]]:
-        """Stream, first and last number of each window that must have fired."""
+        """Return stream, first and last number of each window that must have fired."""
         return {
             (name, last - SIZE + 1, last)
             for name, count in self.points.items()
@@ -99,7 +99,7 @@ class Sent:
 
 @dataclass
 class Steady:
-    """The job, its topics, and how many answers all that was sent has."""
+    """A job, its topics, and the number of results for all messages that were sent."""
 
     name: str
     streams: Streams
@@ -115,7 +115,7 @@ class Steady:
         return self.streams.cluster
 
     def version(self, text: str) -> str:
-        """The file of the algorithm, with that text."""
+        """Write the algorithm with that text; return the path of its file."""
         file = self.folder / uuid.uuid4().hex / "brittle.py"
         file.parent.mkdir()
         file.write_text(text)
@@ -126,7 +126,7 @@ class Steady:
         return [job for job in found if job["name"] == self.name]
 
     def step(self, sent: Sent, tag: str, number: int) -> None:
-        """One round of messages: a request, and four points of each stream."""
+        """Send one round of messages: a request, and four points of each stream."""
         numbers = random.Random(f"{tag}{number}")
         clouds = [
             [[round(numbers.random(), 3), round(numbers.random(), 3)] for _ in range(4)]
@@ -152,7 +152,7 @@ class Steady:
 
     @contextmanager
     def feed(self, tag: str) -> Iterator[Sent]:
-        """Messages before, during and after the block."""
+        """Send messages before, during and after the block."""
         sent, enough = Sent(), threading.Event()
 
         def run() -> None:
@@ -175,7 +175,7 @@ class Steady:
 
     @staticmethod
     def wait_for_more(sent: Sent) -> None:
-        """Until a feed has sent ten rounds more, enough for windows of every stream."""
+        """Wait until a feed has sent ten more rounds, enough for windows of every stream."""
         before = len(sent.requests)
         for _ in poll(30, every=0.05):
             if len(sent.requests) >= before + 10:
@@ -183,7 +183,7 @@ class Steady:
         raise AssertionError("the feed has stopped")
 
     def check(self, tag: str, sent: Sent) -> list[dict[str, Any]]:
-        """Every message of the feed was answered exactly once; returns the answers."""
+        """Check that every message of the feed has exactly one result; return the results."""
         found = self.streams.records(
             self.answers,
             topics=[self.streams.output, self.results, self.streams.errors],
@@ -200,7 +200,7 @@ class Steady:
         return mine
 
     def upgrade_to_what_soon_dies(self) -> Ran:
-        """A version that answers, completes a checkpoint, and then dies whenever it is started again."""
+        """Upgrade to a version that emits results, completes a checkpoint, then dies after each restart."""
         (old,) = self.running()
         mark = self.folder / uuid.uuid4().hex
         mark.mkdir()
@@ -214,7 +214,7 @@ class Steady:
             return upgrade.result()
 
     def _has_checkpoint(self, old: str) -> bool:
-        """Whether the version after `old` has completed one."""
+        """Return whether the version after `old` has completed a checkpoint."""
         url = self.cluster.rest_url
         jobs = httpx.get(f"{url}/jobs/overview").json()["jobs"]
         new = [one["jid"] for one in jobs if one["name"] == self.name and one["state"] == "RUNNING"]
@@ -225,7 +225,7 @@ class Steady:
         )
 
     def upgrade_to_what_raises(self, tag: str) -> None:
-        """A version that raises at its start, while messages come: the one before is back, all is counted."""
+        """Upgrade, under load, to a version that raises at its start; check the rollback and all results."""
         (old,) = self.running()
         with self.feed(tag) as sent:
             words = ("upgrade", self.name, "--include", self.version(RAISES))
@@ -240,7 +240,7 @@ class Steady:
 
 
 def steady_on(cluster: Cluster, folder: Path) -> Steady:
-    """Topics of its own for a job that is still to be started."""
+    """Create the topics of a job that is not yet started."""
     streams = make_streams(cluster)
     name = streams.input.removesuffix("-input")
     requests, results = f"{name}-requests", f"{name}-results"
@@ -252,7 +252,7 @@ def steady_on(cluster: Cluster, folder: Path) -> Steady:
 
 
 def steady_config(steady: Steady, **more: Any) -> str:
-    """The file of a config for those topics, exactly once."""
+    """Write a config for those topics, with exactly-once delivery; return the path of its file."""
     window = {"kind": "count", "size": SIZE, "slide": SLIDE, "timeout": None}
     streams = steady.streams
     inputs = [
@@ -276,7 +276,7 @@ def steady_config(steady: Steady, **more: Any) -> str:
 
 @contextmanager
 def steady_job(cluster: Cluster, folder: Path, *, parallelism: int = 1) -> Iterator[Steady]:
-    """The shipped job with the algorithm, under way."""
+    """Run the shipped job with the algorithm."""
     steady = steady_on(cluster, folder)
     flink = {"restart-strategy.exponential-delay.max-backoff": "2s"}
     file = steady_config(steady, algorithm="brittle", flink=flink, parallelism=parallelism)
@@ -306,7 +306,7 @@ def interrupt(
 
 
 def _wait_for(cluster: Cluster, name: str, reached: Callable[[Operation], bool]) -> None:
-    """Until the ledger says that the operation under way has come so far."""
+    """Wait until the ledger shows that the operation under way has reached the step."""
     ledger = Ledger(cluster.folder)
     for _ in poll(120, every=0.02):
         under_way = ledger.operations(name, under_way=True)

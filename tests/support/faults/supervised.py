@@ -1,4 +1,4 @@
-"""A local cluster that is supervised, for tests of what its supervisor repairs."""
+"""A supervised local cluster, for tests of the supervisor's repairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "watched"
 def supervised_cluster(
     state: Path, *words: str, environ: Mapping[str, str] | None = None
 ) -> Iterator[Cluster]:
-    """One of its own, set up with further words and variables, torn down at the end."""
+    """Set up a supervised cluster with further options and variables; tear it down at the end."""
     run = runner(state)
     setup = ("setup", "--env", NAME, "--profile", "local", "--port-offset", "auto", "--supervise")
     try:
@@ -28,6 +28,6 @@ def supervised_cluster(
 
 
 def supervision(cluster: Cluster) -> dict[str, object]:
-    """What `status` says; nothing while the JobManager is away."""
+    """Return the supervision that `status` reports; empty while the JobManager is down."""
     seen = cluster.run("status", "-o", "json")
     return dict(json.loads(seen.stdout)["supervision"]) if seen.code == 0 else {}

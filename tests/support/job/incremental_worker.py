@@ -1,4 +1,4 @@
-"""Simulates a worker's start: import tdajob from a bundle, warm up, compute the diagrams of a stream.
+"""A simulated start of a worker: import tdajob from a bundle, warm up, compute the diagrams of a stream.
 
 Usage: incremental_worker.py PATH [--without-numba]. Prints the fields of `incremental_cases.FirstWorker` as
 JSON.
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class WithoutNumba(MetaPathFinder):
-    """Simulates an installation without numba."""
+    """An import hook that simulates an installation without numba."""
 
     def find_spec(self, name: str, *_: object) -> None:
         if name.partition(".")[0] == "numba":

@@ -1,4 +1,4 @@
-"""A whole set of settings, as the command writes them for the job."""
+"""A complete set of settings, as the command writes them for the job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def _written() -> str:
 
 
 def settings_document(**changes: Any) -> dict[str, Any]:
-    """The settings of a local job with requests alone; `changes` replace parts: limits__max_points=3."""
+    """Return the settings of a local job with requests alone.
+
+    `changes` replace parts: limits__max_points=3.
+    """
     document: dict[str, Any] = json.loads(_written())
     for path, value in changes.items():
         *above, last = path.split("__")

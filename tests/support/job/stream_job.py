@@ -48,7 +48,7 @@ def chosen(window: dict[str, Any], *, route: str = "streams", **changes: Any) ->
 
 
 class Job:
-    """One job with its streams; `fresh` drops everything in memory, as a restart at `began` does."""
+    """A job with its streams; `fresh` drops everything in memory, as a restart at `began` does."""
 
     def __init__(self, window: dict[str, Any], **changes: Any) -> None:
         self.settings = chosen(window, **changes)
@@ -76,7 +76,7 @@ class Job:
 
 
 def told(answers: Iterator[OutputRecord]) -> list[dict[str, Any]]:
-    """Return the records of the answers, without the fields that differ between runs."""
+    """Return the output records, without the fields that differ between runs."""
     found = []
     for answer in answers:
         document = json.loads(answer.value)

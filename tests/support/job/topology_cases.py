@@ -1,4 +1,4 @@
-"""Clouds, queries and a slow, independent persistence algorithm for tests of the mathematics."""
+"""Point clouds, queries and a slow, independent persistence algorithm for tests of the mathematics."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class State:
 
 
 class Sender:
-    """Sends messages to the windows of one stream; each message has its own `place`."""
+    """A sender of messages to the windows of one stream; each message has its own `place`."""
 
     def __init__(self, settings: WindowSettings, sent: int = 0) -> None:
         self.settings = settings

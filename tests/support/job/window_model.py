@@ -53,7 +53,7 @@ class Group:
 
 
 class Model:
-    """One stream."""
+    """The model of one stream."""
 
     def __init__(self, settings: WindowSettings) -> None:
         self.settings = settings
@@ -179,7 +179,7 @@ class CountModel(Model):
 
 
 class EventModel(Model):
-    """Common part of tumbling windows, sliding windows and sessions: the clock, and the firing of groups."""
+    """The common part of tumbling windows, sliding windows and sessions: clock, and firing of groups."""
 
     def _apply(self, point: Point, index: int, answer: Answer) -> None:
         if not self._take(point):

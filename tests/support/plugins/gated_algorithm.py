@@ -24,7 +24,7 @@ class Gated(Algorithm):
         memory=NOTHING,
         reference=NOTHING,
         libraries=(),
-        costs=(Cost(1.0, 1.0, 1.0, 100),),  # a second for each point
+        costs=(Cost(1.0, 1.0, 1.0, 100),),  # a second per point
     )
 
     def parameters(self) -> Sequence[Parameter]:

@@ -1,1 +1,1 @@
-"""Real servers that tests talk to, and servers that misbehave."""
+"""Real servers for tests, and faulty ones."""

@@ -1,4 +1,4 @@
-"""A webhook that tests have alerts posted to."""
+"""A webhook that receives the alerts of tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Posted = queue.Queue[dict[str, Any]]
 
 @contextmanager
 def alert_receiver() -> Iterator[tuple[str, Posted]]:
-    """The URL of a webhook that takes alerts below /alerts alone, and what is posted to it."""
+    """Start a webhook that accepts alerts only below /alerts; yield its URL and the posted alerts."""
     posted: Posted = queue.Queue()
 
     class Receiver(BaseHTTPRequestHandler):
@@ -26,7 +26,7 @@ def alert_receiver() -> Iterator[tuple[str, Posted]]:
             self.end_headers()
 
         def log_message(self, *words: Any) -> None:
-            """Nothing on the test's screen."""
+            """Discard the request log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""A small HTTP server that answers as a test says, also with what no HTTP server would send."""
+"""A small HTTP server with responses defined by a test, including ones that no HTTP server would send."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-# Gets the request's line and its socket; what it returns is sent as it is.
+# Takes the request line and the socket; the returned bytes are sent unchanged.
 Raw = Callable[[str, socket.socket], bytes]
 
 
 @dataclass
 class Hostile:
-    """`answer` makes the bytes of each answer; `asked` has the request lines in order."""
+    """A running server: `answer` makes the bytes of each response, `asked` has the request lines in order."""
 
     url: str
     answer: Raw
@@ -34,7 +34,7 @@ def reply(
     headers: tuple[str, ...] = (),
     length: int | None = None,
 ) -> bytes:
-    """The bytes of an answer; what is no bytes is written as JSON."""
+    """Return the bytes of a response; a body other than bytes is written as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [
         f"HTTP/1.1 {status} Said",
@@ -46,7 +46,7 @@ def reply(
 
 
 def drip(server: Hostile, connection: socket.socket, piece: bytes, seconds: float) -> bytes:
-    """Send a piece again and again until the other side or the test has had enough."""
+    """Send a piece repeatedly, for up to 60 s, until the peer closes the connection or the test ends."""
     end = time.monotonic() + 60
     try:
         while time.monotonic() < end and not server.stopped.wait(seconds):
@@ -58,7 +58,7 @@ def drip(server: Hostile, connection: socket.socket, piece: bytes, seconds: floa
 
 @contextmanager
 def hostile_server(answer: Raw) -> Iterator[Hostile]:
-    """The server while the block runs; each connection has a thread of its own."""
+    """Run the server during the block, with a thread for each connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Hostile(f"http://127.0.0.1:{listener.getsockname()[1]}", answer)
         thread = threading.Thread(target=_accept, args=(listener, server))
@@ -97,7 +97,7 @@ def _serve(connection: socket.socket, server: Hostile) -> None:
 
 
 def _request(connection: socket.socket, server: Hostile) -> str:
-    """One whole request as text; empty where none comes."""
+    """Return one whole request as text; empty if none arrives."""
     data = b""
     while not server.stopped.is_set():
         if data[:1] == b"\x16":
@@ -121,12 +121,12 @@ def _request(connection: socket.socket, server: Hostile) -> str:
 
 
 def path_of(line: str) -> str:
-    """The path of a request line, without its query."""
+    """Return the path of a request line, without its query."""
     return line.split(" ")[1].partition("?")[0] if line.count(" ") == 2 else ""
 
 
 def recorded(answers: dict[str, Any]) -> Raw:
-    """Answers by path; where there is none, as Flink says it."""
+    """Return responses by path; any other path has Flink's 404."""
 
     def answer(line: str, _: socket.socket) -> bytes:
         path = path_of(line)

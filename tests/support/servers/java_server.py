@@ -1,4 +1,4 @@
-"""Servers that tests start beside the cluster, each a process of this machine."""
+"""Servers that tests start next to the cluster, each a local process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tdaflink.domain.polling import poll
 def started(
     command: Sequence[str], log: Path, ready: Callable[[], bool], *, seconds: float = 60, **how: Any
 ) -> Iterator[None]:
-    """A server beside the tests, from when it is ready until the end of the block."""
+    """Run a server during the block, which starts when the server is ready."""
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **how)
     try:
@@ -39,7 +39,7 @@ def started(
 
 
 def answers(url: str) -> bool:
-    """Whether something answers there, and gladly."""
+    """Return whether a GET of the URL succeeds."""
     try:
         return httpx.get(url, timeout=5, trust_env=False).is_success
     except httpx.TransportError:
@@ -47,7 +47,7 @@ def answers(url: str) -> bool:
 
 
 def listens(port: int) -> bool:
-    """Whether a port of this machine is taken."""
+    """Return whether a server listens on a local port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -56,7 +56,7 @@ def listens(port: int) -> bool:
 
 
 def free_port() -> int:
-    """One at which nothing listens."""
+    """Return a local port on which nothing listens."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return int(chosen.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A real cluster of the next Flink, as another team runs one: from its wheel, by its scripts and settings."""
+"""A real cluster of the next Flink version, run like an external one: its wheel, scripts and settings."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tdaflink.adapters.storage.shipped_profiles import load_lock, load_versions
 
 VERSION = load_versions().next_flink
 _INSTALL_SECONDS = 600
-_ENGINES = ("gudhi", "orjson", "scipy")  # what the job cannot do without
+_ENGINES = ("gudhi", "orjson", "scipy")  # packages that the job requires
 
 
 @dataclass(frozen=True)
 class NextFlink:
-    """Where it answers, and the interpreter with its PyFlink."""
+    """A cluster: its REST address, and the interpreter with its PyFlink."""
 
     rest_url: str
     python: Path
@@ -36,7 +36,7 @@ class NextFlink:
 
 @contextmanager
 def running_next_flink(folder: Path) -> Iterator[NextFlink]:
-    """A JobManager and a TaskManager of four slots, with the Kafka connector that the lock has."""
+    """Start a JobManager and a TaskManager with four slots and the Kafka connector of the lock."""
     python = installed_python()
     home = _pyflink_folder(python)
     port = free_port()
@@ -56,7 +56,7 @@ def running_next_flink(folder: Path) -> Iterator[NextFlink]:
 
 
 def installed_python() -> Path:
-    """The interpreter of an environment in the cache folder, which is made once."""
+    """Return the interpreter of an environment in the cache folder, which is created once."""
     home = ensure_dir(cache_folder() / "tests") / f"flink-{VERSION}-py{sys.version_info[1]}"
     python = home / "bin" / "python"
     with FileLock(home.with_name(f"{home.name}.lock"), timeout=_INSTALL_SECONDS):
@@ -68,7 +68,7 @@ def installed_python() -> Path:
 
 
 def _install(home: Path, python: Path, packages: list[str]) -> None:
-    fits = sys.version_info[:2] <= (3, 12)  # PyFlink has no wheel for later ones
+    fits = sys.version_info[:2] <= (3, 12)  # PyFlink has no wheel for later versions
     uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if uv is None:
         assert fits, f"uv is needed to find a Python 3.12 for Flink {VERSION}"
@@ -91,7 +91,7 @@ def _pyflink_folder(python: Path) -> Path:
 
 
 def _write_settings(folder: Path, home: Path, port: int) -> None:
-    """The stock settings with ports, sizes and folders of their own."""
+    """Write the stock settings with other ports, sizes and folders."""
     stock = yaml.safe_load((home / "conf" / "config.yaml").read_text(encoding="utf-8"))
     settings = {
         "env.java.opts.all": stock["env"]["java"]["opts"]["all"],

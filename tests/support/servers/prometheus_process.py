@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: the programs of Debian's packages, and one with an environment's files."""
+"""A real Prometheus for tests: programs of Debian's packages, and a server with an environment's files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ENVIRON = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True)
 class Programs:
-    """prometheus, promtool, prometheus-alertmanager and amtool in one folder."""
+    """The folder with prometheus, promtool, prometheus-alertmanager and amtool."""
 
     folder: Path
 
     def run(self, name: str, *words: str, cwd: Path | None = None) -> str:
-        """What a tool prints; it must succeed."""
+        """Return the output of a tool, which must succeed."""
         done = subprocess.run(
             [str(self.folder / name), *words],
             capture_output=True, text=True, timeout=120, env=ENVIRON, cwd=cwd, check=False,
@@ -41,7 +41,7 @@ class Programs:
 
 
 def prometheus_programs() -> Programs:
-    """The unpacked packages, kept in the cache folder; raises `Unavailable` where none can be had."""
+    """Return the unpacked packages, kept in the cache folder; raise `Unavailable` if none can be obtained."""
     home = cache_folder() / "tests" / f"prometheus-{NEWEST_SUITE}"
     if not (home / "usr" / "bin" / "promtool").exists():
         part = ensure_dir(home.with_name(f"{home.name}.{os.getpid()}"))
@@ -53,29 +53,29 @@ def prometheus_programs() -> Programs:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """One that answers at `url`."""
+    """A running Prometheus at `url`."""
 
     url: str
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Labels and value of each series that the expression has now."""
+        """Return labels and value of each current series of the expression."""
         reply = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=10).json()
         assert reply["status"] == "success", f"{expression}: {reply}"
         return [(one["metric"], float(one["value"][1])) for one in reply["data"]["result"]]
 
     def value(self, expression: str) -> float | None:
-        """The value of an expression that has one series at most."""
+        """Return the value of an expression with at most one series."""
         found = self.query(expression)
         assert len(found) <= 1, f"{expression}: {found}"
         return found[0][1] if found else None
 
     def firing(self) -> dict[str, dict[str, str]]:
-        """Name -> labels of the alerts that fire."""
+        """Return the labels of each firing alert, by its name."""
         alerts = httpx.get(f"{self.url}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
         return {one["labels"]["alertname"]: one["labels"] for one in alerts if one["state"] == "firing"}
 
     def wait_for_alert(self, name: str, *, firing: bool = True, seconds: float = 90) -> dict[str, str]:
-        """Until the alert fires, or no longer does; its labels."""
+        """Wait until the alert fires, or no longer fires; return its labels."""
         for _ in poll(seconds, every=0.5):
             alerts = self.firing()
             if (name in alerts) == firing:
@@ -85,7 +85,7 @@ class Prometheus:
         raise AssertionError(f"{name} {'does not fire' if firing else 'still fires'}: {alerts}, {said}")
 
     def wait_for(self, what: str, expression: str, wanted: float, seconds: float = 60) -> None:
-        """Until the expression has the value."""
+        """Wait until the expression has the value."""
         value: float | None = None
         for _ in poll(seconds, every=0.5):
             value = self.value(expression)
@@ -96,7 +96,7 @@ class Prometheus:
 
 @contextmanager
 def running_prometheus(programs: Programs, config: Path, folder: Path) -> Iterator[Prometheus]:
-    """A Prometheus with a copy of an environment's files, which looks more often than they say."""
+    """Start a Prometheus with a copy of an environment's files and with shorter intervals."""
     home = folder / "config"
     shutil.copytree(config, home)
     document: dict[str, Any] = yaml.safe_load((home / "prometheus.yml").read_text(encoding="utf-8"))
@@ -114,7 +114,7 @@ def running_prometheus(programs: Programs, config: Path, folder: Path) -> Iterat
 
 @contextmanager
 def running_alertmanager(programs: Programs, config: Path, address: str, folder: Path) -> Iterator[None]:
-    """An Alertmanager at an address, with an environment's file."""
+    """Start an Alertmanager at an address, with an environment's file."""
     command = [
         str(programs.folder / "prometheus-alertmanager"), f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}",
@@ -127,7 +127,7 @@ def running_alertmanager(programs: Programs, config: Path, address: str, folder:
 
 @contextmanager
 def _templates(programs: Programs) -> Iterator[None]:
-    """Debian's Alertmanager reads templates where its package would be installed, and nowhere else."""
+    """Link the templates to the only folder where Debian's Alertmanager reads them, that of its package."""
     place = Path("/usr/share/prometheus/alertmanager")
     if place.exists():
         yield
@@ -142,5 +142,5 @@ def _templates(programs: Programs) -> Iterator[None]:
 
 
 def free_address() -> str:
-    """An address of this machine at which nothing listens."""
+    """Return a local address on which nothing listens."""
     return f"127.0.0.1:{free_port()}"

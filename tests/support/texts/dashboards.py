@@ -1,4 +1,4 @@
-"""The panels of the shipped dashboards, asked for at a real Prometheus."""
+"""The panels of the shipped dashboards, queried at a real Prometheus."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ DASHBOARDS = sorted((ROOT / "profiles" / "monitoring" / "grafana" / "dashboards"
 
 
 class Panel(NamedTuple):
-    """A query that a dashboard draws, and the title above it."""
+    """A query of a dashboard, and the title of its panel."""
 
     title: str
     query: str
 
 
 def panels() -> set[Panel]:
-    """Everything that the dashboards show."""
+    """Return all panels of the dashboards."""
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS]
     shown = [panel for document in documents for panel in document["panels"] if panel["type"] != "row"]
     return {Panel(panel["title"], target["expr"]) for panel in shown for target in panel["targets"]}
 
 
 def wait_for_data(prometheus: Prometheus, wanted: Iterable[Panel], job: str, seconds: float = 90) -> None:
-    """Until each of the panels has had data of the job."""
+    """Wait until each panel has had data of the job."""
     missing = set(wanted)
     for _ in poll(seconds, every=1.0):
         missing = {panel for panel in missing if not has_data(prometheus, panel.query, job)}

@@ -1,4 +1,4 @@
-"""The calls that README and docs show: each `$ tdaflink …` of a console block, and such lines elsewhere."""
+"""The calls in README and docs: each `$ tdaflink …` of a console block, and such lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPTIONAL = re.compile(r"\[(--.*?)\]")  # a synopsis: [--option value]
 
 @dataclass(frozen=True)
 class Shown:
-    """One call of tdaflink that a page shows; `words` without the name of the command."""
+    """A call of tdaflink on a page; `words` are those after the name of the command."""
 
     page: Path
     line: str
@@ -24,7 +24,7 @@ class Shown:
 
 
 def shown(page: Path, *, console_only: bool = False) -> Iterator[Shown]:
-    """The page's calls in their order."""
+    """Yield the page's calls in their order."""
     for language, block in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if console_only and language != "console":
             continue

@@ -1,4 +1,4 @@
-"""The calls and options that texts of the command offer, out of its sources."""
+"""The calls and options in the command's texts, extracted from its sources."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import typer
 from tdaflink.cli.app import app, load
 
 SOURCES = Path(__file__).resolve().parents[3] / "tdaflink"
-FILLED = "X1"  # stands for what a text is given when it is shown
+FILLED = "X1"  # replaces a value that is inserted at run time
 _CALL = re.compile(r"(?<![\w/.-])tdaflink ([a-z]+(?: [a-z]+)?)(?![\w-])")
-# Where a call in a sentence ends, beside the next call.
+# The end of a call in a sentence; the next call ends it, too.
 _END = re.compile(r";|&&|\n|\. |\.$|\)|\"|“|”|, |: | \| |(?<![\w/.-])tdaflink ")
 _OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text in the sources; `is_hint` where it is given as an error's hint."""
+    """A text in the sources; `is_hint` if it is passed as an error's hint."""
 
     file: str
     line: int
@@ -34,13 +34,13 @@ class Text:
 
 @cache
 def tree() -> Any:
-    """The real command, with all that it registers."""
+    """Return the real command with everything that it registers."""
     load([])
     return typer.main.get_command(app)
 
 
 def texts() -> Iterator[Text]:
-    """Every text of the sources, with what it is given filled in."""
+    """Yield every text of the sources, with its placeholders filled in."""
     for path in sorted(SOURCES.rglob("*.py")):
         name = path.relative_to(SOURCES).as_posix()
         module = ast.parse(path.read_text(encoding="utf-8"))
@@ -67,14 +67,14 @@ def _words(node: ast.Constant | ast.JoinedStr) -> str:
 
 
 def calls(words: str) -> Iterator[tuple[str, str]]:
-    """The words after each `tdaflink` of a text, and what follows them up to the end of the call."""
+    """Yield the words after each `tdaflink` of a text, and the text after them up to the end of the call."""
     for call in _CALL.finditer(words):
         end = _END.search(words, call.end(1))
         yield call.group(1).strip(), words[call.end(1) : end.start() if end else None]
 
 
 def command_of(path: str) -> tuple[Any, str] | None:
-    """The command that words begin with, and its whole name."""
+    """Return the command that the words begin with, and its full name."""
     first, *second = path.split()
     found = tree().commands.get(first)
     if found is None or not hasattr(found, "commands"):
@@ -91,7 +91,7 @@ def options_of(command: Any) -> set[str]:
 
 
 def options_in(words: str) -> list[str]:
-    """The options that a text names outside of the calls that it shows."""
+    """Return the options that a text names outside of its calls."""
     for call in reversed(list(_CALL.finditer(words))):
         end = _END.search(words, call.end(1))
         words = words[: call.start()] + " " + (words[end.start() :] if end else "")
