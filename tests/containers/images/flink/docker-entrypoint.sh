@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the public image's entry point does, as far as it is visible from outside: jemalloc, built-in plugins,
+# What the public image's entry point does, as far as it can be told from outside: jemalloc, built-in plugins,
 # settings out of the environment into conf/config.yaml, then the component, as the user flink.
 home=${FLINK_HOME:-/opt/flink}
 settings=()

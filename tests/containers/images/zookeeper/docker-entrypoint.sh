@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the public image's entry point does, as far as it is visible from outside: ZOO_* into zoo.cfg and myid.
+# What the public image's entry point does, as far as it can be told from outside: ZOO_* into zoo.cfg and myid.
 set -e
 mkdir -p "$ZOO_DATA_DIR" "$ZOO_DATA_LOG_DIR" "$ZOO_LOG_DIR"
 if [[ $1 == zkServer.sh && $(id -u) == 0 ]]; then
