@@ -57,7 +57,7 @@ def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(engines, limit, [ALWAYS if "redzed" in name else NEVER] * 3)
     monkeypatch.setattr(engines, "COMPILED_FROM", ALWAYS if name == "compiled" else NEVER)
     if name.startswith("gudhi"):
-        monkeypatch.setattr(engines, "kernels", lambda: None)
+        monkeypatch.setattr(engines, "load_kernels", lambda: None)
     monkeypatch.setattr(graph, "ROUND", 2.0)
     monkeypatch.setattr(graph, "REACH", 0.0)
     if "redzed" in name and not redzed.AVAILABLE:

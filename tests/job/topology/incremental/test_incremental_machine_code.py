@@ -83,8 +83,8 @@ module = sys.modules["worker"] = types.ModuleType("worker")
 exec("class Custom:\\n    def print(self, *words, **options): pass", module.__dict__)
 builtins.print = module.Custom().print
 sys.path[:0] = sys.argv[1:]
-from tdajob.topology.kernels.loader import kernels
-sys.exit(0 if kernels() is not None else 1)
+from tdajob.topology.kernels.loader import load_kernels
+sys.exit(0 if load_kernels() is not None else 1)
 """
 
 
