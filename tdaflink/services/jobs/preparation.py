@@ -61,7 +61,7 @@ def shipped_job(
         )
     if config.stream_keys() and not any(config.window_of(source) for source in config.all_inputs()):
         warn(
-            f"{', '.join(config.stream_keys())}: valid, and about the stream route alone;"
+            f"{', '.join(config.stream_keys())}: valid, but apply to the stream route only;"
             " each request is answered by itself"
         )
     uploads = config.names_inputs and any(source.route == "uploads" for source in config.all_inputs())

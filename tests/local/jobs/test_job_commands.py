@@ -110,8 +110,8 @@ def test_the_seed_s_sample_is_submitted_listed_looked_at_and_cancelled(
     assert set(submitted) == {"id", "name", "state", "env", "parallelism", "bundle_sha256", "rest_url"}
     assert (submitted["name"], submitted["state"]) == ("tda-streaming-production", "RUNNING")
     said = flat(done.stderr)
-    assert "window_size, slide_interval, window_timeout: valid, and about the stream route alone" in said
-    assert "names kafka_bootstrap_servers kafka1:9092,kafka2:9093,kafka3:9094" in said
+    assert "window_size, slide_interval, window_timeout: valid, but apply to the stream route only" in said
+    assert "sets kafka_bootstrap_servers to kafka1:9092,kafka2:9093,kafka3:9094" in said
 
     (listed,) = jobs(cluster)
     assert set(listed) == LISTED
