@@ -20,7 +20,7 @@ _IMAGE_CACHE = "/opt/tdaflink/cache"  # TDAFLINK_CACHE_DIR in the Dockerfile
 IMAGE_WORKERS = "/opt/tdaflink/workers"
 IMAGE_FORKING_PYTHON = f"{IMAGE_WORKERS}/{SCRIPT}"
 IMAGE_PLACES = {"flink/lib": "lib", "flink/plugins/s3-fs-hadoop": "plugins/s3-fs-hadoop"}
-_KERNELS = "tdajob/topology/incremental"
+_KERNELS = "tdajob/topology/kernels"
 # The lock of the image's packages, and of the build tools for the few packages without a wheel.
 _PYTHON_LOCKS = ("image", "build")
 
@@ -28,7 +28,7 @@ _PYTHON_LOCKS = ("image", "build")
 def image_tag() -> str:
     """Return name:tag, which changes with Dockerfile, versions, locked packages, JARs and kernels."""
     digest = hashlib.sha256()
-    for path, content in sorted(_texts()):
+    for path, content in sorted(context_texts()):
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     for folder, jar in _jars():
         digest.update(f"{folder}\0{jar.sha256}\0".encode())
@@ -44,7 +44,7 @@ def build_arguments() -> dict[str, str]:
 def build_context(folder: Path) -> None:
     """Write the build context of the image; the JARs must be in the cache."""
     cache = JarCache()
-    for path, content in _texts():
+    for path, content in context_texts():
         file = folder / path
         ensure_dir(file.parent)
         with map_write_errors(file):
@@ -56,7 +56,8 @@ def build_context(folder: Path) -> None:
                 shutil.copyfile(cache.path(jar), target)
 
 
-def _texts() -> Iterator[tuple[str, bytes]]:
+def context_texts() -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of each file of the build context but the JARs."""
     yield "Dockerfile", (profile_folder("image") / "Dockerfile").read_bytes()
     for name in _PYTHON_LOCKS:
         yield f"{name}.lock.txt", load_python_lock(name).to_text().encode()

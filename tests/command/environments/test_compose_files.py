@@ -16,6 +16,7 @@ from support.command_runner import Runner
 from support.compose_settings import settings
 
 from tdaflink.adapters.compose_runtime.docker_engine import _moment, _whole_lines
+from tdaflink.adapters.compose_runtime.image import context_texts
 from tdaflink.adapters.compose_runtime.renderer import ComposeSettings, compose_files
 from tdaflink.adapters.security.credential_store import GRAFANA, KEY, SECRET
 from tdaflink.adapters.storage.shipped_profiles import load_profile, load_python_settings, load_versions
@@ -294,3 +295,12 @@ def test_health_checks_and_commands_use_tools_that_the_public_images_have(name: 
         said = json.dumps([parts["healthcheck"]["test"], parts.get("entrypoint"), parts.get("command")])
         used = {tool for tool in TOOLS if re.search(rf"\b{tool}\b", said)}
         assert used <= contract.tools, service
+
+
+def test_modules_that_the_dockerfile_imports_are_in_its_context() -> None:
+    files = dict(context_texts())
+    (module,) = re.findall(r"from (tdajob[\w.]+) import", files["Dockerfile"].decode())
+    path = f"jobs/{module.replace('.', '/')}.py"
+    assert path in files
+    for imported in re.findall(r"^from (tdajob[\w.]+) import", files[path].decode(), re.MULTILINE):
+        assert f"jobs/{imported.replace('.', '/')}.py" in files
