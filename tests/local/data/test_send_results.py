@@ -7,14 +7,16 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from support.command_runner import Cluster, command_environ, command_line
+
+from tdaflink.domain.polling import poll
 
 pytestmark = pytest.mark.cluster
 
@@ -37,12 +39,20 @@ def job(cluster: Cluster) -> Iterator[str]:
     cluster.run("cancel", name, timeout=90)
 
 
+def end_offset(consumer: Consumer, place: TopicPartition) -> int:
+    """Return the end of a partition, as soon as it has a leader: the topic may be new."""
+    for _ in poll(30.0, every=0.2):
+        with suppress(KafkaException):
+            return int(consumer.get_watermark_offsets(place, timeout=10)[1])
+    raise AssertionError(f"{place} has no leader")
+
+
 def records(cluster: Cluster, topic: str) -> list[tuple[str, dict[str, Any]]]:
     """Return key and value of every record in the topic."""
     consumer = Consumer({"bootstrap.servers": cluster.kafka, "group.id": "test", "enable.auto.commit": False})
     try:
         places = [TopicPartition(topic, p) for p in (0, 1)]
-        expected = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        expected = sum(end_offset(consumer, place) for place in places)
         consumer.assign([TopicPartition(topic, p, 0) for p in (0, 1)])
         found = consumer.consume(expected, timeout=30) if expected else []
     finally:
