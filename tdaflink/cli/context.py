@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tdaflink.services.control import JobControlContext
     from tdaflink.services.jobs.builder import JobBuilder
     from tdaflink.services.observability.checks.context import HealthContext
-    from tdaflink.services.observability.diagnostics import DiagnosticsSources as DiagnosisSources
-    from tdaflink.services.observability.snapshot_reader import DashboardSources as DashboardSources
+    from tdaflink.services.observability.diagnostics import DiagnosticsSources
+    from tdaflink.services.observability.snapshot_reader import DashboardSources
 
 _REGISTRY_CREDENTIALS = "leave them out of it and set SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=user:password"
 
@@ -254,16 +254,16 @@ class CommandContext:
             return None
         return self.store.overridden(resolve_environment(SetupRequest(env=name), self.store)[0])
 
-    def diagnosis_sources(self) -> DiagnosisSources:
+    def diagnosis_sources(self) -> DiagnosticsSources:
         """Open the sources of a diagnosis archive."""
         from tdaflink.adapters.clients import kafka_of
         from tdaflink.services.observability.diagnostics import DiagnosticsSources
 
-        patient = self.health_context()
-        environment = patient.environment
+        health = self.health_context()
+        environment = health.environment
         topics = self._closed_at_end(kafka_of(environment).watch())
         folder = self.store.folder(environment.name)
-        return DiagnosticsSources(patient, folder, self._logs_of(environment, patient.cluster), topics)
+        return DiagnosticsSources(health, folder, self._logs_of(environment, health.cluster), topics)
 
 
 def _prometheus_address(option: str | None) -> str | None:

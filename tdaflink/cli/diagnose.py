@@ -31,7 +31,7 @@ def diagnose(
     from tdaflink.services.observability.diagnostics import diagnose as collect
 
     sources = context.diagnosis_sources()
-    name = default_name(sources.patient.name)
+    name = default_name(sources.health.name)
     if out is not None and out.is_dir():
         raise UsageError(f"--out {out}: is a folder", hint=f"--out {out / name}")
     path = out or Path.cwd() / name

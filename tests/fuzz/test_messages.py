@@ -29,7 +29,7 @@ from tdaflink.adapters.storage.shipped_profiles import load_schemas
 
 MESSAGES = int(os.environ.get("TDAFLINK_FUZZ_MESSAGES", "200"))
 SEED = int(os.environ.get("TDAFLINK_FUZZ_SEED", "11"))
-VALIDATED = 5  # one of so many records is validated by its schema
+VALIDATED = 5  # one in this number of records is validated against its schema
 GROWTH_BYTES = 150 << 20  # of this process over a long run: caches fill up, then stop growing
 ALGORITHMS = (*["vietoris_rips"] * 6, "alpha", "witness", "cech", "sparse_rips", "dtm_rips")
 SCHEMAS = {schema.name: Draft202012Validator(schema.document) for schema in load_schemas()}

@@ -51,7 +51,7 @@ Collected = Iterator[tuple[str, Any]]
 class DiagnosticsSources:
     """Sources of the parts of an archive."""
 
-    patient: HealthContext
+    health: HealthContext
     folder: Path
     logs: ComponentLogs
     topics: OffsetReader
@@ -77,14 +77,14 @@ def diagnose(sources: DiagnosticsSources, out: OutputFile, reporter: Reporter) -
         ("history", lambda _: _history(ledger)),
     )
     missing: list[Lacking] = []
-    with new_archive(out) as archive, reporter.step(f"diagnosing {sources.patient.name}") as step:
+    with new_archive(out) as archive, reporter.step(f"diagnosing {sources.health.name}") as step:
         for number, (title, collect) in enumerate(parts):
             step.update(title)
             step.advance(number, len(parts))
             missing += _put(archive, redactor, title, collect(sources))
         manifest = Manifest(
             SCHEMA,
-            sources.patient.name,
+            sources.health.name,
             __version__,
             datetime.now(timezone.utc).isoformat(timespec="seconds"),
             tuple(archive.files),
@@ -132,15 +132,15 @@ def _version_of(package: str) -> str | None:
 
 
 def _doctor(sources: DiagnosticsSources) -> Collected:
-    yield "doctor.json", asdict(examine(sources.patient, Silent()))
+    yield "doctor.json", asdict(examine(sources.health, Silent()))
 
 
 def _settings(sources: DiagnosticsSources) -> Collected:
     """Yield the environment, its profile, and every settings file of its components."""
-    yield "environment.json", asdict(sources.patient.environment)
-    if sources.patient.profile is not None:
-        yield "settings/profile.json", sources.patient.profile.model_dump(mode="json")
-    folder, holders = sources.folder, sources.patient.traits.settings_folders
+    yield "environment.json", asdict(sources.health.environment)
+    if sources.health.profile is not None:
+        yield "settings/profile.json", sources.health.profile.model_dump(mode="json")
+    folder, holders = sources.folder, sources.health.traits.settings_folders
     for path in sorted(folder.glob("**/*")):
         named = path.relative_to(folder)
         if named.parts[0] not in holders or (path.suffix not in _ENDINGS and path.name not in _ENDINGS):
@@ -160,7 +160,7 @@ def _settings(sources: DiagnosticsSources) -> Collected:
 
 def _rest(sources: DiagnosticsSources) -> Collected:
     """Yield the REST resources of the cluster, its TaskManagers and newest jobs, and thread dumps."""
-    cluster = sources.patient.cluster
+    cluster = sources.health.cluster
     for name in _OF_THE_CLUSTER:
         yield f"rest/{name.replace('/', '-')}.json", cluster.get(f"/{name}")
     yield from _each(sources, {"threads/jobmanager.txt": "/jobmanager/thread-dump"}, _threads)
@@ -183,7 +183,7 @@ def _each(
     """Yield several resources, some of which may be missing. Raises `Unreachable` without a JobManager."""
     for name, path in paths.items():
         try:
-            yield name, shape(sources.patient.cluster.get(path))
+            yield name, shape(sources.health.cluster.get(path))
         except TdaflinkError as error:
             if isinstance(error, Unreachable) and not isinstance(error, UnexpectedAnswer):
                 raise
@@ -199,7 +199,7 @@ def _threads(dump: Any) -> str:
 
 def _kafka(sources: DiagnosticsSources) -> Collected:
     """Yield the topics with the beginning and end offsets of their partitions."""
-    topics = sources.patient.kafka.topics()
+    topics = sources.health.kafka.topics()
     yield "kafka/topics.json", {name: asdict(topic) for name, topic in topics.items()}
     watch = sources.topics
     places = watch.partitions(sorted(name for name in topics if not name.startswith("__")))

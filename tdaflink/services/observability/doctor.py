@@ -50,11 +50,11 @@ CHECKS: Sequence[HealthCheck] = (
 QUICK = tuple(check for check in CHECKS if check.name in ("flink", "java", "clocks"))
 
 
-def preflight_submit(patient: HealthContext, warn: Callable[[str], None]) -> None:
+def preflight_submit(health: HealthContext, warn: Callable[[str], None]) -> None:
     """Warn of problems that would make a submitted job fail. Raises `Unreachable`."""
     for check in QUICK:
         try:
-            results = list(check.look(patient))
+            results = list(check.look(health))
         except Unreachable:
             raise
         except TdaflinkError:
@@ -64,17 +64,17 @@ def preflight_submit(patient: HealthContext, warn: Callable[[str], None]) -> Non
                 warn(f"{result.text}: {result.why}; {result.fix}")
 
 
-def examine(patient: HealthContext, reporter: Reporter, checks: Sequence[HealthCheck] = CHECKS) -> Report:
+def examine(health: HealthContext, reporter: Reporter, checks: Sequence[HealthCheck] = CHECKS) -> Report:
     """Run all checks; a check that cannot run reports the reason."""
     results: dict[str, list[CheckResult]] = {}
-    with reporter.step(f"checking {patient.name}") as step, ThreadPoolExecutor(_PARALLEL) as pool:
+    with reporter.step(f"checking {health.name}") as step, ThreadPoolExecutor(_PARALLEL) as pool:
         for stage in _stages(checks):
-            stage_results = list(pool.map(_run, stage, repeat(patient), repeat(results)))
+            stage_results = list(pool.map(_run, stage, repeat(health), repeat(results)))
             results |= zip((check.name for check in stage), stage_results, strict=True)
             step.advance(len(results), len(checks))
     in_order = tuple(result for check in checks for result in results[check.name])
     healthy = not any(result.state == "problem" for result in in_order)
-    return Report(patient.name, healthy, in_order)
+    return Report(health.name, healthy, in_order)
 
 
 def _stages(checks: Sequence[HealthCheck]) -> list[list[HealthCheck]]:
@@ -83,7 +83,7 @@ def _stages(checks: Sequence[HealthCheck]) -> list[list[HealthCheck]]:
 
 
 def _run(
-    check: HealthCheck, patient: HealthContext, earlier: Mapping[str, Sequence[CheckResult]]
+    check: HealthCheck, health: HealthContext, earlier: Mapping[str, Sequence[CheckResult]]
 ) -> list[CheckResult]:
     failed = [name for name in check.needs if not any(r.state == "ok" for r in earlier.get(name, []))]
     if failed:
@@ -93,7 +93,7 @@ def _run(
             )
         ]
     try:
-        return list(check.look(patient))
+        return list(check.look(health))
     except TdaflinkError as error:
-        fix = patient.command("setup") if patient.runtime is not None else error.hint or ""
+        fix = health.command("setup") if health.runtime is not None else error.hint or ""
         return [CheckResult(check.name, "problem", error.message, check.why, fix)]

@@ -17,8 +17,8 @@ from tdaflink.services.jobs.ended_jobs import finishing, unfinished_of
 from tdaflink.services.jobs.preparation import SubmitRequest
 from tdaflink.services.jobs.run_request import JobPackage
 from tdaflink.services.jobs.state_snapshots import Ask, owner_of, state_to_start_from
-from tdaflink.services.upgrades import start as changing
 from tdaflink.services.upgrades.plan import differences, hints
+from tdaflink.services.upgrades.start import resume
 from tdaflink.services.upgrades.versions import job_from, last_version
 
 
@@ -116,8 +116,8 @@ def interrupted_change(control: JobControlContext, name: str | None) -> Operatio
 
 
 def finish(control: JobControlContext, change: Operation) -> Submission:
-    """Complete an interrupted operation and return the running job. Raises as `changing.resume` does."""
-    done = changing.resume(control, change.name)
+    """Complete an interrupted operation and return the running job. Raises as `start.resume` does."""
+    done = resume(control, change.name)
     version = control.ledger.version(done.id)
     return Submission(
         id=done.id,

@@ -9,7 +9,7 @@ from tdaflink.domain.environments.recreation import Replacement, fate_of, requir
 from tdaflink.domain.errors import Refused
 from tdaflink.domain.jobs.job import Job
 
-ANEW = ("jobmanager", "taskmanager-1")
+PARTS = ("jobmanager", "taskmanager-1")
 
 
 def job(name: str, parallelism: int = 1) -> Job:
@@ -42,34 +42,36 @@ def test_of_the_shipped_profiles_prod_alone_keeps_jobs_without_their_jobmanager(
 def test_what_would_be_lost_is_named_with_the_way_to_keep_it() -> None:
     with pytest.raises(Refused) as refused:
         require_safe_recreation(
-            "dev", Replacement(ANEW, "lost"), [job("shipped"), job("mine")], 2, resume=False
+            "dev", Replacement(PARTS, "lost"), [job("shipped"), job("mine")], 2, resume=False
         )
     assert refused.value.message == (
         "setup would recreate jobmanager, taskmanager-1 of dev, and these jobs would be lost with the"
         " JobManager: shipped (ssssssssssss), mine (mmmmmmmmmmmm)"
     )
     assert "tdaflink setup --env dev --resume-jobs" in str(refused.value.hint)
-    require_safe_recreation("dev", Replacement(ANEW, "lost"), [job("shipped"), job("mine")], 2, resume=True)
+    require_safe_recreation("dev", Replacement(PARTS, "lost"), [job("shipped"), job("mine")], 2, resume=True)
 
 
 def test_nothing_is_asked_where_nothing_is_lost() -> None:
-    require_safe_recreation("dev", Replacement(ANEW, "lost"), [], 2, resume=False)
-    require_safe_recreation("prod", Replacement(ANEW, "kept"), [job("shipped")], 1, resume=False)
+    require_safe_recreation("dev", Replacement(PARTS, "lost"), [], 2, resume=False)
+    require_safe_recreation("prod", Replacement(PARTS, "kept"), [job("shipped")], 1, resume=False)
 
 
 def test_jobs_that_would_not_fit_afterwards_are_not_stopped() -> None:
     with pytest.raises(Refused, match=r"would then have 6 slots; the running jobs need 9"):
-        require_safe_recreation("prod", Replacement(ANEW, "lost"), [job("a", 4), job("b", 5)], 6, resume=True)
+        require_safe_recreation(
+            "prod", Replacement(PARTS, "lost"), [job("a", 4), job("b", 5)], 6, resume=True
+        )
 
 
 def test_of_two_jobs_of_one_name_neither_is_stopped() -> None:
     twins = [job("shipped"), job("shipped"), job("mine")]
     with pytest.raises(Refused, match="with the same name could be resumed: shipped") as refused:
-        require_safe_recreation("dev", Replacement(ANEW, "lost"), twins, 8, resume=True)
+        require_safe_recreation("dev", Replacement(PARTS, "lost"), twins, 8, resume=True)
     assert refused.value.hint == "stop one of them first: tdaflink stop ID --env dev"
 
 
 def test_jobs_whose_state_would_lie_elsewhere_must_be_ended_by_hand() -> None:
     with pytest.raises(Refused, match="another storage for checkpoints") as refused:
-        require_safe_recreation("prod", Replacement(ANEW, "stranded"), [job("shipped")], 24, resume=True)
+        require_safe_recreation("prod", Replacement(PARTS, "stranded"), [job("shipped")], 24, resume=True)
     assert str(refused.value.hint).startswith("stop them first: tdaflink stop shipped --env prod")

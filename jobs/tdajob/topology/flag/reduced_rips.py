@@ -88,7 +88,7 @@ class _Filtration:
         yield end
 
     def _list_more(self, target: int) -> None:
-        """List at least `target` edges, if there are so many; from now on without idle edges."""
+        """List at least `target` edges, if that many exist; from now on without idle edges."""
         count, everyone = LIST_GROWTH * len(self._edges[0]), np.arange(len(self._distances))
         while len(self._edges[0]) < target and self._reach < self._radius:
             reach = min(self._radius, reach_of(count, self._distances, everyone))

@@ -19,36 +19,36 @@ _WHY_REGISTRY = "producers and consumers that fetch schemas from it cannot read 
 _WHY_METRICS = "dashboards are empty, and no alert fires"
 
 
-def look_at_kafka(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_kafka(health: HealthContext) -> Iterator[CheckResult]:
     """Check that a broker responds at the command's address."""
-    patient.kafka.check()
-    yield CheckResult("kafka", "ok", f"a broker responds at {patient.kafka.bootstrap}")
+    health.kafka.check()
+    yield CheckResult("kafka", "ok", f"a broker responds at {health.kafka.bootstrap}")
 
 
-def look_at_kafka_from_cluster(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_kafka_from_cluster(health: HealthContext) -> Iterator[CheckResult]:
     """Check that the TaskManagers reach the brokers at the addresses that jobs use."""
-    for answer in patient.answers:
+    for answer in health.answers:
         for place, reason in answer.unreachable.items():
             text = f"{answer.component} does not reach Kafka at {place}: {reason}"
             why = "jobs use these addresses; KAFKA_BOOTSTRAP_SERVERS_CLUSTER sets others"
-            fix = patient.repair(f"advertise an address of {place} that the TaskManagers reach")
+            fix = health.repair(f"advertise an address of {place} that the TaskManagers reach")
             yield CheckResult("kafka", "problem", text, why, fix)
-    if patient.answers and not any(answer.unreachable for answer in patient.answers):
-        reached = patient.environment.endpoints.kafka_cluster
+    if health.answers and not any(answer.unreachable for answer in health.answers):
+        reached = health.environment.endpoints.kafka_cluster
         yield CheckResult("kafka", "ok", f"the TaskManagers reach {reached}")
 
 
-def look_at_topics(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_topics(health: HealthContext) -> Iterator[CheckResult]:
     """Compare the topics of the catalogue with the broker's."""
-    rows = compare(patient.catalogue, patient.kafka.topics())
-    wrong = [result for row in rows if (result := _topic(patient, row))]
+    rows = compare(health.catalogue, health.kafka.topics())
+    wrong = [result for row in rows if (result := _topic(health, row))]
     yield from wrong
     if not any(result.state == "problem" for result in wrong):
-        yield CheckResult("topics", "ok", f"all {len(patient.catalogue)} topics of the catalogue exist")
+        yield CheckResult("topics", "ok", f"all {len(health.catalogue)} topics of the catalogue exist")
 
 
-def _topic(patient: HealthContext, row: TopicStatus) -> CheckResult | None:
-    create = patient.command(f"topics create {row.name}")
+def _topic(health: HealthContext, row: TopicStatus) -> CheckResult | None:
+    create = health.command(f"topics create {row.name}")
     if row.state == "missing":
         why = "jobs that read or write it do not start; tdaflink's brokers do not create topics automatically"
         return CheckResult("topics", "problem", f"{row.name} is missing", why, create)
@@ -60,74 +60,74 @@ def _topic(patient: HealthContext, row: TopicStatus) -> CheckResult | None:
     if leaderless:
         text = f"{row.name}: partition {', '.join(map(str, leaderless))} has no leader"
         why = "nothing can be written to or read from it"
-        return CheckResult("topics", "problem", text, why, patient.repair("start the broker that led it"))
+        return CheckResult("topics", "problem", text, why, health.repair("start the broker that led it"))
     if row.state == "other_settings":
         why = "large or old messages may be handled differently than the job expects"
-        described = patient.command(f"topics describe {row.name}")
+        described = health.command(f"topics describe {row.name}")
         return CheckResult("topics", "warning", f"{row.name} {row.advice}", why, described)
     return None
 
 
-def look_at_registry(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_registry(health: HealthContext) -> Iterator[CheckResult]:
     """Check that the registry responds, accepts our credentials, and has the shipped schemas."""
-    if not patient.registry:
+    if not health.registry:
         return
     try:
-        with closing(registry_of(patient.environment, patient.registry)) as registry:
+        with closing(registry_of(health.environment, health.registry)) as registry:
             missing = plan_register(registry, load_schemas()).registered
     except Incompatible as error:
-        fix = patient.command("schemas list")
+        fix = health.command("schemas list")
         yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
     except TdaflinkError as error:
         # The error of refused credentials names the variable to set.
-        named = isinstance(error, AccessDenied | Refused | NotFound) or patient.runtime is None
+        named = isinstance(error, AccessDenied | Refused | NotFound) or health.runtime is None
         hint = error.hint or ""
-        fix = hint if named else f"{patient.command('setup')}; or {hint}"
+        fix = hint if named else f"{health.command('setup')}; or {hint}"
         yield CheckResult("registry", "problem", error.message, _WHY_REGISTRY, fix)
     else:
         if missing:
-            text = f"{len(missing)} shipped schemas are not registered at {patient.registry}: "
-            fix = patient.command(f"schemas register --registry {patient.registry}")
+            text = f"{len(missing)} shipped schemas are not registered at {health.registry}: "
+            fix = health.command(f"schemas register --registry {health.registry}")
             yield CheckResult("registry", "problem", text + ", ".join(missing), _WHY_REGISTRY, fix)
         else:
-            yield CheckResult("registry", "ok", f"all schemas are registered at {patient.registry}")
+            yield CheckResult("registry", "ok", f"all schemas are registered at {health.registry}")
 
 
-def look_at_prometheus(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_prometheus(health: HealthContext) -> Iterator[CheckResult]:
     """Check that Prometheus has Flink's metrics."""
-    if not patient.prometheus:
-        if patient.runtime is not None and not shows_metrics(patient.environment):
+    if not health.prometheus:
+        if health.runtime is not None and not shows_metrics(health.environment):
             text = "no Prometheus scrapes this environment, and it exposes no metrics"
             yield CheckResult("metrics", "ok", text)
         else:
             text = "no Prometheus is configured, so it is not known whether it has metrics"
-            yield CheckResult("metrics", "unknown", text, fix=patient.command("doctor --prometheus URL"))
+            yield CheckResult("metrics", "unknown", text, fix=health.command("doctor --prometheus URL"))
         return
     try:
-        with closing(Prometheus(patient.prometheus)) as prometheus:
-            yield from _arriving(patient, prometheus)
+        with closing(Prometheus(health.prometheus)) as prometheus:
+            yield from _arriving(health, prometheus)
     except TdaflinkError as error:
-        own = patient.environment.endpoints.prometheus == patient.prometheus
-        fix = patient.command("setup") if own else "start it, or give another one with --prometheus URL"
+        own = health.environment.endpoints.prometheus == health.prometheus
+        fix = health.command("setup") if own else "start it, or give another one with --prometheus URL"
         yield CheckResult("metrics", "problem", error.message, _WHY_METRICS, fix)
 
 
-def _arriving(patient: HealthContext, prometheus: Prometheus) -> Iterator[CheckResult]:
+def _arriving(health: HealthContext, prometheus: Prometheus) -> Iterator[CheckResult]:
     down = [target for target in prometheus.targets() if target[1] == "down"]
     for url, _, error in down:
         text = f"Prometheus does not reach {url}: {error}"
-        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(health))
     if down:
         return
     if prometheus.has_series("flink_jobmanager_numRegisteredTaskManagers"):
         yield CheckResult("metrics", "ok", f"{prometheus.url} has Flink's metrics")
     else:
         text = f"{prometheus.url} has no metrics of Flink"
-        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(patient))
+        yield CheckResult("metrics", "problem", text, _WHY_METRICS, _show_metrics(health))
 
 
-def _show_metrics(patient: HealthContext) -> str:
-    if patient.traits.metrics_on_request and not shows_metrics(patient.environment):
-        name = patient.name
+def _show_metrics(health: HealthContext) -> str:
+    if health.traits.metrics_on_request and not shows_metrics(health.environment):
+        name = health.name
         return f"tdaflink teardown --env {name} && tdaflink setup --env {name} --metrics"
-    return patient.repair("configure Prometheus to scrape Flink's Prometheus reporter")
+    return health.repair("configure Prometheus to scrape Flink's Prometheus reporter")

@@ -28,9 +28,9 @@ _NOT_CHECKED = "the cluster's Python cannot be checked from here"
 _WHY_CLOCK = "times in results are wrong, points count as too early or too late, tokens and certificates fail"
 
 
-def look_at_flink(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_flink(health: HealthContext) -> Iterator[CheckResult]:
     """Check that Flink responds, has TaskManagers, and has a supported version."""
-    overview = patient.cluster.overview()
+    overview = health.cluster.overview()
     version, wanted = overview.flink_version, load_versions().flink
     if minor(version) == minor(load_versions().next_flink):
         yield CheckResult("flink", "warning", f"Flink is {version}: {OUTSIDE.format(wanted)}")
@@ -42,7 +42,7 @@ def look_at_flink(patient: HealthContext) -> Iterator[CheckResult]:
         yield CheckResult("flink", "warning", f"Flink is {version}, tested is {wanted}")
     if not overview.taskmanagers:
         why = "no job can run without slots"
-        fix = patient.repair("start Flink's TaskManagers")
+        fix = health.repair("start Flink's TaskManagers")
         yield CheckResult("flink", "problem", "no TaskManager is registered", why, fix)
         return
     slots = f"{overview.slots_available} of {overview.slots_total} slots free"
@@ -51,9 +51,9 @@ def look_at_flink(patient: HealthContext) -> Iterator[CheckResult]:
     )
 
 
-def look_at_java(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_java(health: HealthContext) -> Iterator[CheckResult]:
     """Check the JobManager's Java and its Kafka connector."""
-    jvm, classpath = patient.cluster.jvm()
+    jvm, classpath = health.cluster.jvm()
     major = java_major(jvm)
     if major is not None and int(major) < OLDEST_JAVA:
         why = "the connector's classes do not load in an older Java"
@@ -62,16 +62,16 @@ def look_at_java(patient: HealthContext) -> Iterator[CheckResult]:
         yield CheckResult("java", "problem", text, why, fix)
     else:
         yield CheckResult("java", "ok", f"Java {major or jvm}")
-    yield _connector(patient, classpath)
+    yield _connector(health, classpath)
 
 
-def _connector(patient: HealthContext, classpath: Sequence[str]) -> CheckResult:
+def _connector(health: HealthContext, classpath: Sequence[str]) -> CheckResult:
     connector = connector_of(classpath)
-    flink = minor(patient.cluster.overview().flink_version)
+    flink = minor(health.cluster.overview().flink_version)
     wanted = load_versions().cluster.kafka_connector
-    own = patient.runtime is not None
+    own = health.runtime is not None
     fix = (
-        _RESTART.format(name=patient.name)
+        _RESTART.format(name=health.name)
         if own
         else f"put flink-sql-connector-kafka-{wanted}.jar as the only connector into Flink's lib folder on"
         " every node (tdaflink jars fetch downloads it), and restart Flink"
@@ -91,24 +91,24 @@ def _connector(patient: HealthContext, classpath: Sequence[str]) -> CheckResult:
     return CheckResult("connector", "ok", f"the Kafka connector is {version}")
 
 
-def look_at_python(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_python(health: HealthContext) -> Iterator[CheckResult]:
     """Check interpreter, engines and PyFlink on the TaskManagers."""
-    if not patient.answers:
+    if not health.answers:
         text = f"{_NOT_CHECKED}; a submitted job fails immediately if gudhi is missing"
-        yield CheckResult("python", "unknown", text, fix=patient.command("submit --wait"))
-    for answer in patient.answers:
-        yield from _python_of(patient, answer)
-    versions = {minor(answer.version) for answer in patient.answers if answer.version}
+        yield CheckResult("python", "unknown", text, fix=health.command("submit --wait"))
+    for answer in health.answers:
+        yield from _python_of(health, answer)
+    versions = {minor(answer.version) for answer in health.answers if answer.version}
     if len(versions) > 1:
         text = f"the components run different Pythons: {', '.join(sorted(versions))}"
         yield CheckResult("python", "problem", text, "code pickled by one does not load in another", "")
 
 
-def _python_of(patient: HealthContext, answer: PythonAnswer) -> Iterator[CheckResult]:
-    at = f"{answer.component} ({patient.environment.python})"
+def _python_of(health: HealthContext, answer: PythonAnswer) -> Iterator[CheckResult]:
+    at = f"{answer.component} ({health.environment.python})"
     if answer.error:
         why = "every Python task runs in this interpreter"
-        fix = patient.repair(f"install {patient.environment.python} there")
+        fix = health.repair(f"install {health.environment.python} there")
         yield CheckResult("python", "problem", f"{at}: {answer.error}", why, fix)
         return
     for module, reason in answer.broken.items():
@@ -118,7 +118,7 @@ def _python_of(patient: HealthContext, answer: PythonAnswer) -> Iterator[CheckRe
             "problem",
             f"{at} cannot import {module}: {reason}",
             "a job restarts forever, since each of its tasks fails at this import",
-            _install(patient, package),
+            _install(health, package),
         )
     pythons = load_versions().python
     if minor(answer.version) not in pythons.pyflink:
@@ -130,30 +130,30 @@ def _python_of(patient: HealthContext, answer: PythonAnswer) -> Iterator[CheckRe
     elif not answer.broken:
         named = ", ".join(f"{name} {version}" for name, version in answer.modules.items())
         yield CheckResult("python", "ok", f"{at}: Python {answer.version}, {named}")
-    yield from _pyflink(patient, answer, at)
+    yield from _pyflink(health, answer, at)
 
 
-def _pyflink(patient: HealthContext, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
-    pyflink, flink = answer.modules.get("pyflink"), patient.cluster.overview().flink_version
+def _pyflink(health: HealthContext, answer: PythonAnswer, at: str) -> Iterator[CheckResult]:
+    pyflink, flink = answer.modules.get("pyflink"), health.cluster.overview().flink_version
     if pyflink and pyflink != flink:
         why = "Python tasks and Flink must have the same version of the protocol"
         text = f"{at} has PyFlink {pyflink}, the cluster is Flink {flink}"
-        yield CheckResult("python", "problem", text, why, _install(patient, f"apache-flink=={flink}"))
+        yield CheckResult("python", "problem", text, why, _install(health, f"apache-flink=={flink}"))
 
 
-def _install(patient: HealthContext, package: str) -> str:
-    if patient.traits.uses_host_python:
-        return install_command(patient.environment.python, package, patient.name)
+def _install(health: HealthContext, package: str) -> str:
+    if health.traits.uses_host_python:
+        return install_command(health.environment.python, package, health.name)
     # A recreated container has the packages of its image, whatever was changed in the previous container.
-    return _RESTART.format(name=patient.name)
+    return _RESTART.format(name=health.name)
 
 
-def look_at_clocks(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_clocks(health: HealthContext) -> Iterator[CheckResult]:
     """Compare this machine's clock with the JobManager's and those of the TaskManagers' Python."""
     before = time.time()
-    jobmanager = patient.cluster.clock()
+    jobmanager = health.cluster.clock()
     clocks = {"the JobManager": ((before, time.time()), jobmanager)} if jobmanager else {}
-    for answer in patient.answers:
+    for answer in health.answers:
         if answer.clock:
             moment, sent_at, received_at = answer.clock
             clocks[answer.component] = ((sent_at, received_at), (moment, moment))
@@ -171,36 +171,36 @@ def look_at_clocks(patient: HealthContext) -> Iterator[CheckResult]:
         yield CheckResult("clocks", "ok", f"those of {', '.join(clocks)} agree with this machine's")
 
 
-def look_at_storage(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_storage(health: HealthContext) -> Iterator[CheckResult]:
     """Check that the cluster can write to its checkpoint storage."""
-    target = patient.flink_config.get(STORAGE)
+    target = health.flink_config.get(STORAGE)
     why = "without checkpoints a failed job restarts from the beginning, or not at all"
     if not target:
         yield CheckResult("storage", "problem", f"the cluster has no {STORAGE}", why, f"set {STORAGE}")
         return
-    wrong = [*_unwritable(patient), *_failing_checkpoints(patient)]
+    wrong = [*_unwritable(health), *_failing_checkpoints(health)]
     yield from (CheckResult("storage", "problem", text, why, fix) for text, fix in wrong)
     if wrong:
         return
-    if any(answer.folders for answer in patient.answers):
+    if any(answer.folders for answer in health.answers):
         yield CheckResult("storage", "ok", f"the cluster can write to {target}")
-    elif any(job.state == "RUNNING" for job in patient.cluster.jobs(patient.name, ended=False)):
+    elif any(job.state == "RUNNING" for job in health.cluster.jobs(health.name, ended=False)):
         yield CheckResult("storage", "ok", f"the latest checkpoint of each job to {target} succeeded")
     else:
         text = f"the first checkpoint of a job will show whether the cluster can write to {target}"
-        yield CheckResult("storage", "unknown", text, fix=patient.command("submit"))
+        yield CheckResult("storage", "unknown", text, fix=health.command("submit"))
 
 
-def _unwritable(patient: HealthContext) -> Iterator[tuple[str, str]]:
-    for answer in patient.answers:
+def _unwritable(health: HealthContext) -> Iterator[tuple[str, str]]:
+    for answer in health.answers:
         for folder, reason in answer.folders.items():
             if reason:
                 text = f"{answer.component} cannot write checkpoints to {folder}: {reason};"
-                prune = patient.command("savepoints prune --keep 1")
+                prune = health.command("savepoints prune --keep 1")
                 yield f"{text} {prune} removes old savepoints", f"du -ah {folder} | sort -h | tail"
 
 
-def _failing_checkpoints(patient: HealthContext) -> Iterator[tuple[str, str]]:
-    for job in patient.cluster.jobs(patient.name, ended=False):
-        if patient.cluster.newest_checkpoint_failed(job.id):
-            yield f"the latest checkpoint of {job.name} failed", patient.command(f"status {job.name}")
+def _failing_checkpoints(health: HealthContext) -> Iterator[tuple[str, str]]:
+    for job in health.cluster.jobs(health.name, ended=False):
+        if health.cluster.newest_checkpoint_failed(job.id):
+            yield f"the latest checkpoint of {job.name} failed", health.command(f"status {job.name}")

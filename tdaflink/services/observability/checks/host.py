@@ -17,12 +17,12 @@ _WHY_PREFLIGHT = "setup would fail"
 _WHY_TAMPERED = "the code that runs is not the tested code; it may be damaged or malicious"
 
 
-def look_at_preflight(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_preflight(health: HealthContext) -> Iterator[CheckResult]:
     """Run the preflight checks of setup: packages, Docker, disk, secrets and ports."""
-    if patient.runtime is None:
+    if health.runtime is None:
         return
     try:
-        patient.runtime.preflight()
+        health.runtime.preflight()
     except TdaflinkError as error:
         yield CheckResult("preflight", "problem", error.message, _WHY_PREFLIGHT, error.hint or "")
     else:
@@ -31,27 +31,27 @@ def look_at_preflight(patient: HealthContext) -> Iterator[CheckResult]:
         )
 
 
-def look_at_components(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_components(health: HealthContext) -> Iterator[CheckResult]:
     """Check the health of each process or container."""
-    if patient.runtime is None:
+    if health.runtime is None:
         return
-    for component in patient.runtime.components():
+    for component in health.runtime.components():
         if component.health == "healthy":
             yield CheckResult("components", "ok", f"{component.name} is healthy")
             continue
         state: State = "warning" if component.health == "starting" else "problem"
         text = f"{component.name} is {component.health}"
         text += f": {component.detail}" if component.detail else ""
-        yield CheckResult("components", state, text, _WHY_COMPONENT, patient.command("setup"))
+        yield CheckResult("components", state, text, _WHY_COMPONENT, health.command("setup"))
 
 
-def look_at_memory(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_memory(health: HealthContext) -> Iterator[CheckResult]:
     """Check that the machine has the memory that Flink may use."""
-    if patient.profile is None or patient.traits.limits_memory:
+    if health.profile is None or health.traits.limits_memory:
         return  # containers have limits, which the preflight adds up
-    sizes = patient.profile.flink
+    sizes = health.profile.flink
     wanted = megabytes(sizes.get("jobmanager.memory.process.size"))
-    wanted += patient.profile.taskmanagers * megabytes(sizes.get("taskmanager.memory.process.size"))
+    wanted += health.profile.taskmanagers * megabytes(sizes.get("taskmanager.memory.process.size"))
     total, _ = memory_megabytes()
     if wanted > total:
         why = "the system kills the TaskManager or its Python worker during a computation"
@@ -61,11 +61,11 @@ def look_at_memory(patient: HealthContext) -> Iterator[CheckResult]:
     yield CheckResult("memory", "ok", f"{total} MB, of which Flink may use {wanted} MB")
 
 
-def look_at_jars(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_jars(health: HealthContext) -> Iterator[CheckResult]:
     """Check every locked JAR against its hash."""
-    if patient.profile is None:
+    if health.profile is None:
         return
-    cache, lock = JarCache(), load_lock().only(patient.profile.jars)
+    cache, lock = JarCache(), load_lock().only(health.profile.jars)
     tampered = [str(jar.coordinates) for jar in lock.jars if cache.is_tampered(jar)]
     missing = [str(jar.coordinates) for jar in lock.jars if not cache.path(jar).is_file()]
     if tampered:

@@ -19,10 +19,10 @@ _WHY_ENDED = "security vulnerabilities of this version are no longer fixed"
 _IMAGES = ("kafka", "zookeeper", "prometheus", "alertmanager", "grafana")
 
 
-def look_at_platform(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_platform(health: HealthContext) -> Iterator[CheckResult]:
     """Show the system and Python versions of command and cluster, and the supported features."""
     pythons = f"Python {platform.python_version()} runs the command"
-    for answer in _answers(patient):
+    for answer in _answers(health):
         if answer.version:
             pythons += f", Python {answer.version} the jobs on {answer.component}"
     settings = load_python_settings()
@@ -33,7 +33,7 @@ def look_at_platform(patient: HealthContext) -> Iterator[CheckResult]:
         return
     support = next(row for row in load_platforms() if row.platform == here.name)
     works = "; ".join(f"{PARTS[part]}: {words}" for part, words in support.cells().items())
-    if patient.traits.uses_host_python and not support.local.works:
+    if health.traits.uses_host_python and not support.local.works:
         why = f"there is no wheel of {', '.join(support.local.missing)} for it"
         fix = (
             "tdaflink setup --env dev, which runs in containers; or tdaflink env add for a cluster elsewhere"
@@ -44,10 +44,10 @@ def look_at_platform(patient: HealthContext) -> Iterator[CheckResult]:
     yield CheckResult("platform", "ok", f"{here.name}; {pythons}; {works}")
 
 
-def look_at_end_of_life(patient: HealthContext) -> Iterator[CheckResult]:
+def look_at_end_of_life(health: HealthContext) -> Iterator[CheckResult]:
     """Warn of parts in use that are past their end of life, or near it."""
     table, today = load_end_of_life(), datetime.now(tz=timezone.utc).date()
-    ended = endings(table, _parts_in_use(patient), today)
+    ended = endings(table, _parts_in_use(health), today)
     for ending in ended:
         why = f"{_WHY_ENDED} (according to {ending.source}, {table.checked.isoformat()})"
         yield CheckResult("end of life", "warning", ending.text(today), why, "update tdaflink or that part")
@@ -56,31 +56,31 @@ def look_at_end_of_life(patient: HealthContext) -> Iterator[CheckResult]:
         yield CheckResult("end of life", "ok", text)
 
 
-def _parts_in_use(patient: HealthContext) -> Iterator[PartInUse]:
+def _parts_in_use(health: HealthContext) -> Iterator[PartInUse]:
     versions = load_versions()
     yield PartInUse("python", platform.python_version(), "the command")
-    for answer in _answers(patient):
+    for answer in _answers(health):
         if answer.version:
             yield PartInUse("python", answer.version, "jobs")
     try:
-        yield PartInUse("flink", patient.cluster.overview().flink_version)
-        if java := java_major(patient.cluster.jvm()[0]):
+        yield PartInUse("flink", health.cluster.overview().flink_version)
+        if java := java_major(health.cluster.jvm()[0]):
             yield PartInUse("java", java)
     except TdaflinkError:
         pass  # the check of Flink reports that it does not respond
-    if patient.profile is None:
+    if health.profile is None:
         return
-    if "kafka/libs" in patient.profile.jars:
+    if "kafka/libs" in health.profile.jars:
         yield PartInUse("kafka", versions.kafka)
-    if not patient.traits.runs_images:
+    if not health.traits.runs_images:
         return
     images = versions.images.model_dump()
     for name in _IMAGES:
         yield PartInUse(name, images[name].rpartition(":")[2])
 
 
-def _answers(patient: HealthContext) -> Sequence[PythonAnswer]:
+def _answers(health: HealthContext) -> Sequence[PythonAnswer]:
     try:
-        return patient.answers
+        return health.answers
     except TdaflinkError:
         return ()
